@@ -1,0 +1,5 @@
+"""``python -m autodip_ij`` is the command ``autodip``."""
+
+from autodip_ij.cli import main
+
+main()

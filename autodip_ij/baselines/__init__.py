@@ -1,0 +1,1 @@
+"""What AUTO-DIP is compared with, behind one interface."""

@@ -1,0 +1,1 @@
+"""Tables of parameters, similarity measures, the choice of parameters, new tables."""

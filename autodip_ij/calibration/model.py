@@ -1,0 +1,105 @@
+"""Parameters, calibration, choice: what a group stands for and why it was taken."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+Width = int | str
+"""Feature maps a level: a number, or ``asc_to512`` (doubling down to 512 at the deepest level)."""
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """How to fit: what a group of a calibration stands for.
+
+    Attributes
+    ----------
+    depth
+        Levels of the hourglass.
+    width
+        Feature maps a level, or ``asc_to512``.
+    skip
+        Channels of each skip connection; 0 for none.
+    iterations
+        Optimisation steps.
+    averaging
+        Weight of the exponential average of outputs, 0 (off) to below 1.
+    input_noise
+        Standard deviation of the Gaussian noise added to the network input at every step; 0 is off.
+    loss
+        ``mse``, or another loss of `autodip_ij.dip`.
+    activation
+        Activation function of the network (``leaky_relu`` in the paper).
+    binning
+        Side of the square of pixels averaged before the fit; 1 is off.
+    seeds
+        Independent fits averaged.
+    """
+
+    depth: int
+    width: Width
+    skip: int
+    iterations: int
+    averaging: float = 0.0
+    input_noise: float = 0.0
+    loss: str = "mse"
+    activation: str = "leaky_relu"
+    binning: int = 1
+    seeds: int = 1
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """A table group -> parameters, and where it came from.
+
+    Attributes
+    ----------
+    name
+        ``paper``, ``autodip``, or the name of a user's pack.
+    criterion
+        What "best" meant when it was made, e.g. ``lpips_psnr``.
+    source
+        Where the figures come from, in words.
+    table
+        Parameters by group name and effort; the effort is None where the calibration knows none.
+    """
+
+    name: str
+    criterion: str
+    source: str
+    table: Mapping[tuple[str, str | None], Parameters]
+
+    @property
+    def knows_effort(self) -> bool:
+        """Whether the table differs by effort."""
+        return any(effort is not None for _, effort in self.table)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Parameters chosen for one channel.
+
+    Attributes
+    ----------
+    parameters
+        What the fit will use.
+    calibration
+        Name of the calibration.
+    group
+        Group whose entry was used, or the group of the nearest calibration image.
+    strategy
+        ``group``, ``lpips``, ``mean_gradient``, ``umap``, ``descriptors`` or ``user``.
+    reason
+        One sentence for the report.
+    details
+        Strategy's own facts (distances, nearest images), JSON-like.
+    """
+
+    parameters: Parameters
+    calibration: str
+    group: str
+    strategy: str
+    reason: str
+    details: Mapping[str, Any] = field(default_factory=dict)

@@ -1,0 +1,1 @@
+"""The commands of ``autodip``, one module each, loaded when called."""

@@ -1,0 +1,79 @@
+"""The hourglass network as data: everything that defines it, nothing of torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from math import ceil, log2
+
+ASCENDING = "asc_to512"
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """The network of the paper (section II) and its variants.
+
+    Attributes
+    ----------
+    depth
+        Levels, each halving the image.
+    width
+        Feature maps a level; ``asc_to512`` doubles down to 512 at the deepest level (depth 8: 4, 8, ..., 512); a tuple
+        gives each level its own.
+    skip
+        Channels of the skip branch of each level; 0 for none.
+    input_channels
+        Channels of the random input.
+    activation
+        ``leaky_relu``, ``relu``, ``silu`` (Swish), ``mish``, ``rswish``.
+    negative_slope
+        Slope of LeakyReLU below zero: 0.2 in the paper, 0.02 in the earlier report.
+    down
+        ``stride``, ``max`` or ``average``.
+    up
+        ``bilinear``, ``nearest`` or ``transposed``.
+    padding
+        ``reflect`` or ``zero``.
+    """
+
+    depth: int
+    width: int | str | tuple[int, ...]
+    skip: int = 4
+    input_channels: int = 32
+    activation: str = "leaky_relu"
+    negative_slope: float = 0.2
+    down: str = "stride"
+    up: str = "bilinear"
+    padding: str = "reflect"
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Feature maps of every level, from the full resolution down.
+
+        Examples
+        --------
+        >>> Architecture(depth=8, width="asc_to512").widths
+        (4, 8, 16, 32, 64, 128, 256, 512)
+        >>> Architecture(depth=4, width=32).widths
+        (32, 32, 32, 32)
+        """
+        if self.width == ASCENDING:
+            return tuple(2 ** (10 - self.depth + level) for level in range(self.depth))
+        if isinstance(self.width, tuple):
+            return self.width
+        return (int(self.width),) * self.depth
+
+    def fitted_to(self, shape: tuple[int, int]) -> Architecture:
+        """Return this architecture, with as many levels as an image of `shape` (Y, X) bears.
+
+        The smallest side must exceed 2**depth, or batch norm would see a single pixel at the deepest level.
+
+        Examples
+        --------
+        >>> Architecture(8, 32).fitted_to((257, 300)).depth, Architecture(8, 32).fitted_to((256, 300)).depth
+        (8, 7)
+        """
+        deepest = max(1, ceil(log2(max(min(shape), 2))) - 1)
+        if deepest >= self.depth:
+            return self
+        widths = self.widths[:deepest] if isinstance(self.width, tuple) else self.width
+        return replace(self, depth=deepest, width=widths)

@@ -1,0 +1,59 @@
+"""Errors a user may meet: one base, each also a built-in, each with the exit code of the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+
+class AutodipError(Exception):
+    """Base of every error raised on purpose; its text is one line: what was found and what to do."""
+
+    exit_code = 1
+
+
+class BadInput(AutodipError, ValueError):
+    """The input, an option or a value cannot be used as given (exit code 2)."""
+
+    exit_code = 2
+
+
+class UnreadableFile(BadInput, OSError):
+    """A file is missing, damaged, empty, or not what its name says (exit code 2)."""
+
+
+class UnwritableOutput(BadInput, OSError):
+    """An output cannot be written: permissions, disk space, or it exists already (exit code 2)."""
+
+
+class EnvironmentProblem(AutodipError, RuntimeError):
+    """This installation or machine lacks something: a reader package, a device, memory (exit code 3)."""
+
+    exit_code = 3
+
+
+class OutOfMemory(EnvironmentProblem, MemoryError):
+    """Not enough host or device memory, even after the documented fallbacks (exit code 3)."""
+
+
+class Cancelled(AutodipError):
+    """The user asked to stop and to discard (exit code 130)."""
+
+    exit_code = 130
+
+
+def nearest(value: str, choices: Iterable[str]) -> str:
+    """Return ``"; did you mean 'x'?"``, or the list of choices where nothing is near.
+
+    Examples
+    --------
+    >>> nearest("confocl", ["confocal", "widefield"])
+    "; did you mean 'confocal'?"
+    """
+    from difflib import get_close_matches
+
+    known = [str(choice) for choice in choices]
+    by_lower_case = {choice.lower(): choice for choice in known}
+    match = get_close_matches(str(value).lower(), by_lower_case, n=1, cutoff=0.5)
+    if match:
+        return f"; did you mean '{by_lower_case[match[0]]}'?"
+    return f"; choose one of: {', '.join(known)}" if known else ""

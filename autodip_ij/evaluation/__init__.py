@@ -1,0 +1,1 @@
+"""Public data sets, the paper's tables, side-by-side comparisons."""

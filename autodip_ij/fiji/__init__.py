@@ -1,0 +1,1 @@
+"""The bridge to Fiji: images, progress, worker process, installation. Java lives here."""

@@ -1,0 +1,1 @@
+"""Metadata to group: microscope and specimen, with the evidence."""

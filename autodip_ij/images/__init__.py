@@ -1,0 +1,1 @@
+"""Files in, files out, the image type, tiles, grey-value windows."""

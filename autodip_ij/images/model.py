@@ -1,0 +1,170 @@
+"""The `Image`: pixels read lazily as TCZYX, and everything that has to come back with them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from autodip_ij.images.metadata import SourceMetadata
+
+if TYPE_CHECKING:
+    import dask.array as da
+
+AXES = "TCZYX"
+
+
+@dataclass(frozen=True)
+class Channel:
+    """One channel as it is shown and named.
+
+    Attributes
+    ----------
+    name
+        Channel name; empty if the file has none.
+    color
+        Display colour (red, green, blue), each 0..255; None if the file has none.
+    display_range
+        Lower and upper grey value of the display; None if the file has none.
+    """
+
+    name: str = ""
+    color: tuple[int, int, int] | None = None
+    display_range: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True)
+class PixelSize:
+    """Physical size of a voxel and time between frames; None where the file does not say.
+
+    Attributes
+    ----------
+    z, y, x
+        Size along the axis in `unit`.
+    unit
+        Unit of length as in OME (``µm``, ``nm``, ``mm``, ``pixel``, ...).
+    t
+        Time between frames in `time_unit`.
+    time_unit
+        Unit of time as in OME (``s``, ``ms``, ...).
+    """
+
+    z: float | None = None
+    y: float | None = None
+    x: float | None = None
+    unit: str = "µm"
+    t: float | None = None
+    time_unit: str = "s"
+
+
+@dataclass(frozen=True)
+class Image:
+    """One scene of a file, or an array.
+
+    Attributes
+    ----------
+    data
+        Lazy array (T, C, Z, Y, X), one chunk a plane or smaller, in the dtype and grey values of the source.
+        Colour samples of an RGB source are channels (red, green, blue), and `rgb` is true.
+    channels
+        One entry per channel of `data`.
+    metadata
+        What group inference reads.
+    pixel_size
+        Physical pixel size and frame interval.
+    name
+        Name of the scene, or of the file without suffix.
+    source
+        The file; None for an array.
+    scene
+        Index of this scene in the file.
+    rgb
+        Whether the channels are the colours of one picture.
+    axes
+        The axes of the source that have a length or a meaning there, in the order of `AXES`, e.g. ``YX`` or ``CZYX``:
+        an array given as (Y, X) is given back as (Y, X).
+    """
+
+    data: da.Array
+    channels: tuple[Channel, ...]
+    metadata: SourceMetadata
+    pixel_size: PixelSize = field(default_factory=PixelSize)
+    name: str = "image"
+    source: Path | None = None
+    scene: int = 0
+    rgb: bool = False
+    axes: str = AXES
+
+    def __post_init__(self) -> None:
+        if self.data.ndim != len(AXES):
+            raise ValueError(f"data has {self.data.ndim} axes, expected {len(AXES)} ({AXES})")
+        if len(self.channels) != self.data.shape[1]:
+            raise ValueError(f"{len(self.channels)} channel entries for {self.data.shape[1]} channels")
+
+    @property
+    def shape(self) -> tuple[int, int, int, int, int]:
+        """Lengths (T, C, Z, Y, X)."""
+        return self.data.shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Data type of the source pixels."""
+        return self.data.dtype
+
+    def plane(self, t: int, c: int, z: int) -> npt.NDArray[Any]:
+        """Read one plane (Y, X) into memory."""
+        return np.asarray(self.data[t, c, z])
+
+    def with_data(self, data: Any) -> Image:
+        """Return the same image with other pixels of equal (T, C, Z, Y, X) shape."""
+        import dask.array as da
+
+        lazy = data if isinstance(data, da.Array) else da.from_array(data, chunks=(1, 1, 1, -1, -1))
+        return replace(self, data=lazy)
+
+    @classmethod
+    def from_array(
+        cls,
+        array: Any,
+        axes: str | None = None,
+        *,
+        channels: Sequence[Channel] | None = None,
+        pixel_size: PixelSize | None = None,
+        name: str = "image",
+        metadata: SourceMetadata | None = None,
+    ) -> Image:
+        """Wrap a numpy, dask or xarray array.
+
+        Parameters
+        ----------
+        array
+            Pixels, 2 to 5 axes. The dims of an xarray DataArray are used where they are a subset of T, C, Z, Y, X.
+        axes
+            Axis letters of `array`, e.g. ``"CYX"``; by default the last ones of ``TCZYX`` with ``ZYX`` for three axes.
+        channels, pixel_size, name, metadata
+            As in the class.
+
+        Examples
+        --------
+        >>> Image.from_array(np.zeros((4, 5), np.uint8)).shape
+        (1, 1, 1, 4, 5)
+        >>> Image.from_array(np.zeros((2, 4, 5)), "CYX").shape
+        (1, 2, 1, 4, 5)
+        """
+        from autodip_ij.images.arrays import to_tczyx
+
+        data, found = to_tczyx(array, axes)
+        count = data.shape[1]
+        entries = tuple(channels) if channels is not None else tuple(Channel() for _ in range(count))
+        return cls(
+            data=data,
+            channels=entries,
+            metadata=metadata or SourceMetadata("array", tuple(entry.name for entry in entries)),
+            pixel_size=pixel_size or PixelSize(),
+            name=name,
+            axes=found,
+        )

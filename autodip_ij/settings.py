@@ -1,0 +1,251 @@
+"""Every setting of a denoising run, declared once.
+
+The command-line options, the ``#@`` lines of the Fiji scripts, the macro keys, the reference page and the sidecar are made
+from this one model, so that a name, a bound or a help text is changed in a single place.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, get_args, get_origin
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from autodip_ij.errors import BadInput, nearest
+
+AUTO = "auto"
+
+
+@dataclass(frozen=True)
+class Shown:
+    """How a setting is shown outside Python.
+
+    Attributes
+    ----------
+    label
+        Text before the field of a Fiji dialog.
+    unit
+        Physical or technical unit, shown in help; empty for none.
+    fiji
+        Whether the setting is a field of the Fiji dialogs.
+    persist
+        Whether Fiji may remember it between runs; never for scientific parameters.
+    """
+
+    label: str
+    unit: str = ""
+    fiji: bool = True
+    persist: bool = False
+
+
+class DenoiseSettings(BaseModel):
+    """Settings of one run; the defaults are what a user gets who types nothing."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    group: Annotated[
+        str,
+        Field(
+            description="Calibration group: auto (from the metadata), confocal/actin, confocal, actin, ... or all"
+        ),
+        Shown("Group"),
+    ] = AUTO
+    calibration: Annotated[
+        str,
+        Field(
+            description="Calibration: paper (published AUTO-DIP), autodip, or the path of a calibration pack"
+        ),
+        Shown("Calibration", persist=True),
+    ] = "paper"
+    effort: Annotated[
+        Literal["fast", "standard", "best"],
+        Field(description="How much computing to spend, where the calibration knows efforts"),
+        Shown("Effort", persist=True),
+    ] = "standard"
+    method: Annotated[
+        str,
+        Field(
+            description="dip, or a comparison method: gaussian, median, nlm, vst-bm3d, sparse-hessian, original-dip"
+        ),
+        Shown("Method", fiji=False),
+    ] = "dip"
+    channel: Annotated[
+        str,
+        Field(description="Channels to denoise: index from 0, range 0-2, name, list 0,DAPI; all if empty"),
+        Shown("Channels"),
+    ] = ""
+    time: Annotated[
+        str,
+        Field(description="Time points: index from 0, range 0-9, list; all if empty"),
+        Shown("Time points", fiji=False),
+    ] = ""
+    z: Annotated[
+        str,
+        Field(description="Z slices: index from 0, range 0-9, list; all if empty"),
+        Shown("Z slices", fiji=False),
+    ] = ""
+    scene: Annotated[
+        str, Field(description="Scene: index from 0 or name; the first if empty"), Shown("Scene", fiji=False)
+    ] = ""
+    iterations: Annotated[
+        int | None,
+        Field(ge=1, le=20_000, description="Optimisation steps of each fit instead of the group's"),
+        Shown("Iterations (0 = from group)", unit="steps"),
+    ] = None
+    depth: Annotated[
+        int | None,
+        Field(ge=1, le=10, description="Levels of the network instead of the group's"),
+        Shown("Depth", fiji=False),
+    ] = None
+    width: Annotated[
+        int | Literal["asc_to512"] | None,
+        Field(description="Feature maps a level (1 to 1024), or asc_to512, instead of the group's"),
+        Shown("Width", fiji=False),
+    ] = None
+    skip: Annotated[
+        int | None,
+        Field(ge=0, le=64, description="Skip channels instead of the group's; 0 for none"),
+        Shown("Skip", fiji=False),
+    ] = None
+    averaging: Annotated[
+        float | None,
+        Field(
+            ge=0,
+            lt=1,
+            description="Weight of the running average of outputs instead of the calibration's; 0 is off",
+        ),
+        Shown("Averaging", fiji=False),
+    ] = None
+    noise: Annotated[
+        float | None,
+        Field(
+            ge=0,
+            le=1,
+            description="Standard deviation of the noise added to the network input instead of the calibration's",
+        ),
+        Shown("Input noise", fiji=False),
+    ] = None
+    seed: Annotated[
+        int,
+        Field(
+            ge=0, le=2**31 - 1, description="Seed of the random numbers; the same seed gives the same result"
+        ),
+        Shown("Seed"),
+    ] = 1
+    device: Annotated[
+        Literal["auto", "cuda", "mps", "cpu"],
+        Field(description="Where to compute"),
+        Shown("Device", persist=True),
+    ] = "auto"
+    precision: Annotated[
+        Literal["auto", "float32", "bfloat16"],
+        Field(description="Number format of the network; auto takes bfloat16 where the hardware has it"),
+        Shown("Precision", fiji=False),
+    ] = "auto"
+    dtype: Annotated[
+        Literal["float32", "same"],
+        Field(
+            description="Data type of the result: float32, or the same as the input (rounded and clipped, never rescaled)"
+        ),
+        Shown("Result type", persist=True),
+    ] = "float32"
+    tile: Annotated[
+        int,
+        Field(ge=32, le=8192, description="Side of the square tiles that larger planes are cut into"),
+        Shown("Tile", "px", fiji=False),
+    ] = 512
+    overlap: Annotated[
+        int,
+        Field(ge=0, le=4096, description="Overlap of neighbouring tiles"),
+        Shown("Overlap", "px", fiji=False),
+    ] = 128
+    series: Annotated[
+        Literal["independent", "warm"],
+        Field(
+            description="Time series: fit every frame on its own, or start from the network of the frame before"
+        ),
+        Shown("Series", fiji=False),
+    ] = "independent"
+    vocabulary: Annotated[
+        str,
+        Field(description="Path of a vocabulary file added to the shipped ones for group inference"),
+        Shown("Vocabulary", fiji=False),
+    ] = ""
+    weights: Annotated[
+        str,
+        Field(description="Folder of LPIPS backbone weights for machines without a network"),
+        Shown("LPIPS weights", fiji=False),
+    ] = ""
+
+    @field_validator("group")
+    @classmethod
+    def _known_group(cls, value: str) -> str:
+        from autodip_ij.groups.model import group_name, split_group
+
+        return AUTO if value.strip().lower().startswith(AUTO) else group_name(*split_group(value))
+
+    @field_validator("width")
+    @classmethod
+    def _width_in_range(cls, value: int | str | None) -> int | str | None:
+        if isinstance(value, int) and not 1 <= value <= 1024:
+            raise ValueError(f"width {value} is outside 1 to 1024")
+        return value
+
+    @classmethod
+    def parse(cls, **values: Any) -> DenoiseSettings:
+        """Make settings from texts or typed values; the message of an error names the setting and the way out.
+
+        Raises
+        ------
+        autodip_ij.errors.BadInput
+            For an unknown setting or a value out of bounds, with the nearest valid one.
+
+        Examples
+        --------
+        >>> DenoiseSettings.parse(group="Confocal/Actin", iterations="300").group
+        'confocal/actin'
+        """
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            raise BadInput(explain(cls, error)) from None
+
+
+def explain(model: type[BaseModel], error: ValidationError) -> str:
+    """Return one line for the first problem of a pydantic error, with the nearest valid name or value."""
+    problem = error.errors()[0]
+    name = str(problem["loc"][0]) if problem["loc"] else ""
+    value = problem["input"]
+    if problem["type"] == "extra_forbidden":
+        return f"unknown setting '{name}'{nearest(name, model.model_fields)}"
+    cause = problem.get("ctx", {}).get("error")
+    if isinstance(cause, BadInput):
+        return str(cause)
+    choices = choices_of(model, name)
+    if choices and not bounds_of(model, name):
+        return f"{name}: '{value}' is not possible{nearest(str(value), choices)}"
+    return f"{name}: '{value}' is not possible ({problem['msg'][0].lower()}{problem['msg'][1:]})"
+
+
+def shown(model: type[BaseModel], name: str) -> Shown:
+    """Return how setting `name` is shown."""
+    return next(item for item in model.model_fields[name].metadata if isinstance(item, Shown))
+
+
+def choices_of(model: type[BaseModel], name: str) -> list[str]:
+    """Return the texts a setting is limited to; empty if it is free."""
+    field = model.model_fields.get(name)
+    annotation = field.annotation if field else None
+    parts = [annotation] if get_origin(annotation) is Literal else get_args(annotation)
+    return [str(choice) for part in parts if get_origin(part) is Literal for choice in get_args(part)]
+
+
+def bounds_of(model: type[BaseModel], name: str) -> dict[str, float]:
+    """Return ``{"min": ..., "max": ...}`` of a numeric setting, as far as declared."""
+    found: dict[str, float] = {}
+    field = model.model_fields.get(name)
+    for item in field.metadata if field else ():
+        for attribute, key in (("ge", "min"), ("gt", "min"), ("le", "max"), ("lt", "max")):
+            if (bound := getattr(item, attribute, None)) is not None:
+                found[key] = bound
+    return found

@@ -1,0 +1,31 @@
+"""Fixtures that every test may use."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def shared_root() -> Path | None:
+    """Return the folder of shared material ($AUTODIP_SHARED, or ../shared beside the checkout), if it is there."""
+    candidate = Path(os.environ.get("AUTODIP_SHARED", ROOT.parent / "shared"))
+    return candidate if candidate.is_dir() else None
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The shared real data; the test skips where it is absent."""
+    root = shared_root()
+    if root is None:
+        pytest.skip("shared material absent: neither $AUTODIP_SHARED nor ../shared is a folder")
+    return root
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(20260112)
