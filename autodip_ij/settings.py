@@ -45,16 +45,12 @@ class DenoiseSettings(BaseModel):
 
     group: Annotated[
         str,
-        Field(
-            description="Calibration group: auto (from the metadata), confocal/actin, confocal, actin, ... or all"
-        ),
+        Field(description="Calibration group: auto (from the metadata), confocal/actin, confocal, actin, ... or all"),
         Shown("Group"),
     ] = AUTO
     calibration: Annotated[
         str,
-        Field(
-            description="Calibration: paper (published AUTO-DIP), autodip, or the path of a calibration pack"
-        ),
+        Field(description="Calibration: paper (published AUTO-DIP), autodip, or the path of a calibration pack"),
         Shown("Calibration", persist=True),
     ] = "paper"
     effort: Annotated[
@@ -64,9 +60,7 @@ class DenoiseSettings(BaseModel):
     ] = "standard"
     method: Annotated[
         str,
-        Field(
-            description="dip, or a comparison method: gaussian, median, nlm, vst-bm3d, sparse-hessian, original-dip"
-        ),
+        Field(description="dip, or a comparison method: gaussian, median, nlm, vst-bm3d, sparse-hessian, original-dip"),
         Shown("Method", fiji=False),
     ] = "dip"
     channel: Annotated[
@@ -127,9 +121,7 @@ class DenoiseSettings(BaseModel):
     ] = None
     seed: Annotated[
         int,
-        Field(
-            ge=0, le=2**31 - 1, description="Seed of the random numbers; the same seed gives the same result"
-        ),
+        Field(ge=0, le=2**31 - 1, description="Seed of the random numbers; the same seed gives the same result"),
         Shown("Seed"),
     ] = 1
     device: Annotated[
@@ -161,9 +153,7 @@ class DenoiseSettings(BaseModel):
     ] = 128
     series: Annotated[
         Literal["independent", "warm"],
-        Field(
-            description="Time series: fit every frame on its own, or start from the network of the frame before"
-        ),
+        Field(description="Time series: fit every frame on its own, or start from the network of the frame before"),
         Shown("Series", fiji=False),
     ] = "independent"
     vocabulary: Annotated[
