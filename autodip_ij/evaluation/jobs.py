@@ -1,0 +1,261 @@
+"""Many independent jobs on local processes or an existing Dask cluster: resumable, watched, failures recorded.
+
+>>> from autodip_ij.evaluation.jobs import Job, run_jobs
+>>> from math import sqrt
+>>> jobs = [Job("root-of-4", sqrt, {"x": 4})]
+>>> summary = run_jobs(jobs, "results", workers=2)  # doctest: +SKIP
+>>> JobStore(Path("results")).results()  # doctest: +SKIP
+{'root-of-4': 2.0}
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import queue
+import time
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from autodip_ij.errors import BadInput, Cancelled, EnvironmentProblem
+from autodip_ij.evaluation.job_store import JobStore, fingerprint
+from autodip_ij.progress import Progress, Silent, Stop
+
+if TYPE_CHECKING:
+    from distributed import Client, Future
+
+__all__ = ["Job", "JobStore", "RunSummary", "run_jobs"]
+
+logger = logging.getLogger(__name__)
+_POLL_SECONDS = 0.2
+
+
+@dataclass(frozen=True)
+class Job:
+    """One call that a worker makes.
+
+    Attributes
+    ----------
+    key
+        Name of the result file: letters, digits and ``. _ - + = ,``; unique in its run.
+    function
+        A function at the top level of a module that the workers can import. Returns JSON-like data.
+    arguments
+        Keyword arguments: plain data (numbers, texts, paths, enums, dataclasses, and lists and mappings of these).
+    """
+
+    key: str
+    function: Callable[..., Any]
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def fingerprint(self) -> str:
+        """Digest of function and arguments; a stored result counts only if it has the same."""
+        name = getattr(self.function, "__qualname__", repr(self.function))
+        return fingerprint(f"{getattr(self.function, '__module__', '')}.{name}", self.arguments)
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """What a run did.
+
+    Attributes
+    ----------
+    done
+        Keys of the jobs that finished in this run.
+    resumed
+        Keys of the jobs whose results were there already.
+    failed
+        Error text of the jobs that failed, by key; they are tried again by the next run.
+    stopped
+        Whether the user stopped the run before its end.
+    """
+
+    done: tuple[str, ...]
+    resumed: tuple[str, ...]
+    failed: Mapping[str, str]
+    stopped: bool = False
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    seconds: float
+    result: Any = None
+    error: str = ""
+    traceback: str = ""
+
+
+def run_jobs(
+    jobs: Sequence[Job],
+    folder: str | Path,
+    *,
+    workers: int = 1,
+    scheduler: str | None = None,
+    threads: int = 1,
+    progress: Progress | None = None,
+    message: str = "jobs",
+) -> RunSummary:
+    """Run the jobs whose results are not in `folder` yet.
+
+    A run that was killed goes on where it was: each result is one file, renamed into place when complete. A job that
+    raises, or whose worker dies three times, is recorded as failed and does not stop the others.
+
+    Parameters
+    ----------
+    jobs
+        What to do, in order of importance; keys must differ.
+    folder
+        Where the results are written (by this process: workers need no common disk for them).
+    workers
+        Local worker processes; 0 runs the jobs in this process.
+    scheduler
+        Address of an existing Dask scheduler (``tcp://host:8786``, or a scheduler file ``*.json``), instead of local
+        processes.
+    threads
+        Threads of the numeric libraries in each local worker.
+    progress
+        Told of one step a job; asked to stop between jobs.
+    message
+        What is shown while it runs.
+
+    Returns
+    -------
+    RunSummary
+        Which jobs were done, resumed and failed.
+
+    Raises
+    ------
+    autodip_ij.errors.BadInput
+        For equal keys, keys that are no file names, or arguments that are not plain data.
+    autodip_ij.errors.EnvironmentProblem
+        If the scheduler cannot be reached.
+    autodip_ij.errors.Cancelled
+        If the user asked to discard the run; finished results stay in the folder.
+    """
+    if len({job.key for job in jobs}) < len(jobs):
+        raise BadInput("two jobs have the same key; every job needs its own")
+    watcher = progress or Silent()
+    store = JobStore(Path(folder))
+    fingerprints = {job.key: job.fingerprint for job in jobs}
+    resumed = tuple(job.key for job in jobs if store.is_done(job.key, fingerprints[job.key]))
+    waiting = [job for job in jobs if job.key not in set(resumed)]
+
+    watcher.start(len(jobs), message)
+    if resumed:
+        watcher.advance(len(resumed))
+        watcher.log(f"{len(resumed)} of {len(jobs)} {message} were done before")
+    done: list[str] = []
+    failed: dict[str, str] = {}
+    stopped = False
+    for job, outcome in _outcomes(waiting, workers, scheduler, threads, watcher):
+        if job is None or outcome is None:
+            stopped = True
+            break
+        if outcome.error:
+            logger.warning("%s failed: %s", job.key, outcome.error)
+            store.record_failure(job.key, fingerprints[job.key], outcome.error, outcome.traceback)
+            failed[job.key] = outcome.error
+        else:
+            store.record_result(job.key, fingerprints[job.key], outcome.seconds, outcome.result)
+            done.append(job.key)
+        watcher.advance(1)
+    return RunSummary(tuple(done), resumed, failed, stopped)
+
+
+Outcomes = Iterator[tuple[Job | None, _Outcome | None]]
+
+
+def _outcomes(jobs: Sequence[Job], workers: int, scheduler: str | None, threads: int, progress: Progress) -> Outcomes:
+    """Yield jobs with their outcomes as they finish; (None, None) where the user stopped the run."""
+    if not jobs:
+        return
+    if workers == 0 and scheduler is None:
+        for job in jobs:
+            if _asked_to_stop(progress):
+                yield None, None
+                return
+            yield job, _call(job.function, job.arguments)
+        return
+    with _client(workers, scheduler, threads) as client:
+        yield from _cluster_outcomes(jobs, client, progress)
+
+
+def _cluster_outcomes(jobs: Sequence[Job], client: Client, progress: Progress) -> Outcomes:
+    finished: queue.SimpleQueue[tuple[Job, Future]] = queue.SimpleQueue()
+    futures = []
+    for priority, job in enumerate(jobs):
+        future = client.submit(_call, job.function, dict(job.arguments), pure=False, priority=-priority)
+        future.add_done_callback(lambda future, job=job: finished.put((job, future)))
+        futures.append(future)
+    remaining = len(futures)
+    while remaining:
+        if _asked_to_stop(progress):
+            client.cancel(futures)
+            yield None, None
+            return
+        try:
+            job, future = finished.get(timeout=_POLL_SECONDS)
+        except queue.Empty:
+            continue
+        remaining -= 1
+        error = future.exception()
+        if error is not None:  # the worker died, or the result could not travel
+            yield job, _Outcome(0.0, error=f"{type(error).__name__}: {error}")
+        else:
+            yield job, future.result()
+        future.release()
+
+
+def _call(function: Callable[..., Any], arguments: Mapping[str, Any]) -> _Outcome:
+    began = time.perf_counter()
+    try:
+        result = function(**arguments)
+    except Exception as error:
+        return _Outcome(time.perf_counter() - began, None, f"{type(error).__name__}: {error}", traceback.format_exc())
+    return _Outcome(time.perf_counter() - began, result)
+
+
+def _asked_to_stop(progress: Progress) -> bool:
+    request = progress.stop_request()
+    if request is Stop.DISCARD:
+        raise Cancelled("stopped; the results of finished jobs are kept and the next run goes on from them")
+    return request is Stop.KEEP
+
+
+@contextmanager
+def _client(workers: int, scheduler: str | None, threads: int) -> Iterator[Client]:
+    import dask
+    from distributed import Client, LocalCluster
+
+    if scheduler is not None:
+        try:
+            client = Client(scheduler_file=scheduler) if scheduler.endswith(".json") else Client(scheduler)
+        except (OSError, TimeoutError, ValueError) as error:
+            raise EnvironmentProblem(f"no Dask scheduler at {scheduler} ({error}); start one or use workers") from error
+        with client:
+            yield client
+        return
+    environment = {name: str(threads) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
+    configuration = {
+        "distributed.nanny.pre-spawn-environ": {**os.environ, **environment},
+        # Fits fill the memory on purpose; a worker that is paused or killed at 80 % would lose its job.
+        "distributed.worker.memory.pause": False,
+        "distributed.worker.memory.terminate": False,
+    }
+    with (
+        dask.config.set(configuration),
+        LocalCluster(
+            n_workers=workers,
+            threads_per_worker=1,
+            processes=True,
+            memory_limit=0,
+            dashboard_address=None,
+            silence_logs=logging.ERROR,
+        ) as cluster,
+        Client(cluster) as client,
+    ):
+        yield client
