@@ -1,0 +1,179 @@
+"""One fit of one network to one plane: the door to the engines."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from time import perf_counter
+
+import numpy as np
+import numpy.typing as npt
+
+from autodip_ij.dip.architecture import Architecture
+from autodip_ij.dip.devices import memory_errors_explained, resolve_device
+from autodip_ij.dip.loop import Diverged, Stepper, run
+from autodip_ij.dip.losses import check_loss
+from autodip_ij.dip.network import check_architecture
+from autodip_ij.dip.options import FitOptions, FitResult, OnSnapshot, OnStep, Plane
+from autodip_ij.dip.reference import ReferenceStepper
+from autodip_ij.errors import BadInput, nearest
+
+log = logging.getLogger(__name__)
+
+SMALLEST_SIDE = 3
+"""Below this even one level leaves batch norm with a single pixel."""
+
+_ENGINES: dict[str, Callable[[Plane, Architecture, FitOptions, str], Stepper]] = {"reference": ReferenceStepper}
+
+
+def fit(
+    plane01: npt.ArrayLike,
+    architecture: Architecture,
+    options: FitOptions,
+    *,
+    device: str = "auto",
+    engine: str = "auto",
+    on_step: OnStep | None = None,
+    on_snapshot: OnSnapshot | None = None,
+) -> FitResult:
+    """Fit a network to a noisy plane and return its output: the denoised plane.
+
+    Parameters
+    ----------
+    plane01
+        Noisy plane (Y, X), scaled to [0, 1]; the output cannot leave that range. Sides below 3 are extended by
+        mirroring for the fit.
+    architecture
+        Network; levels that the plane is too small for are left out, with a warning in the log.
+    options
+        How to fit.
+    device
+        ``auto``, ``cuda``, ``mps`` or ``cpu``.
+    engine
+        ``auto`` takes the fastest of the device; ``reference`` the plain float32 loop.
+    on_step
+        Called between iterations, at most about 20 times a second; what it returns can stop the fit.
+    on_snapshot
+        Called with (iteration, result so far) at `options.snapshots`.
+
+    Returns
+    -------
+    FitResult
+        The plane and how it was made. If stopped by `Stop.KEEP`, the result so far.
+
+    Raises
+    ------
+    autodip_ij.errors.BadInput
+        If the plane is not two-dimensional and finite, or an option is out of range.
+    autodip_ij.errors.Cancelled
+        If `on_step` returned `Stop.DISCARD`.
+    autodip_ij.errors.OutOfMemory
+        If the fit does not fit into memory.
+    autodip_ij.errors.EnvironmentProblem
+        If the device is missing.
+
+    Notes
+    -----
+    The same seed on the same CPU (and number of threads) gives the same result bit for bit, whatever was fitted before.
+    A reduced-precision fit that diverges is repeated in float32, with a warning in the log.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from autodip_ij.dip import Architecture, FitOptions, fit
+    >>> noisy = np.random.default_rng(0).random((20, 33), dtype=np.float32)
+    >>> fit(noisy, Architecture(depth=2, width=8), FitOptions(iterations=3), device="cpu").image.shape
+    (20, 33)
+    """
+    plane = _checked_plane(plane01)
+    check_architecture(architecture)
+    _check_options(options)
+    extended = _extended(plane)
+    fitted = architecture.fitted_to(extended.shape)
+    if fitted.depth < architecture.depth:
+        log.warning(
+            "depth reduced from %d to %d: %d x %d pixels are too few for more levels",
+            architecture.depth, fitted.depth, *plane.shape,
+        )  # fmt: skip
+    resolved = resolve_device(device)
+    make = _engine(engine, resolved)
+    started = perf_counter()
+    with memory_errors_explained(resolved, plane.shape):
+        try:
+            result = _run(make, extended, fitted, options, resolved, on_step, on_snapshot)
+        except Diverged as problem:
+            if options.precision == "float32" or make is ReferenceStepper:
+                raise
+            log.warning("%s; repeated in float32", problem)
+            full = replace(options, precision="float32")
+            result = _run(make, extended, fitted, full, resolved, on_step, on_snapshot)
+    image = np.ascontiguousarray(result.image[: plane.shape[0], : plane.shape[1]])
+    return replace(result, image=image, seconds=perf_counter() - started)
+
+
+def _run(
+    make: Callable[[Plane, Architecture, FitOptions, str], Stepper],
+    plane: Plane,
+    architecture: Architecture,
+    options: FitOptions,
+    device: str,
+    on_step: OnStep | None,
+    on_snapshot: OnSnapshot | None,
+) -> FitResult:
+    stepper = make(plane, architecture, options, device)
+    try:
+        outcome = run(stepper, options, on_step, on_snapshot)
+    finally:
+        stepper.close()
+    return FitResult(
+        image=outcome.image,
+        iterations=outcome.iterations,
+        stopped=outcome.stopped,
+        device=device,
+        precision=stepper.precision,
+        engine=stepper.name,
+        seconds=0.0,
+        seconds_per_iteration=outcome.seconds_per_iteration,
+        losses=outcome.losses,
+    )
+
+
+def _engine(name: str, device: str) -> Callable[[Plane, Architecture, FitOptions, str], Stepper]:
+    if name == "auto":
+        return ReferenceStepper
+    if name not in _ENGINES:
+        raise BadInput(f"engine: '{name}' is not known{nearest(name, ('auto', *_ENGINES))}")
+    return _ENGINES[name]
+
+
+def _checked_plane(plane01: npt.ArrayLike) -> Plane:
+    plane = np.asarray(plane01, dtype=np.float32)
+    if plane.ndim != 2 or plane.size == 0:
+        raise BadInput(f"a fit takes one plane (Y, X), not an array of shape {plane.shape}; pass planes one by one")
+    if not np.isfinite(plane).all():
+        raise BadInput("the plane holds values that are not finite; replace NaN and inf before the fit")
+    return plane
+
+
+def _check_options(options: FitOptions) -> None:
+    if options.iterations < 1:
+        raise BadInput(f"iterations {options.iterations} is not possible; at least 1 is needed")
+    if not 0 <= options.averaging < 1:
+        raise BadInput(f"averaging {options.averaging} is not possible; give 0 (off) to below 1")
+    if options.input_noise < 0:
+        raise BadInput(f"input_noise {options.input_noise} is not possible; give 0 (off) or a standard deviation")
+    if not (options.learning_rate > 0 and np.isfinite(options.learning_rate)):
+        raise BadInput(f"learning_rate {options.learning_rate} is not possible; it must be above 0")
+    if options.precision not in (known := ("auto", "float32", "bfloat16")):
+        raise BadInput(f"precision: '{options.precision}' is not known{nearest(options.precision, known)}")
+    if outside := [at for at in options.snapshots if not 1 <= at <= options.iterations]:
+        raise BadInput(f"snapshot {outside[0]} lies outside the iterations 1 to {options.iterations}")
+    check_loss(options.loss, options.loss_options)
+
+
+def _extended(plane: Plane) -> Plane:
+    missing = [max(0, SMALLEST_SIDE - side) for side in plane.shape]
+    if not any(missing):
+        return plane
+    return np.pad(plane, [(0, count) for count in missing], mode="symmetric")

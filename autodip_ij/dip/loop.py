@@ -1,0 +1,126 @@
+"""The loop around the steps: progress, previews, snapshots, stopping, divergence. The same for every engine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from math import isfinite
+from statistics import median
+from time import perf_counter
+from typing import Protocol
+
+import numpy as np
+
+from autodip_ij.dip.options import FitOptions, OnSnapshot, OnStep, Plane, Step
+from autodip_ij.errors import AutodipError, Cancelled
+from autodip_ij.progress import Stop
+
+POLL_SECONDS = 0.05
+WARM_UP = 3
+
+
+class Diverged(AutodipError):
+    """The loss or the output is no longer a finite number."""
+
+
+class Stepper(Protocol):
+    """One fit in the hands of one engine.
+
+    Attributes
+    ----------
+    name
+        Name of the engine.
+    precision
+        ``float32`` or ``bfloat16``.
+    block
+        Iterations over which time is measured; above 1 where steps are only queued when `step` returns.
+    """
+
+    name: str
+    precision: str
+    block: int
+
+    def step(self) -> None:
+        """Do, or queue, the next iteration."""
+
+    def output(self) -> Plane:
+        """Return the result so far, (Y, X) float32; waits for the device."""
+
+    def latest_loss(self) -> tuple[int, float] | None:
+        """Return an iteration and its loss, as recent as can be had without waiting for the device."""
+
+    def close(self) -> None:
+        """Let go of the memory of this fit."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What the loop ended with; the fields are those of `FitResult`."""
+
+    image: Plane
+    iterations: int
+    stopped: bool
+    seconds_per_iteration: float
+    losses: dict[int, float]
+
+
+def run(
+    stepper: Stepper, options: FitOptions, on_step: OnStep | None = None, on_snapshot: OnSnapshot | None = None
+) -> Outcome:
+    """Run `options.iterations` steps of `stepper`.
+
+    `on_step` is called after the first and the last iteration and in between at most every 50 ms, so that fast
+    iterations do not wait for a slow watcher.
+
+    Raises
+    ------
+    Cancelled
+        If `on_step` returned `Stop.DISCARD`.
+    Diverged
+        If a loss that was looked at, or the output, is not finite.
+    """
+    total = options.iterations
+    snapshots = frozenset(options.snapshots) if on_snapshot else frozenset()
+    losses: dict[int, float] = {}
+    marks = []
+    next_poll = 0.0
+    stopped = False
+    iteration = 0
+    while iteration < total and not stopped:
+        stepper.step()
+        iteration += 1
+        now = perf_counter()
+        if iteration >= WARM_UP and (iteration - WARM_UP) % stepper.block == 0:
+            marks.append(now)
+        if iteration in snapshots and on_snapshot:
+            on_snapshot(iteration, _finite(stepper.output(), iteration))
+        if now >= next_poll or iteration == total:
+            _note_loss(stepper, losses)
+            stopped = _asked_to_stop(on_step, Step(iteration, total, stepper.output))
+            next_poll = perf_counter() + POLL_SECONDS
+    image = _finite(stepper.output(), iteration)
+    spans = [(late - early) / stepper.block for early, late in pairwise(marks)]
+    return Outcome(image, iteration, stopped and iteration < total, median(spans) if spans else float("nan"), losses)
+
+
+def _note_loss(stepper: Stepper, losses: dict[int, float]) -> None:
+    latest = stepper.latest_loss()
+    if latest is None:
+        return
+    iteration, loss = latest
+    losses[iteration] = loss
+    if not isfinite(loss):
+        raise Diverged(f"the fit diverged: the loss is not finite at iteration {iteration}; lower the learning rate")
+
+
+def _asked_to_stop(on_step: OnStep | None, step: Step) -> bool:
+    wish = on_step(step) if on_step else Stop.NO
+    if wish is Stop.DISCARD:
+        raise Cancelled(f"stopped at iteration {step.iteration} of {step.total}; nothing was kept")
+    return wish is Stop.KEEP
+
+
+def _finite(image: Plane, iteration: int) -> Plane:
+    if not np.isfinite(image).all():
+        raise Diverged(f"the fit diverged: the output is not finite at iteration {iteration}; lower the learning rate")
+    return image

@@ -1,0 +1,109 @@
+"""Losses between the network's output and the noisy image, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from autodip_ij.errors import BadInput, nearest
+
+Loss = Callable[[Tensor], Tensor]
+"""A loss bound to its target: output (N, 1, Y, X) in [0, 1] to one scalar."""
+
+
+@dataclass(frozen=True)
+class LossKind:
+    """A registered loss.
+
+    Attributes
+    ----------
+    build
+        Binds the loss to a target (1, 1, Y, X, float32) and its options; what the target alone decides is done here.
+    needs
+        Options that must be given.
+    accepts
+        Options that may be given.
+    """
+
+    build: Callable[[Tensor, Mapping[str, Any]], Loss]
+    needs: frozenset[str] = frozenset()
+    accepts: frozenset[str] = frozenset()
+
+
+LOSSES: dict[str, LossKind] = {}
+
+
+def register(
+    name: str, *, needs: tuple[str, ...] = (), accepts: tuple[str, ...] = ()
+) -> Callable[[Callable[[Tensor, Mapping[str, Any]], Loss]], Callable[[Tensor, Mapping[str, Any]], Loss]]:
+    """Enter the decorated builder into the registry as `name`."""
+
+    def enter(build: Callable[[Tensor, Mapping[str, Any]], Loss]) -> Callable[[Tensor, Mapping[str, Any]], Loss]:
+        LOSSES[name] = LossKind(build, frozenset(needs), frozenset(accepts))
+        return build
+
+    return enter
+
+
+def check_loss(name: str, options: Mapping[str, Any]) -> None:
+    """Raise `BadInput` if the loss is unknown, lacks an option, or is given one it does not have."""
+    if name not in LOSSES:
+        raise BadInput(f"loss: '{name}' is not known{nearest(name, LOSSES)}")
+    kind = LOSSES[name]
+    if missing := sorted(kind.needs - options.keys()):
+        raise BadInput(f"loss '{name}' needs the option {missing[0]}; give it in loss_options")
+    if unknown := sorted(options.keys() - kind.needs - kind.accepts):
+        raise BadInput(f"loss '{name}' has no option '{unknown[0]}'{nearest(unknown[0], kind.needs | kind.accepts)}")
+
+
+def make_loss(name: str, target: Tensor, options: Mapping[str, Any] | None = None) -> Loss:
+    """Return the loss `name` bound to `target` (1, 1, Y, X), float32.
+
+    Raises
+    ------
+    autodip_ij.errors.BadInput
+        For an unknown name, a missing option or one too many.
+    """
+    options = options or {}
+    check_loss(name, options)
+    return LOSSES[name].build(target, options)
+
+
+@register("mse")
+def _mse(target: Tensor, options: Mapping[str, Any]) -> Loss:
+    """Mean squared error, the paper's loss."""
+    return lambda output: functional.mse_loss(output, target)
+
+
+@register("gat", needs=("slope", "offset"))
+def _stabilised_mse(target: Tensor, options: Mapping[str, Any]) -> Loss:
+    r"""Mean squared error after the generalised Anscombe transform, for Poisson-Gaussian noise.
+
+    With noise variance :math:`a\,u + b` in the [0, 1] scale of the plane (`slope` a > 0, `offset` b), the transform
+
+    .. math:: t(u) = \frac{2}{a} \sqrt{\max(a\,u + \tfrac{3}{8} a^2 + b, \varepsilon)}
+
+    makes the variance 1. The error is multiplied by the mean noise variance, which brings it to the scale of the plain one.
+
+    References
+    ----------
+    Makitalo and Foi, "Optimal inversion of the generalized Anscombe transformation", IEEE TIP 22 (2013).
+    """
+    slope, offset = float(options["slope"]), float(options["offset"])
+    if slope <= 0:
+        raise BadInput(
+            f"loss 'gat': the slope {slope} of the noise variance must be above 0; for additive noise use mse"
+        )
+    floor = (0.01 * slope) ** 2
+
+    def stabilise(u: Tensor) -> Tensor:
+        return torch.sqrt(torch.clamp(slope * u + 0.375 * slope**2 + offset, min=floor)) * (2 / slope)
+
+    stabilised = stabilise(target)
+    scale = torch.clamp(slope * target.mean() + offset, min=floor)
+    return lambda output: functional.mse_loss(stabilise(output), stabilised) * scale

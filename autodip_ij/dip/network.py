@@ -1,0 +1,171 @@
+"""The hourglass network of the deep image prior, module by module as published (paper, section II)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from autodip_ij.dip.architecture import ASCENDING, Architecture
+from autodip_ij.errors import BadInput, nearest
+
+
+class RSwish(nn.Module):
+    """Rectified Swish: ``x`` above zero, ``x * sigmoid(x)`` below.
+
+    The earlier report names RSwish without a formula; this is our reading: ReLU's identity branch with Swish's negative
+    one, so that it is continuous at zero and keeps a gradient below it.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the activation of `x`, elementwise."""
+        return torch.where(x > 0, x, functional.silu(x))
+
+
+_ACTIVATIONS: dict[str, Callable[[float], nn.Module]] = {
+    "leaky_relu": lambda slope: nn.LeakyReLU(slope, inplace=True),
+    "relu": lambda _: nn.ReLU(inplace=True),
+    "silu": lambda _: nn.SiLU(inplace=True),
+    "mish": lambda _: nn.Mish(inplace=True),
+    "rswish": lambda _: RSwish(),
+}
+_PADDINGS: dict[str, Callable[[int], nn.Module]] = {"reflect": nn.ReflectionPad2d, "zero": nn.ZeroPad2d}
+_POOLS: dict[str, Callable[[], nn.Module]] = {
+    # ceil_mode halves an odd side as the strided convolution does, so that every variant keeps the image size.
+    "max": lambda: nn.MaxPool2d(2, ceil_mode=True),
+    "average": lambda: nn.AvgPool2d(2, ceil_mode=True, count_include_pad=False),
+}
+_UPSAMPLERS: dict[str, Callable[[int], nn.Module]] = {
+    "bilinear": lambda _: nn.Upsample(scale_factor=2, mode="bilinear", align_corners=False),
+    "nearest": lambda _: nn.Upsample(scale_factor=2, mode="nearest"),
+    "transposed": lambda channels: nn.ConvTranspose2d(channels, channels, kernel_size=4, stride=2, padding=1),
+}
+
+
+class Hourglass(nn.Module):
+    """Encoder-decoder with skip branches; the output has the size of the input, whatever the size.
+
+    Level i has ``architecture.widths[i]`` feature maps and does: down (3x3 with stride 2, 3x3), all deeper levels,
+    upsampling by 2, concatenation with the skip branch (1x1, first) after a centre crop to the size of the level's
+    input, batch norm, up (3x3, 1x1). Every convolution is followed by batch norm and activation; a last 1x1
+    convolution and a sigmoid make the image. Batch norm uses the statistics of the image (training mode).
+
+    Parameters
+    ----------
+    architecture
+        What to build.
+
+    Raises
+    ------
+    autodip_ij.errors.BadInput
+        If a field of `architecture` is out of range or names an unknown variant.
+    """
+
+    def __init__(self, architecture: Architecture) -> None:
+        super().__init__()
+        check_architecture(architecture)
+        widths = architecture.widths
+        inputs = (architecture.input_channels, *widths)
+        self.levels = nn.ModuleList(
+            Level(
+                architecture,
+                channels_in=inputs[level],
+                width=width,
+                channels_below=widths[min(level + 1, len(widths) - 1)],
+            )
+            for level, width in enumerate(widths)
+        )
+        self.head = nn.Sequential(*_convolution(architecture, widths[0], 1, kernel=1), nn.Sigmoid())
+
+    def forward(self, z: Tensor) -> Tensor:
+        """Return images (N, 1, Y, X) in (0, 1) for inputs `z` (N, input_channels, Y, X)."""
+        levels = [module for module in self.levels if isinstance(module, Level)]
+        inputs = []
+        x = z
+        for level in levels:
+            inputs.append(x)
+            x = level.down(x)
+        for level, level_input in zip(reversed(levels), reversed(inputs), strict=True):
+            x = level.join(level_input, x)
+        return self.head(x)
+
+
+class Level(nn.Module):
+    """One level: its skip branch, its way down, and its way up."""
+
+    def __init__(self, architecture: Architecture, *, channels_in: int, width: int, channels_below: int) -> None:
+        super().__init__()
+        skip = architecture.skip
+        self.skip = _block(architecture, channels_in, skip, kernel=1) if skip else None
+        self.down = nn.Sequential(
+            *_block(architecture, channels_in, width, kernel=3, halve=True),
+            *_block(architecture, width, width, kernel=3),
+        )
+        self.upsample = _UPSAMPLERS[architecture.up](channels_below)
+        self.norm = nn.BatchNorm2d(skip + channels_below)
+        self.up = nn.Sequential(
+            *_block(architecture, skip + channels_below, width, kernel=3),
+            *_block(architecture, width, width, kernel=1),
+        )
+
+    def join(self, level_input: Tensor, below: Tensor) -> Tensor:
+        """Return the features of this level from its input and what came up from the level below."""
+        x = centre_crop(self.upsample(below), level_input.shape[-2:])
+        if self.skip is not None:
+            x = torch.cat([self.skip(level_input), x], dim=1)
+        return self.up(self.norm(x))
+
+
+def centre_crop(x: Tensor, size: torch.Size | tuple[int, int]) -> Tensor:
+    """Return the central `size` (Y, X) of `x` (..., Y, X); upsampling makes odd sizes one pixel too large."""
+    top = (x.shape[-2] - size[0]) // 2
+    left = (x.shape[-1] - size[1]) // 2
+    return x[..., top : top + size[0], left : left + size[1]]
+
+
+def _convolution(
+    architecture: Architecture, channels_in: int, channels_out: int, *, kernel: int, stride: int = 1
+) -> list[nn.Module]:
+    # Padding by 0 before a 1x1 convolution changes nothing; the published network has it and so keeps its module count.
+    pad = _PADDINGS[architecture.padding](kernel // 2)
+    return [pad, nn.Conv2d(channels_in, channels_out, kernel, stride)]
+
+
+def _block(
+    architecture: Architecture, channels_in: int, channels_out: int, *, kernel: int, halve: bool = False
+) -> nn.Sequential:
+    strided = halve and architecture.down == "stride"
+    layers = _convolution(architecture, channels_in, channels_out, kernel=kernel, stride=2 if strided else 1)
+    if halve and not strided:
+        layers.append(_POOLS[architecture.down]())
+    activation = _ACTIVATIONS[architecture.activation](architecture.negative_slope)
+    return nn.Sequential(*layers, nn.BatchNorm2d(channels_out), activation)
+
+
+def check_architecture(architecture: Architecture) -> None:
+    """Raise `BadInput` with the nearest valid value if `architecture` cannot be built."""
+    for name, value, known in (
+        ("activation", architecture.activation, _ACTIVATIONS),
+        ("down", architecture.down, ("stride", *_POOLS)),
+        ("up", architecture.up, _UPSAMPLERS),
+        ("padding", architecture.padding, _PADDINGS),
+    ):
+        if value not in known:
+            raise BadInput(f"{name}: '{value}' is not known{nearest(str(value), known)}")
+    if architecture.depth < 1:
+        raise BadInput(f"depth {architecture.depth} is not possible; the network needs at least 1 level")
+    if isinstance(architecture.width, str) and architecture.width != ASCENDING:
+        raise BadInput(f"width: '{architecture.width}' is not known; give a number or {ASCENDING}")
+    if architecture.width == ASCENDING and architecture.depth > 10:
+        raise BadInput(f"width {ASCENDING} halves 512 at every level and ends at depth 10, not {architecture.depth}")
+    widths = architecture.widths
+    if len(widths) != architecture.depth:
+        raise BadInput(f"{len(widths)} widths were given for {architecture.depth} levels; give one a level")
+    if min(widths) < 1:
+        raise BadInput(f"width {min(widths)} is not possible; every level needs at least 1 feature map")
+    if architecture.skip < 0:
+        raise BadInput(f"skip {architecture.skip} is not possible; give 0 for none")
+    if architecture.input_channels < 1:
+        raise BadInput(f"input_channels {architecture.input_channels} is not possible; give at least 1")

@@ -1,0 +1,72 @@
+"""The reference engine: the paper's loop in float32, line by line. The other engines are tested against it."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from autodip_ij.dip.architecture import Architecture
+from autodip_ij.dip.averaging import OutputAverage
+from autodip_ij.dip.losses import make_loss
+from autodip_ij.dip.options import FitOptions, Plane
+from autodip_ij.dip.seeding import build_network, fixed_input, streams
+
+
+class ReferenceStepper:
+    """Fits a network to one plane, one optimisation step a call (paper, section II; Ulyanov et al. 2018).
+
+    Parameters
+    ----------
+    plane
+        Noisy plane (Y, X), float32, scaled to [0, 1].
+    architecture
+        Network; its depth must suit the plane (`Architecture.fitted_to`).
+    options
+        How to fit; `precision` is ignored, everything is float32.
+    device
+        Device to compute on.
+    """
+
+    name = "reference"
+    precision = "float32"
+    block = 1
+
+    def __init__(self, plane: Plane, architecture: Architecture, options: FitOptions, device: str = "cpu") -> None:
+        random = streams(options.seed, noise_device="cpu" if device == "mps" else device)
+        self.options = options
+        self.iteration = 0
+        self.target = torch.from_numpy(np.array(plane, dtype=np.float32))[None, None].to(device)
+        self.network = build_network(architecture, random.weights, device)
+        self.z = fixed_input(architecture, plane.shape, options.input_scale, random.network_input).to(device)
+        self.noise = random.input_noise
+        self.loss = make_loss(options.loss, self.target, options.loss_options)
+        self.adam = torch.optim.Adam(self.network.parameters(), lr=options.learning_rate, foreach=False)
+        self.average = OutputAverage(options.averaging, self.target)
+        self._latest_loss = torch.zeros(())
+
+    def step(self) -> None:
+        """Do one iteration: output, loss, gradient, update; step N has no update, its output is the result."""
+        self.iteration += 1
+        z = self.z
+        if self.options.input_noise:
+            noise = torch.randn(z.shape, generator=self.noise, device=self.noise.device)
+            z = z + self.options.input_noise * noise.to(z.device)
+        output = self.network(z)
+        loss = self.loss(output)
+        self.average.add(output)
+        self._latest_loss = loss.detach()
+        if self.iteration < self.options.iterations:
+            self.adam.zero_grad()
+            loss.backward()
+            self.adam.step()
+
+    def output(self) -> Plane:
+        """Return the result so far (Y, X)."""
+        return self.average.value()[0, 0].cpu().numpy()
+
+    def latest_loss(self) -> tuple[int, float] | None:
+        """Return the last iteration and its loss."""
+        return self.iteration, self._latest_loss.item()
+
+    def close(self) -> None:
+        """Free what is not needed for another fit: nothing is kept."""
