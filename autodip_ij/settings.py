@@ -1,7 +1,7 @@
 """Every setting of a denoising run, declared once.
 
-The command-line options, the ``#@`` lines of the Fiji scripts, the macro keys, the reference page and the sidecar are made
-from this one model, so that a name, a bound or a help text is changed in a single place.
+The command-line options, the ``#@`` lines of the Fiji scripts, the macro keys, the reference page and the sidecar are
+made from this one model, so that a name, a bound or a help text is changed in a single place.
 """
 
 from __future__ import annotations
@@ -137,7 +137,7 @@ class DenoiseSettings(BaseModel):
     dtype: Annotated[
         Literal["float32", "same"],
         Field(
-            description="Data type of the result: float32, or the same as the input (rounded and clipped, never rescaled)"
+            description="Data type of the result: float32, or same as the input (rounded and clipped, never rescaled)"
         ),
         Shown("Result type", persist=True),
     ] = "float32"

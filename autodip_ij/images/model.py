@@ -119,6 +119,11 @@ class Image:
         """Read one plane (Y, X) into memory."""
         return np.asarray(self.data[t, c, z])
 
+    def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> npt.NDArray[Any]:
+        """Return the pixels with the axes of the source (`axes`) only."""
+        keep = tuple(slice(None) if letter in self.axes else 0 for letter in AXES)
+        return np.asarray(self.data[keep], dtype=dtype)
+
     def with_data(self, data: Any) -> Image:
         """Return the same image with other pixels of equal (T, C, Z, Y, X) shape."""
         import dask.array as da
@@ -142,7 +147,8 @@ class Image:
         Parameters
         ----------
         array
-            Pixels, 2 to 5 axes. The dims of an xarray DataArray are used where they are a subset of T, C, Z, Y, X.
+            Pixels, 2 to 5 axes. The dims of an xarray DataArray are used where they are a subset of T, C, Z, Y, X, and
+            the texts of its C coordinate are channel names.
         axes
             Axis letters of `array`, e.g. ``"CYX"``; by default the last ones of ``TCZYX`` with ``ZYX`` for three axes.
         channels, pixel_size, name, metadata
@@ -155,11 +161,11 @@ class Image:
         >>> Image.from_array(np.zeros((2, 4, 5)), "CYX").shape
         (1, 2, 1, 4, 5)
         """
-        from autodip_ij.images.arrays import to_tczyx
+        from autodip_ij.images.arrays import channel_labels, to_tczyx
 
         data, found = to_tczyx(array, axes)
-        count = data.shape[1]
-        entries = tuple(channels) if channels is not None else tuple(Channel() for _ in range(count))
+        names = channel_labels(array) or ("",) * data.shape[1]
+        entries = tuple(channels) if channels is not None else tuple(Channel(name) for name in names)
         return cls(
             data=data,
             channels=entries,

@@ -1,0 +1,248 @@
+"""The way of the data on one page: image -> groups -> parameters -> fits -> image and report.
+
+Batch, Fiji and the command line all come through `denoise_image`; there is no second way.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from autodip_ij.errors import BadInput
+from autodip_ij.groups.model import GroupDecision
+from autodip_ij.images.model import Image
+from autodip_ij.outputs import default_output, new_array, refuse_bad_target
+from autodip_ij.planes import Watch, denoise_plane
+from autodip_ij.planning import ChannelPlan, Plan, plan_run
+from autodip_ij.progress import Progress, Silent, Stop
+from autodip_ij.record import Recorder
+from autodip_ij.report import Report, write_sidecar
+from autodip_ij.settings import DenoiseSettings
+
+
+@dataclass(frozen=True)
+class Result:
+    """A denoised image and the record of how it was made.
+
+    Attributes
+    ----------
+    output
+        The image: the selected planes of the input, denoised, with all their metadata.
+    report
+        What was decided and done.
+    """
+
+    output: Image
+    report: Report
+
+    @property
+    def image(self) -> np.ndarray[Any, Any]:
+        """The pixels as an array with the axes of the input (a (Y, X) input gives (Y, X))."""
+        return np.asarray(self.output)
+
+    def save(self, path: str | Path, *, overwrite: bool = False) -> Path:
+        """Write image and sidecar; the format follows the suffix (``.ome.tif``, ``.ome.zarr``, ``.tif``).
+
+        Raises
+        ------
+        autodip_ij.errors.UnwritableOutput
+            If the file exists and `overwrite` is false, or it cannot be written.
+        """
+        from autodip_ij.images import write
+
+        target = Path(path)
+        refuse_bad_target(target, self.output.source, overwrite)
+        written = write(self.output, target, overwrite=overwrite, provenance=self.report.model_dump_json())
+        record = self.report.output.model_copy(update={"file": written.name})
+        write_sidecar(self.report.model_copy(update={"output": record}), written)
+        return written
+
+
+@dataclass(frozen=True)
+class FileResult:
+    """What `denoise_file` wrote, and the record of it."""
+
+    output: Path
+    sidecar: Path
+    report: Report
+
+
+def denoise_image(
+    image: Image,
+    settings: DenoiseSettings | None = None,
+    *,
+    decisions: Sequence[GroupDecision] | None = None,
+    progress: Progress | None = None,
+) -> Result:
+    """Denoise the selected planes of an image.
+
+    Parameters
+    ----------
+    image
+        Lazy image (T, C, Z, Y, X); planes are read one at a time.
+    settings
+        Defaults are those of `DenoiseSettings`.
+    decisions
+        One decision per channel of `image`, instead of inferring the groups from its metadata.
+    progress
+        Who is told and may stop the run; nobody by default.
+
+    Returns
+    -------
+    Result
+        Same grey-value scale and metadata, float32 or, by setting, the input's type.
+
+    Raises
+    ------
+    autodip_ij.errors.BadInput
+        For a selection that is not there, or pixels that cannot be denoised.
+    autodip_ij.errors.Cancelled
+        If the user discards the work.
+    autodip_ij.errors.EnvironmentProblem
+        If the device is missing or memory does not suffice.
+
+    Examples
+    --------
+    >>> noisy = np.random.default_rng(0).poisson(40, (48, 40)).astype(np.uint16)
+    >>> settings = DenoiseSettings(group="widefield/nucleus", iterations=2, width=4, device="cpu")
+    >>> denoise_image(Image.from_array(noisy), settings).image.shape
+    (48, 40)
+    """
+    settings = settings or DenoiseSettings()
+    progress = progress or Silent()
+    started = time.perf_counter()
+    plan = plan_run(image, settings, decisions)
+    recorder = Recorder(plan, settings)
+    for line in plan.announcements:
+        recorder.say(progress, line)
+    pixels = new_array(plan.image.shape, plan.output_dtype)
+    progress.start(plan.total_steps, f"Denoising {plan.image.name}")
+    for position, channel in enumerate(plan.channels):
+        _denoise_channel(plan, channel, position, pixels, recorder, progress)
+    report = recorder.finish(time.perf_counter() - started)
+    return Result(plan.image.with_data(pixels), report)
+
+
+def _denoise_channel(
+    plan: Plan, channel: ChannelPlan, position: int, pixels: Any, recorder: Recorder, progress: Progress
+) -> None:
+    from autodip_ij.images.intensity import cast
+
+    length_t, _, length_z, _, _ = plan.image.shape
+    for t in range(length_t):
+        for z in range(length_z):
+            source = plan.image.plane(t, position, z)
+            if channel.recipe is None or recorder.stopped:
+                pixels[t, position, z] = cast(source, plan.output_dtype)
+                recorder.unchanged(position, source)
+                continue
+            watch = Watch(progress, plan.title(position, t, z), channel.window.restore)
+            fitted = denoise_plane(channel.window.normalise(source), channel.recipe, watch)
+            restored = channel.window.restore(fitted.image, dtype=plan.output_dtype, source=source)
+            pixels[t, position, z] = restored
+            recorder.denoised(position, source, restored, fitted)
+            if fitted.stopped or watch.request is Stop.KEEP:
+                recorder.say(progress, f"stopped at {plan.title(position, t, z)}: later planes are returned unchanged")
+
+
+def denoise_file(
+    source: str | Path,
+    target: str | Path | None = None,
+    settings: DenoiseSettings | None = None,
+    *,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> FileResult:
+    """Denoise one scene of a file into a file with a sidecar.
+
+    Parameters
+    ----------
+    source
+        Any format that `autodip_ij.read` opens.
+    target
+        ``.ome.tif``, ``.ome.zarr``, ``.ome.zarr.zip`` or ``.tif``; by default
+        ``<name>_autodip.ome.tif`` beside the source.
+    settings, progress
+        As in `denoise_image`.
+    overwrite
+        Replace an output that is there.
+
+    Raises
+    ------
+    autodip_ij.errors.AutodipError
+        One line with the cause and the way out.
+    """
+    from autodip_ij.images import open_image
+    from autodip_ij.report import sidecar_path
+
+    settings = settings or DenoiseSettings()
+    source = Path(source)
+    output = Path(target) if target is not None else default_output(source)
+    refuse_bad_target(output, source, overwrite)
+    image = open_image(source, settings.scene)
+    result = denoise_image(image, settings, progress=progress)
+    written = result.save(output, overwrite=overwrite)
+    return FileResult(written, sidecar_path(written), result.report)
+
+
+def denoise(
+    image: Any,
+    *,
+    axes: str | None = None,
+    microscope: str | None = None,
+    specimen: str | None = None,
+    progress: Progress | None = None,
+    **settings: Any,
+) -> Result:
+    """Denoise an array, an `Image`, or a file.
+
+    Parameters
+    ----------
+    image
+        numpy, dask or xarray array of 2 to 5 axes, `Image`, or path.
+    axes
+        Axis letters of an array, e.g. ``"CYX"``; the last of ``TCZYX`` by default.
+    microscope, specimen
+        What is known of the group: ``confocal``, ``twophoton``, ``widefield``; ``nucleus``, ``actin``, ``mito``.
+        Short for ``group="confocal/actin"``.
+    progress
+        Who is told and may stop the run.
+    **settings
+        Fields of `DenoiseSettings`.
+
+    Returns
+    -------
+    Result
+        ``.image`` is the array in the axes of the input, ``.report`` the record, ``.save(path)`` writes both.
+
+    Raises
+    ------
+    autodip_ij.errors.BadInput
+        For an unknown setting or value, an unreadable file, or pixels that cannot be denoised.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> noisy = np.random.default_rng(0).normal(100, 20, (2, 40, 48))
+    >>> small = {"iterations": 2, "width": 4, "device": "cpu"}
+    >>> result = denoise(noisy, axes="CYX", microscope="widefield", specimen="actin", **small)
+    >>> result.image.shape, result.image.dtype, result.report.channels[0].group
+    ((2, 40, 48), dtype('float32'), 'widefield/actin')
+    """
+    if microscope or specimen:
+        if "group" in settings:
+            raise BadInput("give either group, or microscope and specimen, not both")
+        settings["group"] = "/".join(part for part in (microscope, specimen) if part)
+    parsed = DenoiseSettings.parse(**settings)
+    if isinstance(image, str | Path):
+        from autodip_ij.images import open_image
+
+        image = open_image(image, parsed.scene)
+    elif not isinstance(image, Image):
+        image = Image.from_array(image, axes)
+    return denoise_image(image, parsed, progress=progress)

@@ -1,0 +1,81 @@
+"""Where a result goes: its default name, the targets that are refused, and the array that holds it until written."""
+
+from __future__ import annotations
+
+import math
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from autodip_ij.errors import UnwritableOutput
+
+COMPOUND_SUFFIXES = (".ome.zarr.zip", ".ome.tiff", ".ome.tif", ".ome.zarr", ".ome.xml", ".zarr.zip")
+SHARE_OF_MEMORY = 0.25
+"""A result larger than this share of the free memory is held in a temporary file instead."""
+
+
+def stem(path: Path) -> str:
+    """Return the name without its suffix, which may be a compound one.
+
+    Examples
+    --------
+    >>> stem(Path("a/cells.1.ome.tif")), stem(Path("cells.czi"))
+    ('cells.1', 'cells')
+    """
+    for suffix in COMPOUND_SUFFIXES:
+        if path.name.lower().endswith(suffix):
+            return path.name[: -len(suffix)]
+    return path.stem
+
+
+def default_output(source: Path) -> Path:
+    """Return ``<name>_autodip.ome.tif`` beside the source.
+
+    Examples
+    --------
+    >>> default_output(Path("cells.czi")).name
+    'cells_autodip.ome.tif'
+    """
+    return source.with_name(f"{stem(source)}_autodip.ome.tif")
+
+
+def refuse_bad_target(target: Path, source: Path | None, overwrite: bool) -> None:
+    """Refuse, before any computing, a target that could not or must not be written.
+
+    Raises
+    ------
+    autodip_ij.errors.UnwritableOutput
+        If it is the source, exists (without `overwrite`), is a plain folder, or its folder is missing.
+    """
+    if source is not None and _same(target, source):
+        raise UnwritableOutput(f"{target}: output and input are the same file; choose another output name")
+    if target.exists() and not overwrite:
+        raise UnwritableOutput(f"{target}: exists already; choose another name or --overwrite")
+    if target.is_dir() and target.suffix != ".zarr":
+        raise UnwritableOutput(f"{target}: is a folder; give the name of the output file")
+    if not target.parent.is_dir():
+        raise UnwritableOutput(f"{target}: the folder {target.parent} does not exist; make it first")
+
+
+def _same(a: Path, b: Path) -> bool:
+    return a.resolve() == b.resolve() or (a.exists() and b.exists() and a.samefile(b))
+
+
+def new_array(shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
+    """Return an array of zeros, in memory or, where it would crowd the memory, in a unnamed temporary file."""
+    import psutil
+
+    size = math.prod(shape) * dtype.itemsize
+    if size <= SHARE_OF_MEMORY * psutil.virtual_memory().available:
+        return np.zeros(shape, dtype)
+    try:
+        with tempfile.TemporaryFile(prefix="autodip-") as file:
+            # The mapping keeps the unnamed file alive; it is freed when the array is, also after a crash.
+            return np.memmap(file, dtype, "w+", shape=shape)
+    except OSError as error:
+        raise UnwritableOutput(
+            f"a result of {size / 1e9:.1f} GB fits neither in memory nor in {tempfile.gettempdir()} "
+            f"({error.strerror}); set TMPDIR to a larger disk, or select fewer planes"
+        ) from error

@@ -1,0 +1,271 @@
+"""One plane: cut into tiles, fitted, and stitched; the unit that `autodip_ij.denoising` repeats."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from autodip_ij.errors import OutOfMemory
+from autodip_ij.progress import Progress, Stop
+
+if TYPE_CHECKING:
+    from autodip_ij.calibration.model import Parameters
+    from autodip_ij.dip.options import FitResult, Precision, Step
+    from autodip_ij.images.tiles import Tile
+
+Plane = npt.NDArray[np.float32]
+
+SMALLEST_TILE = 128
+"""Tiles are not cut below this side when memory runs out: the prior needs context."""
+
+
+@dataclass(frozen=True)
+class PlaneRecipe:
+    """How every plane of a channel is processed.
+
+    Attributes
+    ----------
+    parameters
+        Network and fit; unused by a comparison method.
+    method, method_parameters
+        ``dip``, or a name and keywords of `autodip_ij.baselines.run_method`.
+    device, precision, seed
+        As in the settings, the device resolved.
+    tile, overlap
+        Side and overlap of tiles, px.
+    """
+
+    parameters: Parameters | None
+    device: str
+    precision: Precision = "auto"
+    seed: int = 1
+    tile: int = 512
+    overlap: int = 128
+    method: str = "dip"
+    method_parameters: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class PlaneResult:
+    """A processed plane (Y, X), in the scale of the input, and how it was made."""
+
+    image: Plane
+    stopped: bool = False
+    tiles: int = 1
+    tile: int | None = None
+    iterations: int = 0
+    seconds_per_iteration: float | None = None
+    seconds: float = 0.0
+    engine: str | None = None
+    precision: str | None = None
+    messages: tuple[str, ...] = ()
+
+
+class Watch:
+    """Carries the steps of the fits of a plane to a `Progress`, and the user's wish to stop back.
+
+    Parameters
+    ----------
+    progress
+        Who watches.
+    title
+        Title of previews, e.g. ``channel 1/2, frame 3/10``.
+    show
+        Turns a plane in the scale of the fit into grey values of the input.
+    """
+
+    def __init__(self, progress: Progress, title: str, show: Callable[[Plane], Plane]) -> None:
+        self._progress = progress
+        self._title = title
+        self._show = show
+        self._done = 0
+        self.request = Stop.NO
+        self.messages: list[str] = []
+
+    def say(self, message: str) -> None:
+        """Tell the user one line, and remember it for the report."""
+        self.messages.append(message)
+        self._progress.log(message)
+
+    def begin_fit(self) -> None:
+        """Start counting the iterations of the next fit."""
+        self._done = 0
+
+    def step(self, step: Step, insert: Callable[[Plane], Plane]) -> Stop:
+        """Report `step`; `insert` places the preview of a tile into its plane."""
+        self._progress.advance(step.iteration - self._done)
+        self._done = step.iteration
+        if self._progress.wants_preview():
+            title = f"{self._title}, iteration {step.iteration} of {step.total}"
+            self._progress.preview(self._show(insert(step.preview())), title)
+        self.request = self._progress.stop_request()
+        return self.request
+
+    def end_fit(self, total: int) -> None:
+        """Count the iterations of a fit that ended between two reports, or was stopped."""
+        self._progress.advance(max(0, total - self._done))
+
+
+def denoise_plane(plane: Plane, recipe: PlaneRecipe, watch: Watch) -> PlaneResult:
+    """Process one plane; where memory runs out, again with smaller tiles.
+
+    Parameters
+    ----------
+    plane
+        (Y, X) float32 in [0, 1], finite.
+    recipe
+        What to do.
+    watch
+        Who is told.
+
+    Raises
+    ------
+    autodip_ij.errors.OutOfMemory
+        If even tiles of `SMALLEST_TILE` do not fit.
+    autodip_ij.errors.Cancelled
+        If the user discards the work.
+    """
+    if recipe.method != "dip":
+        return _compare(plane, recipe, watch)
+    while True:
+        try:
+            return replace(_fit_tiles(plane, recipe, watch), messages=tuple(watch.messages))
+        except OutOfMemory as error:
+            used = min(recipe.tile, max(plane.shape))
+            smaller = used // 2
+            if smaller < SMALLEST_TILE:
+                raise OutOfMemory(
+                    f"not enough memory for tiles of {used} px on {recipe.device}; free memory, choose a narrower "
+                    "network with --width, or compute with --device cpu"
+                ) from error
+            watch.say(f"not enough memory for tiles of {used} px: going on with {smaller} px")
+            recipe = replace(recipe, tile=smaller, overlap=min(recipe.overlap, smaller // 2))
+
+
+def _compare(plane: Plane, recipe: PlaneRecipe, watch: Watch) -> PlaneResult:
+    from autodip_ij.baselines import run_method
+
+    watch.begin_fit()
+    started = time.perf_counter()
+    image = run_method(
+        recipe.method,
+        plane,
+        device=recipe.device,
+        on_step=lambda step: watch.step(step, lambda preview: preview),
+        **recipe.method_parameters,
+    )
+    watch.end_fit(1)
+    return PlaneResult(
+        np.asarray(image, np.float32),
+        stopped=watch.request is Stop.KEEP,
+        seconds=time.perf_counter() - started,
+        engine=recipe.method,
+    )
+
+
+def _fit_tiles(plane: Plane, recipe: PlaneRecipe, watch: Watch) -> PlaneResult:
+    from autodip_ij.images.tiles import TileBlender, plan_tiles
+
+    parameters = _known(recipe)
+    tiles = plan_tiles(plane.shape, recipe.tile, recipe.overlap)
+    blender = TileBlender(plane.shape, tiles)
+    fits: list[FitResult] = []
+    stopped = False
+    for tile in tiles:
+        cut = plane[tile.slices]
+
+        def insert(preview: Plane, tile: Tile = tile) -> Plane:
+            whole = blender.result(background=plane)
+            whole[tile.slices] = preview
+            return whole
+
+        result = np.zeros_like(cut)
+        for k in range(parameters.seeds):
+            fitted = _fit(cut, recipe, recipe.seed + k, watch, insert)
+            fits.append(fitted)
+            result += (fitted.image - result) / (k + 1)
+            stopped = fitted.stopped
+            if stopped:
+                break
+        blender.add(tile, result)
+        if stopped:
+            break
+    return PlaneResult(
+        image=blender.result(background=plane),
+        stopped=stopped,
+        tiles=len(tiles),
+        tile=max(tiles[0].height, tiles[0].width),
+        iterations=min(fit.iterations for fit in fits),
+        seconds_per_iteration=float(np.median([fit.seconds_per_iteration for fit in fits])),
+        seconds=sum(fit.seconds for fit in fits),
+        engine=fits[0].engine,
+        precision=fits[0].precision,
+    )
+
+
+def _fit(cut: Plane, recipe: PlaneRecipe, seed: int, watch: Watch, insert: Callable[[Plane], Plane]) -> FitResult:
+    from autodip_ij.dip import fit
+
+    architecture, options = fit_arguments(recipe, seed)
+    watch.begin_fit()
+    small = binned(cut, _known(recipe).binning)
+    result = fit(
+        small,
+        architecture,
+        options,
+        device=recipe.device,
+        on_step=lambda step: watch.step(replace(step, preview=lambda: resampled(step.preview(), cut.shape)), insert),
+    )
+    watch.end_fit(options.iterations)
+    return replace(result, image=resampled(result.image, cut.shape))
+
+
+def fit_arguments(recipe: PlaneRecipe, seed: int) -> tuple[Any, Any]:
+    """Return the `Architecture` and `FitOptions` of one fit of `recipe`."""
+    from autodip_ij.dip import Architecture, FitOptions
+
+    parameters = _known(recipe)
+    architecture = Architecture(
+        depth=parameters.depth, width=parameters.width, skip=parameters.skip, activation=parameters.activation
+    )
+    options = FitOptions(
+        iterations=parameters.iterations,
+        averaging=parameters.averaging,
+        input_noise=parameters.input_noise,
+        loss=parameters.loss,
+        seed=seed,
+        precision=recipe.precision,
+    )
+    return architecture, options
+
+
+def _known(recipe: PlaneRecipe) -> Parameters:
+    if recipe.parameters is None:
+        raise ValueError("a recipe for DIP needs parameters")
+    return recipe.parameters
+
+
+def binned(plane: Plane, side: int) -> Plane:
+    """Return means over squares of `side` px; a border that fills no square is extended by its last row or column."""
+    if side == 1:
+        return plane
+    from skimage.measure import block_reduce
+
+    extended = np.pad(plane, [(0, -length % side) for length in plane.shape], mode="edge")
+    return np.asarray(block_reduce(extended, side, np.mean), np.float32)
+
+
+def resampled(plane: Plane, shape: tuple[int, ...]) -> Plane:
+    """Return `plane` brought to `shape` by cubic interpolation on pixel areas, so that nothing is shifted."""
+    if plane.shape == tuple(shape):
+        return plane
+    from scipy.ndimage import zoom
+
+    side = -(-shape[0] // plane.shape[0])
+    enlarged = zoom(plane, side, order=3, mode="nearest", grid_mode=True)
+    return np.asarray(enlarged[: shape[0], : shape[1]], np.float32)

@@ -1,0 +1,379 @@
+"""What a run is going to do, decided and said before any computing: selection, groups, parameters, time, memory."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from autodip_ij.calibration.model import Calibration, Choice
+from autodip_ij.errors import BadInput
+from autodip_ij.groups.model import GroupDecision, split_group
+from autodip_ij.images.model import Image
+from autodip_ij.planes import PlaneRecipe, fit_arguments
+from autodip_ij.settings import AUTO, DenoiseSettings
+
+if TYPE_CHECKING:
+    from autodip_ij.images.intensity import Window
+
+LONG_RUN_SECONDS = 600
+"""From this estimate on, the run names a cheaper choice before it starts."""
+
+
+@dataclass(frozen=True)
+class ChannelPlan:
+    """What happens to one channel.
+
+    Attributes
+    ----------
+    decision
+        Its group, inferred or given.
+    window
+        Its grey values that become 0 and 1.
+    recipe
+        How its planes are processed; None if they are returned unchanged.
+    choice
+        Where the parameters come from; None without a fit.
+    reason
+        One sentence for the report.
+    seconds, bytes
+        Estimated cost of all its planes, and peak memory.
+    """
+
+    decision: GroupDecision
+    window: Window
+    recipe: PlaneRecipe | None
+    choice: Choice | None
+    reason: str
+    seconds: float = 0.0
+    bytes: int = 0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A whole run.
+
+    Attributes
+    ----------
+    image
+        The selected part of the input.
+    channels
+        One plan per channel of it.
+    device
+        ``cpu``, ``cuda:0`` or ``mps``.
+    output_dtype
+        Data type of the result.
+    announcements
+        Lines to show before the run.
+    """
+
+    image: Image
+    channels: tuple[ChannelPlan, ...]
+    device: str
+    output_dtype: np.dtype[Any]
+    announcements: tuple[str, ...]
+
+    @property
+    def total_steps(self) -> int:
+        """Iterations of all fits of the run; a comparison method counts one step a plane."""
+        length_t, _, length_z, height, width = self.image.shape
+        return sum(
+            length_t * length_z * _fits_per_plane(channel.recipe, (height, width)) * _iterations(channel.recipe)
+            for channel in self.channels
+            if channel.recipe
+        )
+
+    @property
+    def seconds(self) -> float:
+        """Estimated time of the run."""
+        return sum(channel.seconds for channel in self.channels)
+
+    def title(self, position: int, t: int, z: int) -> str:
+        """Return the words for one plane, with indices of the selection from 1, leaving out axes of length 1."""
+        length_t, length_c, length_z, _, _ = self.image.shape
+        name = self.channels[position].decision.name
+        parts = [
+            f"channel {position + 1} of {length_c}{f' ({name})' if name else ''}" if length_c > 1 or name else "",
+            f"frame {t + 1} of {length_t}" if length_t > 1 else "",
+            f"slice {z + 1} of {length_z}" if length_z > 1 else "",
+        ]
+        return ", ".join(part for part in parts if part) or self.image.name
+
+
+def select(image: Image, settings: DenoiseSettings) -> tuple[list[int], list[int], list[int]]:
+    """Return the selected (time points, channels, slices) of `image`.
+
+    Raises
+    ------
+    autodip_ij.errors.BadInput
+        If something selected is not there.
+    """
+    from autodip_ij.images.selection import parse_indices
+
+    names = [channel.name for channel in image.channels]
+    return (
+        parse_indices(settings.time, image.shape[0], what="time point"),
+        parse_indices(settings.channel, image.shape[1], names, what="channel"),
+        parse_indices(settings.z, image.shape[2], what="slice"),
+    )
+
+
+def decide(image: Image, settings: DenoiseSettings) -> tuple[GroupDecision, ...]:
+    """Return the group of every channel of `image`: inferred, or the one the user gave beside what the metadata say."""
+    from autodip_ij.groups import infer_groups, load_vocabulary
+
+    inferred = infer_groups(image.metadata, load_vocabulary(settings.vocabulary or None))
+    if settings.group == AUTO:
+        return inferred
+    microscope, specimen = split_group(settings.group)
+    return tuple(
+        GroupDecision(
+            index=found.index,
+            name=found.name,
+            microscope=microscope,
+            specimen=specimen,
+            confidence=1.0,
+            evidence=found.evidence,
+            reason=f"given by the user{_contradiction(found, microscope, specimen)}",
+        )
+        for found in inferred
+    )
+
+
+def _contradiction(found: GroupDecision, microscope: str | None, specimen: str | None) -> str:
+    pairs = [(found.microscope, microscope), (found.specimen, specimen)]
+    other = [said for said, given in pairs if said and given and said != given]
+    return f"; the metadata speak for {' and '.join(other)}" if other else ""
+
+
+def plan_run(image: Image, settings: DenoiseSettings, decisions: Sequence[GroupDecision] | None = None) -> Plan:
+    """Decide what a run does; reads the selected pixels once to measure the grey-value windows.
+
+    Raises
+    ------
+    autodip_ij.errors.BadInput
+        For a selection, method or calibration that does not exist, or pixels of a type that cannot be denoised.
+    autodip_ij.errors.EnvironmentProblem
+        If the device is not there.
+    """
+    from autodip_ij.images.intensity import measure_window
+    from autodip_ij.images.subset import subset
+
+    known_method(settings.method)
+    if image.dtype.kind not in "biuf":
+        raise BadInput(f"pixels of type {image.dtype} cannot be denoised; integer and real images can")
+    times, chosen, slices = select(image, settings)
+    decided = tuple(decisions) if decisions is not None else decide(image, settings)
+    if len(decided) != image.shape[1]:
+        raise BadInput(f"{len(decided)} group decisions for {image.shape[1]} channels; give one a channel")
+    part = subset(image, times, chosen, slices)
+    output_dtype = part.dtype if settings.dtype == "same" else np.dtype(np.float32)
+    picked = treated([decided[index] for index in chosen], explicit=bool(settings.channel.strip()))
+    device = resolve(settings.device)
+    windows = [measure_window(part.data[:, position]) for position in range(len(picked))]
+    for window in windows:
+        window.check(output_dtype)
+    channels = tuple(
+        plan_channel(part, position, decision, settings, device, windows[position])
+        for position, decision in enumerate(picked)
+    )
+    plan = Plan(part, channels, device, output_dtype, ())
+    return Plan(part, channels, device, output_dtype, tuple(announcements(plan, settings)))
+
+
+def known_method(method: str) -> None:
+    """Refuse a method that does not exist, naming the nearest."""
+    if method == "dip":
+        return
+    from autodip_ij.baselines import method_names
+    from autodip_ij.errors import nearest
+
+    if method not in method_names():
+        raise BadInput(f"unknown method '{method}'{nearest(method, ['dip', *method_names()])}")
+
+
+def resolve(device: str) -> str:
+    """Return the device that ``auto``, ``cuda``, ``mps`` or ``cpu`` means on this machine."""
+    from autodip_ij.dip import resolve_device
+
+    return resolve_device(device)
+
+
+def treated(decisions: Sequence[GroupDecision], *, explicit: bool) -> list[GroupDecision]:
+    """Return the decisions with `leave_alone` lifted where the user plainly wants the channel denoised.
+
+    A channel that is no fluorescence image is left alone beside fluorescence channels. Where the user names it, or
+    nothing else is there, it is denoised with what is known of its group, and the reason says so.
+    """
+    from dataclasses import replace
+
+    nothing_else = all(decision.leave_alone for decision in decisions)
+    if not (explicit or nothing_else):
+        return list(decisions)
+    return [
+        replace(
+            decision,
+            leave_alone=None,
+            confidence=min(decision.confidence, 0.2),
+            reason=f"{decision.leave_alone}: outside the calibrated groups, denoised all the same because "
+            + ("it was chosen" if explicit else "the image has nothing else"),
+        )
+        if decision.leave_alone
+        else decision
+        for decision in decisions
+    ]
+
+
+def plan_channel(
+    image: Image, position: int, decision: GroupDecision, settings: DenoiseSettings, device: str, window: Window
+) -> ChannelPlan:
+    """Return the plan of the channel at `position` of `image`."""
+    if decision.leave_alone:
+        return ChannelPlan(decision, window, None, None, f"returned unchanged: {decision.leave_alone}")
+    if window.constant:
+        return ChannelPlan(decision, window, None, None, "returned unchanged: every pixel has the same value")
+    if settings.method != "dip":
+        recipe = PlaneRecipe(None, device, method=settings.method, method_parameters=_method_parameters(settings))
+        return ChannelPlan(decision, window, recipe, None, f"method {settings.method}")
+    choice = choose_parameters(image, position, decision, settings, window)
+    recipe = PlaneRecipe(choice.parameters, device, settings.precision, settings.seed, settings.tile, settings.overlap)
+    seconds, peak = estimate(recipe, (image.shape[3], image.shape[4]))
+    planes = image.shape[0] * image.shape[2]
+    return ChannelPlan(decision, window, recipe, choice, choice.reason, seconds * planes, peak)
+
+
+def _method_parameters(settings: DenoiseSettings) -> dict[str, Any]:
+    return {"seed": settings.seed} if settings.method == "original-dip" else {}
+
+
+def choose_parameters(
+    image: Image, position: int, decision: GroupDecision, settings: DenoiseSettings, window: Window
+) -> Choice:
+    """Return the parameters for one channel: from the calibration, single ones overridden by the settings."""
+    from autodip_ij.calibration import choose, load_calibration
+
+    calibration: Calibration = load_calibration(settings.calibration)
+
+    def plane() -> np.ndarray[Any, Any]:
+        return window.normalise(image.plane(image.shape[0] // 2, position, image.shape[2] // 2))
+
+    return choose(
+        calibration,
+        decision,
+        effort=settings.effort,
+        effort_given="effort" in settings.model_fields_set,
+        plane=plane,
+        weights=settings.weights or None,
+        overrides=overrides(settings),
+    )
+
+
+def overrides(settings: DenoiseSettings) -> dict[str, Any]:
+    """Return the single parameters that the settings put in place of the calibration's."""
+    given = {
+        "depth": settings.depth,
+        "width": settings.width,
+        "skip": settings.skip,
+        "iterations": settings.iterations,
+        "averaging": settings.averaging,
+        "input_noise": settings.noise,
+    }
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def estimate(recipe: PlaneRecipe, shape: tuple[int, int]) -> tuple[float, int]:
+    """Return (seconds, peak bytes) that one plane of `shape` (Y, X) will take."""
+    from autodip_ij.dip import estimate_cost
+    from autodip_ij.images.tiles import plan_tiles
+
+    architecture, options = fit_arguments(recipe, recipe.seed)
+    tiles = plan_tiles(shape, recipe.tile, recipe.overlap)
+    binning = recipe.parameters.binning if recipe.parameters else 1
+    side = (math.ceil(tiles[0].height / binning), math.ceil(tiles[0].width / binning))
+    cost = estimate_cost(
+        architecture.fitted_to(side), side, options.iterations, device=recipe.device, precision=recipe.precision
+    )
+    return cost.seconds * _fits_per_plane(recipe, shape), cost.bytes
+
+
+def _fits_per_plane(recipe: PlaneRecipe, shape: tuple[int, int]) -> int:
+    from autodip_ij.images.tiles import plan_tiles
+
+    if recipe.parameters is None:
+        return 1
+    return len(plan_tiles(shape, recipe.tile, recipe.overlap)) * recipe.parameters.seeds
+
+
+def _iterations(recipe: PlaneRecipe) -> int:
+    return recipe.parameters.iterations if recipe.parameters else 1
+
+
+def announcements(plan: Plan, settings: DenoiseSettings) -> list[str]:
+    """Return the lines a user reads before the run: group and parameters of each channel, time, memory, warnings."""
+    lines = [_channel_line(plan, channel) for channel in plan.channels]
+    fitted = [channel for channel in plan.channels if channel.choice]
+    lines.extend(_reduced_depth(plan, fitted))
+    if fitted:
+        peak = max(channel.bytes for channel in fitted)
+        lines.append(f"about {duration(plan.seconds)} and {peak / 1e9:.1f} GB of memory on {plan.device}")
+    if plan.seconds > LONG_RUN_SECONDS:
+        lines.append(_cheaper(plan, fitted, settings))
+    return lines
+
+
+def _channel_line(plan: Plan, channel: ChannelPlan) -> str:
+    decision = channel.decision
+    name = f"channel {decision.index}{f' ({decision.name})' if decision.name else ''}"
+    if channel.recipe is None or channel.choice is None:
+        return f"{name}: {channel.reason}"
+    p = channel.choice.parameters
+    reason = f"{decision.reason}; " if decision.reason else ""
+    return (
+        f"{name}: group {decision.group} (confidence {decision.confidence:.2f}), {reason}{channel.reason} -> "
+        f"depth {p.depth}, width {p.width}, skip {p.skip}, {p.iterations} iterations"
+    )
+
+
+def _reduced_depth(plan: Plan, fitted: Sequence[ChannelPlan]) -> list[str]:
+    side = plan.image.shape[3], plan.image.shape[4]
+    lines = []
+    for channel in fitted:
+        if channel.recipe is None or channel.recipe.parameters is None:
+            continue
+        tile = (min(side[0], channel.recipe.tile), min(side[1], channel.recipe.tile))
+        wanted, _ = fit_arguments(channel.recipe, 0)
+        borne = wanted.fitted_to(tile).depth
+        if borne < wanted.depth:
+            lines.append(
+                f"channel {channel.decision.index}: depth {wanted.depth} reduced to {borne}, the most that "
+                f"{tile[0]} x {tile[1]} pixels bear"
+            )
+    return lines
+
+
+def _cheaper(plan: Plan, fitted: Sequence[ChannelPlan], settings: DenoiseSettings) -> str:
+    from autodip_ij.calibration import cheaper, load_calibration
+
+    costliest = max(fitted, key=lambda channel: channel.seconds)
+    calibration = load_calibration(settings.calibration)
+    advice = cheaper(calibration, costliest.choice, (plan.image.shape[3], plan.image.shape[4]))
+    return f"this is long: {advice or '--iterations N shortens it in proportion'}; a GPU is far faster than a CPU"
+
+
+def duration(seconds: float) -> str:
+    """Return a time in words.
+
+    Examples
+    --------
+    >>> duration(0.4), duration(75), duration(4000)
+    ('1 s', '1 min 15 s', '1 h 7 min')
+    """
+    whole = max(1, round(seconds))
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {round(whole % 3600 / 60)} min"

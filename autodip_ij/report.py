@@ -1,0 +1,196 @@
+"""The record of a run, and the sidecar `<output>.autodip.json` in which it is kept.
+
+The schema is versioned by `SCHEMA_VERSION` and described in ``docs/sidecar.md``; within a version fields are only added.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from datetime import UTC, datetime
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from autodip_ij._version import __version__
+from autodip_ij.errors import UnreadableFile, UnwritableOutput
+
+SCHEMA_VERSION = 1
+SIDECAR_SUFFIX = ".autodip.json"
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+
+class EvidenceRow(_Record):
+    """One metadata fact; see `autodip_ij.groups.model.Evidence`."""
+
+    source: str
+    value: str
+    speaks_for: str
+    weight: float
+
+
+class ParameterValues(_Record):
+    """What the fit used; see `autodip_ij.calibration.model.Parameters`. Empty for a comparison method."""
+
+    depth: int | None = None
+    width: int | str | None = None
+    skip: int | None = None
+    iterations: int | None = None
+    averaging: float | None = None
+    input_noise: float | None = None
+    loss: str | None = None
+    activation: str | None = None
+    binning: int | None = None
+    seeds: int | None = None
+
+
+class FitRecord(_Record):
+    """What the fits of one channel did, summed over its planes and tiles."""
+
+    planes: int = 0
+    tiles_per_plane: int = 1
+    tile: int | None = None
+    iterations: int = Field(0, description="Iterations of each fit; fewer than asked for if the user stopped it")
+    seconds: float = 0.0
+    seconds_per_iteration: float | None = None
+    engine: str | None = None
+    stopped: bool = Field(False, description="Whether the user stopped the run and kept what there was")
+    unchanged_planes: int = Field(0, description="Planes returned as they were because the run was stopped before them")
+
+
+class ChannelReport(_Record):
+    """What was decided and done for one channel of the output."""
+
+    index: int = Field(description="Channel index in the source")
+    name: str
+    treatment: str = Field(description="denoised, or left alone (returned unchanged)")
+    microscope: str | None = None
+    specimen: str | None = None
+    confidence: float = 0.0
+    evidence: list[EvidenceRow] = []
+    group: str = Field("all", description="Group whose parameters were used")
+    calibration: str | None = None
+    strategy: str | None = None
+    reason: str = ""
+    parameters: ParameterValues = ParameterValues()
+    method: str = "dip"
+    method_parameters: dict[str, Any] = {}
+    window: tuple[float, float] | None = Field(None, description="Grey values mapped to 0 and 1 for the fit")
+    mean_ratio: float | None = Field(None, description="Mean of the output over mean of the input")
+    residual_std: float | None = Field(None, description="Standard deviation of input - output, in grey values")
+    nonfinite_pixels: int = 0
+    fit: FitRecord = FitRecord()
+
+
+class InputRecord(_Record):
+    """What was read."""
+
+    file: str | None = None
+    name: str
+    scene: int = 0
+    shape: dict[str, int] = Field(description="Lengths of T, C, Z, Y, X of the selection that was processed")
+    dtype: str
+    pixels_sha256: str | None = Field(
+        None,
+        description="Hash of the selected planes, one channel after the other in T, Z order, as little-endian bytes",
+    )
+
+
+class OutputRecord(_Record):
+    """What was made."""
+
+    file: str | None = None
+    dtype: str
+
+
+class Report(_Record):
+    """Everything needed to understand a result and to make it again."""
+
+    schema_version: int = SCHEMA_VERSION
+    software: str = f"autodip_ij {__version__}"
+    created: str = Field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
+    input: InputRecord
+    output: OutputRecord
+    settings: dict[str, Any]
+    channels: list[ChannelReport]
+    device: str
+    precision: str
+    seed: int
+    versions: dict[str, str] = Field(default_factory=lambda: dict(versions()))
+    platform: str = Field(default_factory=platform.platform)
+    seconds: float = 0.0
+    messages: list[str] = Field([], description="Every line the user was shown: choices, fallbacks, warnings")
+
+
+@cache
+def versions() -> dict[str, str]:
+    """Return the versions of Python and of the packages that decide a result."""
+    found = {"python": platform.python_version()}
+    for package in ("torch", "numpy", "bioio", "tifffile", "scikit-image"):
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "absent"
+    return found
+
+
+def sidecar_path(output: Path) -> Path:
+    """Return where the sidecar of `output` stands.
+
+    Examples
+    --------
+    >>> sidecar_path(Path("cells_autodip.ome.tif")).name
+    'cells_autodip.ome.tif.autodip.json'
+    """
+    return output.with_name(output.name + SIDECAR_SUFFIX)
+
+
+def write_sidecar(report: Report, output: Path) -> Path:
+    """Write the sidecar of `output`, complete or not at all, replacing one that is there.
+
+    Raises
+    ------
+    autodip_ij.errors.UnwritableOutput
+        If the folder cannot be written.
+    """
+    target = sidecar_path(output)
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        temporary.write_text(report.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        temporary.replace(target)
+    except OSError as error:
+        raise UnwritableOutput(f"{target}: cannot write the sidecar ({error.strerror or error})") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+    return target
+
+
+def read_sidecar(path: Path) -> Report:
+    """Read the sidecar of an output, given the output's path or the sidecar's own.
+
+    Raises
+    ------
+    autodip_ij.errors.UnreadableFile
+        If there is none, or it is damaged or of a newer schema.
+    """
+    path = path if path.name.endswith(SIDECAR_SUFFIX) else sidecar_path(path)
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if int(content.get("schema_version", 0)) > SCHEMA_VERSION:
+            raise UnreadableFile(
+                f"{path}: written by a newer autodip_ij (schema {content['schema_version']}); update it"
+            )
+        return Report.model_validate(content)
+    except OSError as error:
+        raise UnreadableFile(f"{path}: {error.strerror or 'cannot be read'}") from error
+    except (ValueError, ValidationError, AttributeError) as error:
+        if isinstance(error, UnreadableFile):
+            raise
+        raise UnreadableFile(f"{path}: not a sidecar of autodip_ij; delete it and denoise again") from error
