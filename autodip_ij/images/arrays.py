@@ -1,0 +1,106 @@
+"""Arrays of any library and any axis order, as lazy (T, C, Z, Y, X) with one plane a chunk."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from autodip_ij.errors import BadInput
+
+if TYPE_CHECKING:
+    import dask.array as da
+
+AXES = "TCZYX"
+_DEFAULT_AXES = {2: "YX", 3: "ZYX", 4: "CZYX", 5: "TCZYX"}
+
+
+def to_tczyx(array: Any, axes: str | None = None) -> tuple[da.Array, str]:
+    """Return `array` as a lazy (T, C, Z, Y, X) array and the axes it had.
+
+    Parameters
+    ----------
+    array
+        numpy, dask or xarray array, or anything `numpy.asarray` takes; 2 to 5 axes; boolean, integer or real.
+    axes
+        Axis letters in the order of `array`, upper or lower case. By default the dims of an xarray array, else the last
+        letters of ``TCZYX``, with ``ZYX`` for three axes.
+
+    Returns
+    -------
+    dask.array.Array
+        (T, C, Z, Y, X), one chunk a plane, native byte order, dtype kept. Nothing is computed or copied here.
+    str
+        The axes `array` had, in the order of ``TCZYX``.
+
+    Raises
+    ------
+    autodip_ij.errors.BadInput
+        If the axes do not describe the array, an axis is empty, or the values are no real numbers.
+
+    Examples
+    --------
+    >>> data, found = to_tczyx(np.zeros((6, 5, 3), np.uint8), "YXC")
+    >>> data.shape, found
+    ((1, 3, 1, 6, 5), 'CYX')
+    """
+    import dask.array as da
+
+    letters = _axis_letters(array, axes)
+    plain = getattr(array, "data", array) if hasattr(array, "dims") else array
+    if isinstance(plain, np.ma.MaskedArray):
+        raise BadInput("the array is masked; fill it first, e.g. array.filled(numpy.nan)")
+    if not isinstance(plain, da.Array):
+        plain = np.asarray(plain)
+    _check(plain, letters)
+    lazy = (
+        plain if isinstance(plain, da.Array) else da.from_array(plain, chunks=_plane_chunks(plain, letters), name=False)
+    )
+    found = "".join(letter for letter in AXES if letter in letters)
+    lazy = lazy.transpose([letters.index(letter) for letter in found])
+    lazy = lazy[tuple(slice(None) if letter in found else None for letter in AXES)]
+    if lazy.dtype.byteorder not in "=|":
+        lazy = lazy.astype(lazy.dtype.newbyteorder("="))
+    return lazy.rechunk((1, 1, 1, -1, -1)), found
+
+
+def channel_labels(array: Any) -> tuple[str, ...] | None:
+    """Return the ``C`` coordinate of an xarray array as texts; None where there is none."""
+    coords = getattr(array, "coords", {})
+    for key in ("C", "c"):
+        if key in coords and coords[key].ndim == 1:
+            return tuple(str(label) for label in coords[key].values)
+    return None
+
+
+def _axis_letters(array: Any, axes: str | None) -> str:
+    """Return the upper-case axis letters of `array`, given or found."""
+    if axes is not None:
+        return axes.upper()
+    dims = getattr(array, "dims", None)
+    if dims is not None:
+        names = [str(dim).upper() for dim in dims]
+        if all(len(name) == 1 and name in AXES for name in names):
+            return "".join(names)
+        raise BadInput(f"the array has dims {', '.join(map(str, dims))}; rename them to letters of {AXES} or give axes")
+    ndim = array.ndim if hasattr(array, "ndim") else np.ndim(array)
+    if ndim not in _DEFAULT_AXES:
+        raise BadInput(f"the array has {ndim} axes; 2 to 5 of {AXES} are possible")
+    return _DEFAULT_AXES[ndim]
+
+
+def _check(array: Any, letters: str) -> None:
+    """Refuse axes that do not fit and values that are no grey values."""
+    if len(letters) != array.ndim:
+        raise BadInput(f"axes '{letters}' name {len(letters)} axes, the array has {array.ndim} (shape {array.shape})")
+    if len(set(letters)) != len(letters) or not set(letters) <= set(AXES) or not {"Y", "X"} <= set(letters):
+        raise BadInput(f"axes '{letters}' are not possible; use Y, X and any of T, C, Z, each once")
+    if 0 in array.shape:
+        raise BadInput(f"the array is empty (shape {array.shape})")
+    if array.dtype.kind not in "biuf":
+        raise BadInput(f"values of type {array.dtype} are no grey values; give booleans, integers or real numbers")
+
+
+def _plane_chunks(array: Any, letters: str) -> tuple[int, ...]:
+    """Return chunks of one plane each, in the axis order of `array`."""
+    return tuple(length if letter in "YX" else 1 for letter, length in zip(letters, array.shape, strict=True))

@@ -1,0 +1,155 @@
+"""Large planes as overlapping tiles, and tiles back to a plane without seams."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from autodip_ij.errors import BadInput
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One rectangle of a plane, in pixels.
+
+    Attributes
+    ----------
+    y, x
+        First row and column.
+    height, width
+        Size; equal for all tiles of a plan.
+    """
+
+    y: int
+    x: int
+    height: int
+    width: int
+
+    @property
+    def slices(self) -> tuple[slice, slice]:
+        """The (Y, X) slices that cut this tile out of its plane."""
+        return slice(self.y, self.y + self.height), slice(self.x, self.x + self.width)
+
+
+def plan_tiles(shape: tuple[int, int], tile: int = 512, overlap: int = 128) -> list[Tile]:
+    """Cut a plane into tiles of one size that cover all of it, row by row.
+
+    The paper (section on large images) uses tiles of 512 pixels that overlap by 128. A side no longer than `tile` is
+    not cut. Along a longer side every tile is `tile` long; the last one is shifted inward and overlaps by more.
+
+    Parameters
+    ----------
+    shape
+        (Y, X) of the plane.
+    tile
+        Largest side of a tile, in pixels.
+    overlap
+        Smallest overlap of neighbours, in pixels; less than `tile`.
+
+    Raises
+    ------
+    autodip_ij.errors.BadInput
+        If `overlap` leaves no way forward.
+
+    Examples
+    --------
+    >>> [(tile.y, tile.x) for tile in plan_tiles((512, 1000))]
+    [(0, 0), (0, 384), (0, 488)]
+    """
+    if tile < 1 or not 0 <= overlap < tile:
+        raise BadInput(f"overlap {overlap} px is not possible with tiles of {tile} px; choose 0 to {max(tile - 1, 0)}")
+    rows, columns = (_starts(length, tile, overlap) for length in shape)
+    height, width = (min(length, tile) for length in shape)
+    return [Tile(y, x, height, width) for y in rows for x in columns]
+
+
+class TileBlender:
+    """Adds tiles up to a plane, each weighted by raised-cosine ramps over its overlaps.
+
+    The weights of all tiles sum to one at every pixel (a partition of unity): equal tiles give back the plane they were
+    cut from, and a tile that differs from its neighbours fades in and out over the overlap.
+
+    Parameters
+    ----------
+    shape
+        (Y, X) of the plane.
+    tiles
+        All tiles of the plan, from `plan_tiles`.
+
+    Examples
+    --------
+    >>> plane = np.arange(12.0).reshape(3, 4)
+    >>> tiles = plan_tiles(plane.shape, tile=2, overlap=1)
+    >>> blender = TileBlender(plane.shape, tiles)
+    >>> for tile in tiles:
+    ...     blender.add(tile, plane[tile.slices])
+    >>> bool(np.allclose(blender.result(), plane))
+    True
+    """
+
+    def __init__(self, shape: tuple[int, int], tiles: Sequence[Tile]) -> None:
+        self._rows = _profiles(shape[0], {tile.y for tile in tiles}, tiles[0].height)
+        self._columns = _profiles(shape[1], {tile.x for tile in tiles}, tiles[0].width)
+        self._sum = np.zeros(shape, np.float64)
+        self._weight = np.zeros(shape, np.float64)
+
+    def weights(self, tile: Tile) -> npt.NDArray[np.float64]:
+        """Return the weights (height, width) of `tile`, in 0..1."""
+        return np.outer(self._rows[tile.y], self._columns[tile.x])
+
+    def add(self, tile: Tile, values: npt.ArrayLike) -> None:
+        """Add the pixels `values` (height, width) of `tile`, once."""
+        weights = self.weights(tile)
+        self._sum[tile.slices] += weights * np.asarray(values, np.float64)
+        self._weight[tile.slices] += weights
+
+    def result(self, background: npt.ArrayLike | None = None) -> npt.NDArray[np.float32]:
+        """Return the plane (Y, X) so far.
+
+        Parameters
+        ----------
+        background
+            (Y, X); shows through where tiles are missing yet, with the same smooth transitions. Zero if None.
+        """
+        plane = self._sum.copy()
+        if background is not None:
+            # Rounding leaves weights of 1 - 1e-16 in a complete plane: harmless, except on an infinite background.
+            missing = np.clip(1 - self._weight, 0, 1)
+            missing[missing < 1e-9] = 0
+            plane += np.where(missing > 0, missing * np.asarray(background, np.float64), 0)
+        return plane.astype(np.float32)
+
+
+def _starts(length: int, tile: int, overlap: int) -> list[int]:
+    """Return where tiles start along a side."""
+    if length <= tile:
+        return [0]
+    return [*range(0, length - tile, tile - overlap), length - tile]
+
+
+def _profiles(length: int, starts: set[int], size: int) -> dict[int, npt.NDArray[np.float64]]:
+    """Return the weights of the tile at each start along one side; they sum to one at every pixel.
+
+    Ramps are half-pixel centred raised cosines, so that the two of an overlap add up to one by themselves; where the
+    last tile was shifted inward and three tiles meet, the sum is divided out.
+    """
+    ordered = sorted(starts)
+    profiles = {}
+    total = np.zeros(length)
+    for position, start in enumerate(ordered):
+        before = ordered[position - 1] + size - start if position > 0 else 0
+        after = start + size - ordered[position + 1] if position + 1 < len(ordered) else 0
+        weights = _ramp(size, before) * _ramp(size, after)[::-1]
+        profiles[start] = weights
+        total[start : start + size] += weights
+    return {start: weights / total[start : start + size] for start, weights in profiles.items()}
+
+
+def _ramp(size: int, rise: int) -> npt.NDArray[np.float64]:
+    """Return a profile that rises from 0 to 1 over its first `rise` pixels and stays there."""
+    weights = np.ones(size)
+    weights[:rise] = 0.5 * (1 - np.cos(np.pi * (np.arange(rise) + 0.5) / max(rise, 1)))
+    return weights
