@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from autodip_ij.calibration.model import Calibration, Choice
+from autodip_ij.calibration.model import Choice
 from autodip_ij.errors import BadInput
 from autodip_ij.groups.model import GroupDecision, split_group
 from autodip_ij.images.model import Image
@@ -252,16 +252,32 @@ def _method_parameters(settings: DenoiseSettings) -> dict[str, Any]:
 def choose_parameters(
     image: Image, position: int, decision: GroupDecision, settings: DenoiseSettings, window: Window
 ) -> Choice:
-    """Return the parameters for one channel: from the calibration, single ones overridden by the settings."""
-    from autodip_ij.calibration import choose, load_calibration
-
-    calibration: Calibration = load_calibration(settings.calibration)
+    """Return the parameters for one channel, by its group or, where that is incomplete, by its middle plane."""
 
     def plane() -> np.ndarray[Any, Any]:
         return window.normalise(image.plane(image.shape[0] // 2, position, image.shape[2] // 2))
 
+    return choose_for(decision, settings, plane)
+
+
+def choose_for(
+    decision: GroupDecision, settings: DenoiseSettings, plane: Callable[[], np.ndarray[Any, Any]] | None = None
+) -> Choice:
+    """Return the parameters for a group decision: from the calibration, single ones overridden by the settings.
+
+    Parameters
+    ----------
+    decision
+        The group.
+    settings
+        Calibration, effort and overrides.
+    plane
+        Reads a plane (Y, X) in [0, 1] for the nearest-image strategies; without it the group's own entry is taken.
+    """
+    from autodip_ij.calibration import choose, load_calibration
+
     return choose(
-        calibration,
+        load_calibration(settings.calibration),
         decision,
         effort=settings.effort,
         effort_given="effort" in settings.model_fields_set,

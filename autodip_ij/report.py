@@ -1,6 +1,6 @@
 """The record of a run, and the sidecar `<output>.autodip.json` in which it is kept.
 
-The schema is versioned by `SCHEMA_VERSION` and described in ``docs/sidecar.md``; within a version fields are only added.
+The schema is versioned by `SCHEMA_VERSION` and described in ``docs/sidecar.md``; fields are only added within one.
 """
 
 from __future__ import annotations

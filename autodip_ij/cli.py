@@ -1,0 +1,106 @@
+"""The command ``autodip``: names the commands, turns errors into one line and an exit code, and holds no logic.
+
+Exit codes: 0 done; 1 some of the work failed; 2 bad input or usage; 3 the environment lacks something; 130 cancelled.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+EXIT_CODES = {
+    "done": 0,
+    "some of the work failed": 1,
+    "bad input or usage": 2,
+    "environment": 3,
+    "cancelled": 130,
+}
+
+COMMANDS = {
+    "denoise": ("denoise:denoise", "Denoise a microscope file."),
+    "inspect": ("inspect:inspect", "Show what a file's metadata say and how it would be denoised."),
+    "batch": ("batch:batch", "Denoise a folder of files; goes on where it was stopped."),
+    "demo": ("demo:demo", "Make a sample, denoise it, and show the figures."),
+    "doctor": ("doctor:doctor", "Check this installation: packages, readers, devices."),
+    "calibration": ("calibration:app", "List and show calibrations."),
+    "calibrate": ("calibrate:calibrate", "Find the best parameters for your own images by grid search."),
+    "transfer": ("transfer:transfer", "Show which calibration images a file resembles."),
+    "evaluate": ("evaluate:evaluate", "Measure image quality; lay out the paper's tables."),
+    "superres": ("superres:superres", "Enlarge an image two or four times with a deep image prior."),
+    "fiji": ("fiji:app", "Install into Fiji, check the installation."),
+}
+"""Command: where its function is (below `autodip_ij.commands`), and its line in the help."""
+
+
+def build_app() -> Any:
+    """Return the cyclopts application; a command's module is imported when it is called."""
+    from cyclopts import App
+
+    from autodip_ij._version import __version__
+
+    app = App(
+        name="autodip",
+        version=__version__,
+        help="Denoise fluorescence microscopy images with a deep image prior; settings come from the file's metadata.",
+        help_epilogue="Exit codes: " + "; ".join(f"{code} {meaning}" for meaning, code in EXIT_CODES.items()) + ".",
+    )
+    for name, (home, line) in COMMANDS.items():
+        app.command(f"autodip_ij.commands.{home}", name=name, help=line)
+    return app
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run ``autodip`` with `arguments` (by default those of the process) and exit with its code."""
+    sys.exit(run(list(sys.argv[1:] if arguments is None else arguments)))
+
+
+def run(arguments: list[str]) -> int:
+    """Run ``autodip`` and return its exit code; the text of an error goes to standard error as one line."""
+    debug = "--debug" in arguments
+    arguments = [argument for argument in arguments if argument != "--debug"]
+    try:
+        code = build_app()(arguments, exit_on_error=False, print_error=False, result_action="return_value")
+        sys.stdout.flush()
+        return code if isinstance(code, int) else 0
+    except KeyboardInterrupt:
+        return _failed("cancelled", EXIT_CODES["cancelled"], debug)
+    except BrokenPipeError:
+        # A reader such as `head` closed the pipe; Python would complain again when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        return _failed(*explained(error), debug)
+
+
+def explained(error: Exception) -> tuple[str, int]:
+    """Return the one line that tells a user what went wrong, and the exit code."""
+    from cyclopts import CycloptsError
+    from pydantic import ValidationError
+
+    from autodip_ij.errors import AutodipError
+
+    cause = error.__cause__
+    if isinstance(error, AutodipError):
+        return str(error), error.exit_code
+    if isinstance(error, ValidationError) or isinstance(cause, ValidationError):
+        from autodip_ij.settings import DenoiseSettings, explain
+
+        invalid = error if isinstance(error, ValidationError) else cause
+        assert isinstance(invalid, ValidationError)
+        return explain(DenoiseSettings, invalid), EXIT_CODES["bad input or usage"]
+    if isinstance(error, CycloptsError):
+        return " ".join(str(error).split()), EXIT_CODES["bad input or usage"]
+    if isinstance(error, MemoryError):
+        return "not enough memory; select fewer planes or use smaller --tile", EXIT_CODES["environment"]
+    return f"{type(error).__name__}: {error} (a defect; run again with --debug and report it)", 1
+
+
+def _failed(message: str, code: int, debug: bool) -> int:
+    if debug:
+        import traceback
+
+        traceback.print_exc()
+    print(f"autodip: {' '.join(message.split())}", file=sys.stderr)
+    return code

@@ -1,0 +1,98 @@
+"""``autodip demo``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from autodip_ij.denoising import FileResult
+    from autodip_ij.sample import Sample
+
+
+def demo(
+    folder: Path = Path("autodip-demo"),
+    *,
+    device: str = "auto",
+    seed: int = 1,
+    quiet: Annotated[bool, Parameter(negative="")] = False,
+) -> None:
+    """Make a sample with known noise, denoise it as any file, and show the figures against the clean image.
+
+    Parameters
+    ----------
+    folder
+        Where sample, result, sidecar and picture are written; earlier ones are replaced.
+    device
+        auto, cuda, mps or cpu.
+    seed
+        Seed of the fits.
+    quiet
+        Show the figures only.
+    """
+    from autodip_ij.commands.console import console_progress
+    from autodip_ij.denoising import denoise_file
+    from autodip_ij.errors import UnwritableOutput
+    from autodip_ij.images import write
+    from autodip_ij.sample import make_sample
+    from autodip_ij.settings import DenoiseSettings
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UnwritableOutput(f"{folder}: cannot make the folder ({error.strerror})") from error
+    sample = make_sample()
+    source = write(sample.noisy, folder / "sample.ome.tif", dtype="same", overwrite=True)
+    settings = DenoiseSettings.parse(device=device, seed=seed)
+    with console_progress(quiet=quiet) as progress:
+        result = denoise_file(source, folder / "sample_autodip.ome.tif", settings, overwrite=True, progress=progress)
+    _show(sample, result, folder)
+
+
+def _show(sample: Sample, result: FileResult, folder: Path) -> None:
+    import numpy as np
+    from rich.console import Console
+    from rich.table import Table
+
+    from autodip_ij.images import read
+    from autodip_ij.metrics import psnr, ssim
+
+    denoised = np.asarray(read(result.output)).reshape(sample.clean.shape)
+    noisy = np.asarray(sample.noisy).reshape(sample.clean.shape)
+    table = Table(
+        "channel", "group", "iterations", "PSNR noisy", "PSNR denoised", "SSIM noisy", "SSIM denoised", "mean kept"
+    )
+    for c, channel in enumerate(result.report.channels):
+        scale: dict[str, Any] = {"data_range": float(np.ptp(sample.clean[c]))}
+        table.add_row(
+            channel.name,
+            channel.group,
+            str(channel.fit.iterations),
+            f"{psnr(sample.clean[c], noisy[c], **scale):.2f} dB",
+            f"{psnr(sample.clean[c], denoised[c], **scale):.2f} dB",
+            f"{ssim(sample.clean[c], noisy[c], **scale):.3f}",
+            f"{ssim(sample.clean[c], denoised[c], **scale):.3f}",
+            f"{100 * (channel.mean_ratio or 0):.1f} %",
+        )
+    picture = _picture(sample, noisy, denoised, folder)
+    console = Console()
+    console.print(table)
+    console.print(
+        f"{result.report.seconds:.0f} s on {result.report.device} in {result.report.precision}", highlight=False
+    )
+    for path in (result.output, result.sidecar, picture):
+        console.print(str(path), highlight=False, soft_wrap=True)
+
+
+def _picture(sample: Sample, noisy: np.ndarray[Any, Any], denoised: np.ndarray[Any, Any], folder: Path) -> Path:
+    from autodip_ij.evaluation.figures import panel_rows
+
+    rows = {
+        channel.name: {"noisy": noisy[c], "AUTO-DIP": denoised[c], "clean": sample.clean[c]}
+        for c, channel in enumerate(sample.noisy.channels)
+    }
+    return panel_rows(rows, residual_of=("noisy", "AUTO-DIP"), path=folder / "panel.png")

@@ -1,0 +1,47 @@
+"""``autodip denoise``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from autodip_ij.settings import DenoiseSettings
+
+
+def denoise(
+    input: Path,
+    output: Path | None = None,
+    *,
+    settings: Annotated[DenoiseSettings | None, Parameter(name="*")] = None,
+    overwrite: Annotated[bool, Parameter(negative="")] = False,
+    quiet: Annotated[bool, Parameter(negative="")] = False,
+    json: Annotated[bool, Parameter(negative="")] = False,
+) -> None:
+    """Denoise one scene of a microscope file.
+
+    Writes the image, and beside it `OUTPUT.autodip.json` with everything that was decided and done.
+
+    Parameters
+    ----------
+    input
+        Microscope file: OME-TIFF, OME-Zarr, CZI, ND2, LIF, DV, OIB, TIFF, MRC, PNG ...
+    output
+        .ome.tif, .ome.zarr or .tif (ImageJ); NAME_autodip.ome.tif beside the input if left out.
+    overwrite
+        Replace an output that is there.
+    quiet
+        Show nothing but errors.
+    json
+        Print the report as JSON on standard output.
+    """
+    from autodip_ij.commands.console import console_progress
+    from autodip_ij.denoising import denoise_file
+
+    with console_progress(quiet=quiet) as progress:
+        result = denoise_file(input, output, settings, overwrite=overwrite, progress=progress)
+    if json:
+        print(result.report.model_dump_json(indent=2))
+    elif not quiet:
+        print(result.output)

@@ -1,0 +1,35 @@
+"""``autodip doctor``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from cyclopts import Parameter
+
+
+def doctor(*, json: Annotated[bool, Parameter(negative="")] = False) -> int:
+    """Check this installation: Python packages, file readers, devices, LPIPS weights; exit code 3 if it cannot denoise.
+
+    Parameters
+    ----------
+    json
+        Print the checks as JSON.
+    """
+    from autodip_ij.diagnosis import checks
+
+    found = checks()
+    if json:
+        from dataclasses import asdict
+        from json import dumps
+
+        print(dumps([asdict(check) for check in found], indent=2))
+    else:
+        from rich.console import Console
+
+        console = Console()
+        mark = {"ok": "[green]ok[/green]     ", "missing": "[yellow]missing[/yellow]", "broken": "[red]broken[/red] "}
+        for check in found:
+            console.print(f"{mark[check.state]} {check.name}: {check.finding}", highlight=False, soft_wrap=True)
+            if check.remedy:
+                console.print(f"        -> {check.remedy}", highlight=False, soft_wrap=True, markup=False)
+    return 3 if any(check.state == "broken" for check in found) else 0

@@ -1,0 +1,80 @@
+"""``autodip inspect``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from autodip_ij.settings import DenoiseSettings
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from autodip_ij.inspection import ChannelInspection, SceneInspection
+
+
+def inspect(
+    input: Path,
+    *,
+    settings: Annotated[DenoiseSettings | None, Parameter(name="*")] = None,
+    json: Annotated[bool, Parameter(negative="")] = False,
+) -> None:
+    """Show, for every channel, the group with its evidence, the parameters and why, and the estimated cost.
+
+    Parameters
+    ----------
+    input
+        Microscope file, or an OME-XML text.
+    json
+        Print one JSON object for programs.
+    """
+    from autodip_ij.inspection import inspect as inspect_file
+
+    found = inspect_file(input, settings)
+    if json:
+        print(found.model_dump_json(indent=2))
+        return
+    from rich.console import Console
+
+    console = Console()
+    console.print(f"[bold]{found.file}[/bold]", highlight=False)
+    for scene in found.scenes:
+        size = " x ".join(f"{axis} {length}" for axis, length in scene.shape.items())
+        console.print(f"\nscene [bold]{scene.name}[/bold]: {size}, {scene.dtype or 'no pixels'}", highlight=False)
+        console.print(_overview(scene))
+        for channel in scene.channels:
+            if channel.evidence:
+                console.print(_evidence(channel))
+
+
+def _overview(scene: SceneInspection) -> Table:
+    from rich.table import Table
+
+    from autodip_ij.planning import duration
+
+    table = Table("channel", "microscope", "specimen", "confidence", "parameters", "why", "estimate")
+    for channel in scene.channels:
+        p, cost = channel.parameters, channel.estimate
+        table.add_row(
+            f"{channel.index} {channel.name}".strip(),
+            channel.microscope or "unknown",
+            channel.specimen or "unknown",
+            f"{channel.confidence:.2f}",
+            f"depth {p.depth}, width {p.width}, skip {p.skip}, {p.iterations} iterations" if p else "left alone",
+            channel.reason,
+            f"{duration(cost.seconds)}, {cost.bytes / 1e9:.1f} GB" if cost else "",
+        )
+    return table
+
+
+def _evidence(channel: ChannelInspection) -> Table:
+    from rich.table import Table
+
+    table = Table(
+        "where", "value", "speaks for", "weight", title=f"evidence for channel {channel.index} {channel.name}"
+    )
+    for row in channel.evidence:
+        table.add_row(row.source, row.value, row.speaks_for, f"{row.weight:+.2f}")
+    return table

@@ -1,0 +1,109 @@
+"""What this installation has and lacks, with the way out of each lack."""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import dataclass
+from typing import Literal
+
+State = Literal["ok", "missing", "broken"]
+
+
+@dataclass(frozen=True)
+class Check:
+    """One finding.
+
+    Attributes
+    ----------
+    name
+        What was looked at.
+    state
+        ``ok``; ``missing`` (something optional is not there); ``broken`` (denoising cannot work).
+    finding
+        What was found.
+    remedy
+        What to do; empty if nothing.
+    """
+
+    name: str
+    state: State
+    finding: str
+    remedy: str = ""
+
+
+def checks() -> list[Check]:
+    """Run every check; takes a few seconds, because torch and the readers are really imported."""
+    return [_python(), _engine(), *_devices(), *_readers(), _lpips(), _calibrations()]
+
+
+def _python() -> Check:
+    from autodip_ij._version import __version__
+
+    return Check("autodip_ij", "ok", f"{__version__} on Python {platform.python_version()}, {platform.platform()}")
+
+
+def _engine() -> Check:
+    """Fit for two iterations, which shows whether torch works at all here."""
+    import numpy as np
+
+    try:
+        from autodip_ij.dip import Architecture, FitOptions, fit
+
+        made = fit(np.full((32, 32), 0.5, np.float32), Architecture(2, 4), FitOptions(2), device="cpu")
+    except Exception as error:
+        return Check(
+            "fit on the CPU", "broken", f"{type(error).__name__}: {error}", "install torch again: pip install torch"
+        )
+    return Check("fit on the CPU", "ok", f"engine {made.engine}, {made.precision}")
+
+
+def _devices() -> list[Check]:
+    import torch
+
+    found = []
+    if torch.cuda.is_available():
+        for index in range(torch.cuda.device_count()):
+            properties = torch.cuda.get_device_properties(index)
+            memory = properties.total_memory / 1e9
+            found.append(
+                Check(f"GPU cuda:{index}", "ok", f"{properties.name}, {memory:.0f} GB, CUDA {torch.version.cuda}")
+            )
+    elif torch.version.cuda is None:
+        remedy = "with an NVIDIA card, install a CUDA build of torch (see pytorch.org, Get Started)"
+        found.append(Check("GPU", "missing", "this torch is a build without CUDA", remedy))
+    else:
+        remedy = "with an NVIDIA card, install or update its driver (nvidia-smi must list the card)"
+        found.append(Check("GPU", "missing", f"no CUDA device seen by torch {torch.__version__}", remedy))
+    if torch.backends.mps.is_available():
+        found.append(Check("GPU mps", "ok", "Apple GPU"))
+    return found
+
+
+def _readers() -> list[Check]:
+    from autodip_ij.images.formats import reader_packages
+
+    found = []
+    for name, package, present in reader_packages():
+        if present:
+            found.append(Check(f"reader {name}", "ok", package))
+        else:
+            found.append(Check(f"reader {name}", "missing", f"{package} is not installed", f'pip install "{package}"'))
+    return found
+
+
+def _lpips() -> Check:
+    from autodip_ij.metrics import lpips_available
+
+    if lpips_available():
+        return Check("LPIPS weights", "ok", "at hand")
+    remedy = "run once with a network, or name a folder with --weights or $AUTODIP_LPIPS_WEIGHTS"
+    return Check("LPIPS weights", "missing", "nearest-image transfer by LPIPS falls back to the group table", remedy)
+
+
+def _calibrations() -> Check:
+    from autodip_ij.calibration import list_calibrations
+
+    names = list_calibrations()
+    if not names:
+        return Check("calibrations", "broken", "no table is shipped with this installation", "install autodip_ij again")
+    return Check("calibrations", "ok", ", ".join(str(name) for name in names))
