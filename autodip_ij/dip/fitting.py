@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from autodip_ij.dip.architecture import Architecture
 from autodip_ij.dip.devices import memory_errors_explained, resolve_device
+from autodip_ij.dip.eager import EagerStepper
 from autodip_ij.dip.loop import Diverged, Stepper, run
 from autodip_ij.dip.losses import check_loss
 from autodip_ij.dip.network import check_architecture
@@ -24,7 +25,10 @@ log = logging.getLogger(__name__)
 SMALLEST_SIDE = 3
 """Below this even one level leaves batch norm with a single pixel."""
 
-_ENGINES: dict[str, Callable[[Plane, Architecture, FitOptions, str], Stepper]] = {"reference": ReferenceStepper}
+_ENGINES: dict[str, Callable[[Plane, Architecture, FitOptions, str], Stepper]] = {
+    "reference": ReferenceStepper,
+    "eager": EagerStepper,
+}
 
 
 def fit(

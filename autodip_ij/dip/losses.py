@@ -88,7 +88,7 @@ def _stabilised_mse(target: Tensor, options: Mapping[str, Any]) -> Loss:
 
     .. math:: t(u) = \frac{2}{a} \sqrt{\max(a\,u + \tfrac{3}{8} a^2 + b, \varepsilon)}
 
-    makes the variance 1. The error is multiplied by the mean noise variance, which brings it to the scale of the plain one.
+    makes the variance 1. The error is multiplied by the mean noise variance: back to the scale of the plain loss.
 
     References
     ----------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from autodip_ij.dip.architecture import Architecture
 from autodip_ij.dip.averaging import OutputAverage
@@ -51,7 +52,7 @@ class ReferenceStepper:
         if self.options.input_noise:
             noise = torch.randn(z.shape, generator=self.noise, device=self.noise.device)
             z = z + self.options.input_noise * noise.to(z.device)
-        output = self.network(z)
+        output = self.forward(z)
         loss = self.loss(output)
         self.average.add(output)
         self._latest_loss = loss.detach()
@@ -59,6 +60,10 @@ class ReferenceStepper:
             self.adam.zero_grad()
             loss.backward()
             self.adam.step()
+
+    def forward(self, z: Tensor) -> Tensor:
+        """Return the network's output (1, 1, Y, X) for the input `z`."""
+        return self.network(z)
 
     def output(self) -> Plane:
         """Return the result so far (Y, X)."""
