@@ -53,7 +53,9 @@ def nearest(value: str, choices: Iterable[str]) -> str:
 
     known = [str(choice) for choice in choices]
     by_lower_case = {choice.lower(): choice for choice in known}
-    match = get_close_matches(str(value).lower(), by_lower_case, n=1, cutoff=0.5)
+    text = str(value).strip().lower()
+    begun = [choice for choice in by_lower_case if len(text) > 1 and choice.startswith(text)]
+    match = begun or get_close_matches(text, by_lower_case, n=1, cutoff=0.6)
     if match:
         return f"; did you mean '{by_lower_case[match[0]]}'?"
     return f"; choose one of: {', '.join(known)}" if known else ""

@@ -188,9 +188,9 @@ def read_sidecar(path: Path) -> Report:
                 f"{path}: written by a newer autodip_ij (schema {content['schema_version']}); update it"
             )
         return Report.model_validate(content)
+    except UnreadableFile:
+        raise
     except OSError as error:
         raise UnreadableFile(f"{path}: {error.strerror or 'cannot be read'}") from error
     except (ValueError, ValidationError, AttributeError) as error:
-        if isinstance(error, UnreadableFile):
-            raise
         raise UnreadableFile(f"{path}: not a sidecar of autodip_ij; delete it and denoise again") from error

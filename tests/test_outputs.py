@@ -1,0 +1,60 @@
+"""Where results go, and the targets that are refused before any computing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from autodip_ij import outputs
+from autodip_ij.errors import UnwritableOutput
+from autodip_ij.outputs import default_output, new_array, refuse_bad_target
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("cells.czi", "cells_autodip.ome.tif"),
+        ("cells.ome.tiff", "cells_autodip.ome.tif"),
+        ("a.b.OME.ZARR", "a.b_autodip.ome.tif"),
+        ("plate.ome.zarr.zip", "plate_autodip.ome.tif"),
+        ("no-suffix", "no-suffix_autodip.ome.tif"),
+    ],
+)
+def test_the_default_output_stands_beside_the_source(name: str, expected: str) -> None:
+    assert default_output(Path("folder") / name) == Path("folder") / expected
+
+
+def test_output_equal_to_input_is_refused(tmp_path: Path) -> None:
+    source = tmp_path / "a.ome.tif"
+    source.write_bytes(b"pixels")
+    (tmp_path / "link.ome.tif").symlink_to(source)
+    for target in (source, tmp_path / "." / "a.ome.tif", tmp_path / "link.ome.tif"):
+        with pytest.raises(UnwritableOutput, match="same file"):
+            refuse_bad_target(target, source, overwrite=True)
+    assert source.read_bytes() == b"pixels"
+
+
+def test_an_existing_output_is_kept_unless_overwriting(tmp_path: Path) -> None:
+    target = tmp_path / "out.ome.tif"
+    target.write_bytes(b"earlier")
+    with pytest.raises(UnwritableOutput, match="--overwrite"):
+        refuse_bad_target(target, None, overwrite=False)
+    refuse_bad_target(target, None, overwrite=True)
+    assert target.read_bytes() == b"earlier"
+
+
+def test_a_folder_and_a_missing_folder_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(UnwritableOutput, match="is a folder"):
+        refuse_bad_target(tmp_path, None, overwrite=True)
+    with pytest.raises(UnwritableOutput, match="does not exist"):
+        refuse_bad_target(tmp_path / "nowhere" / "out.ome.tif", None, overwrite=False)
+
+
+def test_a_result_beyond_the_memory_is_held_in_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outputs, "SHARE_OF_MEMORY", 0.0)
+    array = new_array((3, 4), np.dtype(np.float32))
+    assert isinstance(array, np.memmap)
+    array[1, 2] = 5
+    assert array.sum() == 5
