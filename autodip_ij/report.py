@@ -101,6 +101,9 @@ class InputRecord(_Record):
         None,
         description="Hash of the selected planes, one channel after the other in T, Z order, as little-endian bytes",
     )
+    file_bytes: int | None = Field(None, description="Size of the file, of a folder's files together; by a batch")
+    file_modified_ns: int | None = Field(None, description="Time of its last modification, ns; by a batch")
+    file_sha256: str | None = Field(None, description="Hash of the file's content; by a batch, which resumes by it")
 
 
 class OutputRecord(_Record):

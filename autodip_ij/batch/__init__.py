@@ -1,0 +1,13 @@
+"""Many files in one go: find them, skip what is done, denoise the rest, keep a table of it.
+
+>>> from autodip_ij.batch import run_batch
+>>> run_batch("raw", "denoised").summary  # doctest: +SKIP
+'12 files: 12 done; denoised/status.csv'
+"""
+
+from autodip_ij.batch.inputs import Entry, Inputs, find_inputs
+from autodip_ij.batch.run import BatchResult, run_batch
+from autodip_ij.batch.status import Row
+from autodip_ij.batch.targets import Job, plan_jobs
+
+__all__ = ["BatchResult", "Entry", "Inputs", "Job", "Row", "find_inputs", "plan_jobs", "run_batch"]

@@ -1,0 +1,159 @@
+"""Whether a job was done before: output, sidecar, input and settings have to agree.
+
+The input is known by three numbers that the batch adds to the sidecar: its size, its time of modification, and the
+SHA-256 of its content. Where size and time are unchanged, the content is taken as unchanged too and not read again, so
+that looking through a folder of large files takes seconds; where the time differs (a copied or touched file), the
+content decides.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from autodip_ij.batch.targets import Job
+from autodip_ij.errors import AutodipError, BadInput, UnreadableFile
+from autodip_ij.report import InputRecord, Report, read_sidecar, sidecar_path, write_sidecar
+from autodip_ij.settings import DenoiseSettings
+
+
+class Standing(StrEnum):
+    """What is to be done about a job."""
+
+    MISSING = "missing"
+    """There is no output."""
+    UNFINISHED = "unfinished"
+    """The output is what an interrupted run of this batch left; it is made again."""
+    DONE = "done"
+    """Output, sidecar, input and settings agree."""
+    OTHER = "other"
+    """The output is there, but of another input or made with other settings; only ``--overwrite`` replaces it."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """The standing of a job and, where it is not obvious, the reason."""
+
+    standing: Standing
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Fingerprint:
+    """Size in bytes and time of modification in nanoseconds of a file, or of a folder's files together."""
+
+    size: int
+    modified_ns: int
+
+    @classmethod
+    def of(cls, path: Path) -> Fingerprint:
+        """Measure `path`.
+
+        Raises
+        ------
+        autodip_ij.errors.UnreadableFile
+            If it is gone or not readable.
+        """
+        try:
+            stats = [file.stat() for file in _files(path)]
+        except OSError as error:
+            raise UnreadableFile(f"{path}: {error.strerror or error}") from error
+        return cls(sum(stat.st_size for stat in stats), max((stat.st_mtime_ns for stat in stats), default=0))
+
+
+def content_hash(path: Path) -> str:
+    """Return the SHA-256 of a file, or of the names and contents of all files of a folder in sorted order.
+
+    Raises
+    ------
+    autodip_ij.errors.UnreadableFile
+        If something cannot be read.
+    """
+    try:
+        if not path.is_dir():
+            return _digest(path)
+        whole = hashlib.sha256()
+        for file in _files(path):
+            whole.update(f"{file.relative_to(path).as_posix()}\0{_digest(file)}\n".encode())
+        return whole.hexdigest()
+    except OSError as error:
+        raise UnreadableFile(f"{path}: {error.strerror or error}") from error
+
+
+def _digest(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _files(path: Path) -> Iterator[Path]:
+    if path.is_dir():
+        yield from sorted(file for file in path.rglob("*") if file.is_file())
+    else:
+        yield path
+
+
+def note_input(report: Report, output: Path, fingerprint: Fingerprint, digest: str) -> Report:
+    """Write the sidecar of `output` again with what identifies the input file."""
+    record = report.input.model_copy(
+        update={"file_bytes": fingerprint.size, "file_modified_ns": fingerprint.modified_ns, "file_sha256": digest}
+    )
+    output_record = report.output.model_copy(update={"file": output.name})
+    noted = report.model_copy(update={"input": record, "output": output_record})
+    write_sidecar(noted, output)
+    return noted
+
+
+def examine(job: Job, *, interrupted: bool) -> Finding:
+    """Find out whether a job was done before.
+
+    Parameters
+    ----------
+    job
+        The job.
+    interrupted
+        Whether the last run was working on it when it ended: then an incomplete output is its own.
+    """
+    if not job.target.exists():
+        return Finding(Standing.MISSING)
+    unproven = Standing.UNFINISHED if interrupted else Standing.OTHER
+    if not sidecar_path(job.target).exists():
+        return Finding(unproven, f"{job.target.name} exists and has no sidecar")
+    try:
+        report = read_sidecar(job.target)
+    except AutodipError as error:
+        return Finding(unproven, str(error))
+    if difference := _difference(report, job.settings):
+        return Finding(Standing.OTHER, f"{job.target.name} exists and was made with {difference}")
+    if report.input.file_sha256 is None:
+        return Finding(unproven, f"{job.target.name} exists, and its sidecar does not identify the input file")
+    if not _same_input(report.input, job.entry.path):
+        return Finding(Standing.OTHER, f"{job.target.name} exists, and the input has changed since")
+    if any(channel.fit.stopped for channel in report.channels):
+        return Finding(Standing.UNFINISHED, "stopped early by the user")
+    return Finding(Standing.DONE)
+
+
+def _same_input(record: InputRecord, path: Path) -> bool:
+    now = Fingerprint.of(path)
+    if (record.file_bytes, record.file_modified_ns) == (now.size, now.modified_ns):
+        return True
+    return record.file_bytes == now.size and record.file_sha256 == content_hash(path)
+
+
+def _difference(report: Report, settings: DenoiseSettings) -> str:
+    """Return the first setting of `report` that differs, in words; empty if none does."""
+    try:
+        made_with = DenoiseSettings.parse(**report.settings)
+    except BadInput as error:
+        return f"settings of another version ({error})"
+    for name in DenoiseSettings.model_fields:
+        if (old := getattr(made_with, name)) != (new := getattr(settings, name)):
+            return f"{name} '{_text(old)}' instead of '{_text(new)}'"
+    return ""
+
+
+def _text(value: object) -> str:
+    return "" if value is None else str(value)

@@ -1,0 +1,141 @@
+"""Where every result goes, and the arrangements of folders that are refused: a batch must not read its own results."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from autodip_ij.batch.inputs import Entry, Inputs
+from autodip_ij.errors import BadInput, UnwritableOutput, nearest
+from autodip_ij.outputs import COMPOUND_SUFFIXES, stem
+from autodip_ij.settings import DenoiseSettings
+
+OUTPUT_SUFFIXES = (".ome.tif", ".ome.zarr", ".tif")
+
+
+@dataclass(frozen=True)
+class Job:
+    """One scene of one file, and the file its result goes to.
+
+    Attributes
+    ----------
+    entry
+        The input.
+    target
+        The output.
+    settings
+        Complete settings of this job.
+    scene
+        Name of the scene shown to the user; empty for the only or first scene.
+    """
+
+    entry: Entry
+    target: Path
+    settings: DenoiseSettings
+    scene: str = ""
+
+    @property
+    def title(self) -> str:
+        """The words for this job in messages."""
+        return self.entry.relative.as_posix() + (f" [{self.scene}]" if self.scene else "")
+
+
+def plan_jobs(
+    inputs: Inputs, output: Path, settings: DenoiseSettings, *, suffix: str = ".ome.tif", all_scenes: bool = False
+) -> list[Job]:
+    """Return one job per file, or per scene; sub-folders of the input are kept in the output.
+
+    Parameters
+    ----------
+    inputs
+        The files.
+    output
+        The output folder; it need not exist.
+    settings
+        For every file; columns of a list file replace single ones.
+    suffix
+        Format of the results: one of `OUTPUT_SUFFIXES`.
+    all_scenes
+        Whether every scene of a file with several is denoised, each into its own output.
+
+    Raises
+    ------
+    autodip_ij.errors.BadInput
+        For an unknown suffix or setting, or two inputs with one output name.
+    autodip_ij.errors.UnwritableOutput
+        If results would land among the inputs.
+    """
+    if suffix not in OUTPUT_SUFFIXES:
+        raise BadInput(f"format '{suffix}' is not possible{nearest(suffix, OUTPUT_SUFFIXES)}")
+    stems = Counter(_name_key(entry.relative.with_name(stem(entry.path))) for entry in inputs.entries)
+    jobs: list[Job] = []
+    for entry in inputs.entries:
+        own = DenoiseSettings.parse(**(settings.model_dump(exclude_unset=True) | dict(entry.settings)))
+        name = stem(entry.path)
+        if stems[_name_key(entry.relative.with_name(name))] > 1:
+            name = f"{name}_{_suffix(entry.path).strip('.').replace('.', '_')}"
+        folder = output / entry.relative.parent
+        for index, scene in _scenes(entry.path) if all_scenes and not own.scene else [(None, "")]:
+            ending = f"_{_safe(scene, index)}" if index is not None else ""
+            chosen = own if index is None else own.model_copy(update={"scene": str(index)})
+            jobs.append(Job(entry, folder / f"{name}{ending}_autodip{suffix}", chosen, scene))
+    _refuse_equal_targets(jobs)
+    _refuse_results_among_inputs(inputs, output, jobs)
+    return jobs
+
+
+def _name_key(path: Path) -> str:
+    """Equal for names that are the same file where capitals do not count (Windows, macOS)."""
+    return path.as_posix().casefold()
+
+
+def _suffix(path: Path) -> str:
+    lower = path.name.lower()
+    return next((suffix for suffix in COMPOUND_SUFFIXES if lower.endswith(suffix)), path.suffix)
+
+
+def _scenes(path: Path) -> list[tuple[int | None, str]]:
+    """Return index and name of every scene; a file that cannot be read gives one job, which will report why."""
+    from autodip_ij.images import scene_names
+
+    try:
+        names = scene_names(path)
+    except Exception:
+        names = []
+    return [(None, "")] if len(names) < 2 else [(index, name or str(index)) for index, name in enumerate(names)]
+
+
+def _safe(scene: str, index: int) -> str:
+    """Return a part of a file name for a scene: its index keeps it unique, its name tells it apart."""
+    return f"{index}-{cleaned}" if (cleaned := re.sub(r"[^\w.-]+", "-", scene).strip("-.")) != str(index) else cleaned
+
+
+def _refuse_equal_targets(jobs: list[Job]) -> None:
+    makers: dict[str, Job] = {}
+    for job in jobs:
+        other = makers.setdefault(_name_key(job.target), job)
+        if other is not job:
+            both = f"{other.title} and {job.title}"
+            raise BadInput(f"{both} would be written to the same {job.target.name}; rename one of them")
+
+
+def _refuse_results_among_inputs(inputs: Inputs, output: Path, jobs: list[Job]) -> None:
+    root, folder = inputs.root.resolve(), output.resolve()
+    if folder == root:
+        raise UnwritableOutput(f"{output}: the output folder is the input folder; choose another one")
+    if inputs.recursive and folder.is_relative_to(root):
+        raise UnwritableOutput(
+            f"{output}: lies inside the input folder {inputs.root}, so that the next run would read these results; "
+            "choose a folder beside it"
+        )
+    sources = {job.entry.path.resolve(): job for job in jobs}
+    folders = {path.parent for path in sources}
+    for path, job in sources.items():
+        if path.is_relative_to(folder) and not root.is_relative_to(folder):
+            raise UnwritableOutput(f"{job.title}: is a link into the output folder {output}; choose another one")
+    for job in jobs:
+        place = job.target.parent.resolve()
+        if place in folders or (inputs.recursive and place.is_relative_to(root)):
+            raise UnwritableOutput(f"{job.target}: would be written among the inputs; choose another output folder")

@@ -1,0 +1,89 @@
+"""``autodip batch``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import Parameter
+
+from autodip_ij.settings import DenoiseSettings
+
+if TYPE_CHECKING:
+    from autodip_ij.batch import BatchResult
+
+
+def batch(
+    input: str,
+    output: Path,
+    *,
+    settings: Annotated[DenoiseSettings | None, Parameter(name="*")] = None,
+    format: Literal[".ome.tif", ".ome.zarr", ".tif"] = ".ome.tif",
+    all_scenes: Annotated[bool, Parameter(negative="")] = False,
+    overwrite: Annotated[bool, Parameter(negative="")] = False,
+    workers: int = 1,
+    scheduler: str | None = None,
+    quiet: Annotated[bool, Parameter(negative="")] = False,
+    json: Annotated[bool, Parameter(negative="")] = False,
+) -> int:
+    """Denoise a folder of files; start it again and it goes on where it was.
+
+    Finished files are skipped where output, sidecar, input and settings agree. A file that fails is reported and the
+    rest is done all the same (exit code 1). `OUTPUT/status.csv` tells at every moment what is done.
+
+    Parameters
+    ----------
+    input
+        Folder (with its sub-folders), pattern in quotes ("raw/*.czi"), or list: .txt with a path a line, or .csv with a
+        column `file` and columns named like settings.
+    output
+        Folder for the results; not the input folder nor inside it.
+    format
+        .ome.tif, .ome.zarr, or .tif (ImageJ).
+    all_scenes
+        Denoise every scene of files with several, each into its own output.
+    overwrite
+        Replace outputs of other inputs or settings; results that agree are skipped all the same.
+    workers
+        Files to work on at once, each in its own process.
+    scheduler
+        Address (tcp://host:8786) or file (*.json) of a Dask scheduler, instead of processes on this machine.
+    quiet
+        Show nothing but errors.
+    json
+        Print the result as JSON on standard output.
+    """
+    from autodip_ij.batch import run_batch
+    from autodip_ij.commands.console import console_progress
+
+    with console_progress(quiet=quiet) as progress:
+        result = run_batch(
+            input,
+            output,
+            settings,
+            suffix=format,
+            all_scenes=all_scenes,
+            overwrite=overwrite,
+            workers=workers,
+            scheduler=scheduler,
+            progress=progress,
+        )
+    if json:
+        from json import dumps
+
+        print(dumps(result.to_json(), indent=2))
+    else:
+        _show(result, quiet)
+    return result.exit_code
+
+
+def _show(result: BatchResult, quiet: bool) -> None:
+    import sys
+
+    from autodip_ij.batch.status import FAILED
+
+    for row in result.rows:
+        if row.status == FAILED and quiet:
+            print(f"autodip: {row.file}: {row.message}", file=sys.stderr)
+    if not quiet:
+        print(result.summary)
