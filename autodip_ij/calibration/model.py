@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from autodip_ij.groups.model import group_name
+
+if TYPE_CHECKING:
+    from autodip_ij.calibration.descriptors import Descriptor
 
 Width = int | str
 """Feature maps a level: a number, or ``asc_to512`` (doubling down to 512 at the deepest level)."""
@@ -51,6 +59,37 @@ class Parameters:
 
 
 @dataclass(frozen=True)
+class CalibrationImage:
+    """One image that a calibration was made from, with the parameters that were best for it alone.
+
+    Attributes
+    ----------
+    name
+        Name within the calibration.
+    microscope, specimen
+        Its group.
+    parameters
+        Best parameters by effort; the effort is None where the calibration knows none.
+    read
+        Reads the noisy image (Y, X), float32, in its own grey values; None where the image is not shipped.
+    descriptor
+        What is known of it without its pixels; None where it was not measured.
+    """
+
+    name: str
+    microscope: str
+    specimen: str
+    parameters: Mapping[str | None, Parameters]
+    read: Callable[[], npt.NDArray[np.float32]] | None = None
+    descriptor: Descriptor | None = None
+
+    @property
+    def group(self) -> str:
+        """Group name, ``confocal/actin``."""
+        return group_name(self.microscope, self.specimen)
+
+
+@dataclass(frozen=True)
 class Calibration:
     """A table group -> parameters, and where it came from.
 
@@ -64,17 +103,32 @@ class Calibration:
         Where the figures come from, in words.
     table
         Parameters by group name and effort; the effort is None where the calibration knows none.
+    images
+        The images it was made from, for the strategies that look for the nearest; empty where they are unknown.
+    original_dip
+        Best iteration count of the original network (depth 5, width 128, skip 4) by group, where it was measured.
     """
 
     name: str
     criterion: str
     source: str
     table: Mapping[tuple[str, str | None], Parameters]
+    images: tuple[CalibrationImage, ...] = ()
+    original_dip: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def knows_effort(self) -> bool:
         """Whether the table differs by effort."""
         return any(effort is not None for _, effort in self.table)
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """Groups it has parameters for, in the order of the table."""
+        return tuple(dict.fromkeys(group for group, _ in self.table))
+
+    def parameters(self, group: str, effort: str | None = None) -> Parameters | None:
+        """Return the parameters of a group, or None if it has none; `effort` counts only where it is known."""
+        return self.table.get((group, (effort or "standard") if self.knows_effort else None))
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,165 @@
+"""From a group, and where it is incomplete from the pixels, to parameters: the policy of the published code.
+
+=====================  ===================================================================
+known                  parameters of
+=====================  ===================================================================
+microscope, specimen   the group
+microscope             the nearest calibration image of that microscope, by LPIPS
+specimen               the nearest calibration image of that specimen, by mean gradient
+neither                the nearest calibration image of all, by UMAP
+=====================  ===================================================================
+
+These are the best cells of each column of the paper's Table I. Where a measure cannot run, the group table is used and
+the reason says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from autodip_ij.calibration.group_choice import from_group, in_words, table_entry, what_is_known
+from autodip_ij.calibration.model import Calibration, Choice, Parameters
+from autodip_ij.calibration.pack_tables import EFFORTS
+from autodip_ij.calibration.transfer import CannotCompare, policy_strategy, transfer_nearest
+from autodip_ij.errors import BadInput, nearest
+from autodip_ij.groups.model import GroupDecision, group_name, split_group
+
+Plane = npt.NDArray[np.float32]
+
+
+def choose(
+    calibration: Calibration,
+    decision_or_group: GroupDecision | str,
+    *,
+    effort: str | None = None,
+    effort_given: bool | None = None,
+    plane: Plane | Callable[[], Plane] | None = None,
+    weights: str | Path | None = None,
+    overrides: Mapping[str, Any] | None = None,
+) -> Choice:
+    """Choose the parameters for one channel.
+
+    Parameters
+    ----------
+    calibration
+        Where they come from.
+    decision_or_group
+        What is known: a decision made from metadata, or a group name.
+    effort
+        ``fast``, ``standard`` or ``best``, for calibrations that know efforts; ``standard`` if None.
+    effort_given
+        Whether the user asked for that effort, so that a calibration without efforts says that it has no influence;
+        by default whether `effort` is given.
+    plane
+        A noisy plane (Y, X) of the channel, in any scale, or a function that reads one; asked only where the group is
+        incomplete.
+    weights
+        Folder of LPIPS backbone weights.
+    overrides
+        Single parameters in place of the calibrated ones, by the names of `Parameters`.
+
+    Returns
+    -------
+    Choice
+        Parameters, and in one sentence why.
+
+    Raises
+    ------
+    autodip_ij.errors.BadInput
+        For an unknown group, effort or parameter, or if the calibration has nothing for this group or a wider one.
+
+    Examples
+    --------
+    >>> from autodip_ij.calibration import load_calibration
+    >>> choose(load_calibration("paper"), "widefield/actin").reason
+    "microscope and specimen are known, so the parameters of the group widefield/actin in calibration 'paper' are used"
+    >>> choose(load_calibration("paper"), "confocal/mito", overrides={"iterations": 300}).parameters.iterations
+    300
+    """
+    _check_effort(effort)
+    if isinstance(decision_or_group, GroupDecision):
+        microscope, specimen = decision_or_group.microscope, decision_or_group.specimen
+    else:
+        microscope, specimen = split_group(decision_or_group)
+    if microscope and specimen:
+        choice = from_group(calibration, microscope, specimen, effort)
+    else:
+        choice = _from_nearest_image(calibration, microscope, specimen, effort, plane, weights)
+    given = (effort is not None) if effort_given is None else effort_given
+    return with_overrides(_with_effort_said(calibration, choice, effort, given), overrides or {})
+
+
+def with_overrides(choice: Choice, overrides: Mapping[str, Any]) -> Choice:
+    """Return `choice` with single parameters replaced, and the reason saying so.
+
+    Raises
+    ------
+    autodip_ij.errors.BadInput
+        For a name that is no parameter.
+    """
+    names = [field.name for field in fields(Parameters)]
+    for name in overrides:
+        if name not in names:
+            raise BadInput(f"unknown parameter '{name}'{nearest(name, names)}")
+    if not overrides:
+        return choice
+    said = [
+        f"{in_words(name)} {value} instead of {getattr(choice.parameters, name)}" for name, value in overrides.items()
+    ]
+    everything = {"depth", "width", "skip", "iterations"} <= overrides.keys()
+    return replace(
+        choice,
+        parameters=replace(choice.parameters, **overrides),
+        strategy="user" if everything else choice.strategy,
+        reason=f"{choice.reason}; set by hand: {', '.join(said)}",
+        details={**choice.details, "overrides": dict(overrides)},
+    )
+
+
+def _from_nearest_image(
+    calibration: Calibration,
+    microscope: str | None,
+    specimen: str | None,
+    effort: str | None,
+    plane: Plane | Callable[[], Plane] | None,
+    weights: str | Path | None,
+) -> Choice:
+    strategy = policy_strategy(microscope, specimen)
+    known = what_is_known(microscope, specimen)
+    table = from_group(calibration, microscope, specimen, effort)
+    try:
+        if not calibration.images:
+            raise CannotCompare("this calibration comes without its images")
+        if plane is None:
+            raise CannotCompare("no pixels were given")
+        pixels = plane() if callable(plane) else plane
+        found = transfer_nearest(
+            calibration, pixels, strategy, microscope=microscope, specimen=specimen, effort=effort, weights=weights
+        )
+        return replace(found, reason=f"{known}, so {found.reason}")
+    except CannotCompare as cause:
+        reason = (
+            f"{known}; the nearest calibration image by {in_words(strategy)} cannot be looked for ({cause}), "
+            f"so {table_entry(calibration, table.group, group_name(microscope, specimen))}"
+        )
+        return replace(table, reason=reason, details={"wanted_strategy": strategy, "obstacle": str(cause)})
+
+
+def _check_effort(effort: str | None) -> None:
+    if effort is not None and effort not in EFFORTS:
+        raise BadInput(f"unknown effort '{effort}'{nearest(effort, EFFORTS)}")
+
+
+def _with_effort_said(calibration: Calibration, choice: Choice, effort: str | None, given: bool) -> Choice:
+    if calibration.knows_effort:
+        return replace(choice, reason=f"{choice.reason}, at effort {effort or 'standard'}")
+    if given and effort:
+        said = f"{choice.reason}; this calibration knows no effort, so '{effort}' changes nothing"
+        return replace(choice, reason=said)
+    return choice

@@ -1,0 +1,159 @@
+"""The tables of a calibration pack as validated rows: users write these files too."""
+
+from __future__ import annotations
+
+import csv
+import io
+import tomllib
+from collections.abc import Iterator
+from datetime import date
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from autodip_ij.calibration.model import Parameters
+from autodip_ij.calibration.pack_files import MANIFEST, PackFiles
+from autodip_ij.errors import BadInput, UnreadableFile
+from autodip_ij.groups.model import group_name, split_group
+
+FORMAT = 1
+EFFORTS = ("fast", "standard", "best")
+Effort = Literal["fast", "standard", "best"]
+
+
+def _canonical_group(value: str) -> str:
+    return group_name(*split_group(value))
+
+
+def _number_if_possible(value: Any) -> Any:
+    return int(value) if isinstance(value, str) and value.strip().isdigit() else value
+
+
+class Manifest(BaseModel):
+    """`pack.toml`: what the pack is and where it comes from."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    format: Literal[1]
+    name: Annotated[str, Field(min_length=1)]
+    title: str = ""
+    source: str
+    licence: str = ""
+    made: date | None = None
+    default_criterion: str
+
+
+class _Row(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+RowT = TypeVar("RowT", bound=_Row)
+
+
+class ParameterRow(_Row):
+    """One set of parameters under one criterion; a row of a table has a group, a row of single images an image."""
+
+    criterion: str
+    effort: Effort | None = None
+    depth: Annotated[int, Field(ge=1, le=10)]
+    width: Annotated[Annotated[int, Field(ge=1, le=1024)] | Literal["asc_to512"], BeforeValidator(_number_if_possible)]
+    skip: Annotated[int, Field(ge=0, le=64)]
+    iterations: Annotated[int, Field(ge=1)]
+    averaging: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    input_noise: Annotated[float, Field(ge=0)] = 0.0
+    loss: str = "mse"
+    activation: str = "leaky_relu"
+    binning: Annotated[int, Field(ge=1)] = 1
+    seeds: Annotated[int, Field(ge=1)] = 1
+
+    @property
+    def parameters(self) -> Parameters:
+        """The parameters of this row."""
+        return Parameters(**self.model_dump(exclude={"criterion", "effort", "group", "image"}))
+
+
+class GroupRow(ParameterRow):
+    """A row of `parameters.csv`."""
+
+    group: Annotated[str, BeforeValidator(_canonical_group)]
+
+
+class ImageParameterRow(ParameterRow):
+    """A row of `image_parameters.csv`."""
+
+    image: str
+
+
+class ImageRow(_Row):
+    """A row of `images.csv`; `file` is empty where the pixels are not part of the pack."""
+
+    image: Annotated[str, Field(min_length=1)]
+    microscope: str
+    specimen: str
+    field: str = ""
+    level: str = ""
+    height: Annotated[int, Field(ge=1)]
+    width: Annotated[int, Field(ge=1)]
+    file: str | None = None
+
+
+class OriginalRow(_Row):
+    """A row of `original_dip.csv`."""
+
+    criterion: str
+    group: Annotated[str, BeforeValidator(_canonical_group)]
+    iterations: Annotated[int, Field(ge=1)]
+
+
+def read_manifest(files: PackFiles) -> Manifest:
+    """Return the validated `pack.toml`.
+
+    Raises
+    ------
+    autodip_ij.errors.UnreadableFile
+        If it is no TOML, misses a field, or is of another format version.
+    """
+    try:
+        return Manifest.model_validate(tomllib.loads(files.read(MANIFEST).decode()))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UnreadableFile(f"{files.path}: {MANIFEST} is no TOML ({error})") from error
+    except ValidationError as error:
+        problem = error.errors()[0]
+        if problem["loc"] == ("format",):
+            raise UnreadableFile(
+                f"{files.path}: pack format {problem['input']!r} is unknown, expected {FORMAT}; update autodip_ij"
+            ) from error
+        raise UnreadableFile(f"{files.path}: {MANIFEST}: {_explain(error)}") from error
+
+
+def read_rows(files: PackFiles, name: str, row_type: type[RowT]) -> Iterator[RowT]:
+    """Yield the validated rows of the CSV file `name`; nothing if the pack does not have it.
+
+    Raises
+    ------
+    autodip_ij.errors.UnreadableFile
+        For the first row that cannot be understood, with its line number.
+    """
+    if name not in files:
+        return
+    try:
+        text = files.read(name).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UnreadableFile(f"{files.path}: {name} is no UTF-8 text") from error
+    for line, record in enumerate(csv.DictReader(io.StringIO(text)), start=2):
+        try:
+            yield row_type.model_validate({key: value for key, value in record.items() if value not in ("", None)})
+        except ValidationError as error:
+            raise UnreadableFile(f"{files.path}: {name} line {line}: {_explain(error)}") from error
+        except BadInput as error:
+            raise UnreadableFile(f"{files.path}: {name} line {line}: {error}") from error
+
+
+def _explain(error: ValidationError) -> str:
+    problem = error.errors()[0]
+    where = str(problem["loc"][0]) if problem["loc"] else "row"
+    if problem["type"] == "extra_forbidden":
+        return f"unknown column or key '{where}'"
+    if problem["type"] == "missing":
+        return f"'{where}' is missing"
+    return f"{where} {problem['input']!r}: {problem['msg'][0].lower()}{problem['msg'][1:]}"

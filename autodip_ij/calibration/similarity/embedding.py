@@ -1,0 +1,57 @@
+"""UMAP: images as points of a plane, near each other where the images are alike."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import numpy.typing as npt
+
+from autodip_ij.errors import BadInput
+
+Vector = npt.NDArray[np.float64]
+
+FEWEST_IMAGES = 5
+"""UMAP needs a neighbourhood of some images to place anything."""
+
+NEIGHBOURS = 15
+"""UMAP's default, and what the authors' figure suggests; fewer where there are fewer images."""
+
+
+def embed(rows: npt.NDArray[np.floating], *, seed: int = 0, new: npt.NDArray[np.floating] | None = None) -> Vector:
+    """Return the two UMAP coordinates of every row, and of the rows in `new` placed among them.
+
+    The authors' reducer is not published in readable form, so it is fitted anew to the images at hand; the same images
+    and seed give the same coordinates.
+
+    Parameters
+    ----------
+    rows
+        (images, values): flattened pixels, as published, or descriptors.
+    seed
+        Seed of the layout.
+    new
+        (images, values) to be placed after the fit, without moving the others.
+
+    Returns
+    -------
+    numpy.ndarray
+        (images, 2), those of `new` last.
+
+    Raises
+    ------
+    autodip_ij.errors.BadInput
+        For fewer than five images.
+    """
+    if len(rows) < FEWEST_IMAGES:
+        raise BadInput(f"UMAP needs at least {FEWEST_IMAGES} images, got {len(rows)}")
+    with warnings.catch_warnings():
+        # UMAP announces that a seed means one thread, and numba its own deprecations: neither is the user's concern.
+        warnings.simplefilter("ignore")
+        from umap import UMAP
+
+        reducer = UMAP(n_components=2, n_neighbors=min(NEIGHBOURS, len(rows) - 1), random_state=seed, init="pca")
+        points = reducer.fit_transform(np.asarray(rows, np.float32))
+        if new is not None:
+            points = np.vstack([points, reducer.transform(np.asarray(new, np.float32))])
+    return np.asarray(points, np.float64)
