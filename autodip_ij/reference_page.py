@@ -1,0 +1,44 @@
+"""The reference page of the settings, made from their one declaration: ``python -m autodip_ij.reference_page``."""
+
+from __future__ import annotations
+
+import sys
+
+from autodip_ij.settings import DenoiseSettings, bounds_of, choices_of, shown
+
+HEAD = """# Settings
+
+Made from `autodip_ij/settings.py` by `python -m autodip_ij.reference_page > docs/settings.md`; do not edit.
+
+Each setting is an option of `autodip denoise` and `autodip batch` (`--name value`), a keyword of `autodip_ij.denoise(...)`, a key of the sidecar's
+`settings`, and, where marked, a field of the Fiji dialogs and a macro key.
+
+| setting | default | values | Fiji | what |
+| --- | --- | --- | --- | --- |
+"""
+
+
+def settings_page() -> str:
+    """Return the page as Markdown."""
+    return HEAD + "".join(_row(name) for name in DenoiseSettings.model_fields)
+
+
+def _row(name: str) -> str:
+    field = DenoiseSettings.model_fields[name]
+    default = (
+        "from the group" if field.default is None else f"`{field.default}`" if field.default != "" else "all or none"
+    )
+    look = shown(DenoiseSettings, name)
+    unit = f" {look.unit}" if look.unit else ""
+    return f"| `{name}` | {default} | {_values(name)}{unit} | {'yes' if look.fiji else ''} | {field.description} |\n"
+
+
+def _values(name: str) -> str:
+    bounds = bounds_of(DenoiseSettings, name)
+    limits = f"{bounds['min']:g} to {bounds['max']:g}" if len(bounds) == 2 else ""
+    choices = ", ".join(f"`{choice}`" for choice in choices_of(DenoiseSettings, name))
+    return ", ".join(part for part in (limits, choices) if part) or "text"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(settings_page())

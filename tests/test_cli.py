@@ -1,0 +1,214 @@
+"""The command line: exit codes, one clear line for every mistake, nothing half written, originals untouched."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from autodip_ij import cli
+from autodip_ij.images import Channel, Image, write
+
+QUICK = ["--iterations", "2", "--width", "4", "--depth", "2", "--device", "cpu", "--group", "widefield/nucleus"]
+
+
+@pytest.fixture
+def cells(tmp_path: Path) -> Path:
+    pixels = np.random.default_rng(1).poisson(90, (2, 40, 36)).astype(np.uint16)
+    image = Image.from_array(pixels, "CYX", channels=[Channel("DAPI"), Channel("GFP")])
+    return write(image, tmp_path / "cells.ome.tif", dtype="same")
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
+    code = cli.run([str(argument) for argument in arguments])
+    out, err = capsys.readouterr()
+    return code, out, err
+
+
+def test_denoise_writes_beside_the_input_and_prints_where(cells: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(capsys, "denoise", cells, *QUICK)
+    assert code == 0
+    assert out.strip() == str(cells.with_name("cells_autodip.ome.tif"))
+    assert sorted(path.name for path in cells.parent.iterdir()) == [
+        "cells.ome.tif",
+        "cells_autodip.ome.tif",
+        "cells_autodip.ome.tif.autodip.json",
+    ]
+
+
+def test_before_the_run_group_parameters_and_cost_are_said(cells: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    _, _, err = run(capsys, "denoise", cells, *QUICK)
+    assert "group widefield/nucleus" in err
+    assert "depth 2, width 4" in err
+    assert "of memory on cpu" in err
+
+
+def test_quiet_says_nothing(cells: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(capsys, "denoise", cells, "--quiet", *QUICK) == (0, "", "")
+
+
+def test_json_prints_the_report(cells: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(capsys, "denoise", cells, "--json", "--channel", "DAPI", *QUICK)
+    report = json.loads(out)
+    assert code == 0
+    assert [channel["name"] for channel in report["channels"]] == ["DAPI"]
+    assert report["channels"][0]["parameters"]["iterations"] == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--group", "confocl"], "did you mean 'confocal'"),
+        (["--channel", "7"], "out of range"),
+        (["--channel", "DAPY"], "did you mean 'DAPI'"),
+        (["--scene", "3"], "scene"),
+        (["--iterations", "0"], "greater than or equal to 1"),
+        (["--iterations", "many"], "iterations"),
+        (["--itertions", "3"], "--iterations"),
+        (["--device", "cud"], "'cuda'"),
+        (["--calibration", "papr"], "did you mean 'paper'"),
+        (["--method", "gausian"], "did you mean 'gaussian'"),
+    ],
+)
+def test_a_mistake_is_one_line_with_the_way_out(
+    cells: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], words: str
+) -> None:
+    code, out, err = run(capsys, "denoise", cells, "--quiet", *arguments)
+    assert (code, out) == (2, "")
+    assert words in err
+    assert err.count("\n") == 1
+    assert "Traceback" not in err
+    assert [path.name for path in cells.parent.iterdir()] == ["cells.ome.tif"]
+
+
+def bad_files(folder: Path) -> dict[str, Path]:
+    """Make one file of every kind that cannot be read."""
+    found = {name: folder / name for name in ("missing.czi", "folder.tif", "empty.nd2", "notes.txt", "cut.ome.tif")}
+    found["folder.tif"].mkdir()
+    found["empty.nd2"].touch()
+    found["notes.txt"].write_text("not an image")
+    whole = write(Image.from_array(np.ones((64, 64), np.uint16)), folder / "whole.ome.tif", dtype="same")
+    found["cut.ome.tif"].write_bytes(whole.read_bytes()[:200])
+    found["text.czi"] = folder / "text.czi"
+    found["text.czi"].write_text("this is a text")
+    found["disguised.nd2"] = folder / "disguised.nd2"
+    found["disguised.nd2"].write_bytes(whole.read_bytes())
+    whole.unlink()
+    return found
+
+
+@pytest.mark.parametrize(
+    "name", ["missing.czi", "folder.tif", "empty.nd2", "notes.txt", "cut.ome.tif", "text.czi", "disguised.nd2"]
+)
+@pytest.mark.parametrize("command", ["inspect", "denoise"])
+def test_an_unreadable_file_is_one_line_and_exit_code_2(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], command: str, name: str
+) -> None:
+    path = bad_files(tmp_path)[name]
+    before = sorted(tmp_path.iterdir())
+    code, out, err = run(capsys, command, path)
+    assert (code, out) == (2, "")
+    assert name in err
+    assert err.count("\n") == 1
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_an_unknown_command_names_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
+    code, _, err = run(capsys, "denoize")
+    assert code == 2
+    assert "denoise" in err
+    assert err.count("\n") == 1
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_without_write_permission_is_named(cells: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    cells.parent.chmod(0o500)
+    try:
+        code, _, err = run(capsys, "denoise", cells, *QUICK)
+    finally:
+        cells.parent.chmod(0o700)
+    assert code == 2
+    assert "write" in err
+
+
+def test_the_output_must_not_be_the_input(cells: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = cells.read_bytes()
+    code, _, err = run(capsys, "denoise", cells, cells, "--overwrite", *QUICK)
+    assert code == 2
+    assert "same file" in err
+    assert cells.read_bytes() == before
+
+
+def test_an_output_folder_that_does_not_exist_is_named(cells: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, _, err = run(capsys, "denoise", cells, cells.parent / "nowhere" / "out.ome.tif", *QUICK)
+    assert code == 2
+    assert "nowhere does not exist" in err
+
+
+def test_cuda_on_a_machine_without_it_is_an_environment_problem(
+    cells: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    torch = pytest.importorskip("torch")
+    if torch.cuda.is_available():
+        pytest.skip("this machine has CUDA")
+    code, _, err = run(capsys, "denoise", cells, "--device", "cuda", "--quiet")
+    assert code == 3
+    assert "cpu" in err
+
+
+def test_ctrl_c_in_the_middle_ends_with_130_and_leaves_nothing(cells: Path) -> None:
+    command = [sys.executable, "-m", "autodip_ij", "denoise", str(cells), *QUICK, "--iterations", "20000"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if "of memory on" in line:
+                break
+        time.sleep(0.5)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Traceback" not in err
+    assert [path.name for path in cells.parent.iterdir()] == ["cells.ome.tif"]
+
+
+def test_inspect_json_is_the_promised_object(cells: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(capsys, "inspect", cells, "--json")
+    found = json.loads(out)
+    assert code == 0
+    assert found["file"] == str(cells)
+    scene = found["scenes"][0]
+    assert scene["shape"] == {"T": 1, "C": 2, "Z": 1, "Y": 40, "X": 36}
+    channel = scene["channels"][0]
+    promised = "index name microscope specimen confidence evidence parameters calibration reason estimate"
+    assert set(channel) >= set(promised.split())
+    assert (channel["name"], channel["microscope"], channel["specimen"]) == ("DAPI", None, "nucleus")
+    assert set(channel["parameters"]) == {"depth", "width", "skip", "iterations"}
+    assert set(channel["estimate"]) == {"seconds", "bytes"}
+    assert set(channel["evidence"][0]) == {"source", "value", "speaks_for", "weight"}
+
+
+def test_inspect_shows_tables_for_people(cells: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(capsys, "inspect", cells)
+    assert code == 0
+    assert "nucleus" in out
+    assert "unknown" in out
+
+
+def test_help_documents_the_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(capsys, "--help")
+    assert code == 0
+    text = " ".join(out.split())
+    for number, meaning in ((1, "some of the work failed"), (3, "environment"), (130, "cancelled")):
+        assert f"{number} {meaning}" in text
+
+
+def test_effort_with_the_paper_calibration_is_answered(cells: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    _, _, err = run(capsys, "denoise", cells, *QUICK, "--calibration", "paper", "--effort", "fast")
+    assert "effort" in err

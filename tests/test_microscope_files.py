@@ -1,0 +1,66 @@
+"""Every real microscope file is inspected and denoised, and comes back with its metadata."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from bioio import BioImage
+from conftest import shared_root
+from ome_types import from_xml
+
+from autodip_ij.denoising import denoise_file
+from autodip_ij.images import open_image
+from autodip_ij.inspection import inspect
+from autodip_ij.settings import DenoiseSettings
+
+PIXELS = {".czi", ".nd2", ".lif", ".oib", ".dv", ".tiff", ".tif"}
+
+
+def real_files() -> list[Path]:
+    root = shared_root()
+    folder = root / "microscope_files" if root else None
+    return sorted(path for path in folder.iterdir() if path.suffix in PIXELS) if folder else []
+
+
+@pytest.fixture(params=real_files() or [None], ids=lambda path: path.name if path else "absent")
+def real_file(request: pytest.FixtureRequest) -> Path:
+    if request.param is None:
+        pytest.skip("shared microscope files absent: neither $AUTODIP_SHARED nor ../shared is a folder")
+    return request.param
+
+
+def test_a_real_file_is_inspected(real_file: Path) -> None:
+    found = inspect(real_file)
+    assert found.scenes
+    for scene in found.scenes:
+        assert scene.channels
+        for channel in scene.channels:
+            assert channel.parameters or channel.reason.startswith("left alone")
+
+
+def test_a_real_file_is_denoised_and_keeps_its_metadata(real_file: Path, tmp_path: Path) -> None:
+    """A small net on one small plane: the way of the data is what is tested, and it is the same for every size."""
+    image = open_image(real_file)
+    settings = DenoiseSettings(iterations=1, width=4, depth=2, device="cpu", time="0", z="0")
+    made = denoise_file(real_file, tmp_path / "out.ome.tif", settings)
+    again = BioImage(made.output)
+    found_shape = (again.dims.C, again.dims.Y, again.dims.X)
+    assert found_shape == (image.shape[1], *image.shape[3:])
+    names = [channel.name for channel in image.channels]
+    if any(names):
+        assert [str(name) for name in again.channel_names] == names
+    for axis in "YX":
+        expected = getattr(image.pixel_size, axis.lower())
+        if expected:
+            found = getattr(again.physical_pixel_sizes, axis)
+            assert np.isclose(found, expected, rtol=1e-6)
+    from tifffile import TiffFile
+
+    with TiffFile(made.output) as file:
+        ome = from_xml(file.ome_metadata or "", validate=True)
+    assert ome.images[0].pixels.size_c == image.shape[1]
+    source = image.metadata.ome
+    if source is not None and source.instruments:
+        assert ome.instruments, "the instrument of the source is carried over"
