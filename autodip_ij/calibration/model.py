@@ -67,7 +67,7 @@ class CalibrationImage:
     name
         Name within the calibration.
     microscope, specimen
-        Its group.
+        Its group; None where the groups do not cover it.
     parameters
         Best parameters by effort; the effort is None where the calibration knows none.
     read
@@ -77,8 +77,8 @@ class CalibrationImage:
     """
 
     name: str
-    microscope: str
-    specimen: str
+    microscope: str | None
+    specimen: str | None
     parameters: Mapping[str | None, Parameters]
     read: Callable[[], npt.NDArray[np.float32]] | None = None
     descriptor: Descriptor | None = None

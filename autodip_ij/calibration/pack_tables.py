@@ -19,6 +19,8 @@ from autodip_ij.groups.model import group_name, split_group
 FORMAT = 1
 EFFORTS = ("fast", "standard", "best")
 Effort = Literal["fast", "standard", "best"]
+Microscope = Literal["confocal", "twophoton", "widefield"]
+Specimen = Literal["nucleus", "actin", "mito"]
 
 
 def _canonical_group(value: str) -> str:
@@ -85,11 +87,11 @@ class ImageParameterRow(ParameterRow):
 
 
 class ImageRow(_Row):
-    """A row of `images.csv`; `file` is empty where the pixels are not part of the pack."""
+    """A row of `images.csv`; `file` is empty where the pixels are not part of the pack, the group where it is unknown."""
 
     image: Annotated[str, Field(min_length=1)]
-    microscope: str
-    specimen: str
+    microscope: Microscope | None = None
+    specimen: Specimen | None = None
     field: str = ""
     level: str = ""
     height: Annotated[int, Field(ge=1)]

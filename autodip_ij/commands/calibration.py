@@ -1,0 +1,131 @@
+"""``autodip calibration list`` and ``autodip calibration show``."""
+
+from __future__ import annotations
+
+import json as json_text
+from dataclasses import asdict
+from typing import Annotated
+
+from cyclopts import App, Parameter
+
+app = App(name="calibration", help="List and show calibrations.")
+
+JsonFlag = Annotated[bool, Parameter(name="--json", negative="")]
+
+
+@app.command(name="list")
+def list_command(*, as_json: JsonFlag = False) -> None:
+    """List the calibrations that can be chosen by name.
+
+    Parameters
+    ----------
+    as_json
+        Print a JSON array for programs.
+    """
+    from autodip_ij.calibration import list_calibrations
+
+    found = list_calibrations()
+    if as_json:
+        print(json_text.dumps([asdict(summary) for summary in found], indent=2))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("name", "what", "criteria", "groups", "images", "efforts", "source")
+    for summary in found:
+        criteria = ", ".join(
+            f"{name} (default)" if name == summary.default_criterion else name for name in summary.criteria
+        )
+        efforts = "fast, standard, best" if summary.knows_effort else "none"
+        numbers = (str(summary.groups), str(summary.images))
+        table.add_row(summary.name, summary.title, criteria, *numbers, efforts, summary.source)
+    Console().print(table)
+
+
+@app.command(name="show")
+def show_command(
+    calibration: str = "paper",
+    *,
+    criterion: str | None = None,
+    images: Annotated[bool, Parameter(negative="")] = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Show the parameters of every group, and what a fit of 512 x 512 pixels costs.
+
+    Parameters
+    ----------
+    calibration
+        Name of a shipped calibration, or the path of a pack (folder or zip).
+    criterion
+        What "best" shall mean: l1, mse, ssim, psnr, lpips, lpips_psnr, ...; the calibration's own default if left out.
+    images
+        Show the parameters of the single calibration images too.
+    as_json
+        Print one JSON object for programs.
+    """
+    from autodip_ij.calibration import load_calibration
+    from autodip_ij.calibration.cost import operations
+    from autodip_ij.calibration.model import Parameters
+    from autodip_ij.calibration.tables import criteria_of
+
+    found = load_calibration(calibration, criterion)
+
+    def row(parameters: Parameters) -> dict[str, object]:
+        return {**asdict(parameters), "tera_operations": operations(parameters, (512, 512)) / 1e12}
+
+    groups = [
+        {"group": group, "effort": effort, **row(parameters)} for (group, effort), parameters in found.table.items()
+    ]
+    singles = [
+        {"image": image.name, "group": image.group, "effort": effort, **row(parameters)}
+        for image in found.images
+        for effort, parameters in image.parameters.items()
+    ]
+    if as_json:
+        record = {
+            "name": found.name,
+            "criterion": found.criterion,
+            "criteria": criteria_of(calibration),
+            "source": found.source,
+            "knows_effort": found.knows_effort,
+            "groups": groups,
+            "images": singles,
+            "original_dip_iterations": dict(found.original_dip),
+        }
+        print(json_text.dumps(record, indent=2))
+        return
+    from rich.console import Console
+
+    console = Console()
+    about = (
+        f"{found.name}: {found.source}; best by {found.criterion} (also known: {', '.join(criteria_of(calibration))})"
+    )
+    console.print(about, highlight=False, markup=False)
+    console.print(_table(groups, "group", found.knows_effort))
+    if images and singles:
+        console.print(_table(singles, "image", found.knows_effort))
+    elif images:
+        console.print("this calibration comes without its images")
+
+
+def _table(rows: list[dict[str, object]], key: str, with_effort: bool) -> object:
+    """Return a table of the parameters that are not the same, off, in every row."""
+    from dataclasses import fields
+
+    from rich.table import Table
+
+    from autodip_ij.calibration.model import Parameters
+
+    always = ["depth", "width", "skip", "iterations"]
+    shown = always + [
+        field.name
+        for field in fields(Parameters)
+        if field.name not in always and any(row[field.name] != field.default for row in rows)
+    ]
+    table = Table(key, *(["effort"] if with_effort else []), *(name.replace("_", " ") for name in shown))
+    table.add_column("TFLOP at 512 x 512", justify="right")
+    for row in rows:
+        effort = [str(row["effort"] or "")] if with_effort else []
+        values = [str(row[name]) for name in shown]
+        table.add_row(str(row[key]), *effort, *values, f"{row['tera_operations']:,.1f}")
+    return table
