@@ -1,0 +1,192 @@
+"""Noise of a photodetector, ``variance = a * value + b``, and its estimation from a single image."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+
+from autodip_ij.errors import BadInput
+
+Plane = npt.NDArray[np.float64]
+
+_LEVELS = 48
+_PIXELS_PER_LEVEL = 100
+_SMALLEST_SIDE = 32
+_WIDEST_SPACING_PX = 5
+_SAME_STRENGTH = 1.15
+_CLIPPED_FRACTION = 0.005
+
+
+@dataclass(frozen=True)
+class NoiseModel:
+    """Poisson-Gauss noise in the grey values of one image.
+
+    Attributes
+    ----------
+    a
+        Slope of the variance: the grey values one photo-electron counts. At least 0.
+    b
+        Variance at grey value 0; negative where the grey values carry an offset (b = read-out variance - a * offset).
+    """
+
+    a: float
+    b: float
+
+    def variance(self, value: npt.ArrayLike) -> Plane:
+        """Return the variance at the expected grey values given, never below 0."""
+        return np.maximum(self.a * np.asarray(value, dtype=np.float64) + self.b, 0.0)
+
+    def sigma(self, values: npt.ArrayLike) -> float:
+        """Return the root mean variance over the grey values given: the sigma of a method that knows only one."""
+        return float(np.sqrt(self.variance(values).mean()))
+
+    def rescaled(self, offset: float, span: float) -> NoiseModel:
+        """Return the noise of ``u = (y - offset) / span`` for the noise of y, e.g. of data normalised to [0, 1].
+
+        Examples
+        --------
+        >>> NoiseModel(a=2, b=50).rescaled(offset=100, span=1000)
+        NoiseModel(a=0.002, b=0.00025)
+        """
+        return NoiseModel(self.a / span, (self.a * offset + self.b) / span**2)
+
+    def of_mean(self, count: int) -> NoiseModel:
+        """Return the noise of the mean of `count` captures."""
+        return NoiseModel(self.a / count, self.b / count)
+
+
+@dataclass(frozen=True)
+class NoiseEstimate:
+    """What `estimate_noise` found.
+
+    Attributes
+    ----------
+    model
+        The fitted noise.
+    spacing_px
+        Distance of the pixels compared; above 1 where neighbouring pixels share noise.
+    levels, variances
+        Mean grey value and noise variance of every level set, through which the model was fitted.
+    """
+
+    model: NoiseModel
+    spacing_px: int
+    levels: Plane
+    variances: Plane
+
+
+def estimate_noise(plane: npt.ArrayLike, *, spacing_px: int | None = None) -> NoiseEstimate:
+    """Estimate Poisson-Gauss noise from one image.
+
+    In the manner of Foi et al., IEEE Trans. Image Process. 17, 1737 (2008): the image is segmented into level sets
+    of its local mean; in each, the variance of a high-pass image (the second difference along both axes, Immerkær,
+    Comput. Vis. Image Underst. 64, 300, 1996) is taken from the median absolute deviation over the half of the
+    pixels with the smallest gradient; a line is fitted through (mean, variance) by iteratively reweighted least
+    squares (Huber). Neighbourhoods of clipped pixels are left out.
+
+    A high-pass between next neighbours misses noise that they share (blurred camera noise: 3 to 4 times too small a
+    sigma). So pixels 1 to 5 px apart are compared: where sigma grows with the distance and then stays, the wider
+    spacing counts; where it stays from the start, neighbours do; where it grows to the end, that is structure, and
+    neighbours count too.
+
+    Parameters
+    ----------
+    plane
+        Image (Y, X) in any grey values, at least 32 px a side.
+    spacing_px
+        Distance of the pixels compared, instead of the automatic choice.
+
+    Returns
+    -------
+    NoiseEstimate
+        In the grey values of `plane`. On synthetic images with known noise its sigma is within 10 % of the truth from
+        the darkest to the brightest tenth, within 20 % where the image consists of spots of 1.5 px sigma.
+
+    Raises
+    ------
+    autodip_ij.errors.BadInput
+        If the image is no plane, too small, or clipped nearly everywhere.
+    """
+    values = np.asarray(plane, dtype=np.float64)
+    if values.ndim != 2 or min(values.shape) < _SMALLEST_SIDE:
+        raise BadInput(
+            f"image has shape {values.shape}; noise estimation needs a plane of at least {_SMALLEST_SIDE} px a side"
+        )
+    if np.ptp(values) == 0:
+        return NoiseEstimate(NoiseModel(0.0, 0.0), 1, values[0, :1], np.zeros(1))
+    if spacing_px is not None:
+        return _estimate(values, spacing_px)
+    found = [_estimate(values, spacing) for spacing in range(1, _WIDEST_SPACING_PX + 1)]
+    sigmas = [estimate.model.sigma(values) for estimate in found]
+    for step, (nearer, wider) in enumerate(pairwise(sigmas)):
+        if wider <= _SAME_STRENGTH * nearer:
+            return found[step + 1] if step else found[0]
+    return found[0]
+
+
+def _estimate(values: Plane, spacing: int) -> NoiseEstimate:
+    """Return the estimate from pixels `spacing` px apart."""
+    from scipy.ndimage import convolve, gaussian_filter, sobel, uniform_filter
+
+    second_difference = np.array([1.0, -2.0, 1.0])
+    kernel = np.zeros((2 * spacing + 1, 2 * spacing + 1))
+    # The nine weights have a root sum of squares of 6: white noise keeps its variance.
+    kernel[::spacing, ::spacing] = np.outer(second_difference, second_difference) / 6
+    detail = convolve(values, kernel, mode="mirror")
+    mean = uniform_filter(values, 2 * spacing + 3, mode="mirror")
+    smooth = gaussian_filter(values, 1.5 * spacing, mode="mirror")
+    gradient = np.hypot(sobel(smooth, 0), sobel(smooth, 1))
+
+    usable = ~_near_clipping(values, 2 * spacing + 3)
+    if np.count_nonzero(usable) < 2 * _PIXELS_PER_LEVEL:
+        raise BadInput("nearly every pixel is at the lowest or highest grey value; the noise cannot be estimated")
+    levels, variances, counts = _level_sets(mean[usable], detail[usable], gradient[usable])
+    return NoiseEstimate(_fit_line(levels, variances, counts), spacing, levels, variances)
+
+
+def _near_clipping(values: Plane, reach: int) -> npt.NDArray[np.bool_]:
+    """Return where a tenth of the neighbourhood is at the lowest or highest grey value, if those are crowded."""
+    from scipy.ndimage import uniform_filter
+
+    clipped = np.zeros(values.shape)
+    for extreme in (values.min(), values.max()):
+        at = values == extreme
+        if at.mean() > _CLIPPED_FRACTION:
+            clipped[at] = 1
+    return uniform_filter(clipped, reach, mode="mirror") > 0.1
+
+
+def _level_sets(mean: Plane, detail: Plane, gradient: Plane) -> tuple[Plane, Plane, Plane]:
+    """Return (mean, variance, pixels used) of sets of equal size, by rising local mean; arguments of shape (N,)."""
+    order = np.argsort(mean, kind="stable")
+    rows = []
+    for members in np.array_split(order, max(min(_LEVELS, mean.size // _PIXELS_PER_LEVEL), 2)):
+        flat = members[gradient[members] <= np.median(gradient[members])]
+        sigma = 1.4826 * np.median(np.abs(detail[flat]))
+        rows.append((mean[flat].mean(), sigma**2, flat.size))
+    levels, variances, counts = np.array(rows, dtype=np.float64).T
+    return levels, variances, counts
+
+
+def _fit_line(levels: Plane, variances: Plane, counts: Plane) -> NoiseModel:
+    """Return the robust line through the level sets, its slope not below 0."""
+    floor = 0.05 * float(np.median(variances))
+    if floor == 0 or np.ptp(levels) == 0:
+        return NoiseModel(0.0, float(np.median(variances)))
+    fitted = np.full_like(variances, np.median(variances))
+    slope = intercept = 0.0
+    for _ in range(30):
+        # The scatter of a variance estimated from n pixels is proportional to variance / sqrt(n).
+        weight = np.sqrt(counts) / np.maximum(fitted, floor)
+        residual = np.abs((variances - fitted) * weight)
+        scale = 1.345 * 1.4826 * np.median(residual) + 1e-12
+        weight *= np.sqrt(np.minimum(1.0, scale / np.maximum(residual, 1e-12)))
+        design = np.stack([levels, np.ones_like(levels)], axis=1)
+        slope, intercept = np.linalg.lstsq(design * weight[:, None], variances * weight, rcond=None)[0]
+        if slope <= 0:
+            return NoiseModel(0.0, float(np.average(variances, weights=weight**2)))
+        fitted = slope * levels + intercept
+    return NoiseModel(float(slope), float(intercept))

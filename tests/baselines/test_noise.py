@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.ndimage import gaussian_filter
+
+from autodip_ij.baselines.noise import NoiseModel, estimate_noise
+from autodip_ij.errors import BadInput
+
+
+def smooth_field(rng, shape=(301, 257)):
+    return gaussian_filter(rng.random(shape), 20, mode="wrap")
+
+
+def cells(rng, shape=(301, 257)):
+    filled = (gaussian_filter(rng.random(shape), 8) > 0.5).astype(float)
+    return gaussian_filter(filled, 1.5) * gaussian_filter(rng.random(shape), 40)
+
+
+def spots(rng, shape=(301, 257)):
+    return gaussian_filter((rng.random(shape) > 0.98).astype(float), 1.5)
+
+
+def to_unit(scene):
+    return 0.05 + 0.9 * (scene - scene.min()) / np.ptp(scene)
+
+
+def with_noise(rng, scene, a, b):
+    shot = a * rng.poisson(scene / a) if a else scene
+    return shot + np.sqrt(b) * rng.standard_normal(scene.shape)
+
+
+@pytest.mark.parametrize(("a", "b"), [(0.02, 0.0), (0.02, 4e-4), (0.08, 1e-3), (0.001, 2.5e-3), (0.0, 2.5e-3)])
+@pytest.mark.parametrize(("scene", "tolerance"), [(smooth_field, 0.05), (cells, 0.1), (spots, 0.2)])
+def test_the_sigma_of_known_noise_is_found_at_dark_middle_and_bright_values(rng, scene, tolerance, a, b):
+    clean = to_unit(scene(rng))
+    found = estimate_noise(with_noise(rng, clean, a, b)).model
+    values = np.quantile(clean, [0.1, 0.5, 0.9])
+    assert np.sqrt(found.variance(values)) == pytest.approx(np.sqrt(a * values + b), rel=tolerance)
+
+
+def test_slope_and_offset_of_shot_noise_are_found(rng):
+    clean = to_unit(smooth_field(rng))
+    found = estimate_noise(with_noise(rng, clean, 0.02, 4e-4)).model
+    assert found.a == pytest.approx(0.02, rel=0.1)
+    assert found.b == pytest.approx(4e-4, abs=3e-4)
+
+
+def test_a_pedestal_shows_as_negative_b(rng):
+    # y = a * Poisson + offset: variance a * (y - offset).
+    found = estimate_noise(with_noise(rng, to_unit(smooth_field(rng)), 0.01, 0) + 0.5).model
+    assert -found.b / found.a == pytest.approx(0.5, rel=0.1)
+
+
+def test_noise_that_neighbours_share_is_not_underestimated(rng):
+    clean = to_unit(smooth_field(rng))
+    blurred = gaussian_filter(rng.standard_normal(clean.shape), 1.0)
+    noisy = clean + 0.05 * blurred / blurred.std()
+    estimate = estimate_noise(noisy)
+    assert estimate.spacing_px > 1
+    assert estimate.model.sigma(clean) == pytest.approx(0.05, rel=0.15)
+    assert estimate_noise(noisy, spacing_px=1).model.sigma(clean) < 0.02
+
+
+def test_clipping_at_black_does_not_spoil_the_estimate(rng):
+    clean = np.clip(to_unit(smooth_field(rng)) - 0.4, 0, None)
+    noisy = np.clip(clean + 0.05 * rng.standard_normal(clean.shape), 0, None)
+    bright = clean > 0.2
+    assert estimate_noise(noisy).model.sigma(clean[bright]) == pytest.approx(0.05, rel=0.1)
+
+
+def test_the_estimate_follows_the_grey_values(rng):
+    noisy = with_noise(rng, to_unit(smooth_field(rng)), 0.02, 4e-4)
+    unit, detector = estimate_noise(noisy).model, estimate_noise(100 + 4000 * noisy).model
+    converted = detector.rescaled(offset=100, span=4000)
+    assert (converted.a, converted.b) == pytest.approx((unit.a, unit.b), rel=1e-6)
+
+
+def test_the_mean_of_captures_has_a_share_of_the_noise(rng):
+    clean = to_unit(smooth_field(rng))
+    captures = np.stack([with_noise(rng, clean, 0.02, 4e-4) for _ in range(4)])
+    expected = NoiseModel(0.02, 4e-4).of_mean(4)
+    assert estimate_noise(captures.mean(0)).model.sigma(clean) == pytest.approx(expected.sigma(clean), rel=0.05)
+
+
+def test_an_image_without_noise_has_none():
+    assert estimate_noise(np.full((40, 40), 7.0)).model == NoiseModel(0.0, 0.0)
+
+
+@pytest.mark.parametrize("image", [np.ones((31, 64)), np.ones((2, 64, 64))])
+def test_what_is_no_plane_or_too_small_is_refused(image):
+    with pytest.raises(BadInput, match="at least 32 px"):
+        estimate_noise(image)
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize("field", [1, 2])
+def test_a_single_confocal_capture_tells_what_fifty_captures_show(shared, field):
+    # Reference: variance over 50 captures of one field (successive differences, so that drift and bleaching cancel)
+    # against their mean, in 40 level sets.
+    import tifffile
+
+    path = shared / "data" / "fmd" / f"stacks_confocal_nucleus_fov{field}_raw50.tif"
+    stack = tifffile.imread(path).astype(float) / 255
+    mean, variance = stack.mean(0), (np.diff(stack, axis=0) ** 2).mean(0) / 2
+    edges = np.quantile(mean[(mean > 0.01) & (mean < 0.8)], np.linspace(0, 1, 41))
+    level = np.searchsorted(edges, mean)
+    points = np.array([(mean[level == k].mean(), variance[level == k].mean()) for k in range(1, 41)])
+    found = estimate_noise(stack[0]).model
+    assert np.sqrt(found.variance(points[:, 0])) == pytest.approx(np.sqrt(points[:, 1]), rel=0.2)
