@@ -1,0 +1,212 @@
+"""What comes back with the pixels: scale and units, colours, display ranges, labels, overlay, ROI, Info, title."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy as np
+
+from autodip_ij.fiji.convert import Selection, is_rgb, stack_index, whole
+from autodip_ij.fiji.density import has_density_function, shown_values
+
+_SINGLE_LABEL = "Slice_Label"
+
+
+def dress(result: Any, source: Any, selection: Selection, *, title: str, provenance: str) -> None:
+    """Give `result` the appearance of `source`.
+
+    Parameters
+    ----------
+    result
+        A fresh ImagePlus with the planes of `selection`, of the type of the source or 32-bit. A multi-channel result is
+        turned into a composite by `as_composite` before.
+    source
+        The ImagePlus it was made from.
+    selection
+        The planes of the source it holds.
+    title
+        Title of the result.
+    provenance
+        Block of text added to the Info.
+    """
+    result.setTitle(title)
+    _copy_calibration(result, source, selection)
+    _copy_display(result, source, selection)
+    _copy_labels(result, source, selection)
+    _copy_annotations(result, source, selection)
+    copy_info(result, source, provenance)
+    _copy_position(result, source, selection)
+
+
+def as_composite(result: Any, source: Any, selection: Selection) -> Any:
+    """Return `result` as a composite if the source shows its channels by LUTs of their own, else unchanged."""
+    from scyjava import jimport
+
+    composite = jimport("ij.CompositeImage")
+    colours = is_rgb(source)
+    if len(selection.channels) < 2 or is_rgb(result) or not (colours or source.isComposite()):
+        return result
+    mode = composite.COMPOSITE if colours else int(source.getMode())
+    return composite(result, mode)
+
+
+def _copy_calibration(result: Any, source: Any, selection: Selection) -> None:
+    calibration = source.getCalibration().copy()
+    if int(result.getBitDepth()) != int(source.getBitDepth()):
+        unit = calibration.getValueUnit()
+        calibration.disableDensityCalibration()
+        calibration.setValueUnit(unit)
+    if selection.slices:
+        calibration.zOrigin -= selection.slices[0]
+    result.setCalibration(calibration)
+
+
+def _copy_display(result: Any, source: Any, selection: Selection) -> None:
+    from scyjava import jimport
+
+    if is_rgb(result):
+        return
+    luts = _luts(result, source, selection)
+    if not result.isComposite():
+        result.setLut(luts[0])
+        result.setDisplayRange(luts[0].min, luts[0].max)
+        return
+    lut_type = jimport("ij.process.LUT")
+    result.setLuts(lut_type[:](luts))
+    if source.isComposite():
+        active = source.getActiveChannels()
+        for position, c in enumerate(selection.channels):
+            result.getActiveChannels()[position] = active[c]
+
+
+def _luts(result: Any, source: Any, selection: Selection) -> list[Any]:
+    """Return one LUT per channel of the result, holding its display range in the result's grey values."""
+    from scyjava import jimport
+
+    if is_rgb(source):
+        lut_type, color = jimport("ij.process.LUT"), jimport("java.awt.Color")
+        luts = [lut_type.createLutFromColor((color.red, color.green, color.blue)[c]) for c in selection.channels]
+        ranges = [(0.0, 255.0)] * len(luts)
+    else:
+        available = list(source.getLuts())
+        luts = [available[min(c, len(available) - 1)].clone() for c in selection.channels]
+        ranges = [(float(lut.min), float(lut.max)) for lut in luts]
+        if not source.isComposite():
+            ranges = [(float(source.getDisplayRangeMin()), float(source.getDisplayRangeMax()))] * len(luts)
+    for lut, ends in zip(luts, ranges, strict=True):
+        if has_density_function(source) and not has_density_function(result):
+            low, high = shown_values(source, np.array(ends)).tolist()
+            ends = (min(low, high), max(low, high))
+        lut.min, lut.max = ends
+    return luts
+
+
+def slice_label(imp: Any, index: int) -> str | None:
+    """Return the label of a plane (index from 1), or None.
+
+    The label of an image that is no stack is a property; in its place ImageJ gives the title and the whole Info.
+    """
+    if int(imp.getStackSize()) == 1:
+        label = imp.getProp(_SINGLE_LABEL)
+        if label is None:
+            label = imp.getStack().getSliceLabel(1)
+            label = None if label is None or str(label).startswith(f"{imp.getTitle()}\n") else label
+    else:
+        label = imp.getStack().getSliceLabel(index)
+    return None if label is None else str(label)
+
+
+def _copy_labels(result: Any, source: Any, selection: Selection) -> None:
+    colours = is_rgb(source) and not is_rgb(result)
+    for target, place in _planes(result, source, selection):
+        label = slice_label(source, stack_index(source, *place))
+        if colours:
+            colour = ("Red", "Green", "Blue")[place[1]]
+            label = f"{label} - {colour}" if label else colour
+        if label is not None:
+            result.getStack().setSliceLabel(label, target)
+            if int(result.getStackSize()) == 1:
+                result.setProp(_SINGLE_LABEL, label)
+
+
+def _planes(result: Any, source: Any, selection: Selection) -> list[tuple[int, tuple[int, int, int]]]:
+    """Return (stack index in the result, position in the source) of every plane of the result."""
+    return [
+        (stack_index(result, *target), place)
+        for target, place in selection.positions()
+        if not (is_rgb(result) and target[1])
+    ]
+
+
+def _copy_annotations(result: Any, source: Any, selection: Selection) -> None:
+    """Copy overlay and ROI; elements that belong to planes which are not in the result are left out."""
+    roi = source.getRoi()
+    if roi is not None:
+        result.setRoi(roi.clone())
+    overlay = source.getOverlay()
+    if overlay is None:
+        return
+    copied = overlay.duplicate()
+    if selection != whole(source):
+        for index in reversed(range(int(copied.size()))):
+            if not _move(copied.get(index), source, result, selection):
+                copied.remove(index)
+    result.setOverlay(copied)
+
+
+def _move(roi: Any, source: Any, result: Any, selection: Selection) -> bool:
+    """Give an overlay element its place in the result; False if its plane is not there."""
+    if roi.hasHyperStackPosition():
+        wanted = (int(roi.getTPosition()), int(roi.getCPosition()), int(roi.getZPosition()))
+    elif int(roi.getPosition()) > 0:
+        c, z, t = (int(p) for p in source.convertIndexToPosition(roi.getPosition()))
+        wanted = (t, c, z)
+    else:
+        return True
+    axes = (selection.times, selection.channels, selection.slices)
+    if any(p > 0 and p - 1 not in axis for p, axis in zip(wanted, axes, strict=True)):
+        return False
+    t, c, z = (axis.index(p - 1) + 1 if p > 0 else 0 for p, axis in zip(wanted, axes, strict=True))
+    if roi.hasHyperStackPosition():
+        roi.setPosition(c, z, t)
+    else:
+        roi.setPosition(result.getStackIndex(c, z, t))
+    return True
+
+
+def copy_info(result: Any, source: Any, provenance: str) -> None:
+    """Copy the text properties of `source`, its Info first, and add the provenance block to the Info."""
+    from scyjava import jimport
+
+    properties = source.getProperties()
+    text = jimport("java.lang.String")
+    for key in list(properties.keySet()) if properties is not None else []:
+        value = properties.get(key)
+        if isinstance(key, text) and isinstance(value, text) and str(key) != _SINGLE_LABEL:
+            result.setProperty(key, value)
+    info = source.getInfoProperty()
+    result.setProperty("Info", "\n".join(part for part in (str(info) if info else "", provenance) if part))
+
+
+def _copy_position(result: Any, source: Any, selection: Selection) -> None:
+    def near(axis: tuple[int, ...], position: int) -> int:
+        return axis.index(position - 1) + 1 if position - 1 in axis else 1
+
+    channel = 1 if is_rgb(result) else near(selection.channels, int(source.getC()))
+    result.setPosition(channel, near(selection.slices, int(source.getZ())), near(selection.times, int(source.getT())))
+
+
+def result_title(title: str) -> str:
+    """Return the title of the result: the source's without the ending of a file name, and ``-autodip``.
+
+    Examples
+    --------
+    >>> result_title("cells.ome.tif"), result_title("embryo 0.5 um"), result_title("a.lif - Series 2")
+    ('cells-autodip', 'embryo 0.5 um-autodip', 'a.lif - Series 2-autodip')
+    """
+    from autodip_ij.images.formats import READABLE_SUFFIXES
+
+    endings = sorted((suffix.lstrip(".") for suffix in READABLE_SUFFIXES), key=len, reverse=True)
+    pattern = rf"\.(?:{'|'.join(re.escape(e) for e in endings)}|gif|bmp|avi|dcm|zip)$"
+    return f"{re.sub(pattern, '', title, flags=re.IGNORECASE)}-autodip"

@@ -1,0 +1,236 @@
+"""ImagePlus to array and back, plane by plane, by pixel arrays.
+
+The way through ImgLib2 loses units, LUTs, labels and display ranges, and a bare array gets wrong axes there. Here an
+array always is (T, C, Z, Y, X), and what is not pixels travels in `autodip_ij.fiji.appearance`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from autodip_ij.errors import BadInput
+
+Pixels = npt.NDArray[Any]
+
+DTYPES: dict[int, np.dtype[Any]] = {8: np.dtype(np.uint8), 16: np.dtype(np.uint16), 32: np.dtype(np.float32)}
+RGB_DEPTH = 24
+"""Bit depth of a colour image; its planes are packed integers 0xAARRGGBB."""
+_SHIFTS = (16, 8, 0)
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Indices along T, C and Z (from 0) of the planes that take part.
+
+    For an RGB image C counts red, green and blue.
+    """
+
+    times: tuple[int, ...]
+    channels: tuple[int, ...]
+    slices: tuple[int, ...]
+
+    @property
+    def lengths(self) -> tuple[int, int, int]:
+        """Numbers of time points, channels and slices."""
+        return len(self.times), len(self.channels), len(self.slices)
+
+    def positions(self) -> Iterator[tuple[tuple[int, int, int], tuple[int, int, int]]]:
+        """Yield (position in the selection, position in the image), each (t, c, z)."""
+        for i, t in enumerate(self.times):
+            for j, c in enumerate(self.channels):
+                for k, z in enumerate(self.slices):
+                    yield (i, j, k), (t, c, z)
+
+
+def is_rgb(imp: Any) -> bool:
+    """Whether an ImagePlus holds colour pictures."""
+    return int(imp.getBitDepth()) == RGB_DEPTH
+
+
+def dimensions(imp: Any) -> tuple[int, int, int, int, int]:
+    """Return (T, C, Z, Y, X) of an ImagePlus; an RGB image has three channels.
+
+    Raises
+    ------
+    autodip_ij.errors.BadInput
+        If the image is empty, as ImageJ's stand-in for a closed image is, or an RGB image with channels besides.
+    """
+    title, x, y = str(imp.getTitle()), int(imp.getWidth()), int(imp.getHeight())
+    if x == 0 or y == 0 or int(imp.getStackSize()) == 0:
+        raise BadInput(f"{title or 'image'}: it is empty, {x} x {y} pixels; select an open image and run again")
+    channels = int(imp.getNChannels())
+    if is_rgb(imp):
+        if channels != 1:
+            raise BadInput(f"{title}: RGB with {channels} channels; split them first (Image > Color > Split Channels)")
+        channels = 3
+    return int(imp.getNFrames()), channels, int(imp.getNSlices()), y, x
+
+
+def dtype_of(imp: Any) -> np.dtype[Any]:
+    """Return the pixel type of an ImagePlus; colours of an RGB image are 8-bit."""
+    return DTYPES[8 if is_rgb(imp) else int(imp.getBitDepth())]
+
+
+def whole(imp: Any) -> Selection:
+    """Select every plane of an ImagePlus."""
+    times, channels, slices, _, _ = dimensions(imp)
+    return Selection(tuple(range(times)), tuple(range(channels)), tuple(range(slices)))
+
+
+def stack_index(imp: Any, t: int, c: int, z: int) -> int:
+    """Return the index (from 1) in the stack of the plane at (t, c, z), from 0; C runs fastest, then Z, then T."""
+    channels = 1 if is_rgb(imp) else int(imp.getNChannels())
+    return 1 + (0 if is_rgb(imp) else c) + channels * (z + int(imp.getNSlices()) * t)
+
+
+def to_array(imp: Any, selection: Selection | None = None, out: Pixels | None = None) -> Pixels:
+    """Copy planes of an ImagePlus into an array; the ROI is ignored, raw values are taken.
+
+    Parameters
+    ----------
+    imp
+        8-, 16- or 32-bit or RGB, of any dimensions; a virtual stack is read one plane at a time.
+    selection
+        The planes wanted; all by default.
+    out
+        Where to write, (T, C, Z, Y, X) of the selection; a new array by default.
+
+    Returns
+    -------
+    numpy.ndarray
+        (T, C, Z, Y, X), uint8, uint16 or float32.
+
+    Raises
+    ------
+    autodip_ij.errors.BadInput
+        If a plane is not of the type of the image, as can happen in virtual stacks.
+    """
+    selection = selection or whole(imp)
+    height, width = dimensions(imp)[3:]
+    if out is None:
+        out = np.empty((*selection.lengths, height, width), dtype_of(imp))
+    if is_rgb(imp):
+        _read_colours(imp, selection, out)
+        return out
+    for target, source in selection.positions():
+        out[target] = _read_plane(imp, stack_index(imp, *source), out.dtype).reshape(height, width)
+    return out
+
+
+def _read_plane(imp: Any, index: int, dtype: np.dtype[Any]) -> Pixels:
+    plane = np.frombuffer(memoryview(imp.getStack().getPixels(index)), dtype=np.uint8).view(dtype)
+    expected = int(imp.getWidth()) * int(imp.getHeight())
+    if plane.size != expected:
+        raise BadInput(
+            f"{imp.getTitle()}: plane {index} is not {dtype.itemsize * 8}-bit like the others; "
+            "convert the stack to one type first (Image > Type)"
+        )
+    return plane
+
+
+def _read_colours(imp: Any, selection: Selection, out: Pixels) -> None:
+    height, width = out.shape[3:]
+    for i, t in enumerate(selection.times):
+        for k, z in enumerate(selection.slices):
+            packed = _read_plane(imp, stack_index(imp, t, 0, z), np.dtype(np.int32)).reshape(height, width)
+            for j, c in enumerate(selection.channels):
+                out[i, j, k] = (packed >> _SHIFTS[c]) & 0xFF
+
+
+def to_imageplus(array: Pixels, title: str, *, rgb: bool = False) -> Any:
+    """Make an ImagePlus of an array (T, C, Z, Y, X): pixels and dimensions, nothing else.
+
+    Parameters
+    ----------
+    array
+        uint8, uint16 or float32.
+    title
+        Title of the new image.
+    rgb
+        Put the three channels together into colour pictures; values are rounded and clipped to 0..255.
+
+    Raises
+    ------
+    autodip_ij.errors.BadInput
+        For a data type that ImageJ does not have.
+    """
+    from scyjava import jimport
+
+    times, channels, slices, height, width = array.shape
+    stack = jimport("ij.ImageStack")(width, height)
+    for t in range(times):
+        for z in range(slices):
+            if rgb:
+                stack.addSlice(None, java_pixels(pack_colours(array[t, :, z])))
+                continue
+            for c in range(channels):
+                stack.addSlice(None, java_pixels(array[t, c, z]))
+    imp = jimport("ij.ImagePlus")(title, stack)
+    channels = 1 if rgb else channels
+    imp.setDimensions(channels, slices, times)
+    imp.setOpenAsHyperStack(channels * slices * times > 1)
+    return imp
+
+
+def pack_colours(planes: Pixels) -> npt.NDArray[np.int32]:
+    """Return colour pixels 0xFFRRGGBB (Y, X) of planes (3, Y, X), rounded and clipped to 0..255.
+
+    Examples
+    --------
+    >>> hex(pack_colours(np.array([[[1.4]], [[300]], [[-2]]]))[0, 0] & 0xFFFFFFFF)
+    '0xff01ff00'
+    """
+    red, green, blue = np.clip(np.rint(planes), 0, 255).astype(np.uint32)
+    return (0xFF000000 | red << 16 | green << 8 | blue).astype(np.uint32).view(np.int32)
+
+
+def java_pixels(plane: Pixels) -> Any:
+    """Return the Java array (byte, short, int or float) of a plane; Java integers are signed, the bits stay."""
+    import jpype
+
+    kinds = {
+        "u1": (np.int8, jpype.JByte),
+        "u2": (np.int16, jpype.JShort),
+        "i4": (np.int32, jpype.JInt),
+        "f4": (np.float32, jpype.JFloat),
+    }
+    code = f"{plane.dtype.kind}{plane.dtype.itemsize}"
+    if code not in kinds:
+        raise BadInput(f"{plane.dtype} pixels: ImageJ has uint8, uint16 and float32; convert to one of them")
+    signed, element = kinds[code]
+    flat = np.ascontiguousarray(plane, plane.dtype.newbyteorder("=")).ravel().view(signed)
+    return jpype.JArray(element)(flat)
+
+
+def replace_planes(imp: Any, array: Pixels, selection: Selection) -> None:
+    """Put planes into an ImagePlus of the same pixel type, in place.
+
+    Parameters
+    ----------
+    imp
+        The image to change; not a virtual stack.
+    array
+        (T, C, Z, Y, X) of the selection, in the pixel type of the image; for RGB, all three colours.
+    selection
+        Where the planes go.
+    """
+    stack = imp.getStack()
+    if is_rgb(imp):
+        for i, t in enumerate(selection.times):
+            for k, z in enumerate(selection.slices):
+                stack.setPixels(java_pixels(pack_colours(array[i, :, k])), stack_index(imp, t, 0, z))
+    else:
+        for source, target in selection.positions():
+            stack.setPixels(java_pixels(array[source]), stack_index(imp, *target))
+    imp.setStack(None, stack)
+    imp.updateAndDraw()
+
+
+def selected_names(names: Sequence[str], selection: Selection) -> tuple[str, ...]:
+    """Return the channel names of a selection."""
+    return tuple(names[c] for c in selection.channels)
