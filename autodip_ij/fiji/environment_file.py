@@ -11,7 +11,7 @@ BY_HAND = "add the line '- {requirement}' below '- pip:' by hand"
 
 
 def add_requirement(text: str, requirement: str) -> tuple[str, list[str]]:
-    """Return the text with `requirement` in the list below ``- pip:``, and the lines that were added.
+    r"""Return the text with `requirement` in the list below ``- pip:``, and the lines that were added.
 
     Parameters
     ----------
@@ -27,7 +27,7 @@ def add_requirement(text: str, requirement: str) -> tuple[str, list[str]]:
 
     Examples
     --------
-    >>> print(add_requirement("dependencies:\\n  - pip\\n  - pip:\\n    - numpy # needed\\n", "autodip_ij")[0], end="")
+    >>> print(add_requirement("dependencies:\n  - pip\n  - pip:\n    - numpy # needed\n", "autodip_ij")[0], end="")
     dependencies:
       - pip
       - pip:
@@ -61,16 +61,15 @@ def remove_lines(text: str, added: list[str]) -> str:
 
     A ``- pip:`` that it added stays if other requirements have come to stand below it.
     """
-    if not added:
-        return text
     lines = text.splitlines(keepends=True)
-    bare = [line.rstrip("\r\n") for line in lines]
-    if added[-1] in bare:
-        at = bare.index(added[-1])
-        heads = added[:-1]
-        alone = at + 1 == len(bare) or len(_indent(bare[at + 1])) < len(_indent(bare[at])) or not bare[at + 1].strip()
-        first = at - len(heads) if heads and alone and bare[at - len(heads) : at] == heads else at
-        del lines[first : at + 1]
+    stripped = [line.strip() for line in lines]
+    if not added or added[-1].strip() not in stripped:
+        return text
+    at = stripped.index(added[-1].strip())
+    heads = [line.strip() for line in added[:-1]]
+    others_follow = at + 1 < len(lines) and stripped[at + 1] and _indent(lines[at + 1]) == _indent(lines[at])
+    first = at - len(heads) if not others_follow and stripped[at - len(heads) : at] == heads else at
+    del lines[first : at + 1]
     return "".join(lines)
 
 

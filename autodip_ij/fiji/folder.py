@@ -46,8 +46,8 @@ class FijiFolder:
             if (root / "plugins").is_dir() and (root / "ij.jar").is_file():
                 return cls(root.resolve(), is_fiji=False)
         raise BadInput(
-            f"{given}: no Fiji and no ImageJ (folders 'plugins' and 'jars', or 'plugins' and 'ij.jar'); give the folder in "
-            "which Fiji is"
+            f"{given}: no Fiji and no ImageJ (folders 'plugins' and 'jars', or 'plugins' and 'ij.jar'); "
+            "give the folder in which Fiji is"
         )
 
     @property

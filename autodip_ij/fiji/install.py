@@ -1,28 +1,25 @@
 """Puts scripts and macros into a Fiji or ImageJ folder, and takes exactly these away again.
 
-What was installed stands in a manifest with a hash of every file: a file that someone else put there or that was changed
-since is neither overwritten nor removed.
+What was installed stands in a manifest with a hash of every file: a file that someone else put there, or that was
+changed since, is neither overwritten nor removed.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from importlib.metadata import PackageNotFoundError, distribution
-from pathlib import Path, PurePosixPath
-from typing import Any
+from pathlib import PurePosixPath
 
 from autodip_ij._version import __version__
-from autodip_ij.errors import AutodipError, BadInput, UnreadableFile, UnwritableOutput
+from autodip_ij.errors import BadInput
 from autodip_ij.fiji.environment_file import add_requirement, package_line, remove_lines
 from autodip_ij.fiji.folder import FijiFolder
+from autodip_ij.fiji.manifest import MANIFEST, Manifest, content_of, delete_file, digest, replace_file
 from autodip_ij.resources import shipped
 
-MANIFEST = PurePosixPath("plugins/AUTO-DIP/autodip-install.json")
 EXTRAS = "readers,fiji"
 
 
@@ -57,48 +54,6 @@ class Step:
     def __str__(self) -> str:
         """Return a line for the user."""
         return f"{self.action:<9} {self.path}{f' ({self.note})' if self.note else ''}"
-
-
-@dataclass
-class Manifest:
-    """What an installation put where.
-
-    Attributes
-    ----------
-    version
-        Version of autodip_ij that installed.
-    files
-        SHA-256 of every installed file, by its path relative to the folder.
-    folders
-        Folders that were made for them.
-    environment_lines
-        Lines added to ``config/environment.yml``.
-    """
-
-    version: str = __version__
-    files: dict[str, str] = field(default_factory=dict)
-    folders: list[str] = field(default_factory=list)
-    environment_lines: list[str] = field(default_factory=list)
-
-    @classmethod
-    def read(cls, folder: FijiFolder) -> Manifest | None:
-        """Return the manifest of `folder`; None if nothing is installed there.
-
-        Raises
-        ------
-        autodip_ij.errors.UnreadableFile
-            If it is damaged.
-        """
-        path = folder.root / MANIFEST
-        try:
-            content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-            return cls(**{name: content[name] for name in cls.__dataclass_fields__})
-        except FileNotFoundError:
-            return None
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise UnreadableFile(
-                f"{path}: damaged ({type(error).__name__}); delete it and the AUTO-DIP files beside it, then install again"
-            ) from error
 
 
 def shipped_files(folder: FijiFolder) -> dict[PurePosixPath, bytes]:
@@ -154,24 +109,25 @@ def install(
     steps = [_step(folder, path, content, old, overwrite) for path, content in files.items()]
     foreign = [str(step.path) for step in steps if step.action is Action.KEEP]
     if foreign:
+        names = ", ".join(foreign)
         raise BadInput(
-            f"{folder.root}: not of this installer, or changed since: {', '.join(foreign)}; move them away, or --overwrite"
+            f"{folder.root}: not of this installer, or changed since: {names}; move them away, or --overwrite"
         )
     steps += _superseded(folder, files, old)
-    manifest = Manifest(files={str(path): _hash(content) for path, content in files.items()})
+    manifest = Manifest(files={str(path): digest(content) for path, content in files.items()})
     manifest.files |= {str(step.path): old.files[str(step.path)] for step in steps if step.action is Action.KEEP}
     manifest.folders = sorted({*old.folders, *_missing_folders(folder, [*files, MANIFEST])})
     text, step = _environment(folder, requirement or this_requirement(), old, manifest)
     steps += [step] if step else []
     if not dry_run:
         for path, content in files.items():
-            _write(folder.root / path, content)
+            replace_file(folder.root / path, content)
         for superseded in steps:
             if superseded.action is Action.REMOVE:
-                _delete(folder.root / superseded.path)
+                delete_file(folder.root / superseded.path)
         if text is not None:
-            _write(folder.environment_file, text)
-        _write(folder.root / MANIFEST, (json.dumps(vars(manifest), indent=2) + "\n").encode())
+            replace_file(folder.environment_file, text)
+        manifest.write(folder)
     return steps
 
 
@@ -186,7 +142,7 @@ def uninstall(folder: FijiFolder, *, dry_run: bool = False) -> list[Step]:
     manifest = Manifest.read(folder)
     if manifest is None:
         raise BadInput(f"{folder.root}: autodip_ij is not installed here")
-    steps = [_removal(folder, PurePosixPath(path), digest) for path, digest in sorted(manifest.files.items())]
+    steps = [_removal(folder, PurePosixPath(path), expected) for path, expected in sorted(manifest.files.items())]
     text = _without_lines(folder, manifest.environment_lines)
     if text is not None:
         place = PurePosixPath(folder.environment_file.relative_to(folder.root).as_posix())
@@ -195,10 +151,10 @@ def uninstall(folder: FijiFolder, *, dry_run: bool = False) -> list[Step]:
         return steps
     for step in steps:
         if step.action is Action.REMOVE:
-            _delete(folder.root / step.path)
+            delete_file(folder.root / step.path)
     if text is not None:
-        _write(folder.environment_file, text)
-    _delete(folder.root / MANIFEST)
+        replace_file(folder.environment_file, text)
+    delete_file(folder.root / MANIFEST)
     for path in sorted(manifest.folders, reverse=True):
         if (folder.root / path).is_dir() and not any((folder.root / path).iterdir()):
             (folder.root / path).rmdir()
@@ -221,12 +177,12 @@ def this_requirement() -> str:
 
 
 def _step(folder: FijiFolder, path: PurePosixPath, content: bytes, old: Manifest, overwrite: bool) -> Step:
-    present = _read(folder.root / path)
+    present = content_of(folder.root / path)
     if present is None:
         return Step(Action.INSTALL, path)
     if present == content:
         return Step(Action.UNCHANGED, path)
-    if old.files.get(str(path)) == _hash(present):
+    if old.files.get(str(path)) == digest(present):
         return Step(Action.UPDATE, path, f"from version {old.version}")
     return Step(Action.UPDATE, path, "overwritten") if overwrite else Step(Action.KEEP, path)
 
@@ -237,11 +193,11 @@ def _superseded(folder: FijiFolder, files: Iterable[PurePosixPath], old: Manifes
     return [_removal(folder, path, old.files[str(path)]) for path in gone if (folder.root / path).exists()]
 
 
-def _removal(folder: FijiFolder, path: PurePosixPath, digest: str) -> Step:
-    present = _read(folder.root / path)
+def _removal(folder: FijiFolder, path: PurePosixPath, expected: str) -> Step:
+    present = content_of(folder.root / path)
     if present is None:
         return Step(Action.UNCHANGED, path, "is gone already")
-    if _hash(present) != digest:
+    if digest(present) != expected:
         return Step(Action.KEEP, path, "changed since it was installed")
     return Step(Action.REMOVE, path)
 
@@ -253,22 +209,26 @@ def _environment(
     if not folder.is_fiji:
         return None, None
     place = PurePosixPath(folder.environment_file.relative_to(folder.root).as_posix())
-    present = _read(folder.environment_file)
+    present = content_of(folder.environment_file)
     if present is None:
         return None, Step(
             Action.KEEP, place, f"is not there; install {requirement} into Fiji's Python environment by hand"
         )
     before = present.decode("utf-8")
-    text, added = add_requirement(remove_lines(before, old.environment_lines), requirement)
-    manifest.environment_lines = added
-    if text == before:
-        at = package_line(text, requirement)
-        return None, Step(Action.UNCHANGED, place, text.splitlines()[at].strip() if at is not None else "")
-    return text.encode("utf-8"), Step(Action.UPDATE, place, added[-1].strip() if added else "")
+    manifest.environment_lines = old.environment_lines
+    at = package_line(before, requirement)
+    line = before.splitlines()[at].strip() if at is not None else None
+    ours = old.environment_lines[-1].strip() if old.environment_lines else None
+    if line is not None and line != ours:
+        return None, Step(Action.UNCHANGED, place, f"'{line}' is yours")
+    if line == f"- {requirement}":
+        return None, Step(Action.UNCHANGED, place, line)
+    text, manifest.environment_lines = add_requirement(remove_lines(before, old.environment_lines), requirement)
+    return text.encode("utf-8"), Step(Action.UPDATE, place, f"- {requirement}")
 
 
 def _without_lines(folder: FijiFolder, added: list[str]) -> bytes | None:
-    present = _read(folder.environment_file)
+    present = content_of(folder.environment_file)
     if present is None or not added:
         return None
     text = remove_lines(present.decode("utf-8"), added).encode("utf-8")
@@ -278,37 +238,3 @@ def _without_lines(folder: FijiFolder, added: list[str]) -> bytes | None:
 def _missing_folders(folder: FijiFolder, files: Sequence[PurePosixPath]) -> list[str]:
     parents = {parent for path in files for parent in path.parents if parent != PurePosixPath(".")}
     return [str(parent) for parent in parents if not (folder.root / parent).is_dir()]
-
-
-def _hash(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
-
-
-def _read(path: Path) -> bytes | None:
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise UnreadableFile(f"{path}: {error.strerror or error}") from error
-
-
-def _write(path: Path, content: bytes) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        if _read(path) == content:
-            return
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_bytes(content)
-        temporary.replace(path)
-    except OSError as error:
-        raise UnwritableOutput(f"{path}: cannot be written ({error.strerror or error})") from error
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def _delete(path: Path) -> None:
-    try:
-        path.unlink(missing_ok=True)
-    except OSError as error:
-        raise UnwritableOutput(f"{path}: cannot be removed ({error.strerror or error})") from error

@@ -1,0 +1,82 @@
+"""``autodip fiji``: install into Fiji, remove from it, check it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import App, Parameter
+
+if TYPE_CHECKING:
+    from autodip_ij.fiji.folder import FijiFolder
+    from autodip_ij.fiji.install import Step
+
+app = App(name="fiji", help="Install the menu commands and macros into Fiji, remove them, check the installation.")
+
+
+@app.command
+def install(
+    *,
+    fiji: Path,
+    requirement: str | None = None,
+    overwrite: Annotated[bool, Parameter(negative="")] = False,
+    dry_run: Annotated[bool, Parameter(negative="")] = False,
+) -> None:
+    """Copy scripts and macros into a Fiji (or ImageJ) folder and add autodip_ij to Fiji's Python environment.
+
+    Again after an update of autodip_ij: what is the same stays, what is older is replaced.
+
+    Parameters
+    ----------
+    fiji
+        Folder of Fiji, or of an ImageJ without Python, which gets the macros that call the command line.
+    requirement
+        What pip installs into Fiji's environment; by default this autodip_ij, from where it was installed here.
+    overwrite
+        Replace files of other origin, and files that were changed since they were installed.
+    dry_run
+        Only say what would be done.
+    """
+    from autodip_ij.fiji.folder import FijiFolder
+    from autodip_ij.fiji.install import install as install_into
+
+    folder = FijiFolder.at(fiji)
+    _show(folder, install_into(folder, requirement=requirement, overwrite=overwrite, dry_run=dry_run), dry_run)
+    if not dry_run:
+        print(_next_steps(folder))
+
+
+@app.command
+def uninstall(*, fiji: Path, dry_run: Annotated[bool, Parameter(negative="")] = False) -> None:
+    """Remove what `autodip fiji install` put into a folder; files that were changed since are kept.
+
+    Parameters
+    ----------
+    fiji
+        Folder of Fiji or ImageJ.
+    dry_run
+        Only say what would be done.
+    """
+    from autodip_ij.fiji.folder import FijiFolder
+    from autodip_ij.fiji.install import uninstall as uninstall_from
+
+    folder = FijiFolder.at(fiji)
+    _show(folder, uninstall_from(folder, dry_run=dry_run), dry_run)
+
+
+def _show(folder: FijiFolder, steps: Sequence[Step], dry_run: bool) -> None:
+    print(f"{folder.root}{' (nothing is changed: --dry-run)' if dry_run else ''}")
+    for step in steps:
+        print(f"  {step}")
+
+
+def _next_steps(folder: FijiFolder) -> str:
+    if not folder.is_fiji:
+        return "Restart ImageJ: the commands are in Plugins > AUTO-DIP, and ask once for the program autodip."
+    return (
+        "Two clicks are left, in Fiji: Edit > Options > Python...\n"
+        "  1. Build Python environment   2. tick 'Launch in Python mode', OK\n"
+        "Restart Fiji: the commands are in Plugins > AUTO-DIP. Check with: autodip fiji doctor --fiji "
+        f'"{folder.root}"'
+    )

@@ -1,0 +1,346 @@
+// Denoises the selected image with the program `autodip`, in any ImageJ: no Python mode is needed.
+//
+// As a menu command it asks once; from a macro:
+//   run("AUTO-DIP Denoise External", "group=[confocal/actin] iterations=300");
+//   runMacro("/path/AUTO-DIP_Denoise_External.ijm", "group=auto program=[/opt/autodip/bin/autodip]");
+// Keys: group calibration effort iterations seed device dtype (as in `autodip denoise --help`) and program.
+// What is not given has the default of the program. The result is a new image; the macro returns "ok: <its title>".
+
+requires("1.53t");
+
+var KEYS = newArray("group", "calibration", "effort", "iterations", "seed", "device", "dtype");
+var LABEL = "AUTO-DIP Denoise External";
+
+if (nImages == 0)
+	exit(LABEL + ": there is no image; open one first");
+readOptions(givenOptions(), KEYS);
+if (List.get("given") == "" && !isUnattended())
+	askForOptions();
+return "ok: " + denoiseSelectedImage(findProgram());
+
+function denoiseSelectedImage(program) {
+	source = getImageID();
+	title = getTitle();
+	Stack.getPosition(channel, slice, frame);
+	folder = makeTemporaryFolder();
+	input = folder + fileNameFrom(title) + ".tif";
+	output = folder + "result.tif";
+
+	wasBatch = is("Batch Mode");
+	setBatchMode(true);
+	copy = duplicateOf(source);
+	rename(title); // the name is read for the group, and stays in the file
+	dtype = "float32";
+	if (bitDepth() == 24 || List.get("dtype") == "same") {
+		dtype = "same"; // an RGB picture comes back as one
+	} else if (isCalibrated()) {
+		run("32-bit"); // shown values instead of stored ones: a 32-bit image has no density calibration
+	}
+	saveAs("tiff", input);
+	arguments = newArray("denoise", input, output, "--dtype", dtype, "--quiet", "--json");
+	printed = runProgram(program, Array.concat(arguments, optionsFor(Array.deleteValue(KEYS, "dtype"))));
+	if (!File.exists(output)) {
+		selectImage(copy);
+		close();
+		deleteTemporary(folder, input, output);
+		if (isOpen(source))
+			selectImage(source);
+		if (!wasBatch)
+			setBatchMode("exit and display");
+		exit(LABEL + ": " + errorIn(printed));
+	}
+
+	// The copy has everything ImageJ knows of the image: it takes the new pixels and becomes the result.
+	open(output);
+	denoised = getImageID();
+	selectImage(copy);
+	if (bitDepth() != 24 && dtype == "float32" && bitDepth() != 32)
+		run("32-bit");
+	imageCalculator("Copy stack", copy, denoised);
+	selectImage(denoised);
+	close();
+	selectImage(copy);
+	name = withoutSuffix(title) + "-autodip";
+	rename(name);
+	setMetadata("Info", getMetadata("Info") + "\n\nAUTO-DIP (sidecar of the result)\n" + printed);
+	if (nSlices > 1)
+		Stack.setPosition(channel, slice, frame);
+	logMessages(name, printed);
+	deleteTemporary(folder, input, output);
+	if (!wasBatch)
+		setBatchMode("exit and display");
+	return name;
+}
+
+// A copy of the whole image, also where a part of it is selected; the selection stays.
+function duplicateOf(image) {
+	selectImage(image);
+	selected = selectionType() != -1;
+	if (selected)
+		run("Select None");
+	run("Duplicate...", "duplicate");
+	copy = getImageID();
+	if (selected) {
+		selectImage(image);
+		run("Restore Selection");
+		selectImage(copy);
+		run("Restore Selection");
+	}
+	return copy;
+}
+
+function isCalibrated() {
+	return bitDepth() < 24 && (calibrate(0) != 0 || calibrate(1) != 1);
+}
+
+function askForOptions() {
+	groups = newArray("auto", "confocal/nucleus", "confocal/actin", "confocal/mito", "twophoton/nucleus", "twophoton/actin",
+		"twophoton/mito", "widefield/nucleus", "widefield/actin", "widefield/mito", "confocal", "twophoton", "widefield",
+		"nucleus", "actin", "mito", "all");
+	Dialog.create(LABEL);
+	Dialog.addChoice("group", groups, "auto");
+	Dialog.addChoice("effort", newArray("fast", "standard", "best"), "standard");
+	Dialog.addNumber("iterations", 0, 0, 6, "(0 = from group)");
+	Dialog.addNumber("seed", 1);
+	Dialog.addChoice("device", newArray("auto", "cuda", "mps", "cpu"), "auto");
+	Dialog.addChoice("dtype", newArray("float32", "same"), "float32");
+	Dialog.addFile("program", rememberedProgram());
+	Dialog.show();
+	List.set("group", Dialog.getChoice());
+	setUnlessDefault("effort", Dialog.getChoice(), "standard");
+	List.set("iterations", Dialog.getNumber());
+	List.set("seed", Dialog.getNumber());
+	List.set("device", Dialog.getChoice());
+	List.set("dtype", Dialog.getChoice());
+	List.set("program", Dialog.getString());
+}
+
+function logMessages(name, printed) {
+	print(name + ":");
+	lines = textsOf(printed, "messages");
+	for (i = 0; i < lines.length; i++)
+		print("  " + lines[i]);
+}
+
+function fileNameFrom(title) {
+	// Letters of any language stay; what a file system may refuse becomes a dash.
+	name = replace(withoutSuffix(title), "[\\\\/:*?\"<>|\\p{Cntrl}]", "-");
+	if (lengthOf(name) > 100)
+		name = substring(name, 0, 100);
+	return name;
+}
+
+function withoutSuffix(title) {
+	return replace(title, "(\\.ome)?\\.[A-Za-z0-9]{1,5}$", "");
+}
+
+function makeTemporaryFolder() {
+	folder = getDirectory("temp") + "autodip-" + d2s(getTime(), 0) + "-" + floor(random * 1e9) + File.separator;
+	File.makeDirectory(folder);
+	if (!File.isDirectory(folder))
+		exit(LABEL + ": cannot make the temporary folder " + folder);
+	return folder;
+}
+
+function deleteTemporary(folder, input, output) {
+	files = newArray(input, output, output + ".autodip.json");
+	for (i = 0; i < files.length; i++) {
+		if (File.exists(files[i]))
+			ok = File.delete(files[i]);
+	}
+	ok = File.delete(folder);
+}
+
+// ---- the same in both External macros: options, the program, its answers ----
+
+function isUnattended() {
+	return is("Batch Mode") || getInfo("java.awt.headless") == "true";
+}
+
+// Options come as argument of runMacro, or through run("<label>", "<options>") of another macro.
+function givenOptions() {
+	options = getArgument();
+	if (options == "")
+		options = "" + call("ij.Macro.getOptions");
+	if (options == "null")
+		options = "";
+	return options;
+}
+
+// Puts `key=value key=[a value with blanks]` into the list; a key that is not known is an error, not silence.
+function readOptions(options, keys) {
+	keys = Array.concat(keys, "program");
+	List.clear();
+	List.set("given", String.trim(options));
+	rest = String.trim(options);
+	while (rest != "") {
+		equals = indexOf(rest, "=");
+		if (equals < 1)
+			exit(LABEL + ": '" + rest + "' is no option; write key=value, or key=[a value with blanks]");
+		key = substring(rest, 0, equals);
+		if (!contains(keys, key))
+			exit(LABEL + ": unknown option '" + key + "'; choose of: " + String.join(keys, ", "));
+		rest = substring(rest, equals + 1);
+		end = indexOf(rest + " ", " ");
+		begin = 0;
+		if (startsWith(rest, "[")) {
+			begin = 1;
+			end = indexOf(rest, "]");
+			if (end == -1)
+				exit(LABEL + ": the value of '" + key + "' begins with [ and has no ]");
+		}
+		List.set(key, substring(rest, begin, end));
+		rest = String.trim(substring(rest + " ", end + 1));
+	}
+}
+
+function contains(array, value) {
+	for (i = 0; i < array.length; i++) {
+		if (array[i] == value)
+			return true;
+	}
+	return false;
+}
+
+// What was given, as options of the program; iterations=0 stands for those of the group.
+function optionsFor(keys) {
+	options = newArray(0);
+	for (k = 0; k < keys.length; k++) {
+		value = List.get(keys[k]);
+		if (value != "" && !(keys[k] == "iterations" && value == "0"))
+			options = Array.concat(options, newArray("--" + keys[k], value));
+	}
+	return options;
+}
+
+function setUnlessDefault(key, value, default) {
+	if (value != default)
+		List.set(key, value);
+}
+
+// The program given, or the one that answered last time, or one that is found; asked for if there is none.
+function findProgram() {
+	given = List.get("program");
+	if (given != "") {
+		if (!answers(given))
+			exit(LABEL + ": " + given + " does not answer as autodip " + remedy());
+		return remember(given);
+	}
+	candidates = Array.concat(newArray(rememberedProgram(), "autodip"), programsOfFiji());
+	for (c = 0; c < candidates.length; c++) {
+		if (answers(candidates[c]))
+			return candidates[c];
+	}
+	if (isUnattended())
+		exit(LABEL + ": the program autodip is not found " + remedy());
+	chosen = File.openDialog("Where is the program autodip?");
+	if (!answers(chosen))
+		exit(LABEL + ": " + chosen + " does not answer as autodip " + remedy());
+	return remember(chosen);
+}
+
+function remedy() {
+	return "(install it with 'pip install autodip_ij' and give its path as program=[...]; a python that has it will do)";
+}
+
+function rememberedProgram() {
+	return call("ij.Prefs.get", "autodip.program", "autodip");
+}
+
+// ImageJ writes its preferences when it is closed; a run without windows leaves the user's choice alone.
+function remember(program) {
+	if (!isUnattended())
+		call("ij.Prefs.set", "autodip.program", program);
+	return program;
+}
+
+function programsOfFiji() {
+	programs = newArray(0);
+	root = getDirectory("imagej") + "python" + File.separator;
+	if (!File.isDirectory(root))
+		return programs;
+	environments = getFileList(root);
+	for (e = 0; e < environments.length; e++) {
+		place = root + replace(environments[e], "/", "") + File.separator;
+		programs = Array.concat(programs, place + "bin/autodip", place + "Scripts\\autodip.exe");
+	}
+	return programs;
+}
+
+function answers(program) {
+	if (indexOf(program, File.separator) >= 0 && !File.exists(program))
+		return false;
+	return matches(String.trim(runProgram(program, newArray("--version"))), "\\d+\\.\\d+\\S*");
+}
+
+// Runs the program with an array of arguments and returns what it prints. exec() takes its arguments one by one, so the
+// call is written out and evaluated; every argument arrives as it is, whatever blanks or quotes it has.
+function runProgram(program, arguments) {
+	words = Array.concat(program, arguments);
+	if (matches(File.getName(program), "(?i)python[0-9.]*(\\.exe)?"))
+		words = Array.concat(newArray(program, "-m", "autodip_ij"), arguments);
+	quoted = newArray(words.length);
+	for (w = 0; w < words.length; w++)
+		quoted[w] = "\"" + escaped(words[w]) + "\"";
+	showStatus("!AUTO-DIP: the program is working");
+	printed = eval("return exec(" + String.join(quoted, ",") + ");");
+	showStatus("");
+	return printed;
+}
+
+function escaped(text) {
+	parts = "";
+	for (i = 0; i < lengthOf(text); i++) {
+		letter = substring(text, i, i + 1);
+		if (letter == "\\" || letter == "\"")
+			letter = "\\" + letter;
+		parts = parts + letter;
+	}
+	return parts;
+}
+
+function errorIn(printed) {
+	texts = textsOf(printed, "error");
+	if (texts.length > 0)
+		return texts[0];
+	return "the program made no result; it printed: " + printed;
+}
+
+// The texts that stand for `key` in the JSON the program prints: one, or those of an array.
+function textsOf(json, key) {
+	texts = newArray(0);
+	at = indexOf(json, "\"" + key + "\":");
+	if (at == -1)
+		return texts;
+	at = at + lengthOf(key) + 3;
+	inArray = startsWith(String.trim(substring(json, at)), "[");
+	text = "";
+	inText = false;
+	for (i = at; i < lengthOf(json); i++) {
+		letter = substring(json, i, i + 1);
+		if (inText && letter == "\\") {
+			i++;
+			letter = substring(json, i, i + 1);
+			if (letter == "u") {
+				text = text + fromCharCode(parseInt(substring(json, i + 1, i + 5), 16));
+				i = i + 4;
+			} else if (letter == "n" || letter == "t") {
+				text = text + " ";
+			} else {
+				text = text + letter;
+			}
+		} else if (letter == "\"") {
+			if (inText)
+				texts = Array.concat(texts, text);
+			if (inText && !inArray)
+				return texts;
+			inText = !inText;
+			text = "";
+		} else if (inText) {
+			text = text + letter;
+		} else if (letter == "]" || letter == "}" || (letter == "," && !inArray)) {
+			return texts;
+		}
+	}
+	return texts;
+}

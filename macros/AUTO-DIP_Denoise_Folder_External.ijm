@@ -1,0 +1,268 @@
+// Denoises a folder of microscope files with the program `autodip`, in any ImageJ: no Python mode is needed.
+//
+// As a menu command it asks once; from a macro:
+//   run("AUTO-DIP Denoise Folder External", "input=[/data/raw] output=[/data/denoised] group=auto");
+//   runMacro("/path/AUTO-DIP_Denoise_Folder_External.ijm", "input=[/data/raw] output=[/data/denoised] channel=0");
+// Keys: input output group calibration effort channel iterations seed device dtype (as in `autodip batch --help`) and program.
+// Finished files are skipped, so that a stopped run goes on where it was. A file that fails does not stop the rest: the Log
+// and the table status.csv in the output folder say why. The macro returns "<n> done, <n> skipped, <n> failed".
+
+requires("1.53t");
+
+var KEYS = newArray("group", "calibration", "effort", "channel", "iterations", "seed", "device", "dtype");
+var LABEL = "AUTO-DIP Denoise Folder External";
+
+readOptions(givenOptions(), Array.concat(newArray("input", "output"), KEYS));
+if (List.get("given") == "" && !isUnattended())
+	askForOptions();
+if (List.get("input") == "" || List.get("output") == "")
+	exit(LABEL + ": give input=[folder] and output=[another folder]");
+return denoiseFolder(findProgram());
+
+function denoiseFolder(program) {
+	arguments = newArray("batch", List.get("input"), List.get("output"), "--quiet", "--json");
+	printed = runProgram(program, Array.concat(arguments, optionsFor(KEYS)));
+	table = textsOf(printed, "status_file");
+	if (table.length == 0)
+		exit(LABEL + ": " + errorIn(printed));
+	files = textsOfAll(printed, "file");
+	status = textsOfAll(printed, "status");
+	messages = textsOfAll(printed, "message");
+	for (i = 0; i < files.length; i++) {
+		if (status[i] == "failed")
+			print(files[i] + ": " + messages[i]);
+	}
+	if (!isUnattended())
+		open(table[0]);
+	return "" + count(status, "done") + " done, " + count(status, "skipped") + " skipped, " + count(status, "failed") + " failed";
+}
+
+function count(array, value) {
+	return Array.filter(array, "(^" + value + "$)").length;
+}
+
+// One text for every time the key stands in the JSON.
+function textsOfAll(json, key) {
+	all = newArray(0);
+	at = indexOf(json, "\"" + key + "\":");
+	while (at >= 0) {
+		all = Array.concat(all, textsOf(substring(json, at), key));
+		at = indexOf(json, "\"" + key + "\":", at + 1);
+	}
+	return all;
+}
+
+function askForOptions() {
+	Dialog.create(LABEL);
+	Dialog.addDirectory("input", "");
+	Dialog.addDirectory("output", "");
+	Dialog.addString("group", "auto", 16);
+	Dialog.addString("channel", "", 16);
+	Dialog.addChoice("effort", newArray("fast", "standard", "best"), "standard");
+	Dialog.addNumber("iterations", 0, 0, 6, "(0 = from group)");
+	Dialog.addChoice("device", newArray("auto", "cuda", "mps", "cpu"), "auto");
+	Dialog.addFile("program", rememberedProgram());
+	Dialog.show();
+	List.set("input", Dialog.getString());
+	List.set("output", Dialog.getString());
+	List.set("group", Dialog.getString());
+	List.set("channel", Dialog.getString());
+	setUnlessDefault("effort", Dialog.getChoice(), "standard");
+	List.set("iterations", Dialog.getNumber());
+	List.set("device", Dialog.getChoice());
+	List.set("program", Dialog.getString());
+}
+
+// ---- the same in both External macros: options, the program, its answers ----
+
+function isUnattended() {
+	return is("Batch Mode") || getInfo("java.awt.headless") == "true";
+}
+
+// Options come as argument of runMacro, or through run("<label>", "<options>") of another macro.
+function givenOptions() {
+	options = getArgument();
+	if (options == "")
+		options = "" + call("ij.Macro.getOptions");
+	if (options == "null")
+		options = "";
+	return options;
+}
+
+// Puts `key=value key=[a value with blanks]` into the list; a key that is not known is an error, not silence.
+function readOptions(options, keys) {
+	keys = Array.concat(keys, "program");
+	List.clear();
+	List.set("given", String.trim(options));
+	rest = String.trim(options);
+	while (rest != "") {
+		equals = indexOf(rest, "=");
+		if (equals < 1)
+			exit(LABEL + ": '" + rest + "' is no option; write key=value, or key=[a value with blanks]");
+		key = substring(rest, 0, equals);
+		if (!contains(keys, key))
+			exit(LABEL + ": unknown option '" + key + "'; choose of: " + String.join(keys, ", "));
+		rest = substring(rest, equals + 1);
+		end = indexOf(rest + " ", " ");
+		begin = 0;
+		if (startsWith(rest, "[")) {
+			begin = 1;
+			end = indexOf(rest, "]");
+			if (end == -1)
+				exit(LABEL + ": the value of '" + key + "' begins with [ and has no ]");
+		}
+		List.set(key, substring(rest, begin, end));
+		rest = String.trim(substring(rest + " ", end + 1));
+	}
+}
+
+function contains(array, value) {
+	for (i = 0; i < array.length; i++) {
+		if (array[i] == value)
+			return true;
+	}
+	return false;
+}
+
+// What was given, as options of the program; iterations=0 stands for those of the group.
+function optionsFor(keys) {
+	options = newArray(0);
+	for (k = 0; k < keys.length; k++) {
+		value = List.get(keys[k]);
+		if (value != "" && !(keys[k] == "iterations" && value == "0"))
+			options = Array.concat(options, newArray("--" + keys[k], value));
+	}
+	return options;
+}
+
+function setUnlessDefault(key, value, default) {
+	if (value != default)
+		List.set(key, value);
+}
+
+// The program given, or the one that answered last time, or one that is found; asked for if there is none.
+function findProgram() {
+	given = List.get("program");
+	if (given != "") {
+		if (!answers(given))
+			exit(LABEL + ": " + given + " does not answer as autodip " + remedy());
+		return remember(given);
+	}
+	candidates = Array.concat(newArray(rememberedProgram(), "autodip"), programsOfFiji());
+	for (c = 0; c < candidates.length; c++) {
+		if (answers(candidates[c]))
+			return candidates[c];
+	}
+	if (isUnattended())
+		exit(LABEL + ": the program autodip is not found " + remedy());
+	chosen = File.openDialog("Where is the program autodip?");
+	if (!answers(chosen))
+		exit(LABEL + ": " + chosen + " does not answer as autodip " + remedy());
+	return remember(chosen);
+}
+
+function remedy() {
+	return "(install it with 'pip install autodip_ij' and give its path as program=[...]; a python that has it will do)";
+}
+
+function rememberedProgram() {
+	return call("ij.Prefs.get", "autodip.program", "autodip");
+}
+
+// ImageJ writes its preferences when it is closed; a run without windows leaves the user's choice alone.
+function remember(program) {
+	if (!isUnattended())
+		call("ij.Prefs.set", "autodip.program", program);
+	return program;
+}
+
+function programsOfFiji() {
+	programs = newArray(0);
+	root = getDirectory("imagej") + "python" + File.separator;
+	if (!File.isDirectory(root))
+		return programs;
+	environments = getFileList(root);
+	for (e = 0; e < environments.length; e++) {
+		place = root + replace(environments[e], "/", "") + File.separator;
+		programs = Array.concat(programs, place + "bin/autodip", place + "Scripts\\autodip.exe");
+	}
+	return programs;
+}
+
+function answers(program) {
+	if (indexOf(program, File.separator) >= 0 && !File.exists(program))
+		return false;
+	return matches(String.trim(runProgram(program, newArray("--version"))), "\\d+\\.\\d+\\S*");
+}
+
+// Runs the program with an array of arguments and returns what it prints. exec() takes its arguments one by one, so the
+// call is written out and evaluated; every argument arrives as it is, whatever blanks or quotes it has.
+function runProgram(program, arguments) {
+	words = Array.concat(program, arguments);
+	if (matches(File.getName(program), "(?i)python[0-9.]*(\\.exe)?"))
+		words = Array.concat(newArray(program, "-m", "autodip_ij"), arguments);
+	quoted = newArray(words.length);
+	for (w = 0; w < words.length; w++)
+		quoted[w] = "\"" + escaped(words[w]) + "\"";
+	showStatus("!AUTO-DIP: the program is working");
+	printed = eval("return exec(" + String.join(quoted, ",") + ");");
+	showStatus("");
+	return printed;
+}
+
+function escaped(text) {
+	parts = "";
+	for (i = 0; i < lengthOf(text); i++) {
+		letter = substring(text, i, i + 1);
+		if (letter == "\\" || letter == "\"")
+			letter = "\\" + letter;
+		parts = parts + letter;
+	}
+	return parts;
+}
+
+function errorIn(printed) {
+	texts = textsOf(printed, "error");
+	if (texts.length > 0)
+		return texts[0];
+	return "the program made no result; it printed: " + printed;
+}
+
+// The texts that stand for `key` in the JSON the program prints: one, or those of an array.
+function textsOf(json, key) {
+	texts = newArray(0);
+	at = indexOf(json, "\"" + key + "\":");
+	if (at == -1)
+		return texts;
+	at = at + lengthOf(key) + 3;
+	inArray = startsWith(String.trim(substring(json, at)), "[");
+	text = "";
+	inText = false;
+	for (i = at; i < lengthOf(json); i++) {
+		letter = substring(json, i, i + 1);
+		if (inText && letter == "\\") {
+			i++;
+			letter = substring(json, i, i + 1);
+			if (letter == "u") {
+				text = text + fromCharCode(parseInt(substring(json, i + 1, i + 5), 16));
+				i = i + 4;
+			} else if (letter == "n" || letter == "t") {
+				text = text + " ";
+			} else {
+				text = text + letter;
+			}
+		} else if (letter == "\"") {
+			if (inText)
+				texts = Array.concat(texts, text);
+			if (inText && !inArray)
+				return texts;
+			inText = !inText;
+			text = "";
+		} else if (inText) {
+			text = text + letter;
+		} else if (letter == "]" || letter == "}" || (letter == "," && !inArray)) {
+			return texts;
+		}
+	}
+	return texts;
+}
