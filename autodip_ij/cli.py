@@ -57,21 +57,25 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 
 def run(arguments: list[str]) -> int:
-    """Run ``autodip`` and return its exit code; the text of an error goes to standard error as one line."""
-    debug = "--debug" in arguments
+    """Run ``autodip`` and return its exit code.
+
+    The text of an error goes to standard error as one line. With ``--json`` it stands on standard output too, as an object
+    with ``error`` and ``exit_code``: some callers, such as ImageJ macros, see nothing else.
+    """
+    debug, as_json = "--debug" in arguments, "--json" in arguments
     arguments = [argument for argument in arguments if argument != "--debug"]
     try:
         code = build_app()(arguments, exit_on_error=False, print_error=False, result_action="return_value")
         sys.stdout.flush()
         return code if isinstance(code, int) else 0
     except KeyboardInterrupt:
-        return _failed("cancelled", EXIT_CODES["cancelled"], debug)
+        return _failed("cancelled", EXIT_CODES["cancelled"], debug, as_json)
     except BrokenPipeError:
         # A reader such as `head` closed the pipe; Python would complain again when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as error:
-        return _failed(*explained(error), debug)
+        return _failed(*explained(error), debug, as_json)
 
 
 def explained(error: Exception) -> tuple[str, int]:
@@ -97,10 +101,15 @@ def explained(error: Exception) -> tuple[str, int]:
     return f"{type(error).__name__}: {error} (a defect; run again with --debug and report it)", 1
 
 
-def _failed(message: str, code: int, debug: bool) -> int:
+def _failed(message: str, code: int, debug: bool, as_json: bool) -> int:
     if debug:
         import traceback
 
         traceback.print_exc()
-    print(f"autodip: {' '.join(message.split())}", file=sys.stderr)
+    line = " ".join(message.split())
+    if as_json:
+        from json import dumps
+
+        print(dumps({"error": line, "exit_code": code}))
+    print(f"autodip: {line}", file=sys.stderr)
     return code

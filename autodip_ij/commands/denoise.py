@@ -42,6 +42,9 @@ def denoise(
     with console_progress(quiet=quiet) as progress:
         result = denoise_file(input, output, settings, overwrite=overwrite, progress=progress)
     if json:
-        print(result.report.model_dump_json(indent=2))
+        from json import dumps
+
+        # ASCII, so that it reads the same in every console's encoding.
+        print(dumps(result.report.model_dump(mode="json"), indent=2))
     elif not quiet:
         print(result.output)
