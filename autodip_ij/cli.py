@@ -59,8 +59,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 def run(arguments: list[str]) -> int:
     """Run ``autodip`` and return its exit code.
 
-    The text of an error goes to standard error as one line. With ``--json`` it stands on standard output too, as an object
-    with ``error`` and ``exit_code``: some callers, such as ImageJ macros, see nothing else.
+    The text of an error goes to standard error as one line. With ``--json`` it stands on standard output too, as an
+    object with ``error`` and ``exit_code``: some callers, such as ImageJ macros, see nothing else.
     """
     debug, as_json = "--debug" in arguments, "--json" in arguments
     arguments = [argument for argument in arguments if argument != "--debug"]
