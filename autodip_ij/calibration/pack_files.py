@@ -37,10 +37,10 @@ class PackFiles:
         """
         if path.is_dir():
             if not (path / MANIFEST).is_file():
-                raise UnreadableFile(f"{path} is no calibration pack: it has no {MANIFEST}{_unfinished(path)}")
+                raise UnreadableFile(f"{path} is no calibration pack: it has no {MANIFEST}")
             return cls(path)
         if not path.exists():
-            raise UnreadableFile(f"no calibration pack at {path}")
+            raise UnreadableFile(f"no calibration pack at {path}{_unfinished(path)}")
         try:
             with zipfile.ZipFile(path) as archive:
                 manifests = sorted((name for name in archive.namelist() if _is_manifest(name)), key=len)
@@ -77,5 +77,12 @@ def _is_manifest(name: str) -> bool:
     return name == MANIFEST or (name.endswith(f"/{MANIFEST}") and name.count("/") == 1)
 
 
+def jobs_folder(pack: Path) -> Path:
+    """Return where the results of the single fits are kept until the pack is written."""
+    return pack.with_name(f"{pack.name}.jobs")
+
+
 def _unfinished(path: Path) -> str:
-    return "; a calibration that was stopped goes on with the same command" if (path / "jobs").is_dir() else ""
+    if jobs_folder(path).is_dir():
+        return "; its search is not finished: the command that began it goes on where it was"
+    return ""

@@ -87,7 +87,7 @@ class ImageParameterRow(ParameterRow):
 
 
 class ImageRow(_Row):
-    """A row of `images.csv`; `file` is empty where the pixels are not part of the pack, the group where it is unknown."""
+    """A row of `images.csv`; `file` is empty where the pixels are not shipped, the group where it is unknown."""
 
     image: Annotated[str, Field(min_length=1)]
     microscope: Microscope | None = None

@@ -1,0 +1,220 @@
+"""Writing a calibration pack, as a folder or a zip: complete under its name, or not there at all."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import shutil
+import zipfile
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from autodip_ij.calibration.descriptors import FILE as DESCRIPTORS
+from autodip_ij.calibration.descriptors import Descriptor, pack_descriptors
+from autodip_ij.calibration.model import Parameters
+from autodip_ij.calibration.pack_files import MANIFEST
+from autodip_ij.calibration.pack_tables import FORMAT
+from autodip_ij.errors import UnwritableOutput
+
+Key = tuple[str, str, str | None]
+"""Criterion, group or image, effort."""
+
+
+@dataclass(frozen=True)
+class PackImage:
+    """A calibration image as it is written.
+
+    Attributes
+    ----------
+    name
+        Unique within the pack, usable as a file name.
+    microscope, specimen
+        Its group; None where the groups do not cover it.
+    shape
+        (Y, X), px.
+    field, level
+        Field of view and noise level, in the words of its data set.
+    pixels
+        Noisy image (Y, X) to be shipped; None to leave it out.
+    descriptor
+        What is known of it without pixels.
+    """
+
+    name: str
+    microscope: str | None
+    specimen: str | None
+    shape: tuple[int, int]
+    field: str = ""
+    level: str = ""
+    pixels: npt.NDArray[np.float32] | None = None
+    descriptor: Descriptor | None = None
+
+
+@dataclass(frozen=True)
+class PackContent:
+    """Everything a pack may hold.
+
+    Attributes
+    ----------
+    name, title, source, licence, default_criterion
+        The manifest.
+    parameters
+        Parameters by (criterion, group, effort).
+    images
+        The calibration images.
+    image_parameters
+        Parameters by (criterion, image, effort).
+    original_dip
+        Best stop of the original network by (criterion, group).
+    files
+        Further files by name, e.g. ``results.parquet``, ``provenance.json``, ``pictures/confocal.png``.
+    """
+
+    name: str
+    source: str
+    default_criterion: str
+    parameters: Mapping[Key, Parameters]
+    title: str = ""
+    licence: str = ""
+    images: Sequence[PackImage] = ()
+    image_parameters: Mapping[Key, Parameters] = field(default_factory=dict)
+    original_dip: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    files: Mapping[str, bytes] = field(default_factory=dict)
+
+
+def write_pack(content: PackContent, target: str | Path, *, overwrite: bool = False) -> Path:
+    """Write a pack; `target` ending in ``.zip`` gives a zip.
+
+    Raises
+    ------
+    autodip_ij.errors.UnwritableOutput
+        If the target exists and `overwrite` is false, or cannot be written.
+    """
+    path = Path(target)
+    if path.exists() and not overwrite:
+        raise UnwritableOutput(f"{path} exists already; choose another name or add --overwrite")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.suffix.lower() == ".zip":
+            _write_zip(content, temporary)
+        else:
+            _write_folder(content, temporary)
+        _remove(path)
+        temporary.replace(path)
+    except OSError as error:
+        raise UnwritableOutput(f"cannot write the calibration pack {path}: {error.strerror or error}") from error
+    finally:
+        _remove(temporary)
+    return path
+
+
+def _write_zip(content: PackContent, path: Path) -> None:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in _files(content):
+            archive.writestr(name, data)
+
+
+def _write_folder(content: PackContent, path: Path) -> None:
+    for name, data in _files(content):
+        file = path / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(data)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _files(content: PackContent) -> Iterable[tuple[str, bytes]]:
+    yield MANIFEST, _manifest(content)
+    yield "parameters.csv", _parameter_table("group", content.parameters)
+    if content.original_dip:
+        rows = [[*key, iterations] for key, iterations in content.original_dip.items()]
+        yield "original_dip.csv", _table(["criterion", "group", "iterations"], rows)
+    if content.images:
+        yield "images.csv", _image_table(content.images)
+        yield "image_parameters.csv", _parameter_table("image", content.image_parameters)
+    described = [image for image in content.images if image.descriptor is not None]
+    if described:
+        descriptors = [image.descriptor for image in described if image.descriptor is not None]
+        yield DESCRIPTORS, pack_descriptors([image.name for image in described], descriptors)
+    for image in content.images:
+        if image.pixels is not None:
+            yield _image_file(image), _tiff(image.pixels)
+    yield from content.files.items()
+
+
+def _manifest(content: PackContent) -> bytes:
+    import tomli_w
+
+    record: dict[str, Any] = {
+        "format": FORMAT,
+        "name": content.name,
+        "title": content.title,
+        "source": content.source,
+        "licence": content.licence,
+        "made": date.today(),
+        "default_criterion": content.default_criterion,
+    }
+    return tomli_w.dumps({key: value for key, value in record.items() if value != ""}).encode()
+
+
+def _parameter_table(what: str, parameters: Mapping[Key, Parameters]) -> bytes:
+    defaults = asdict(Parameters(0, 0, 0, 0))
+    always = ["depth", "width", "skip", "iterations"]
+    columns = always + [
+        name
+        for name, default in defaults.items()
+        if name not in always and any(getattr(found, name) != default for found in parameters.values())
+    ]
+    rows = [
+        [criterion, key, effort or "", *(getattr(found, column) for column in columns)]
+        for (criterion, key, effort), found in parameters.items()
+    ]
+    return _table(["criterion", what, "effort", *columns], rows)
+
+
+def _image_table(images: Sequence[PackImage]) -> bytes:
+    header = ["image", "microscope", "specimen", "field", "level", "height", "width", "file"]
+    rows = [
+        [
+            image.name,
+            image.microscope or "",
+            image.specimen or "",
+            image.field,
+            image.level,
+            *image.shape,
+            _image_file(image) if image.pixels is not None else "",
+        ]
+        for image in images
+    ]
+    return _table(header, rows)
+
+
+def _image_file(image: PackImage) -> str:
+    return f"images/{image.name}.tif"
+
+
+def _tiff(pixels: npt.NDArray[np.float32]) -> bytes:
+    import tifffile
+
+    stream = io.BytesIO()
+    tifffile.imwrite(stream, pixels.astype(np.float32), compression="zlib", predictor=True)
+    return stream.getvalue()
+
+
+def _table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> bytes:
+    stream = io.StringIO()
+    csv.writer(stream, lineterminator="\n").writerows([header, *rows])
+    return stream.getvalue().encode()

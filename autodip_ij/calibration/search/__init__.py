@@ -1,0 +1,1 @@
+"""Making a calibration: grid search over networks and stops, criteria, selection of images, the pack."""

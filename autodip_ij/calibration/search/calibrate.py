@@ -1,0 +1,208 @@
+"""From pairs of noisy and clean images to a calibration pack: plan, run, judge, write."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from autodip_ij.calibration.descriptors import Descriptor
+from autodip_ij.calibration.pack_files import jobs_folder
+from autodip_ij.calibration.pack_writer import PackContent, PackImage, write_pack
+from autodip_ij.calibration.search.images import PreparedPair, prepare
+from autodip_ij.calibration.search.job import OUT_OF_MEMORY
+from autodip_ij.calibration.search.page import page
+from autodip_ij.calibration.search.pictures import embedding, pictures_of
+from autodip_ij.calibration.search.plan import SearchPlan
+from autodip_ij.calibration.search.provenance import About, provenance
+from autodip_ij.calibration.search.results import find_best, tabulate
+from autodip_ij.errors import AutodipError, UnwritableOutput
+from autodip_ij.progress import Progress, Silent
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from autodip_ij.calibration.search.selection import Selected
+    from autodip_ij.evaluation.jobs import RunSummary
+
+_PREFERRED = ("lpips_psnr", "psnr")
+
+
+@dataclass(frozen=True)
+class Workers:
+    """Where the fits run: see `autodip_ij.evaluation.jobs.run_jobs`."""
+
+    count: int = 1
+    scheduler: str | None = None
+    threads: int = 1
+
+
+def calibrate(
+    plan: SearchPlan,
+    target: str | Path,
+    about: About,
+    *,
+    workers: Workers | None = None,
+    with_images: bool = True,
+    selection: Sequence[Selected] = (),
+    overwrite: bool = False,
+    keep_jobs: bool = False,
+    progress: Progress | None = None,
+) -> Path | None:
+    """Run a search and write its calibration pack.
+
+    The result of every fit is kept in a folder beside the target until the pack is written, so that a search that was
+    killed goes on where it was.
+
+    Parameters
+    ----------
+    plan
+        What to do.
+    target
+        Pack to write: a folder, or a zip.
+    about
+        What the pack says of itself.
+    workers
+        Where the fits run; one local process by default.
+    with_images
+        Whether the noisy images are put into the pack, for the strategies that compare pixels.
+    selection
+        How the images were selected, for the record and the plot.
+    overwrite
+        Replace a pack that is there.
+    keep_jobs
+        Keep the results of the single fits afterwards, so that a larger grid can go on from them.
+    progress
+        Told of the fits; may stop them.
+
+    Returns
+    -------
+    Path or None
+        The pack; None if the user stopped the search, which goes on with the same call.
+
+    Raises
+    ------
+    autodip_ij.errors.AutodipError
+        If fits failed for a reason that another attempt may not meet.
+    autodip_ij.errors.UnwritableOutput
+        If the target exists or cannot be written.
+    """
+    from autodip_ij.evaluation.jobs import JobStore, run_jobs
+
+    path = Path(target)
+    if path.exists() and not overwrite:
+        raise UnwritableOutput(f"{path} exists already; choose another name or add --overwrite")
+    progress, workers = progress or Silent(), workers or Workers()
+    folder = jobs_folder(path)
+    summary = run_jobs(
+        [run.job for run in plan.runs],
+        folder,
+        workers=workers.count,
+        scheduler=workers.scheduler,
+        threads=workers.threads,
+        progress=progress,
+        message="fits",
+    )
+    if summary.stopped:
+        progress.log(f"stopped; the same command goes on from the {len(summary.done) + len(summary.resumed)} fits done")
+        return None
+    finished = {**JobStore(folder).results(), **_died(summary)}
+    results = tabulate(plan, finished)
+    content = make_pack(plan, results, about, with_images=with_images, selection=selection, progress=progress)
+    written = write_pack(content, path, overwrite=overwrite)
+    if not keep_jobs:
+        shutil.rmtree(folder, ignore_errors=True)
+    return written
+
+
+def make_pack(
+    plan: SearchPlan,
+    results: pd.DataFrame,
+    about: About,
+    *,
+    with_images: bool = True,
+    selection: Sequence[Selected] = (),
+    progress: Progress | None = None,
+) -> PackContent:
+    """Return the pack that follows from the results of a search."""
+    verdict = find_best(results, plan.grid)
+    default = next(name for name in _PREFERRED if name in verdict.criteria)
+    for name in verdict.without_result:
+        (progress or Silent()).log(f"{name}: no parameters, because every setting failed")
+    groups = list(dict.fromkeys(group for _, group, _ in verdict.parameters))
+    pictures = pictures_of(results, groups)
+    if selection:
+        pictures["pictures/embedding.png"] = embedding(selection, f"{about.name}: {len(selection)} images")
+    images = [_pack_image(plan, pair.name, with_images) for pair in plan.pairs]
+    record = provenance(plan, results, about, verdict, selection)
+    lines = [about.source, f"Made {record['made']} on {record['machine']['processor']}; {len(images)} images."]
+    files: dict[str, bytes] = {
+        "results.parquet": results.to_parquet(None, index=False),
+        "pareto.csv": verdict.pareto.to_csv(index=False).encode(),
+        "provenance.json": json.dumps(record, indent=2, default=str).encode(),
+        "index.html": page(about.name, lines, default, verdict.parameters, pictures),
+        **pictures,
+    }
+    return PackContent(
+        name=about.name,
+        title=f"Grid search over {len(images)} images",
+        source=about.source,
+        licence=about.licence,
+        default_criterion=default,
+        parameters=verdict.parameters,
+        images=images,
+        image_parameters=verdict.image_parameters,
+        original_dip=verdict.original_dip,
+        files=files,
+    )
+
+
+def _pack_image(plan: SearchPlan, name: str, with_images: bool) -> PackImage:
+    pair = next(pair for pair in plan.pairs if pair.name == name)
+    prepared = prepare(pair, plan.options.crop)
+    return PackImage(
+        name=pair.name,
+        microscope=pair.microscope,
+        specimen=pair.specimen,
+        shape=prepared.shape,
+        field=pair.field,
+        level=pair.level,
+        pixels=prepared.noisy if with_images else None,
+        descriptor=_describe(prepared, plan),
+    )
+
+
+def _describe(prepared: PreparedPair, plan: SearchPlan) -> Descriptor:
+    from autodip_ij.calibration.similarity.description import describe
+
+    options = plan.options
+    return describe(prepared.noisy, weights=options.weights, with_features=options.with_lpips)
+
+
+def _died(summary: RunSummary) -> Mapping[str, Mapping[str, Any]]:
+    """Return the fits whose worker died time and again as failed settings; refuse any other failure.
+
+    A worker that is killed by the system has run out of memory; so it would the next time.
+    """
+    died = {key: error for key, error in summary.failed.items() if error.startswith("KilledWorker")}
+    others = {key: error for key, error in summary.failed.items() if key not in died}
+    if others:
+        key, error = next(iter(others.items()))
+        raise AutodipError(f"{len(others)} of the fits failed, first {key}: {error}; the same command tries them again")
+    return {
+        key: {
+            "status": OUT_OF_MEMORY,
+            "message": error,
+            "stops": [],
+            "scores": {},
+            "seconds_per_iteration": None,
+            "device": None,
+            "precision": None,
+            "engine": None,
+            "version": None,
+        }
+        for key, error in died.items()
+    }

@@ -1,0 +1,170 @@
+"""What "best" means: scores of settings over the images of a group, ties, failures, and the price of quality.
+
+A *setting* is a configuration and a stop. Results are a table with one row per image and setting; a setting that failed
+on an image (diverged, out of memory, image too small) has no row there, or NaN.
+
+- Simple criteria average a metric over the images of the group.
+- ``lpips_psnr``: on every image the settings are ranked by LPIPS and by PSNR; the two ranks are added, and the sums are
+  averaged over the images, so that no image counts more than another. The paper combines the same two; how, its code
+  does not show.
+- Equal values share the mean of their ranks. A failed setting shares the last ranks with the other failed ones.
+- A setting that failed on any image of a group cannot be chosen for it.
+- Of equally good settings the cheaper is taken, then that with fewer iterations, levels, feature maps, skip channels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from autodip_ij.calibration.search.grid import Grid, Tolerance
+from autodip_ij.dip.architecture import ASCENDING
+from autodip_ij.errors import BadInput, nearest
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SETTING = ("configuration", "iterations")
+CRITERIA = ("l1", "mse", "ssim", "psnr", "lpips", "lpips_psnr")
+_METRIC = {"l1": "mae", "mse": "mse", "ssim": "ssim", "psnr": "psnr", "lpips": "lpips_11"}
+_LARGER_IS_BETTER = ("ssim", "psnr")
+
+
+def usable_criteria(results: pd.DataFrame) -> tuple[str, ...]:
+    """Return the criteria that the measured metrics allow."""
+    has_lpips = "lpips_11" in results and bool(results["lpips_11"].notna().any())
+    return tuple(name for name in CRITERIA if has_lpips or "lpips" not in name)
+
+
+def judge(results: pd.DataFrame, criterion: str) -> pd.DataFrame:
+    """Return the settings with their score over all images of `results`, the best first.
+
+    Parameters
+    ----------
+    results
+        Rows of one group: ``image``, ``configuration``, ``iterations``, ``depth``, ``width``, ``skip``, ``operations``,
+        ``seconds`` and the metrics.
+    criterion
+        One of `CRITERIA`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Indexed by configuration and iterations: ``score`` (smaller is better; NaN if it failed on an image), mean
+        ``psnr``, ``ssim``, ``lpips_11``, ``operations`` and ``seconds``. Settings that failed come last.
+
+    Raises
+    ------
+    autodip_ij.errors.BadInput
+        For an unknown criterion.
+    """
+    if criterion not in CRITERIA:
+        raise BadInput(f"unknown criterion '{criterion}'{nearest(criterion, CRITERIA)}")
+    if criterion == "lpips_psnr":
+        score = _matrix(results, "lpips_11").rank(axis=0, na_option="bottom") + (-_matrix(results, "psnr")).rank(
+            axis=0, na_option="bottom"
+        )
+        failed = _matrix(results, "lpips_11").isna() | _matrix(results, "psnr").isna()
+    else:
+        metric = _METRIC[criterion]
+        score = _matrix(results, metric) * (-1 if metric in _LARGER_IS_BETTER else 1)
+        failed = score.isna()
+    table = score.mean(axis=1, skipna=False).mask(failed.any(axis=1)).rename("score").to_frame()
+    by_setting = results.groupby(list(SETTING))
+    for name in ("psnr", "ssim", "lpips_11", "operations", "seconds"):
+        if name in results:
+            table[name] = by_setting[name].mean()
+    for name in ("depth", "skip"):
+        table[name] = by_setting[name].first()
+    table["width"] = by_setting["width"].first().map(lambda width: 513 if width == ASCENDING else int(width))
+    order = ["score", "operations", "iterations", "depth", "width", "skip", "configuration"]
+    return table.reset_index().sort_values(order, kind="stable").set_index(list(SETTING)).drop(columns=order[3:6])
+
+
+def cheapest_within(judged: pd.DataFrame, tolerance: Tolerance, cost: str = "operations") -> tuple[str, int]:
+    """Return the cheapest setting whose mean PSNR and LPIPS are so near to those of the best.
+
+    Parameters
+    ----------
+    judged
+        From `judge`.
+    tolerance
+        How much worse it may be.
+    cost
+        ``operations``, or ``seconds`` as measured.
+
+    Raises
+    ------
+    autodip_ij.errors.BadInput
+        If every setting failed on some image.
+    """
+    able = _able(judged)
+    best = able.iloc[0]
+    near = able["psnr"] >= best["psnr"] - tolerance.psnr_db
+    if "lpips_11" in able and np.isfinite(best["lpips_11"]):
+        near &= able["lpips_11"] <= best["lpips_11"] + tolerance.lpips
+    near.iloc[0] = True
+    # `able` is sorted by score, and a stable sort keeps the better of two that cost the same
+    configuration, iterations = able[near].sort_values(cost, kind="stable").index[0]
+    return configuration, int(iterations)
+
+
+def pareto_front(judged: pd.DataFrame, cost: str = "operations") -> pd.DataFrame:
+    """Return the settings than which none is both cheaper and better, from the cheapest to the best."""
+    ordered = _able(judged).sort_values([cost, "score"], kind="stable")
+    better_than_all_cheaper = ordered["score"] < ordered["score"].cummin().shift(fill_value=np.inf)
+    return ordered[better_than_all_cheaper]
+
+
+def by_effort(judged: pd.DataFrame, grid: Grid) -> dict[str, tuple[str, int]]:
+    """Return the setting of each effort.
+
+    ``best`` is the first of the criterion; ``standard`` and ``fast`` are the cheapest within their tolerances of it.
+    """
+    configuration, iterations = _able(judged).index[0]
+    return {
+        "fast": cheapest_within(judged, grid.fast, grid.cost),
+        "standard": cheapest_within(judged, grid.standard, grid.cost),
+        "best": (configuration, int(iterations)),
+    }
+
+
+def any_succeeded(judged: pd.DataFrame) -> bool:
+    """Whether at least one setting worked on every image."""
+    return bool(judged["score"].notna().any())
+
+
+def groups_of(microscope: str | None, specimen: str | None) -> tuple[str, ...]:
+    """Return the groups that an image counts for, the narrowest first.
+
+    Examples
+    --------
+    >>> groups_of("confocal", "actin"), groups_of("widefield", None)
+    (('confocal/actin', 'confocal', 'actin', 'all'), ('widefield', 'all'))
+    """
+    from autodip_ij.groups.model import group_name
+
+    return tuple(
+        dict.fromkeys(
+            group_name(*known) for known in ((microscope, specimen), (microscope, None), (None, specimen), (None, None))
+        )
+    )
+
+
+def _able(judged: pd.DataFrame) -> pd.DataFrame:
+    able = judged[judged["score"].notna()]
+    if able.empty:
+        raise BadInput("every setting failed on at least one image; see the column status of results.parquet")
+    return able
+
+
+def _matrix(results: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """Return settings x images; NaN where a setting has no result."""
+    return results.pivot(index=list(SETTING), columns="image", values=metric)
+
+
+def images_of(results: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
+    """Return the rows of some images."""
+    return results[results["image"].isin(list(names))]

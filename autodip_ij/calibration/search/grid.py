@@ -1,0 +1,178 @@
+"""What a grid search tries: networks, options of the fit, and the iterations at which each run is looked at."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass, fields
+from itertools import product
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from autodip_ij.calibration.model import Parameters, Width
+from autodip_ij.dip.architecture import ASCENDING
+from autodip_ij.errors import BadInput, UnreadableFile, nearest
+
+Unit = Annotated[float, Field(ge=0, lt=1)]
+Positive = Annotated[int, Field(ge=1)]
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """One run of the search: a `Parameters` without its iteration count, all of which one run visits."""
+
+    depth: int
+    width: Width
+    skip: int
+    averaging: float = 0.0
+    input_noise: float = 0.0
+    loss: str = "mse"
+    activation: str = "leaky_relu"
+    binning: int = 1
+    seeds: int = 1
+
+    @property
+    def name(self) -> str:
+        """Short name, usable as a file name; what is off is left out.
+
+        Examples
+        --------
+        >>> Configuration(5, 128, 4).name, Configuration(8, "asc_to512", 0, averaging=0.99).name
+        ('d5_w128_s4', 'd8_wasc_s0_averaging0.99')
+        """
+        width = "asc" if self.width == ASCENDING else self.width
+        extras = [
+            f"{field.name.replace('_', '-')}{getattr(self, field.name)}"
+            for field in fields(self)[3:]
+            if getattr(self, field.name) != field.default
+        ]
+        return "_".join([f"d{self.depth}", f"w{width}", f"s{self.skip}", *extras])
+
+    def parameters(self, iterations: int) -> Parameters:
+        """Return the parameters of a run that stops after `iterations`."""
+        return Parameters(
+            **{field.name: getattr(self, field.name) for field in fields(self)},
+            iterations=iterations,
+        )
+
+
+class Iterations(BaseModel):
+    """The stops: from `start` to `stop`, both included, in steps of `step`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    start: Positive = 100
+    stop: Positive = 3000
+    step: Positive = 100
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Iterations:
+        if self.stop < self.start:
+            raise ValueError(f"stop {self.stop} lies before start {self.start}")
+        return self
+
+
+class Tolerance(BaseModel):
+    """How much worse than the best a cheaper setting may be."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    psnr_db: Annotated[float, Field(ge=0)]
+    lpips: Annotated[float, Field(ge=0)]
+
+
+class Grid(BaseModel):
+    """A search; the defaults are the paper's: 70 networks, 30 stops.
+
+    A grid file is TOML with any of these keys; lists are combined with one another::
+
+        depth = [4, 5, 8]
+        width = [16, 32, "asc_to512"]
+        skip = [4]
+        [iterations]
+        start = 50
+        stop = 600
+        step = 50
+        [standard]          # effort: the cheapest setting so near to the best
+        psnr_db = 0.1
+        lpips = 0.005
+
+    `cost` is what "cheap" is counted in: floating-point operations, the same on every machine, or measured seconds.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    depth: tuple[Annotated[int, Field(ge=1, le=10)], ...] = (4, 5, 6, 7, 8)
+    width: tuple[Annotated[int, Field(ge=1, le=1024)] | Literal["asc_to512"], ...] = (
+        16, 32, 64, 128, 256, 512, "asc_to512",
+    )  # fmt: skip
+    skip: tuple[Annotated[int, Field(ge=0, le=64)], ...] = (4, 0)
+    averaging: tuple[Unit, ...] = (0.0,)
+    input_noise: tuple[Unit, ...] = (0.0,)
+    loss: tuple[str, ...] = ("mse",)
+    activation: tuple[str, ...] = ("leaky_relu",)
+    binning: tuple[Annotated[int, Field(ge=1, le=8)], ...] = (1,)
+    seeds: tuple[Annotated[int, Field(ge=1, le=16)], ...] = (1,)
+    iterations: Iterations = Iterations()
+    standard: Tolerance = Tolerance(psnr_db=0.1, lpips=0.005)
+    fast: Tolerance = Tolerance(psnr_db=0.5, lpips=0.025)
+    cost: Literal["operations", "seconds"] = "operations"
+
+    @model_validator(mode="after")
+    def _nothing_empty(self) -> Grid:
+        for name in Configuration.__dataclass_fields__:
+            values = getattr(self, name)
+            if not values:
+                raise ValueError(f"{name} is empty")
+            if len(set(values)) < len(values):
+                raise ValueError(f"{name} names a value twice")
+        return self
+
+    @property
+    def stops(self) -> tuple[int, ...]:
+        """Iterations at which every run is looked at."""
+        return tuple(range(self.iterations.start, self.iterations.stop + 1, self.iterations.step))
+
+    def configurations(self) -> list[Configuration]:
+        """Return the runs that each image gets.
+
+        Examples
+        --------
+        >>> len(Grid().configurations()), len(Grid().stops)
+        (70, 30)
+        """
+        names = [field.name for field in fields(Configuration)]
+        combined = product(*(getattr(self, name) for name in names))
+        return [Configuration(**dict(zip(names, values, strict=True))) for values in combined]
+
+
+def read_grid(path: str | Path) -> Grid:
+    """Return the grid of a TOML file.
+
+    Raises
+    ------
+    autodip_ij.errors.UnreadableFile
+        If the file is missing or no TOML.
+    autodip_ij.errors.BadInput
+        For an unknown key (the message names the nearest) or a value out of bounds.
+    """
+    try:
+        content = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise UnreadableFile(f"cannot read the grid {path} ({error})") from error
+    except tomllib.TOMLDecodeError as error:
+        raise UnreadableFile(f"{path} is no TOML file ({error})") from error
+    try:
+        return Grid.model_validate(content)
+    except ValidationError as error:
+        raise BadInput(f"{path}: {_explain(error)}") from None
+
+
+def _explain(error: ValidationError) -> str:
+    problem = error.errors()[0]
+    where = ".".join(part for part in problem["loc"] if isinstance(part, str) and "-" not in part) or "grid"
+    if problem["type"] == "extra_forbidden":
+        return f"unknown key '{where}'{nearest(where, Grid.model_fields)}"
+    found = "" if isinstance(problem["input"], dict) else f" (found {problem['input']!r})"
+    return f"{where}: {problem['msg'].removeprefix('Value error, ')}{found}"

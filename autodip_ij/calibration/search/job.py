@@ -1,0 +1,181 @@
+"""One run of a search: one network fitted to one image, scored at every stop. Runs in a worker process."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from itertools import count
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from autodip_ij.calibration.search.grid import Configuration
+from autodip_ij.calibration.search.images import PreparedPair, prepare
+from autodip_ij.errors import EnvironmentProblem, OutOfMemory
+
+if TYPE_CHECKING:
+    from autodip_ij.dip.options import FitResult, Precision
+    from autodip_ij.evaluation.datasets import Pair
+
+Plane = npt.NDArray[np.float32]
+
+LPIPS_CONVENTIONS: dict[str, Literal["minus_one_one", "zero_one"]] = {
+    "lpips_11": "minus_one_one",
+    "lpips_01": "zero_one",
+}
+"""LPIPS of images in [-1, 1], as it is meant, and in [0, 1], as AUTO-DIP was published."""
+
+METRICS = ("mse", "mae", "psnr", "ssim", *LPIPS_CONVENTIONS)
+"""What is measured at every stop."""
+
+DONE, DIVERGED, OUT_OF_MEMORY = "done", "diverged", "out of memory"
+
+
+def run_search_job(
+    pair: Pair,
+    crop: int,
+    digest: str,
+    configuration: Configuration,
+    stops: tuple[int, ...],
+    seed: int,
+    device: str,
+    precision: Precision,
+    with_lpips: bool,
+    weights: str | None,
+) -> dict[str, Any]:
+    """Fit one configuration to one image and score it at every stop.
+
+    A fit that diverges keeps the stops before; one that does not fit into memory keeps none. Both are results, not
+    errors: the setting counts as failed, and a repeated search does not run into it again.
+
+    Parameters
+    ----------
+    pair, crop
+        See `autodip_ij.calibration.search.images.prepare`.
+    digest
+        Of the images; part of the arguments so that a result belongs to these pixels.
+    configuration
+        Network and fit.
+    stops
+        Iterations, ascending.
+    seed
+        Seed of the first fit; further ones count up.
+    device, precision
+        As in `autodip_ij.dip.fit`; on a machine with several GPUs each local worker takes its own.
+    with_lpips, weights
+        Whether to measure LPIPS, and the folder of its backbone weights.
+
+    Returns
+    -------
+    dict
+        ``status``, ``message``, ``scores`` (metric -> one value a stop reached), ``stops`` reached, ``shape``,
+        ``seconds_per_iteration``, ``device``, ``precision``, ``engine``, ``version``.
+    """
+    from autodip_ij._version import __version__
+    from autodip_ij.dip.loop import Diverged
+
+    images = prepare(pair, crop)
+    status, message = DONE, ""
+    snapshots: list[dict[int, Plane]] = []
+    fits: list[FitResult] = []
+    try:
+        for index in range(configuration.seeds):
+            snapshots.append({})
+            fits.append(_fit(images.noisy, configuration, stops, seed + index, device, precision, snapshots[-1]))
+    except Diverged as error:
+        status, message = DIVERGED, str(error)
+    except OutOfMemory as error:
+        status, message, snapshots = OUT_OF_MEMORY, str(error), [{}]
+    reached = [stop for stop in stops if all(stop in snapshot for snapshot in snapshots)]
+    used = fits[0].device if fits else device
+    averages = (np.mean([snapshot[stop] for snapshot in snapshots], axis=0) for stop in reached)
+    scores = [score(images, image, with_lpips=with_lpips, weights=weights, device=used) for image in averages]
+    return {
+        "status": status,
+        "message": message,
+        "stops": reached,
+        "scores": {name: [values[name] for values in scores] for name in METRICS if not scores or name in scores[0]},
+        "shape": list(images.shape),
+        "seconds_per_iteration": fits[0].seconds_per_iteration * configuration.seeds if fits else None,
+        "device": used,
+        "precision": fits[0].precision if fits else None,
+        "engine": fits[0].engine if fits else None,
+        "version": __version__,
+    }
+
+
+def score(
+    images: PreparedPair, denoised: Plane, *, with_lpips: bool, weights: str | None = None, device: str = "cpu"
+) -> Mapping[str, float]:
+    """Return the metrics of a denoised plane, in the grey values of the noisy image, against the clean one."""
+    from autodip_ij import metrics
+
+    scale = images.data_range
+    values = {
+        name: float(getattr(metrics, name)(images.clean, denoised, data_range=scale))
+        for name in ("mse", "mae", "psnr", "ssim")
+    }
+    if with_lpips:
+        for name, convention in LPIPS_CONVENTIONS.items():
+            values[name] = metrics.lpips(
+                images.clean, denoised, data_range=scale, convention=convention, weights=weights, device=device
+            )
+    return values
+
+
+def _fit(
+    noisy: Plane,
+    configuration: Configuration,
+    stops: tuple[int, ...],
+    seed: int,
+    device: str,
+    precision: Precision,
+    snapshots: dict[int, Plane],
+) -> FitResult:
+    """Fit as a denoising run does, collecting the result of every stop in grey values of `noisy`."""
+    from autodip_ij.dip import fit
+    from autodip_ij.images.intensity import measure_window
+    from autodip_ij.planes import PlaneRecipe, binned, fit_arguments, resampled
+
+    parameters = configuration.parameters(stops[-1])
+    architecture, options = fit_arguments(PlaneRecipe(parameters, device, precision, seed), seed)
+    window = measure_window(noisy)
+
+    def keep(iteration: int, result: Plane) -> None:
+        snapshots[iteration] = window.restore(resampled(result, noisy.shape))
+
+    return fit(
+        binned(window.normalise(noisy), configuration.binning),
+        architecture,
+        replace(options, snapshots=stops),
+        device=_own_device(device),
+        on_snapshot=keep,
+    )
+
+
+def _own_device(device: str) -> str:
+    """Return the GPU of this worker: local workers are numbered, and on one machine share the GPUs in turn."""
+    from distributed import get_worker
+
+    from autodip_ij.dip import resolve_device
+
+    resolved = resolve_device(device)
+    if resolved != "cuda:0":
+        return resolved
+    try:
+        number = get_worker().name
+    except ValueError:  # not in a worker
+        return resolved
+    return f"cuda:{number % _gpu_count()}" if isinstance(number, int) else resolved
+
+
+def _gpu_count() -> int:
+    from autodip_ij.dip import resolve_device
+
+    for index in count(1):
+        try:
+            resolve_device(f"cuda:{index}")
+        except EnvironmentProblem:
+            return index
+    return 1

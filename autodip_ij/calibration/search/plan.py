@@ -1,0 +1,186 @@
+"""A search laid out before it runs: which fits, what they cost, and what cannot be done."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import ceil
+from typing import TYPE_CHECKING
+
+from autodip_ij.calibration.cost import architecture_of, operations
+from autodip_ij.calibration.search.grid import Configuration, Grid
+from autodip_ij.calibration.search.images import LARGEST_SIDE, prepare
+from autodip_ij.calibration.search.job import run_search_job
+from autodip_ij.errors import BadInput
+
+if TYPE_CHECKING:
+    from autodip_ij.dip.options import Precision
+    from autodip_ij.evaluation.datasets import Pair
+    from autodip_ij.evaluation.jobs import Job
+
+
+@dataclass(frozen=True)
+class SearchOptions:
+    """How a search runs.
+
+    Attributes
+    ----------
+    crop
+        Longest side of the images, px.
+    seed
+        Seed of the fits.
+    device, precision
+        As in `autodip_ij.dip.fit`.
+    with_lpips
+        Whether LPIPS is measured.
+    weights
+        Folder of its backbone weights.
+    """
+
+    crop: int = LARGEST_SIDE
+    seed: int = 1
+    device: str = "auto"
+    precision: Precision = "auto"
+    with_lpips: bool = True
+    weights: str | None = None
+
+
+@dataclass(frozen=True)
+class Run:
+    """One fit of a plan: an image, a configuration, the job that does it, and its floating-point operations."""
+
+    pair: Pair
+    configuration: Configuration
+    job: Job
+    shape: tuple[int, int]
+    operations: float
+
+
+@dataclass(frozen=True)
+class SearchPlan:
+    """What a search is going to do.
+
+    Attributes
+    ----------
+    pairs
+        The images.
+    shapes
+        (Y, X) of each as searched, by name.
+    grid, options
+        What is tried and how.
+    runs
+        All fits, the costliest first, so that no long one is left over at the end.
+    too_deep
+        Configurations left out, with the number of images that are too small for them, by configuration name.
+    """
+
+    pairs: tuple[Pair, ...]
+    shapes: dict[str, tuple[int, int]]
+    grid: Grid
+    options: SearchOptions
+    runs: tuple[Run, ...]
+    too_deep: dict[str, int]
+
+    @property
+    def operations(self) -> float:
+        """Floating-point operations of all fits."""
+        return sum(run.operations for run in self.runs)
+
+
+def plan_search(pairs: Sequence[Pair], grid: Grid, options: SearchOptions) -> SearchPlan:
+    """Lay out a search; reads every image once.
+
+    Raises
+    ------
+    autodip_ij.errors.BadInput
+        If there is no image, no configuration is possible, or one is refused by the engine.
+    """
+    if not pairs:
+        raise BadInput("there is no pair of noisy and clean image to calibrate on")
+    _check_configurations(grid)
+    runs: list[Run] = []
+    shapes: dict[str, tuple[int, int]] = {}
+    too_deep: Counter[str] = Counter()
+    for pair in pairs:
+        images = prepare(pair, options.crop)
+        shapes[pair.name] = images.shape
+        for configuration in grid.configurations():
+            if not _bears(images.shape, configuration):
+                too_deep[configuration.name] += 1
+                continue
+            runs.append(_run(pair, images.shape, images.digest, configuration, grid, options))
+    if not runs:
+        raise BadInput(f"every network of the grid is too deep for these images ({max(shapes.values())} px at most)")
+    runs.sort(key=lambda run: -run.operations)
+    return SearchPlan(tuple(pairs), shapes, grid, options, tuple(runs), dict(too_deep))
+
+
+def estimate_seconds(plan: SearchPlan) -> float:
+    """Return the time of all fits one after the other on this machine, without the scoring."""
+    from autodip_ij.dip import estimate_cost, resolve_device
+
+    device = resolve_device(plan.options.device)
+    known: dict[tuple[str, tuple[int, int]], float] = {}
+    total = 0.0
+    for run in plan.runs:
+        key = (run.configuration.name, run.shape)
+        if key not in known:
+            parameters = run.configuration.parameters(plan.grid.stops[-1])
+            cost = estimate_cost(
+                architecture_of(parameters),
+                _binned_shape(run.shape, run.configuration),
+                parameters.iterations,
+                device=device,
+                precision=plan.options.precision,
+            )
+            known[key] = cost.seconds * run.configuration.seeds
+        total += known[key]
+    return total
+
+
+def _run(
+    pair: Pair,
+    shape: tuple[int, int],
+    digest: str,
+    configuration: Configuration,
+    grid: Grid,
+    options: SearchOptions,
+) -> Run:
+    from autodip_ij.evaluation.jobs import Job
+
+    cost = operations(configuration.parameters(grid.stops[-1]), shape)
+    arguments = {
+        "pair": pair,
+        "crop": options.crop,
+        "digest": digest,
+        "configuration": configuration,
+        "stops": grid.stops,
+        "seed": options.seed,
+        "device": options.device,
+        "precision": options.precision,
+        "with_lpips": options.with_lpips,
+        "weights": options.weights,
+    }
+    job = Job(f"{pair.name}+{configuration.name}", run_search_job, arguments)
+    return Run(pair, configuration, job, shape, cost)
+
+
+def _check_configurations(grid: Grid) -> None:
+    from autodip_ij.dip.losses import check_loss
+    from autodip_ij.dip.network import check_architecture
+
+    for loss in grid.loss:
+        check_loss(loss, {})
+    for configuration in grid.configurations():
+        check_architecture(architecture_of(configuration.parameters(1)))
+
+
+def _bears(shape: tuple[int, int], configuration: Configuration) -> bool:
+    architecture = architecture_of(configuration.parameters(1))
+    return architecture.fitted_to(_binned_shape(shape, configuration)).depth == configuration.depth
+
+
+def _binned_shape(shape: tuple[int, int], configuration: Configuration) -> tuple[int, int]:
+    height, width = (ceil(side / configuration.binning) for side in shape)
+    return height, width

@@ -1,0 +1,97 @@
+"""Where a calibration comes from: everything that is needed to make it again."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from autodip_ij.calibration.search.images import prepare
+from autodip_ij.calibration.search.plan import SearchPlan
+from autodip_ij.calibration.search.results import Verdict
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from autodip_ij.calibration.search.selection import Selected
+
+
+@dataclass(frozen=True)
+class About:
+    """What the pack says of itself.
+
+    Attributes
+    ----------
+    name
+        Name of the calibration.
+    source
+        Data it was made from, in words.
+    licence
+        Under which the pack may be passed on.
+    command
+        Command line that made it.
+    """
+
+    name: str
+    source: str
+    licence: str = ""
+    command: str = ""
+
+
+def provenance(
+    plan: SearchPlan, results: pd.DataFrame, about: About, verdict: Verdict, selection: Sequence[Selected] = ()
+) -> dict[str, Any]:
+    """Return everything that is needed to repeat the search, JSON-like; names of files, but no paths."""
+    from autodip_ij._version import __version__
+    from autodip_ij.report import versions
+
+    fits = results.drop_duplicates(["image", "configuration"])
+    images = []
+    for pair in plan.pairs:
+        prepared = prepare(pair, plan.options.crop)
+        images.append(
+            {
+                "image": pair.name,
+                "dataset": pair.dataset,
+                "noisy_files": [file.name for file in pair.noisy.files],
+                "clean_files": [file.name for file in pair.clean.files],
+                "shape": prepared.shape,
+                "digest": prepared.digest,
+                "data_range": prepared.data_range,
+                **prepared.treatment,
+            }
+        )
+    return {
+        "software": f"autodip_ij {__version__}",
+        "command": about.command,
+        "made": datetime.now().astimezone().isoformat(timespec="seconds"),
+        "machine": machine(),
+        "versions": dict(versions()),
+        "grid": plan.grid.model_dump(mode="json"),
+        "options": {**asdict(plan.options), "weights": bool(plan.options.weights)},
+        "fits": len(fits),
+        "status": dict(Counter(fits["status"])),
+        "devices": dict(Counter(fits["device"].astype(str))),
+        "precisions": dict(Counter(fits["precision"].astype(str))),
+        "too_deep_for_the_images": plan.too_deep,
+        "without_result": list(verdict.without_result),
+        "images": images,
+        "selection": [asdict(image) for image in selection],
+    }
+
+
+def machine() -> dict[str, Any]:
+    """Return what the search ran on, or was led from: processor, cores, memory, system."""
+    import os
+    import platform
+
+    import psutil
+
+    return {
+        "processor": platform.processor() or platform.machine(),
+        "cores": os.cpu_count(),
+        "memory_gb": round(psutil.virtual_memory().total / 1e9),
+        "system": f"{platform.system()} {platform.release()}",
+    }

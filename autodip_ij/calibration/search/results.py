@@ -1,0 +1,155 @@
+"""The measurements of a search as one table, and the parameters that follow from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from autodip_ij.calibration.cost import ORIGINAL_DIP, operations
+from autodip_ij.calibration.model import Parameters
+from autodip_ij.calibration.pack_writer import Key
+from autodip_ij.calibration.search.criteria import (
+    any_succeeded,
+    by_effort,
+    groups_of,
+    images_of,
+    judge,
+    pareto_front,
+    usable_criteria,
+)
+from autodip_ij.calibration.search.grid import Configuration, Grid
+from autodip_ij.calibration.search.job import METRICS
+from autodip_ij.groups.model import group_names
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from autodip_ij.calibration.search.plan import Run, SearchPlan
+
+ORIGINAL = Configuration(ORIGINAL_DIP.depth, ORIGINAL_DIP.width, ORIGINAL_DIP.skip)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a search found.
+
+    Attributes
+    ----------
+    criteria
+        Criteria that the measured metrics allow.
+    parameters
+        By (criterion, group, effort).
+    image_parameters
+        By (criterion, image, effort).
+    original_dip
+        Best stop of the original network by (criterion, group), where it was in the grid.
+    pareto
+        Settings than which none is both cheaper and better, for every criterion and group.
+    without_result
+        Groups and images for which every setting failed.
+    """
+
+    criteria: tuple[str, ...]
+    parameters: dict[Key, Parameters]
+    image_parameters: dict[Key, Parameters]
+    original_dip: dict[tuple[str, str], int]
+    pareto: pd.DataFrame
+    without_result: tuple[str, ...]
+
+
+def tabulate(plan: SearchPlan, finished: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
+    """Return one row per image and setting; metrics are NaN where the setting failed.
+
+    Parameters
+    ----------
+    plan
+        What was to be done.
+    finished
+        What `run_search_job` returned, by key of the job.
+    """
+    import pandas as pd
+
+    rows = [row for run in plan.runs for row in _rows(run, plan.grid, finished[run.job.key])]
+    table = pd.DataFrame(rows)
+    return table.sort_values(["image", "configuration", "iterations"], ignore_index=True)
+
+
+def find_best(results: pd.DataFrame, grid: Grid) -> Verdict:
+    """Return the best settings of every group and image under every criterion, at every effort."""
+    import pandas as pd
+
+    membership = _membership(results)
+    configurations = {configuration.name: configuration for configuration in grid.configurations()}
+    parameters: dict[Key, Parameters] = {}
+    image_parameters: dict[Key, Parameters] = {}
+    original: dict[tuple[str, str], int] = {}
+    fronts, without_result = [], []
+    criteria = usable_criteria(results)
+
+    def settle(subset: pd.DataFrame, criterion: str, key: str, into: dict[Key, Parameters]) -> None:
+        judged = judge(subset, criterion)
+        if not any_succeeded(judged):
+            without_result.append(key)
+            return
+        for effort, (name, iterations) in by_effort(judged, grid).items():
+            into[criterion, key, effort] = configurations[name].parameters(iterations)
+        if into is parameters:
+            front = pareto_front(judged, grid.cost).reset_index()
+            fronts.append(front.assign(criterion=criterion, group=key))
+            stops = judged[judged["score"].notna()].reset_index()
+            stops = stops[stops["configuration"] == ORIGINAL.name]
+            if not stops.empty:
+                original[criterion, key] = int(stops["iterations"].iloc[0])
+
+    for criterion in criteria:
+        for group in group_names():
+            if group in membership:
+                settle(images_of(results, membership[group]), criterion, group, parameters)
+        for image, rows in results.groupby("image", sort=False):
+            settle(rows, criterion, str(image), image_parameters)
+    front = pd.concat(fronts, ignore_index=True) if fronts else pd.DataFrame()
+    leading = ["criterion", "group", "configuration", "iterations"]
+    if not front.empty:
+        front = front[leading + [column for column in front if column not in leading]]
+    return Verdict(
+        criteria, parameters, image_parameters, original, front, tuple(dict.fromkeys(without_result))
+    )  # fmt: skip
+
+
+def _rows(run: Run, grid: Grid, result: Mapping[str, Any]) -> list[dict[str, Any]]:
+    position = {stop: index for index, stop in enumerate(result["stops"])}
+    common = {
+        "image": run.pair.name,
+        "microscope": run.pair.microscope,
+        "specimen": run.pair.specimen,
+        "configuration": run.configuration.name,
+        **asdict(run.configuration),
+        "width": str(run.configuration.width),
+        "status": result["status"],
+        "device": result["device"],
+        "precision": result["precision"],
+        "engine": result["engine"],
+        "version": result["version"],
+    }
+    pace = result["seconds_per_iteration"]
+    measured = [name for name in METRICS if name in result["scores"] or not position]
+    return [
+        {
+            **common,
+            "iterations": stop,
+            **{name: result["scores"][name][position[stop]] if stop in position else float("nan") for name in measured},
+            "operations": operations(run.configuration.parameters(stop), run.shape),
+            "seconds": float("nan") if pace is None else pace * stop,
+        }
+        for stop in grid.stops
+    ]
+
+
+def _membership(results: pd.DataFrame) -> dict[str, list[str]]:
+    """Return the images of every group that has any."""
+    members: dict[str, list[str]] = {}
+    for row in results.drop_duplicates("image")[["image", "microscope", "specimen"]].itertuples(index=False):
+        for group in groups_of(row.microscope or None, row.specimen or None):
+            members.setdefault(group, []).append(row.image)
+    return members
