@@ -18,9 +18,11 @@ class SourceMetadata:
     ----------
     format
         ``ome-tiff``, ``ome-zarr``, ``ome-xml``, ``imagej-tiff``, ``tiff``, ``czi``, ``nd2``, ``lif``, ``dv``, ``oib``,
-        ``mrc``, ``png`` (any photograph format), ``imagej`` (an image open in ImageJ) or ``array``.
+        ``mrc``, ``png`` (any photograph format), ``imagej`` (an image open in ImageJ), ``other`` (read by a further
+        bioio reader) or ``array``.
     channel_names
-        One name per channel, in channel order; empty strings where the file has none.
+        One name per channel, in channel order; empty strings where the file has none. Colour samples and the bands of a
+        spectral scan are channels of their own: see `file_channel`.
     ome
         The file's OME record, where the reader gives one.
     ome_image
@@ -32,10 +34,13 @@ class SourceMetadata:
         - ``nd2``: ``{"attributes": dict, "metadata": dict, "text_info": dict, "experiment": list}``, JSON-like, as the
           package nd2 gives them (``dataclasses.asdict`` of ``ND2File.metadata``, and so on);
         - ``lif``: ``{"xml": str}``, the ``<Element>`` of this image, with its hardware settings;
-        - ``oib``: ``{"main": {section: {key: value}}}``, the main settings file of Olympus FluoView;
-        - ``dv``: ``{"header": {field: value}, "extended": ...}``;
+        - ``oib``: ``{"main": {section: {key: value}}}``, the main settings file of Olympus FluoView, and ``"plane"``, the
+          settings of the first plane (objective, pinhole), in the same form;
+        - ``dv``: ``{"header": {field: value}, "extended": [{field: value}]}``, the header with the name of its ``lens``,
+          and the extended header of the first plane of each channel, empty where the file has none;
         - ``imagej-tiff`` and ``imagej``: ``{"info": str, "labels": list[str]}``, the Info property (where Bio-Formats
-          writes the original metadata) and the slice labels;
+          writes the original metadata) and the slice labels; from a file also ``luts`` (list of (3, 256) uint8),
+          ``mode``, and where present ``roi``, ``overlays`` and ``properties``, as tifffile gives them;
         - others: empty.
     image_name
         Name of the scene inside the file.
@@ -50,3 +55,15 @@ class SourceMetadata:
     native: Mapping[str, Any] = field(default_factory=dict)
     image_name: str | None = None
     file_name: str | None = None
+
+    def file_channel(self, index: int, count: int) -> int:
+        """Return which of the `count` channels that the file describes the channel `index` of the image comes from.
+
+        Examples
+        --------
+        >>> names = ("Bright red", "Bright green", "Bright blue", "Pol red", "Pol green", "Pol blue")
+        >>> [SourceMetadata("czi", names).file_channel(index, 2) for index in range(6)]
+        [0, 0, 0, 1, 1, 1]
+        """
+        total = len(self.channel_names)
+        return index * count // total if total and total % max(count, 1) == 0 else min(index, max(count - 1, 0))

@@ -1,0 +1,169 @@
+"""OME-Zarr 0.1 to 0.5, as a folder or in a zip archive, through zarr."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import zarr
+from zarr.storage import LocalStore, ZipStore
+
+from autodip_ij.errors import UnreadableFile
+from autodip_ij.images.axes import SCENE, AxisPlan, plan_axes
+from autodip_ij.images.lazy import lazy_planes
+from autodip_ij.images.metadata import SourceMetadata
+from autodip_ij.images.model import Image
+from autodip_ij.images.ome_facts import channels_of, parse_ome
+from autodip_ij.images.readers.ome_zarr_facts import axes_of, channels_from_omero, pixel_size_from
+
+_OME_XML = "OME/METADATA.ome.xml"
+
+
+@dataclass(frozen=True)
+class ZarrPlanes:
+    """Reads planes of one array.
+
+    Attributes
+    ----------
+    path
+        Folder or zip archive.
+    array
+        Path of the full-resolution array inside.
+    plan
+        Where its planes go.
+    scene
+        Index among the scenes that further axes make.
+    axes
+        Letters of the axes of the array.
+    """
+
+    path: Path
+    array: str
+    plan: AxisPlan
+    scene: int
+    axes: str
+
+    def __call__(self, t: int, c: int, z: int) -> npt.NDArray[Any]:
+        """Return the plane (Y, X)."""
+        index = self.plan.index(self.scene, t, c, z)
+        with opened(self.path) as root:
+            array = root[self.array]
+            return np.asarray(array[tuple(slice(None) if axis in "YX" else index[axis] for axis in self.axes)])
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Any]:
+    """Open the topmost group for reading, and close it again."""
+    store = LocalStore(path, read_only=True) if path.is_dir() else ZipStore(path, mode="r")
+    try:
+        yield zarr.open_group(store, mode="r", path=_top(path))
+    finally:
+        store.close()
+
+
+def read_scenes(path: Path) -> list[Image]:
+    """Return every image: the one of the group, or those of a bioformats2raw collection or of a plate."""
+    with opened(path) as root:
+        xml = _ome_xml(path)
+        ome = parse_ome(xml, path.name) if xml else None
+        groups = _image_groups(root)
+        if not groups:
+            raise UnreadableFile(
+                f"{path.name}: is Zarr but no OME-Zarr image (no 'multiscales' attribute); give the folder of an image"
+            )
+        scenes: list[Image] = []
+        for number, inner in enumerate(groups):
+            group = root[inner] if inner else root
+            scenes.extend(_scenes_of(path, group, inner, number, ome, alone=len(groups) == 1))
+    return scenes
+
+
+def attributes(group: Any) -> Mapping[str, Any]:
+    """Return the OME attributes of a group, which version 0.5 keeps one level deeper."""
+    found = dict(group.attrs)
+    return found["ome"] if isinstance(found.get("ome"), Mapping) else found
+
+
+def _image_groups(root: Any) -> list[str]:
+    """Return the paths of all images below `root`."""
+    found = attributes(root)
+    if "multiscales" in found:
+        return [""]
+    if "plate" in found:
+        wells = [str(well["path"]) for well in found["plate"]["wells"]]
+        return [f"{well}/{field['path']}" for well in wells for field in attributes(root[well])["well"]["images"]]
+    if "bioformats2raw.layout" in found:
+        series = attributes(root["OME"]).get("series") if "OME" in root else None
+        numbered = series or sorted((key for key in root.group_keys() if key.isdecimal()), key=int)
+        return [str(name) for name in numbered]
+    return []
+
+
+def _scenes_of(path: Path, group: Any, inner: str, number: int, ome: Any, *, alone: bool) -> list[Image]:
+    """Return the images of one multiscale group; its first level is the full resolution."""
+    found = attributes(group)
+    multiscale = found["multiscales"][0]
+    level = str(multiscale["datasets"][0]["path"])
+    array = group[level]
+    axes = axes_of(multiscale, array.ndim)
+    sizes = dict(zip(axes, array.shape, strict=True))
+    plan = plan_axes([(axis, length) for axis, length in sizes.items() if axis not in "YX"])
+    shape = (plan.length("T"), plan.length("C"), plan.length("Z"), sizes["Y"], sizes["X"])
+    record = ome.images[min(number, len(ome.images) - 1)] if ome and ome.images else None
+    channels = channels_from_omero(found.get("omero", {}), shape[1])
+    if record is not None and not any(channel.name or channel.color for channel in channels):
+        channels = channels_of(record.pixels, shape[1])
+    name = str(multiscale.get("name") or (record.name if record else "") or "").strip("/")
+    own = "/".join(part for part in (inner, level) if part)
+    return [
+        Image(
+            data=lazy_planes(ZarrPlanes(path, own, plan, scene, axes), shape, array.dtype, path),
+            channels=channels,
+            metadata=SourceMetadata(
+                "ome-zarr",
+                tuple(channel.name for channel in channels),
+                ome=ome if record else None,
+                ome_image=ome.images.index(record) if record else 0,
+                image_name=name or None,
+                file_name=path.name,
+            ),
+            pixel_size=pixel_size_from(multiscale, axes, sizes),
+            name=f"{name or _stem(path) if alone else inner} {plan.scene_label(scene)}".strip(),
+            source=path,
+            axes=plan.letters(),
+        )
+        for scene in range(plan.length(SCENE))
+    ]
+
+
+def _stem(path: Path) -> str:
+    """Return the name of an image of no name."""
+    return path.name.split(".")[0]
+
+
+def _ome_xml(path: Path) -> str | None:
+    """Return the OME-XML that bioformats2raw, and this package, put beside the arrays."""
+    if path.is_dir():
+        file = path / _OME_XML
+        return file.read_text(encoding="utf-8") if file.is_file() else None
+    with zipfile.ZipFile(path) as archive:
+        name = f"{_top(path)}/{_OME_XML}".strip("/")
+        return archive.read(name).decode("utf-8") if name in archive.namelist() else None
+
+
+def _top(path: Path) -> str:
+    """Return the folder inside a zip archive that holds the topmost group; empty for the archive itself."""
+    if path.is_dir():
+        return ""
+    with zipfile.ZipFile(path) as archive:
+        markers = [
+            name for name in archive.namelist() if name.rsplit("/", 1)[-1] in (".zgroup", ".zattrs", "zarr.json")
+        ]
+    nearest = min(markers, key=lambda name: name.count("/"))
+    return nearest.rpartition("/")[0]

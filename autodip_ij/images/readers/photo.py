@@ -1,0 +1,66 @@
+"""PNG and JPEG pictures."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import imagecodecs
+import numpy as np
+import numpy.typing as npt
+from PIL import Image as PillowImage
+
+from autodip_ij.images.lazy import lazy_planes
+from autodip_ij.images.metadata import SourceMetadata
+from autodip_ij.images.model import Channel, Image
+from autodip_ij.images.ome_facts import sample_channels
+
+_PNG_SAMPLES = {0: 1, 2: 3, 3: 3, 4: 1, 6: 3}
+"""Samples of each PNG colour type, without transparency; a palette becomes colours."""
+
+
+@dataclass(frozen=True)
+class PhotoPlanes:
+    """Decodes the picture and returns one colour; transparency is left out.
+
+    Attributes
+    ----------
+    path
+        The file.
+    """
+
+    path: Path
+
+    def __call__(self, t: int, c: int, z: int) -> npt.NDArray[Any]:
+        """Return the plane (Y, X)."""
+        data = self.path.read_bytes()
+        pixels = imagecodecs.png_decode(data) if data.startswith(b"\x89PNG") else imagecodecs.jpeg8_decode(data)
+        return np.array(pixels if pixels.ndim == 2 else pixels[..., c])
+
+
+def read_scenes(path: Path) -> list[Image]:
+    """Return the picture: one channel, or red, green and blue."""
+    with path.open("rb") as file:
+        head = file.read(32)
+    if head.startswith(b"\x89PNG"):
+        # Pillow would read 16-bit colours as 8-bit ones, so the header is read here.
+        width, height, bits, kind = struct.unpack(">IIBB", head[16:26])
+        dtype, samples = np.dtype(np.uint16 if bits == 16 else np.uint8), _PNG_SAMPLES[kind]
+    else:
+        with PillowImage.open(path) as picture:
+            (width, height), samples = picture.size, len(picture.getbands())
+        dtype = np.dtype(np.uint8)
+    channels = tuple(sample_channels("", samples)) if samples > 1 else (Channel(),)
+    return [
+        Image(
+            data=lazy_planes(PhotoPlanes(path), (1, samples, 1, height, width), dtype, path),
+            channels=channels,
+            metadata=SourceMetadata("png", tuple(channel.name for channel in channels), file_name=path.name),
+            name=path.stem,
+            source=path,
+            rgb=samples == 3,
+            axes="CYX" if samples > 1 else "YX",
+        )
+    ]

@@ -1,0 +1,214 @@
+"""TIFF of every kind, through tifffile: OME-TIFF, ImageJ TIFF, Zeiss LSM, and plain stacks."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from tifffile import TiffFile, TiffPageSeries
+
+from autodip_ij.errors import UnreadableFile
+from autodip_ij.images.axes import SCENE, AxisPlan, plan_axes
+from autodip_ij.images.damage import unreadable
+from autodip_ij.images.lazy import lazy_planes
+from autodip_ij.images.metadata import SourceMetadata
+from autodip_ij.images.model import Image
+from autodip_ij.images.readers.tiff_facts import Facts, facts_of
+
+_log = logging.getLogger(__name__)
+
+_UNNAMED = "IQU"
+"""Letters of tifffile for pages that nothing is known about but their order."""
+
+
+def read_scenes(path: Path) -> list[Image]:
+    """Return every image series of a TIFF file; pages without axes are slices, as in ImageJ."""
+    with _strict_tifffile(path), TiffFile(path, omexml=_companion(path)) as tif:
+        series = [entry for entry in tif.series if {"Y", "X"} <= set(entry.get_axes(False))]
+        if tif.is_imagej and tif.imagej_metadata:
+            # Several series of one ImageJ file are one stack whose pages could not be put together.
+            series = series[:1]
+        scenes: list[Image] = []
+        for number, entry in enumerate(series):
+            facts = facts_of(tif, entry, number, path)
+            scenes.extend(_scenes_of(tif, entry, path, facts, alone=len(series) == 1))
+    return scenes
+
+
+@dataclass(frozen=True)
+class TiffPlanes:
+    """Reads planes of one series.
+
+    Attributes
+    ----------
+    path
+        The file, or the first of a set of files.
+    plan
+        Where its planes go.
+    scene
+        Index among the scenes that the series makes.
+    axes, shape
+        All axes of the series.
+    dtype
+        In the byte order of the file.
+    offset
+        Where the pixels of the series begin, if they are one uncompressed run; else None.
+    pages
+        Else file and page number of every page; None for one that was never written.
+    """
+
+    path: Path
+    plan: AxisPlan
+    scene: int
+    axes: str
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    offset: int | None
+    pages: tuple[tuple[str, int] | None, ...]
+
+    def __call__(self, t: int, c: int, z: int) -> npt.NDArray[Any]:
+        """Return the plane (Y, X)."""
+        index = self.plan.index(self.scene, t, c, z)
+        if self.offset is not None:
+            mapped = np.memmap(self.path, self.dtype, "r", self.offset, self.shape)
+            return np.array(mapped[self._item(index, self.axes)])
+        leading = _leading(self.shape, len(self.pages))
+        page = self.pages[self.plan.flat_index({a: index[a] for a in self.axes[:leading]})]
+        if page is None:
+            return np.zeros([self.shape[self.axes.index(axis)] for axis in "YX"], self.dtype)
+        file, number = page
+        with TiffFile(file) as tif:
+            pixels = tif.pages[number].asarray()
+        return np.array(pixels.reshape(self.shape[leading:])[self._item(index, self.axes[leading:])])
+
+    def _item(self, index: dict[str, int], axes: str) -> tuple[int | slice, ...]:
+        return tuple(slice(None) if axis in "YX" else index[axis] for axis in axes)
+
+
+def _scenes_of(tif: TiffFile, series: TiffPageSeries, path: Path, facts: Facts, *, alone: bool) -> list[Image]:
+    """Return the images of one series: several where it has axes beyond T, C, Z."""
+    axes, shape = series.get_axes(False), tuple(series.get_shape(False))
+    # A letter may come twice, e.g. QQYX; the plan needs them apart.
+    axes = "".join(axis if axes.index(axis) == i else chr(0xE000 + i) for i, axis in enumerate(axes))
+    unnamed = "".join(axis for axis in axes if axis in _UNNAMED or axis >= "\ue000")
+    plan = plan_axes([(axis, n) for axis, n in zip(axes, shape, strict=True) if axis not in "YX"], unnamed)
+    height, width = (shape[axes.index(axis)] for axis in "YX")
+    lengths = (plan.length("T"), plan.length("C"), plan.length("Z"), height, width)
+    offset, pages = _where_pixels_are(tif, series, path)
+    samples = shape[axes.index("S")] if "S" in axes else 1
+    stem = facts.name or (path.name.split(".")[0] if alone else f"series {series.index}")
+    scenes = []
+    for scene in range(plan.length(SCENE)):
+        planes = TiffPlanes(path, plan, scene, axes, shape, series.dtype.newbyteorder(tif.byteorder), offset, pages)
+        name = f"{stem} {plan.scene_label(scene)}".strip()
+        channels = facts.channels(lengths[1], samples)
+        scenes.append(
+            Image(
+                data=lazy_planes(planes, lengths, series.dtype, path),
+                channels=channels,
+                metadata=SourceMetadata(
+                    facts.format,
+                    tuple(channel.name for channel in channels),
+                    ome=facts.ome,
+                    ome_image=facts.ome_image,
+                    native=facts.native,
+                    image_name=facts.name or None,
+                    file_name=path.name,
+                ),
+                pixel_size=facts.pixel_size,
+                name=name,
+                source=path,
+                scene=scene,
+                rgb=samples in (3, 4) and lengths[1] == samples,
+                axes=_meaningful_axes(plan, series.axes),
+            )
+        )
+    return scenes
+
+
+def _meaningful_axes(plan: AxisPlan, squeezed: str) -> str:
+    """Return the axes of ``TCZYX`` that are longer than one."""
+    roles = {plan.roles.get(axis, axis) for axis in squeezed}
+    return "".join(axis for axis in "TCZYX" if axis in "YX" or plan.length(axis) > 1 or axis in roles)
+
+
+def _where_pixels_are(
+    tif: TiffFile, series: TiffPageSeries, path: Path
+) -> tuple[int | None, tuple[tuple[str, int] | None, ...]]:
+    """Return the offset of one run of pixels, or the pages; refuse a file that ends before its pixels do."""
+    size = path.stat().st_size
+    if not series.is_multifile and series.dataoffset is not None:
+        end = series.dataoffset + series.size * series.dtype.itemsize
+        if end > size:
+            raise unreadable(path, f"its pixels end at byte {end}, the file at byte {size}")
+        return series.dataoffset, ()
+    pages: list[tuple[str, int] | None] = []
+    for page in series:
+        if page is None:
+            pages.append(None)
+            continue
+        ends = [offset + count for offset, count in zip(page.dataoffsets, page.databytecounts, strict=False)]
+        own = page.parent.filehandle
+        if own.path == tif.filehandle.path and max(ends, default=0) > size:
+            raise unreadable(path, f"page {page.index} ends at byte {max(ends)}, the file at byte {size}")
+        pages.append((own.path, page.index))
+    if missing := pages.count(None):
+        _log.warning("%s: %d of %d planes were never written and are read as 0", path.name, missing, len(pages))
+    return None, tuple(pages)
+
+
+def _leading(shape: tuple[int, ...], pages: int) -> int:
+    """Return how many of the leading axes count pages; the others are inside a page."""
+    for leading in range(len(shape) + 1):
+        if prod(shape[:leading]) == pages:
+            return leading
+    raise ValueError(f"{pages} pages do not make an image of shape {shape}")
+
+
+def _companion(path: Path) -> str | None:
+    """Return the OME-XML that stands in a companion file, for a file that only refers to it."""
+    with TiffFile(path) as tif:
+        xml = tif.ome_metadata or ""
+    if "BinaryOnly" not in xml:
+        return None
+    from xml.etree import ElementTree
+
+    element = ElementTree.fromstring(xml).find("{*}BinaryOnly")
+    name = element.get("MetadataFile", "") if element is not None else ""
+    companion = path.parent / name
+    if not name or not companion.is_file():
+        raise UnreadableFile(f"{path.name}: its metadata are in {name or 'another file'}; put that file beside it")
+    if companion.name.lower().endswith((".tif", ".tiff")):
+        with TiffFile(companion) as tif:
+            return tif.ome_metadata
+    return companion.read_text(encoding="utf-8")
+
+
+@contextmanager
+def _strict_tifffile(path: Path) -> Iterator[None]:
+    """Turn what tifffile only logs about damaged or missing files into errors, and keep the rest off the console."""
+    complaints: list[str] = []
+
+    class Collect(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            message = record.getMessage()
+            missing = "failed to read" in message or "missing data are zeroed" in message.lower()
+            (complaints.append if record.levelno >= logging.ERROR or missing else _log.info)(message)
+
+    logger, handler = logging.getLogger("tifffile"), Collect()
+    propagate, logger.propagate = logger.propagate, False
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.propagate = propagate
+    if complaints:
+        raise unreadable(path, complaints[0])
