@@ -1,0 +1,252 @@
+"""Fiji's side of the worker: starts it, hands it one job at a time, watches, stops and restarts it.
+
+The worker stays warm between jobs. When the user discards a job the caller is free at once: a thread of its own waits
+up to `GRACE_SECONDS` for the worker to answer, and kills it otherwise; the next job waits for that thread, no longer.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import threading
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from autodip_ij.errors import Cancelled, EnvironmentProblem
+from autodip_ij.fiji.interpreter import python_service
+from autodip_ij.fiji.messages import Messages
+from autodip_ij.fiji.problems import WorkerCrashed, restore
+from autodip_ij.fiji.queueing import Queue
+from autodip_ij.fiji.shared import SharedArrays
+from autodip_ij.fiji.worker import PREVIEW_SLOTS, STOP, WANTS_PREVIEW
+from autodip_ij.progress import Progress, Stop
+
+GRACE_SECONDS = 3.0
+POLL_SECONDS = 0.1
+PREVIEW_SIDE = 1024
+"""Pixels along a side of a preview at most."""
+
+_SCRIPT = "from autodip_ij.fiji.worker import perform\nperform(task, job, blocks)"
+
+
+@dataclass
+class _Run:
+    """One job in work."""
+
+    service: Any
+    task: Any = None
+    messages: Messages = field(default_factory=Messages)
+
+    @property
+    def ended(self) -> bool:
+        return bool(self.task.status.is_finished()) or not self.service.is_alive()
+
+
+class Engine:
+    """The worker process and the queue before it.
+
+    Parameters
+    ----------
+    environment
+        Environment variables of the worker besides those of this process.
+
+    Examples
+    --------
+    >>> with SharedArrays() as shared:  # doctest: +SKIP
+    ...     Engine().run("autodip_ij.fiji.jobs:probe", {}, shared, Silent())
+    {'software': 'autodip_ij 0.1.0', ...}
+    """
+
+    def __init__(self, environment: Mapping[str, str] | None = None) -> None:
+        self._environment = dict(environment or {})
+        self._queue = Queue()
+        self._service: Any = None
+        self._released: Any = None
+        self._exit_watch: threading.Thread | None = None
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether a worker is running."""
+        return self._service is not None and bool(self._service.is_alive())
+
+    def arrays(self) -> SharedArrays:
+        """Return an empty holder of arrays for one job."""
+        return SharedArrays()
+
+    def run(
+        self,
+        job: str,
+        values: Mapping[str, Any],
+        shared: SharedArrays,
+        progress: Progress,
+        *,
+        preview_of: tuple[int, int] | None = None,
+    ) -> Any:
+        """Run one job in the worker and return its answer; further callers wait for their turn.
+
+        Parameters
+        ----------
+        job
+            ``module:function`` of a function ``(values, arrays, progress) -> answer``.
+        values
+            What JSON can hold.
+        shared
+            Arrays for the job to read and write.
+        progress
+            Is told, and asked whether to stop, every `POLL_SECONDS`.
+        preview_of
+            Shape (Y, X) of the planes that may be previewed; None for no previews.
+
+        Raises
+        ------
+        autodip_ij.errors.AutodipError
+            What the job raised; `WorkerCrashed` if the worker ended; `Cancelled` if the user discarded the job.
+        TypeError
+            If `values` holds something JSON cannot.
+        """
+        encoded = np.frombuffer(json.dumps(dict(values)).encode("utf-8"), np.uint8)
+        turn = self._queue.wait(progress)
+        abandoned = False
+        try:
+            shared.add("values", np.uint8, encoded.shape)[:] = encoded
+            shared.add("control", np.uint8, (8,))[:] = 0
+            if preview_of is not None:
+                height, width = (min(side, PREVIEW_SIDE) for side in preview_of)
+                shared.add("preview", np.float32, (PREVIEW_SLOTS, height, width))
+            run = self._begin(job, shared, progress)
+            if self._follow(run, shared, progress) is Stop.DISCARD:
+                abandoned = True
+                threading.Thread(target=self._abandon, args=(run, turn), name="AUTO-DIP-Reaper").start()
+                raise Cancelled("stopped by the user; nothing was changed")
+            return self._answer(run)
+        finally:
+            if not abandoned:
+                self._queue.leave(turn)
+
+    def release(self) -> bool:
+        """End the worker, which frees the GPU; return whether there was one. A job in work is lost."""
+        service, self._service = self._service, None
+        if service is None or not service.is_alive():
+            return False
+        self._released = service
+        with suppress(OSError, ValueError):
+            service.close()
+        _wait_until(lambda: not service.is_alive())
+        _kill(service)
+        return True
+
+    def _begin(self, job: str, shared: SharedArrays, progress: Progress) -> _Run:
+        if self._service is not None and not self.is_alive:
+            progress.log(f"the AUTO-DIP worker {cause_of_end(_kill(self._service))}; starting it again")
+        try:
+            if not self.is_alive:
+                self._service = self._start()
+            run = _Run(self._service)
+            run.task = run.service.task(_SCRIPT, {"job": job, "blocks": shared.blocks}, queue="main")
+            run.task.listen(run.messages.receive)
+            run.task.start()
+        except OSError as error:
+            raise EnvironmentProblem(
+                f"the worker process cannot be started ({error}); run 'autodip fiji doctor', or switch off "
+                "'Run in a worker process' in AUTO-DIP Settings..."
+            ) from error
+        return run
+
+    def _start(self) -> Any:
+        service = python_service("-m", "autodip_ij.fiji.worker", environment=self._environment).start()
+        if self._exit_watch is None:
+            # Appose's threads would keep this process from ending for as long as the worker lives.
+            self._exit_watch = threading.Thread(target=self._release_at_exit, name="AUTO-DIP-Exit-Watch", daemon=True)
+            self._exit_watch.start()
+        return service
+
+    def _release_at_exit(self) -> None:
+        threading.main_thread().join()
+        self.release()
+
+    def _follow(self, run: _Run, shared: SharedArrays, progress: Progress) -> Stop:
+        """Relay until the job ends or the user discards it."""
+        while True:
+            ended = run.ended
+            run.messages.relay(progress, shared)
+            if ended:
+                return Stop.NO
+            request = progress.stop_request()
+            if request is Stop.DISCARD:
+                return request
+            shared["control"][STOP] = request is Stop.KEEP
+            if progress.wants_preview():
+                shared["control"][WANTS_PREVIEW] = 1
+            run.messages.wait(POLL_SECONDS)
+
+    def _answer(self, run: _Run) -> Any:
+        if not run.task.outputs and not run.service.is_alive():
+            code = _kill(run.service)
+            if not run.task.outputs:
+                raise self._ended(run, code)
+        if "problem" in run.task.outputs:
+            raise restore(json.loads(run.task.outputs["problem"]))
+        if "answer" not in run.task.outputs:
+            raise restore({"kind": "", "message": "the worker could not run the job", "details": run.task.error or ""})
+        return json.loads(run.task.outputs["answer"])
+
+    def _ended(self, run: _Run, code: int) -> Exception:
+        if run.service is self._released:
+            return Cancelled("stopped: the worker was ended by AUTO-DIP Release GPU; nothing was changed")
+        if self._service is run.service:
+            self._service = None
+        error = WorkerCrashed(f"the AUTO-DIP worker {cause_of_end(code)}; it is started again for the next run")
+        error.details = "\n".join([*run.service.invalid_lines()[-20:], *run.service.error_lines()[-20:]])
+        return error
+
+    def _abandon(self, run: _Run, turn: object) -> None:
+        """Ask the worker to drop the job; kill it if it does not within the grace period."""
+        try:
+            with suppress(OSError, ValueError):
+                run.task.cancel()
+            _wait_until(lambda: run.ended)
+            if not run.task.status.is_finished():
+                if self._service is run.service:
+                    self._service = None
+                _kill(run.service)
+        finally:
+            self._queue.leave(turn)
+
+
+def cause_of_end(code: int) -> str:
+    """Say in words why a process ended.
+
+    Examples
+    --------
+    >>> cause_of_end(-9)
+    'was ended by the system (SIGKILL), most likely because memory ran out'
+    >>> cause_of_end(3)
+    'ended with exit code 3'
+    """
+    if code == -9:
+        return "was ended by the system (SIGKILL), most likely because memory ran out"
+    if code < 0:
+        return f"was ended by {signal.Signals(-code).name}"
+    return f"ended with exit code {code}"
+
+
+def _wait_until(condition: Any) -> None:
+    deadline = time.monotonic() + GRACE_SECONDS
+    while time.monotonic() < deadline and not condition():
+        time.sleep(0.02)
+
+
+def _kill(service: Any) -> int:
+    """End the process if it lives, wait for the last of its output, and return its exit code."""
+    if service.is_alive():
+        service.kill()
+    code = int(service.wait_for())
+    for pipe in (service._process.stdin, service._process.stdout, service._process.stderr):
+        with suppress(OSError):
+            pipe.close()
+    return code
