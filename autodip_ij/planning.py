@@ -125,9 +125,13 @@ def decide(image: Image, settings: DenoiseSettings) -> tuple[GroupDecision, ...]
     """Return the group of every channel of `image`: inferred, or the one the user gave beside what the metadata say."""
     from autodip_ij.groups import infer_groups, load_vocabulary
 
-    inferred = infer_groups(image.metadata, load_vocabulary(settings.vocabulary or None))
+    return with_given_group(infer_groups(image.metadata, load_vocabulary(settings.vocabulary or None)), settings)
+
+
+def with_given_group(inferred: Sequence[GroupDecision], settings: DenoiseSettings) -> tuple[GroupDecision, ...]:
+    """Return the inferred decisions, with the group in the place of theirs where the user gave one."""
     if settings.group == AUTO:
-        return inferred
+        return tuple(inferred)
     microscope, specimen = split_group(settings.group)
     return tuple(
         GroupDecision(
