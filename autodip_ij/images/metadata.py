@@ -34,9 +34,9 @@ class SourceMetadata:
         - ``nd2``: ``{"attributes": dict, "metadata": dict, "text_info": dict, "experiment": list}``, JSON-like, as the
           package nd2 gives them (``dataclasses.asdict`` of ``ND2File.metadata``, and so on);
         - ``lif``: ``{"xml": str}``, the ``<Element>`` of this image, with its hardware settings;
-        - ``oib``: ``{"main": {section: {key: value}}}``, the main settings file of Olympus FluoView, and ``"plane"``, the
-          settings of the first plane (objective, pinhole), in the same form;
-        - ``dv``: ``{"header": {field: value}, "extended": [{field: value}]}``, the header with the name of its ``lens``,
+        - ``oib``: ``{"main": {section: {key: value}}}``, the main settings file of Olympus FluoView, and ``"plane"``,
+          the settings of the first plane (objective, pinhole), in the same form;
+        - ``dv``: ``{"header": {field: value}, "extended": [{field: value}]}``, the header with its ``lens`` name,
           and the extended header of the first plane of each channel, empty where the file has none;
         - ``imagej-tiff`` and ``imagej``: ``{"info": str, "labels": list[str]}``, the Info property (where Bio-Formats
           writes the original metadata) and the slice labels; from a file also ``luts`` (list of (3, 256) uint8),
