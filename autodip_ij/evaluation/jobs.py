@@ -11,17 +11,15 @@
 from __future__ import annotations
 
 import logging
-import os
 import queue
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from autodip_ij.errors import BadInput, Cancelled, EnvironmentProblem
+from autodip_ij.errors import BadInput, Cancelled
 from autodip_ij.evaluation.job_store import JobStore, fingerprint
 from autodip_ij.progress import Progress, Silent, Stop
 
@@ -180,7 +178,9 @@ def _outcomes(jobs: Sequence[Job], workers: int, scheduler: str | None, threads:
                 return
             yield job, _call(job.function, job.arguments)
         return
-    with _client(workers, scheduler, threads) as client:
+    from autodip_ij.cluster import dask_client
+
+    with dask_client(workers, scheduler, threads=threads) as client:
         yield from _cluster_outcomes(jobs, client, progress)
 
 
@@ -224,38 +224,3 @@ def _asked_to_stop(progress: Progress) -> bool:
     if request is Stop.DISCARD:
         raise Cancelled("stopped; the results of finished jobs are kept and the next run goes on from them")
     return request is Stop.KEEP
-
-
-@contextmanager
-def _client(workers: int, scheduler: str | None, threads: int) -> Iterator[Client]:
-    import dask
-    from distributed import Client, LocalCluster
-
-    if scheduler is not None:
-        try:
-            client = Client(scheduler_file=scheduler) if scheduler.endswith(".json") else Client(scheduler)
-        except (OSError, TimeoutError, ValueError) as error:
-            raise EnvironmentProblem(f"no Dask scheduler at {scheduler} ({error}); start one or use workers") from error
-        with client:
-            yield client
-        return
-    environment = {name: str(threads) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
-    configuration = {
-        "distributed.nanny.pre-spawn-environ": {**os.environ, **environment},
-        # Fits fill the memory on purpose; a worker that is paused or killed at 80 % would lose its job.
-        "distributed.worker.memory.pause": False,
-        "distributed.worker.memory.terminate": False,
-    }
-    with (
-        dask.config.set(configuration),
-        LocalCluster(
-            n_workers=workers,
-            threads_per_worker=1,
-            processes=True,
-            memory_limit=0,
-            dashboard_address=None,
-            silence_logs=logging.ERROR,
-        ) as cluster,
-        Client(cluster) as client,
-    ):
-        yield client

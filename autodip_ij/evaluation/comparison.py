@@ -1,0 +1,236 @@
+"""Methods on pairs: one job a pair and method, one row of scores a job."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from autodip_ij.errors import BadInput, UnwritableOutput
+from autodip_ij.evaluation.datasets.model import Pair
+from autodip_ij.evaluation.jobs import Job, JobStore, RunSummary, run_jobs
+from autodip_ij.evaluation.matching import Matched, match
+from autodip_ij.evaluation.measures import score
+from autodip_ij.evaluation.methods import parse_method, run
+from autodip_ij.progress import Progress
+
+Plane = npt.NDArray[np.float32]
+_LONGEST_KEY = 180
+"""Characters of a job's name; longer ones are cut and numbered, since file systems end at 255 bytes."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """How every pair is treated; part of every result, so that other options are other jobs.
+
+    Attributes
+    ----------
+    crop
+        Side of the central square that is used, in pixels; the whole image if None.
+    register
+        Register clean to noisy image; as the data set says if None.
+    match_intensity
+        Fit gain and offset between them; as the data set says if None.
+    perceptual
+        Whether LPIPS is computed.
+    weights
+        Folder of LPIPS weights; empty for the usual places.
+    device
+        ``auto``, ``cpu``, ``cuda``, ``mps``.
+    images
+        Folder in which result images are kept, as float32 TIFF; none are kept if empty.
+    """
+
+    crop: int | None = None
+    register: bool | None = None
+    match_intensity: bool | None = None
+    perceptual: bool = True
+    weights: str = ""
+    device: str = "auto"
+    images: str = ""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Rows of scores, and what went wrong.
+
+    Attributes
+    ----------
+    rows
+        One mapping a pair and method: the pair's facts, ``method``, ``seconds``, the measures of
+        `autodip_ij.evaluation.measures.MEASURES`, and what was done to the reference.
+    summary
+        What the run did.
+    """
+
+    rows: tuple[Mapping[str, Any], ...]
+    summary: RunSummary
+
+
+def compare(
+    pairs: Sequence[Pair],
+    methods: Sequence[str],
+    folder: str | Path,
+    options: Options | None = None,
+    *,
+    workers: int = 1,
+    scheduler: str | None = None,
+    threads: int = 1,
+    progress: Progress | None = None,
+) -> Comparison:
+    """Run every method on every pair and score the results; goes on where it was stopped.
+
+    Parameters
+    ----------
+    pairs
+        What to denoise, with their clean counterparts.
+    methods
+        As in `autodip_ij.evaluation.methods.parse_method`.
+    folder
+        Where the results of finished jobs are, below ``jobs``.
+    options
+        How every pair is treated.
+    workers, scheduler, threads, progress
+        As in `autodip_ij.evaluation.jobs.run_jobs`.
+
+    Raises
+    ------
+    autodip_ij.errors.BadInput
+        For an unknown method, or pairs of a super-resolution data set.
+    """
+    options = options or Options()
+    jobs = jobs_for(pairs, methods, options)
+    store = JobStore(Path(folder) / "jobs")
+    summary = run_jobs(
+        jobs,
+        store.folder,
+        workers=workers,
+        scheduler=scheduler,
+        threads=threads,
+        progress=progress,
+        message="images",
+    )
+    results = store.results()
+    finished = {*summary.done, *summary.resumed}
+    return Comparison(tuple(results[job.key] for job in jobs if job.key in finished), summary)
+
+
+def jobs_for(pairs: Sequence[Pair], methods: Sequence[str], options: Options) -> list[Job]:
+    """Return the jobs of a comparison; cheap methods first, so that a first table is there early."""
+    if not methods:
+        raise BadInput("no method to compare; name at least one, e.g. gaussian")
+    enlarged = next((pair for pair in pairs if pair.scale != 1), None)
+    if enlarged is not None:
+        raise BadInput(f"{enlarged.name}: the clean image is {enlarged.scale} times finer; that is for superres")
+    parsed = [parse_method(text) for text in dict.fromkeys(methods)]
+    return [
+        Job(
+            job_key(pair.name, method.key, method.text),
+            compare_one,
+            {"pair": pair, "method": method.text, "options": options},
+        )
+        for method in parsed
+        for pair in pairs
+    ]
+
+
+def job_key(pair: str, method: str, text: str) -> str:
+    """Return the name of the result file of a pair and a method, unique also where it is cut."""
+    key = f"{pair}__{method}"
+    if len(key) <= _LONGEST_KEY:
+        return key
+    return f"{key[:_LONGEST_KEY]}-{hashlib.sha256(f'{pair} {text}'.encode()).hexdigest()[:10]}"
+
+
+def compare_one(pair: Pair, method: str, options: Options) -> dict[str, Any]:
+    """Denoise one pair by one method and return its row; the function that workers run."""
+    noisy, clean = (_centre(recipe.read(), options.crop) for recipe in (pair.noisy, pair.clean))
+    matched = matched_pair(pair, noisy, clean, options)
+    result = run(parse_method(method), noisy, pair.decision(), device=options.device)
+    scores = score(
+        matched.inner(matched.reference),
+        matched.inner(result.image),
+        matched.inner(noisy),
+        value_range=pair.value_range,
+        perceptual=options.perceptual,
+        weights=options.weights or None,
+        device=_scoring_device(options.device),
+    )
+    if options.images:
+        _keep(Path(options.images), pair.name, method, result.image)
+    return {
+        **facts(pair),
+        "method": method,
+        "seconds": result.seconds,
+        **scores,
+        "height": noisy.shape[0],
+        "width": noisy.shape[1],
+        "shift_y": matched.shift_y,
+        "shift_x": matched.shift_x,
+        "gain": matched.gain,
+        "offset": matched.offset,
+        "details": dict(result.details),
+    }
+
+
+def facts(pair: Pair) -> dict[str, Any]:
+    """Return what is known of a pair, as columns."""
+    return {
+        "pair": pair.name,
+        "dataset": pair.dataset,
+        "microscope": pair.microscope or "",
+        "specimen": pair.specimen or "",
+        "subject": pair.subject,
+        "field": pair.field,
+        "level": pair.level,
+        "fixed_scale": pair.value_range,
+    }
+
+
+def matched_pair(pair: Pair, noisy: Plane, clean: Plane, options: Options) -> Matched:
+    """Return the clean image in the place and grey values of the noisy one, as data set or user ask."""
+    return match(
+        noisy,
+        clean,
+        shifted=pair.shifted if options.register is None else options.register,
+        rescaled=pair.rescaled if options.match_intensity is None else options.match_intensity,
+    )
+
+
+def image_file(folder: Path, pair: str, method: str) -> Path:
+    """Return where the result of a method is kept."""
+    return folder / f"{job_key(pair, parse_method(method).key, method)}.tif"
+
+
+def _keep(folder: Path, pair: str, method: str, image: Plane) -> None:
+    import tifffile
+
+    target = image_file(folder, pair, method)
+    temporary = target.with_name(f".{target.name}.part")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        tifffile.imwrite(temporary, image, compression="zlib")
+        temporary.replace(target)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise UnwritableOutput(f"cannot write {target}: {error.strerror or error}") from error
+
+
+def _centre(image: Plane, side: int | None) -> Plane:
+    if side is None:
+        return image
+    if side < 1:
+        raise BadInput(f"crop is {side} px; expected at least 1")
+    height, width = (min(side, length) for length in image.shape)
+    top, left = (image.shape[0] - height) // 2, (image.shape[1] - width) // 2
+    return np.ascontiguousarray(image[top : top + height, left : left + width])
+
+
+def _scoring_device(device: str) -> str:
+    """Return the torch device of LPIPS: its values are compared between machines, so the CPU unless told otherwise."""
+    return device if device not in ("auto", "") else "cpu"

@@ -1,0 +1,162 @@
+"""Every measure that a comparison reports, with its name, unit and scale, and one function that takes them all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from autodip_ij.errors import BadInput
+
+Plane = npt.NDArray[np.float32]
+Better = Literal["higher", "lower", "zero", "one", "none"]
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One column of the tables.
+
+    Attributes
+    ----------
+    name
+        Column name.
+    label
+        Heading in tables and figures.
+    better
+        Which values are better; ``none`` for those to be looked at, not ranked.
+    digits
+        Decimal places in tables.
+    meaning
+        One sentence, with the scale or convention.
+    """
+
+    name: str
+    label: str
+    better: Better
+    digits: int
+    meaning: str
+
+
+MEASURES = (
+    Measure("psnr_fixed", "PSNR (fixed scale) / dB", "higher", 2, "on the fixed scale of the data, 255 for 8 bit"),
+    Measure("psnr_reference", "PSNR (own scale) / dB", "higher", 2, "on the span of the clean image"),
+    Measure(
+        "psnr_input", "PSNR (input scale) / dB", "higher", 2, "on the span of the noisy image, as AUTO-DIP logs it"
+    ),
+    Measure("ssim", "SSIM", "higher", 3, "on the fixed scale, or the span of the clean image where there is none"),
+    Measure("lpips_01", "LPIPS [0, 1]", "lower", 3, "AlexNet fed [0, 1], the convention of the AUTO-DIP paper"),
+    Measure("lpips_11", "LPIPS [-1, 1]", "lower", 3, "AlexNet fed [-1, 1], the convention of LPIPS itself"),
+    Measure("mse", "MSE", "lower", 1, "in squared grey values"),
+    Measure("mae", "MAE", "lower", 2, "in grey values"),
+    Measure("gradient_difference", "Mean gradient difference", "lower", 4, "on the scale of SSIM; 0 if equally sharp"),
+    Measure("frc_px", "FRC resolution / px", "lower", 2, "where the Fourier ring correlation falls below 1/7"),
+    Measure("residual_lag1", "Residual lag-1", "zero", 3, "autocorrelation of neighbours in noisy minus result"),
+    Measure("residual_structure", "Residual structure", "zero", 3, "fraction of residual power that is not white"),
+    Measure("mean_ratio", "Mean ratio", "one", 4, "mean of the result over the mean of the noisy image"),
+)
+
+_BY_NAME = {measure.name: measure for measure in MEASURES}
+
+
+def measure_of(name: str) -> Measure:
+    """Return a measure by name.
+
+    Raises
+    ------
+    autodip_ij.errors.BadInput
+        If there is none; the message names the nearest.
+    """
+    from autodip_ij.errors import nearest
+
+    if name not in _BY_NAME:
+        raise BadInput(f"unknown measure '{name}'{nearest(name, _BY_NAME)}")
+    return _BY_NAME[name]
+
+
+def score(
+    reference: Plane,
+    image: Plane,
+    noisy: Plane | None = None,
+    *,
+    value_range: float | None = None,
+    perceptual: bool = True,
+    weights: str | Path | None = None,
+    device: str = "cpu",
+) -> dict[str, float | None]:
+    """Return every measure of an image by name; None where one does not apply.
+
+    Parameters
+    ----------
+    reference
+        Clean image (Y, X).
+    image
+        Result (Y, X), in the same grey values.
+    noisy
+        What it was made from; needed for the residual, the mean ratio and the input scale.
+    value_range
+        Width of the fixed grey-value scale; without one only the images' own scales are reported.
+    perceptual
+        Whether LPIPS is computed.
+    weights
+        Folder of LPIPS weights.
+    device
+        Torch device of LPIPS.
+
+    Raises
+    ------
+    autodip_ij.errors.BadInput
+        If shapes differ or an image is not finite.
+    autodip_ij.errors.EnvironmentProblem
+        If LPIPS is asked for and its weights are missing.
+    """
+    from autodip_ij import metrics
+
+    scale: float | Literal["reference"] = value_range if value_range is not None else "reference"
+    input_span = float(np.ptp(noisy)) if noisy is not None else 0.0
+    found: dict[str, float | None] = {
+        "psnr_fixed": None if value_range is None else metrics.psnr(reference, image, data_range=value_range),
+        "psnr_reference": metrics.psnr(reference, image, data_range="reference"),
+        "psnr_input": metrics.psnr(reference, image, data_range=input_span) if input_span > 0 else None,
+        "ssim": metrics.ssim(reference, image, data_range=scale),
+        "lpips_01": None,
+        "lpips_11": None,
+        "mse": metrics.mse(reference, image),
+        "mae": metrics.mae(reference, image),
+        "gradient_difference": metrics.mean_gradient_difference(reference, image, data_range=scale),
+        "frc_px": _resolution(reference, image),
+        "residual_lag1": None,
+        "residual_structure": None,
+        "mean_ratio": None if noisy is None else metrics.mean_ratio(noisy, image),
+    }
+    if perceptual:
+        found["lpips_01"], found["lpips_11"] = (
+            metrics.lpips(
+                reference, image, data_range=scale, convention=convention, weights=weights or None, device=device
+            )
+            for convention in ("zero_one", "minus_one_one")
+        )
+    if noisy is not None:
+        found["residual_lag1"], found["residual_structure"] = _residual(noisy, image)
+    return found
+
+
+def _resolution(reference: Plane, image: Plane) -> float | None:
+    from autodip_ij.metrics import fourier_ring_correlation
+
+    try:
+        return fourier_ring_correlation(reference, image).resolution_px
+    except BadInput:  # too small, or constant
+        return None
+
+
+def _residual(noisy: Plane, image: Plane) -> tuple[float | None, float | None]:
+    from autodip_ij.metrics import whiteness
+
+    try:
+        found = whiteness(noisy, image)
+    except BadInput:  # nothing was removed, or the image is too small
+        return None, None
+    return (found.lag1_y + found.lag1_x) / 2, found.structured_power

@@ -1,0 +1,226 @@
+"""A method as a user names it, and one way to run all of them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from autodip_ij.errors import BadInput, nearest
+from autodip_ij.evaluation.datasets.model import safe_name
+from autodip_ij.groups.model import GroupDecision, group_name, group_names, split_group
+
+if TYPE_CHECKING:
+    from autodip_ij.progress import Progress
+
+Plane = npt.NDArray[np.float32]
+NOISY = "noisy"
+DIP = "dip"
+_ALL = ""
+
+
+@dataclass(frozen=True)
+class Method:
+    """A method and its parameters, some of them for one group only.
+
+    Attributes
+    ----------
+    text
+        As the user wrote it.
+    name
+        ``noisy``, ``dip``, or a method of `autodip_ij.baselines`.
+    parameters
+        Parameters by group name; those of all groups under the empty text.
+    """
+
+    text: str
+    name: str
+    parameters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    @property
+    def key(self) -> str:
+        """The method as part of a file name."""
+        return safe_name(self.text.replace(":", "-"))
+
+    def parameters_for(self, microscope: str | None, specimen: str | None) -> dict[str, Any]:
+        """Return the parameters for a group; the more specific ones win."""
+        groups = dict.fromkeys((_ALL, specimen or _ALL, microscope or _ALL, group_name(microscope, specimen)))
+        return {key: value for group in groups for key, value in self.parameters.get(group, {}).items()}
+
+
+@dataclass(frozen=True)
+class MethodResult:
+    """What a method made.
+
+    Attributes
+    ----------
+    image
+        Result (Y, X), float32, in the grey values of the input.
+    seconds
+        Wall time of the method, without reading files.
+    details
+        What it decided (parameters, device, ...), JSON-like.
+    """
+
+    image: Plane
+    seconds: float
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+def parse_method(text: str) -> Method:
+    """Return the method that a text names.
+
+    Parameters
+    ----------
+    text
+        ``name`` or ``name:key=value,key=value``; a key may belong to one group, as in
+        ``gaussian:sigma_px=1,widefield.sigma_px=3``.
+
+    Raises
+    ------
+    autodip_ij.errors.BadInput
+        For an unknown method or group, or a parameter that is not ``key=value``; the message names the nearest.
+
+    Examples
+    --------
+    >>> parse_method("gaussian:sigma_px=1,widefield.sigma_px=3").parameters_for("widefield", "actin")
+    {'sigma_px': 3}
+    """
+    name, _, rest = text.strip().partition(":")
+    known = known_methods()
+    if name not in known:
+        raise BadInput(f"unknown method '{name}'{nearest(name, known)}")
+    parameters: dict[str, dict[str, Any]] = {}
+    for item in filter(None, (part.strip() for part in rest.split(","))):
+        key, equals, value = item.partition("=")
+        if not equals or not value:
+            raise BadInput(f"method '{text}': '{item}' is no parameter; write key=value, e.g. gaussian:sigma_px=2")
+        group, _, key = key.strip().rpartition(".")
+        parameters.setdefault(_canonical(group), {})[key] = _value(value.strip())
+    method = Method(text.strip(), name, parameters)
+    _check(method)
+    return method
+
+
+def known_methods() -> list[str]:
+    """Return the names of all methods: the input itself, the deep image prior, and the comparison methods."""
+    from autodip_ij.baselines import method_names
+
+    return [NOISY, DIP, *method_names()]
+
+
+def run(
+    method: Method, noisy: Plane, decision: GroupDecision, *, device: str = "auto", progress: Progress | None = None
+) -> MethodResult:
+    """Run a method on one plane, by the code that `autodip denoise` uses.
+
+    Parameters
+    ----------
+    method
+        What to run.
+    noisy
+        (Y, X), in any grey values.
+    decision
+        The group, known from the data set.
+    device
+        ``auto``, ``cpu``, ``cuda``, ``mps``.
+    progress
+        Told of the iterations of the deep image prior.
+
+    Raises
+    ------
+    autodip_ij.errors.AutodipError
+        For parameters that the method does not have, or if it fails.
+    """
+    parameters = method.parameters_for(decision.microscope, decision.specimen)
+    if method.name == NOISY:
+        return MethodResult(noisy, 0.0)
+    if method.name == DIP:
+        return _run_dip(noisy, decision, {"device": device, **parameters}, progress)
+    return _run_baseline(method.name, noisy, parameters, device)
+
+
+def _run_dip(
+    noisy: Plane, decision: GroupDecision, parameters: Mapping[str, Any], progress: Progress | None
+) -> MethodResult:
+    from autodip_ij.denoising import denoise_image
+    from autodip_ij.images.model import Image
+    from autodip_ij.settings import DenoiseSettings
+
+    settings = DenoiseSettings.parse(**parameters)
+    image = Image.from_array(noisy)
+    decisions = [decision] if settings.group == "auto" else None
+    began = time.perf_counter()
+    result = denoise_image(image, settings, decisions=decisions, progress=progress)
+    seconds = time.perf_counter() - began
+    channel = result.report.channels[0]
+    details = {
+        "calibration": channel.calibration,
+        "group": channel.group,
+        "strategy": channel.strategy,
+        "reason": channel.reason,
+        "parameters": channel.parameters.model_dump(exclude_none=True),
+        "device": result.report.device,
+        "precision": result.report.precision,
+        "engine": channel.fit.engine,
+    }
+    return MethodResult(np.asarray(result.image, np.float32), seconds, details)
+
+
+def _run_baseline(name: str, noisy: Plane, parameters: Mapping[str, Any], device: str) -> MethodResult:
+    from autodip_ij.baselines import run_method
+    from autodip_ij.images.intensity import measure_window
+
+    window = measure_window(noisy)
+    if window.constant:
+        return MethodResult(noisy, 0.0, {"unchanged": "every pixel has the same value"})
+    began = time.perf_counter()
+    scaled = run_method(name, window.normalise(noisy), device=device, **parameters)
+    restored = window.restore(np.asarray(scaled))
+    return MethodResult(restored, time.perf_counter() - began, {"parameters": dict(parameters)})
+
+
+def _check(method: Method) -> None:
+    """Refuse parameters that the method does not take, before any image is read."""
+    from pydantic import ValidationError
+
+    from autodip_ij.settings import DenoiseSettings, explain
+
+    for group in method.parameters:
+        given = method.parameters_for(*split_group(group or "all"))
+        if method.name == NOISY:
+            raise BadInput(f"method '{method.text}': the noisy image itself has no parameters")
+        if method.name == DIP:
+            DenoiseSettings.parse(**given)
+            continue
+        from autodip_ij.baselines import parameters_of
+
+        model = parameters_of(method.name)
+        try:
+            model.model_validate(given)
+        except ValidationError as error:
+            raise BadInput(f"{method.name}: {explain(model, error)}") from None
+
+
+def _canonical(group: str) -> str:
+    if not group:
+        return _ALL
+    known = group_name(*split_group(group))
+    if known not in group_names():
+        raise BadInput(f"unknown group '{group}'{nearest(group, group_names())}")
+    return known
+
+
+def _value(text: str) -> Any:
+    if text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text

@@ -1,0 +1,175 @@
+"""From rows of scores to means of groups and to paired tests."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from autodip_ij.errors import BadInput, nearest
+from autodip_ij.evaluation.measures import MEASURES, measure_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+GROUPING = ("dataset", "microscope", "subject", "level")
+"""Columns whose values make a group of images."""
+RESAMPLES = 10_000
+CONFIDENCE = 0.95
+_SEED = 20260112
+
+
+@dataclass(frozen=True)
+class PairedTest:
+    """One method against another on the same images.
+
+    Attributes
+    ----------
+    method, other
+        What is compared; the difference is method minus other.
+    measure
+        Name of the measure.
+    fields
+        Fields of view that were compared: captures and noise levels of one field are no independent samples, so their
+        mean counts once.
+    images
+        Images behind them.
+    difference
+        Mean difference.
+    low, high
+        Bootstrap confidence interval of the mean difference (BCa, 95 %); None for fewer than three fields.
+    p
+        Two-sided Wilcoxon signed-rank test; None for fewer than three fields.
+    p_holm
+        The same, corrected for all tests of the table (Holm).
+    """
+
+    method: str
+    other: str
+    measure: str
+    fields: int
+    images: int
+    difference: float
+    low: float | None
+    high: float | None
+    p: float | None
+    p_holm: float | None = None
+
+
+def table_of(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """Return the rows as a table, one column a fact or measure, without the details of the methods."""
+    import pandas as pd
+
+    if not rows:
+        raise BadInput("there are no scores to lay out: no job has finished")
+    frame = pd.DataFrame([{key: value for key, value in row.items() if key != "details"} for row in rows])
+    numbers = [measure.name for measure in MEASURES if measure.name in frame]
+    frame[numbers] = frame[numbers].apply(pd.to_numeric)
+    return frame
+
+
+def group_means(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the mean of every measure for each group of images and method, and the number of images.
+
+    Infinite values (a PSNR of equal images) stay infinite.
+    """
+    numbers = ["seconds", *(measure.name for measure in MEASURES if measure.name in table)]
+    columns = [*GROUPING, "method"]
+    grouped = table.groupby(columns, sort=False, dropna=False)
+    return grouped[numbers].mean().join(grouped.size().rename("images")).reset_index()
+
+
+def overall_means(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the mean of every measure over all images that every method has done."""
+    wanted = set(table["method"])
+    complete = table.groupby("pair")["method"].agg(set).map(lambda done: done == wanted)
+    common = table[table["pair"].isin(complete[complete].index)]
+    numbers = ["seconds", *(measure.name for measure in MEASURES if measure.name in table)]
+    grouped = common.groupby("method", sort=False)
+    return grouped[numbers].mean().join(grouped.size().rename("images")).reset_index()
+
+
+def paired_tests(table: pd.DataFrame, other: str, measures: Sequence[str]) -> list[PairedTest]:
+    """Return tests of every other method against one method.
+
+    Parameters
+    ----------
+    table
+        As `table_of` gives it.
+    other
+        The method that all others are compared with.
+    measures
+        Names of measures.
+
+    Raises
+    ------
+    autodip_ij.errors.BadInput
+        If the method or a measure is not in the table.
+    """
+    methods = list(dict.fromkeys(table["method"]))
+    if other not in methods:
+        raise BadInput(f"no scores of method '{other}'{nearest(other, methods)}")
+    tests = [
+        test
+        for name in measures
+        for method in methods
+        if method != other and (test := _paired_test(table, method, other, measure_of(name).name)) is not None
+    ]
+    return _corrected(tests)
+
+
+def _paired_test(table: pd.DataFrame, method: str, other: str, measure: str) -> PairedTest | None:
+    import pandas as pd
+
+    keys = ["dataset", "microscope", "subject", "field", "pair"]
+    first = table[table["method"] == method].set_index(keys)[measure]
+    second = table[table["method"] == other].set_index(keys)[measure]
+    differences = (first - second).replace([np.inf, -np.inf], np.nan).dropna().reset_index()
+    if differences.empty:
+        return None
+    # Without a field of view every image stands for itself.
+    unit = differences["field"].astype(str).where(differences["field"].astype(str) != "", differences["pair"])
+    names = [differences[key].astype(str) for key in ("dataset", "microscope", "subject")]
+    by_field = differences[measure].groupby([*names, pd.Series(unit, name="unit")]).mean().to_numpy(np.float64)
+    low, high, p = _interval_and_p(by_field)
+    return PairedTest(method, other, measure, len(by_field), len(differences), float(by_field.mean()), low, high, p)
+
+
+def _interval_and_p(differences: npt.NDArray[np.float64]) -> tuple[float | None, float | None, float | None]:
+    from scipy import stats
+
+    if len(differences) < 3:
+        return None, None, None
+    if np.ptp(differences) == 0:
+        same = float(differences[0])
+        return same, same, (1.0 if same == 0 else float(stats.wilcoxon(differences).pvalue))
+    with warnings.catch_warnings():
+        # Tiny samples: the exact distribution has few values, and BCa may fall back to NaN; both are shown as they are.
+        warnings.simplefilter("ignore")
+        interval = stats.bootstrap(
+            (differences,),
+            np.mean,
+            n_resamples=RESAMPLES,
+            confidence_level=CONFIDENCE,
+            method="BCa",
+            rng=np.random.default_rng(_SEED),
+        ).confidence_interval
+        p = float(stats.wilcoxon(differences).pvalue)
+    low, high = float(interval.low), float(interval.high)
+    return (None, None, p) if np.isnan(low) or np.isnan(high) else (low, high, p)
+
+
+def _corrected(tests: Sequence[PairedTest]) -> list[PairedTest]:
+    from dataclasses import replace
+
+    ranked = sorted((test.p, index) for index, test in enumerate(tests) if test.p is not None)
+    corrected: dict[int, float] = {}
+    largest = 0.0
+    for rank, (p, index) in enumerate(ranked):
+        largest = max(largest, min(1.0, p * (len(ranked) - rank)))
+        corrected[index] = largest
+    return [replace(test, p_holm=corrected.get(index)) for index, test in enumerate(tests)]
