@@ -1,0 +1,101 @@
+"""The comparison methods by name."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from autodip_ij.baselines.method import Method, MethodParameters, Plane, Run
+from autodip_ij.dip.options import OnStep
+from autodip_ij.errors import BadInput, nearest
+
+_HOME = {
+    "gaussian": ("gaussian", "GAUSSIAN"),
+    "median": ("median", "MEDIAN"),
+    "nlm": ("nonlocal_means", "NLM"),
+    "vst-nlm": ("nonlocal_means", "VST_NLM"),
+    "vst-bm3d": ("block_matching", "VST_BM3D"),
+    "bm3d": ("block_matching", "BM3D"),
+    "tv": ("total_variation", "TOTAL_VARIATION"),
+    "sparse-hessian": ("sparse_hessian", "SPARSE_HESSIAN"),
+    "original-dip": ("original_dip", "ORIGINAL_DIP"),
+}
+
+
+def method_names() -> list[str]:
+    """Return the names that `run_method` takes."""
+    return list(_HOME)
+
+
+def parameters_of(name: str) -> type[MethodParameters]:
+    """Return the class of a method's parameters.
+
+    Its docstring and field descriptions are the reference of the method; ``model_json_schema()`` gives them to
+    programs.
+
+    Raises
+    ------
+    autodip_ij.errors.BadInput
+        For an unknown method, with the nearest one.
+
+    Examples
+    --------
+    >>> parameters_of("gaussian")().sigma_px
+    1.0
+    """
+    return _method(name).parameters
+
+
+def run_method(
+    name: str, plane01: npt.ArrayLike, *, on_step: OnStep | None = None, device: str = "auto", **parameters: Any
+) -> Plane:
+    """Denoise a plane with a comparison method.
+
+    Parameters
+    ----------
+    name
+        One of `method_names`.
+    plane01
+        Image (Y, X) scaled to [0, 1]. Values outside are processed as they are.
+    on_step
+        Called after every iteration (iterative methods) or once at the end, as in `autodip_ij.dip.fit`.
+    device
+        ``auto``, ``cuda``, ``mps`` or ``cpu``, for ``sparse-hessian`` and ``original-dip``; the others run on the
+        CPU.
+    **parameters
+        As in ``parameters_of(name)``.
+
+    Returns
+    -------
+    ndarray
+        Denoised image (Y, X), float32, in the scale of the input.
+
+    Raises
+    ------
+    autodip_ij.errors.BadInput
+        For an unknown method or parameter, a value out of bounds, or an input that is no plane of finite numbers.
+    autodip_ij.errors.EnvironmentProblem
+        If the method needs a package or device that is not there.
+    autodip_ij.errors.Cancelled
+        If `on_step` asked to discard.
+    """
+    method = _method(name)
+    chosen = method.parameters.parse(name, parameters)
+    plane = np.ascontiguousarray(plane01, dtype=np.float32)
+    if plane.ndim != 2 or plane.size == 0:
+        raise BadInput(f"{name}: the image has shape {plane.shape}; give one plane (Y, X) at a time")
+    if not np.isfinite(plane).all():
+        raise BadInput(f"{name}: the image holds NaN or infinite values; replace them first")
+    result = method.denoise(plane, chosen, Run(on_step, device))
+    return np.ascontiguousarray(result, dtype=np.float32)
+
+
+def _method(name: str) -> Method[Any]:
+    if name not in _HOME:
+        raise BadInput(f"unknown method '{name}'{nearest(name, _HOME)}")
+    module, attribute = _HOME[name]
+    method: Method[Any] = getattr(import_module(f"autodip_ij.baselines.{module}"), attribute)
+    return method

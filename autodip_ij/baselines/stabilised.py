@@ -1,0 +1,54 @@
+"""Making a denoiser for one noise strength fit for a photodetector, by variance stabilisation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field, model_validator
+
+from autodip_ij.baselines.anscombe import stabilise, unstabilise
+from autodip_ij.baselines.method import MethodParameters, Plane
+from autodip_ij.baselines.noise import NoiseModel, estimate_noise
+from autodip_ij.errors import BadInput
+
+
+class PoissonGaussParameters(MethodParameters):
+    """Noise of the plane, ``variance = a * value + b`` in its [0, 1] scale; estimated from it if not given."""
+
+    a: Annotated[float | None, Field(ge=0, description="Slope of the noise variance, in the [0, 1] scale")] = None
+    b: Annotated[float | None, Field(description="Noise variance at value 0, in the [0, 1] scale squared")] = None
+
+    @model_validator(mode="after")
+    def _both_or_none(self) -> PoissonGaussParameters:
+        if (self.a is None) != (self.b is None):
+            raise BadInput("the noise needs both a and b, or neither to be estimated")
+        return self
+
+
+def noise_of(plane: Plane, parameters: PoissonGaussParameters) -> NoiseModel:
+    """Return the noise given, or else estimated."""
+    if parameters.a is not None and parameters.b is not None:
+        return NoiseModel(parameters.a, parameters.b)
+    return estimate_noise(plane).model
+
+
+def denoise_stabilised(
+    plane: Plane, noise: NoiseModel, denoise: Callable[[npt.NDArray[np.float64]], npt.NDArray[np.float64]]
+) -> npt.NDArray[np.float64]:
+    """Return the plane denoised in the domain where its noise has standard deviation 1.
+
+    Parameters
+    ----------
+    plane
+        Image (Y, X).
+    noise
+        Its noise; without any the plane is returned as it is.
+    denoise
+        Denoiser of a stabilised plane with noise of standard deviation 1.
+    """
+    if noise.a <= 0 and noise.b <= 0:
+        return plane.astype(np.float64)
+    return unstabilise(denoise(stabilise(plane, noise)), noise)
