@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -96,19 +97,21 @@ def inspect(source: str | Path | Image, settings: DenoiseSettings | None = None)
     return Inspection(file=str(path), scenes=[inspect_image(open_image(path, scene), settings) for scene in wanted])
 
 
-def inspect_image(image: Image, settings: DenoiseSettings) -> SceneInspection:
-    """Inspect one scene."""
+def inspect_image(
+    image: Image, settings: DenoiseSettings, decisions: Sequence[GroupDecision] | None = None
+) -> SceneInspection:
+    """Inspect one scene; `decisions`, one a channel, stand for what its metadata say."""
     from autodip_ij.planning import decide, treated
 
     explicit = bool(settings.channel.strip())
-    decisions = treated(decide(image, settings), explicit=explicit)
+    decided = treated(decisions if decisions is not None else decide(image, settings), explicit=explicit)
     size = image.pixel_size
     return SceneInspection(
         name=image.name,
         shape=dict(zip(AXES, image.shape, strict=True)),
         dtype=str(image.dtype),
         pixel_size={"z": size.z, "y": size.y, "x": size.x, "unit": size.unit, "t": size.t, "time_unit": size.time_unit},
-        channels=[_inspect_channel(image.shape, decision, settings) for decision in decisions],
+        channels=[_inspect_channel(image.shape, decision, settings) for decision in decided],
     )
 
 
