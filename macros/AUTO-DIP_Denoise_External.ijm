@@ -13,17 +13,21 @@ var LABEL = "AUTO-DIP Denoise External";
 
 if (nImages == 0)
 	exit(LABEL + ": there is no image; open one first");
-readOptions(givenOptions(), KEYS);
+given = givenOptions();
+readOptions(given, KEYS);
 if (List.get("given") == "" && !isUnattended())
 	askForOptions();
-return "ok: " + denoiseSelectedImage(findProgram());
+program = findProgram();
+result = denoiseSelectedImage(program);
+return "ok: " + result;
 
 function denoiseSelectedImage(program) {
 	source = getImageID();
 	title = getTitle();
 	Stack.getPosition(channel, slice, frame);
 	folder = makeTemporaryFolder();
-	input = folder + fileNameFrom(title) + ".tif";
+	name = fileNameFrom(title);
+	input = folder + name + ".tif";
 	output = folder + "result.tif";
 
 	wasBatch = is("Batch Mode");
@@ -38,7 +42,8 @@ function denoiseSelectedImage(program) {
 	}
 	saveAs("tiff", input);
 	arguments = newArray("denoise", input, output, "--dtype", dtype, "--quiet", "--json");
-	printed = runProgram(program, Array.concat(arguments, optionsFor(Array.deleteValue(KEYS, "dtype"))));
+	options = optionsFor(Array.deleteValue(KEYS, "dtype"));
+	printed = runProgram(program, Array.concat(arguments, options));
 	if (!File.exists(output)) {
 		selectImage(copy);
 		close();
@@ -47,7 +52,8 @@ function denoiseSelectedImage(program) {
 			selectImage(source);
 		if (!wasBatch)
 			setBatchMode("exit and display");
-		exit(LABEL + ": " + errorIn(printed));
+		error = errorIn(printed);
+		exit(LABEL + ": " + error);
 	}
 
 	// The copy has everything ImageJ knows of the image: it takes the new pixels and becomes the result.
@@ -56,11 +62,15 @@ function denoiseSelectedImage(program) {
 	selectImage(copy);
 	if (bitDepth() != 24 && dtype == "float32" && bitDepth() != 32)
 		run("32-bit");
+	lows = displayRanges(false);
+	highs = displayRanges(true);
 	imageCalculator("Copy stack", copy, denoised);
 	selectImage(denoised);
 	close();
 	selectImage(copy);
-	name = withoutSuffix(title) + "-autodip";
+	restoreDisplay(lows, highs);
+	stem = withoutSuffix(title);
+	name = stem + "-autodip";
 	rename(name);
 	setMetadata("Info", getMetadata("Info") + "\n\nAUTO-DIP (sidecar of the result)\n" + printed);
 	if (nSlices > 1)
@@ -90,7 +100,40 @@ function duplicateOf(image) {
 }
 
 function isCalibrated() {
-	return bitDepth() < 24 && (calibrate(0) != 0 || calibrate(1) != 1);
+	if (bitDepth() >= 24)
+		return false;
+	return (calibrate(0) != 0 || calibrate(1) != 1);
+}
+
+// Lower or upper grey value of the display of every channel; ImageJ forgets them when pixels are copied.
+function displayRanges(upper) {
+	ends = newArray(displays());
+	for (c = 0; c < ends.length; c++) {
+		if (ends.length > 1)
+			Stack.setChannel(c + 1);
+		getMinAndMax(low, high);
+		ends[c] = low;
+		if (upper)
+			ends[c] = high;
+	}
+	return ends;
+}
+
+function restoreDisplay(lows, highs) {
+	if (bitDepth() == 24)
+		return;
+	for (c = 0; c < lows.length; c++) {
+		if (lows.length > 1)
+			Stack.setChannel(c + 1);
+		setMinAndMax(lows[c], highs[c]);
+	}
+}
+
+function displays() {
+	if (!is("composite"))
+		return 1;
+	getDimensions(width, height, channels, slices, frames);
+	return channels;
 }
 
 function askForOptions() {
@@ -124,14 +167,16 @@ function logMessages(name, printed) {
 
 function fileNameFrom(title) {
 	// Letters of any language stay; what a file system may refuse becomes a dash.
-	name = replace(withoutSuffix(title), "[\\\\/:*?\"<>|\\p{Cntrl}]", "-");
+	name = withoutSuffix(title);
+	name = replace(name, "[\\\\/:*?\"<>|\\p{Cntrl}]", "-");
 	if (lengthOf(name) > 100)
 		name = substring(name, 0, 100);
 	return name;
 }
 
 function withoutSuffix(title) {
-	return replace(title, "(\\.ome)?\\.[A-Za-z0-9]{1,5}$", "");
+	stem = replace(title, "(\\.ome)?\\.[A-Za-z0-9]{1,5}$", "");
+	return stem;
 }
 
 function makeTemporaryFolder() {
@@ -224,9 +269,12 @@ function findProgram() {
 	if (given != "") {
 		if (!answers(given))
 			exit(LABEL + ": " + given + " does not answer as autodip " + remedy());
-		return remember(given);
+		remember(given);
+		return given;
 	}
-	candidates = Array.concat(newArray(rememberedProgram(), "autodip"), programsOfFiji());
+	remembered = rememberedProgram();
+	ofFiji = programsOfFiji();
+	candidates = Array.concat(newArray(remembered, "autodip"), ofFiji);
 	for (c = 0; c < candidates.length; c++) {
 		if (answers(candidates[c]))
 			return candidates[c];
@@ -236,22 +284,23 @@ function findProgram() {
 	chosen = File.openDialog("Where is the program autodip?");
 	if (!answers(chosen))
 		exit(LABEL + ": " + chosen + " does not answer as autodip " + remedy());
-	return remember(chosen);
+	remember(chosen);
+	return chosen;
 }
 
 function remedy() {
-	return "(install it with 'pip install autodip_ij' and give its path as program=[...]; a python that has it will do)";
+	return "(install autodip_ij with pip and give the path of autodip, or of its python, as program=[...])";
 }
 
 function rememberedProgram() {
-	return call("ij.Prefs.get", "autodip.program", "autodip");
+	program = call("ij.Prefs.get", "autodip.program", "autodip");
+	return program;
 }
 
 // ImageJ writes its preferences when it is closed; a run without windows leaves the user's choice alone.
 function remember(program) {
 	if (!isUnattended())
 		call("ij.Prefs.set", "autodip.program", program);
-	return program;
 }
 
 function programsOfFiji() {
@@ -270,7 +319,8 @@ function programsOfFiji() {
 function answers(program) {
 	if (indexOf(program, File.separator) >= 0 && !File.exists(program))
 		return false;
-	return matches(String.trim(runProgram(program, newArray("--version"))), "\\d+\\.\\d+\\S*");
+	printed = runProgram(program, newArray("--version"));
+	return matches(String.trim(printed), "\\d+\\.\\d+\\S*");
 }
 
 // Runs the program with an array of arguments and returns what it prints. exec() takes its arguments one by one, so the
@@ -280,10 +330,13 @@ function runProgram(program, arguments) {
 	if (matches(File.getName(program), "(?i)python[0-9.]*(\\.exe)?"))
 		words = Array.concat(newArray(program, "-m", "autodip_ij"), arguments);
 	quoted = newArray(words.length);
-	for (w = 0; w < words.length; w++)
-		quoted[w] = "\"" + escaped(words[w]) + "\"";
+	for (w = 0; w < words.length; w++) {
+		word = escaped(words[w]);
+		quoted[w] = "\"" + word + "\"";
+	}
 	showStatus("!AUTO-DIP: the program is working");
-	printed = eval("return exec(" + String.join(quoted, ",") + ");");
+	list = String.join(quoted, ",");
+	printed = eval("return exec(" + list + ");");
 	showStatus("");
 	return printed;
 }

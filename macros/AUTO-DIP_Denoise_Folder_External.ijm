@@ -12,19 +12,25 @@ requires("1.53t");
 var KEYS = newArray("group", "calibration", "effort", "channel", "iterations", "seed", "device", "dtype");
 var LABEL = "AUTO-DIP Denoise Folder External";
 
-readOptions(givenOptions(), Array.concat(newArray("input", "output"), KEYS));
+given = givenOptions();
+readOptions(given, Array.concat(newArray("input", "output"), KEYS));
 if (List.get("given") == "" && !isUnattended())
 	askForOptions();
 if (List.get("input") == "" || List.get("output") == "")
 	exit(LABEL + ": give input=[folder] and output=[another folder]");
-return denoiseFolder(findProgram());
+program = findProgram();
+counts = denoiseFolder(program);
+return counts;
 
 function denoiseFolder(program) {
 	arguments = newArray("batch", List.get("input"), List.get("output"), "--quiet", "--json");
-	printed = runProgram(program, Array.concat(arguments, optionsFor(KEYS)));
+	options = optionsFor(KEYS);
+	printed = runProgram(program, Array.concat(arguments, options));
 	table = textsOf(printed, "status_file");
-	if (table.length == 0)
-		exit(LABEL + ": " + errorIn(printed));
+	if (table.length == 0) {
+		error = errorIn(printed);
+		exit(LABEL + ": " + error);
+	}
 	files = textsOfAll(printed, "file");
 	status = textsOfAll(printed, "status");
 	messages = textsOfAll(printed, "message");
@@ -34,11 +40,15 @@ function denoiseFolder(program) {
 	}
 	if (!isUnattended())
 		open(table[0]);
-	return "" + count(status, "done") + " done, " + count(status, "skipped") + " skipped, " + count(status, "failed") + " failed";
+	done = count(status, "done");
+	skipped = count(status, "skipped");
+	failed = count(status, "failed");
+	return "" + done + " done, " + skipped + " skipped, " + failed + " failed";
 }
 
 function count(array, value) {
-	return Array.filter(array, "(^" + value + "$)").length;
+	found = Array.filter(array, "(^" + value + "$)");
+	return found.length;
 }
 
 // One text for every time the key stands in the JSON.
@@ -46,7 +56,9 @@ function textsOfAll(json, key) {
 	all = newArray(0);
 	at = indexOf(json, "\"" + key + "\":");
 	while (at >= 0) {
-		all = Array.concat(all, textsOf(substring(json, at), key));
+		rest = substring(json, at);
+		texts = textsOf(rest, key);
+		all = Array.concat(all, texts);
 		at = indexOf(json, "\"" + key + "\":", at + 1);
 	}
 	return all;
@@ -146,9 +158,12 @@ function findProgram() {
 	if (given != "") {
 		if (!answers(given))
 			exit(LABEL + ": " + given + " does not answer as autodip " + remedy());
-		return remember(given);
+		remember(given);
+		return given;
 	}
-	candidates = Array.concat(newArray(rememberedProgram(), "autodip"), programsOfFiji());
+	remembered = rememberedProgram();
+	ofFiji = programsOfFiji();
+	candidates = Array.concat(newArray(remembered, "autodip"), ofFiji);
 	for (c = 0; c < candidates.length; c++) {
 		if (answers(candidates[c]))
 			return candidates[c];
@@ -158,22 +173,23 @@ function findProgram() {
 	chosen = File.openDialog("Where is the program autodip?");
 	if (!answers(chosen))
 		exit(LABEL + ": " + chosen + " does not answer as autodip " + remedy());
-	return remember(chosen);
+	remember(chosen);
+	return chosen;
 }
 
 function remedy() {
-	return "(install it with 'pip install autodip_ij' and give its path as program=[...]; a python that has it will do)";
+	return "(install autodip_ij with pip and give the path of autodip, or of its python, as program=[...])";
 }
 
 function rememberedProgram() {
-	return call("ij.Prefs.get", "autodip.program", "autodip");
+	program = call("ij.Prefs.get", "autodip.program", "autodip");
+	return program;
 }
 
 // ImageJ writes its preferences when it is closed; a run without windows leaves the user's choice alone.
 function remember(program) {
 	if (!isUnattended())
 		call("ij.Prefs.set", "autodip.program", program);
-	return program;
 }
 
 function programsOfFiji() {
@@ -192,7 +208,8 @@ function programsOfFiji() {
 function answers(program) {
 	if (indexOf(program, File.separator) >= 0 && !File.exists(program))
 		return false;
-	return matches(String.trim(runProgram(program, newArray("--version"))), "\\d+\\.\\d+\\S*");
+	printed = runProgram(program, newArray("--version"));
+	return matches(String.trim(printed), "\\d+\\.\\d+\\S*");
 }
 
 // Runs the program with an array of arguments and returns what it prints. exec() takes its arguments one by one, so the
@@ -202,10 +219,13 @@ function runProgram(program, arguments) {
 	if (matches(File.getName(program), "(?i)python[0-9.]*(\\.exe)?"))
 		words = Array.concat(newArray(program, "-m", "autodip_ij"), arguments);
 	quoted = newArray(words.length);
-	for (w = 0; w < words.length; w++)
-		quoted[w] = "\"" + escaped(words[w]) + "\"";
+	for (w = 0; w < words.length; w++) {
+		word = escaped(words[w]);
+		quoted[w] = "\"" + word + "\"";
+	}
 	showStatus("!AUTO-DIP: the program is working");
-	printed = eval("return exec(" + String.join(quoted, ",") + ");");
+	list = String.join(quoted, ",");
+	printed = eval("return exec(" + list + ");");
 	showStatus("");
 	return printed;
 }

@@ -93,9 +93,12 @@ def find_inputs(source: str | Path) -> Inputs:
 
 
 def _is_image(path: Path) -> bool:
-    from autodip_ij.images.formats import is_readable_path
+    from autodip_ij.images.formats import by_suffix, is_readable_path
 
-    return is_readable_path(path)
+    if not is_readable_path(path):
+        return False
+    found = by_suffix(path)
+    return not path.is_dir() or (found is not None and found.name == "zarr")
 
 
 def _walk(folder: Path) -> Iterator[Path]:

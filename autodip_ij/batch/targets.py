@@ -69,7 +69,8 @@ def plan_jobs(
     """
     if suffix not in OUTPUT_SUFFIXES:
         raise BadInput(f"format '{suffix}' is not possible{nearest(suffix, OUTPUT_SUFFIXES)}")
-    stems = Counter(_name_key(entry.relative.with_name(stem(entry.path))) for entry in inputs.entries)
+    files = {entry.relative for entry in inputs.entries}
+    stems = Counter(_name_key(relative.with_name(stem(relative))) for relative in files)
     jobs: list[Job] = []
     for entry in inputs.entries:
         own = DenoiseSettings.parse(**(settings.model_dump(exclude_unset=True) | dict(entry.settings)))
@@ -116,6 +117,8 @@ def _refuse_equal_targets(jobs: list[Job]) -> None:
     makers: dict[str, Job] = {}
     for job in jobs:
         other = makers.setdefault(_name_key(job.target), job)
+        if other.entry.path == job.entry.path and other.scene == job.scene and other is not job:
+            raise BadInput(f"{job.title}: listed twice with different settings; make a list for each")
         if other is not job:
             both = f"{other.title} and {job.title}"
             raise BadInput(f"{both} would be written to the same {job.target.name}; rename one of them")
