@@ -1,0 +1,220 @@
+"""Installing into an application folder: idempotent, said, undone exactly, never over other people's files."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from autodip_ij.errors import BadInput
+from autodip_ij.fiji.folder import FijiFolder
+from autodip_ij.fiji.install import Action, install, shipped_files, this_requirement, uninstall
+from autodip_ij.fiji.manifest import MANIFEST, Manifest, digest
+
+REQUIREMENT = "autodip_ij[readers,fiji]==1.2"
+# As Fiji ships it (github.com/fiji/fiji, config/environment.yml, 2026), with its comments.
+ENVIRONMENT = """\
+# Use this file to configure Fiji's primary Python environment.
+
+name: fiji
+channels:
+  - conda-forge
+dependencies:
+  - python = 3.12
+  - pip
+  - pip:
+    - pyimagej>=1.7.0 # required! see config/jaunch/fiji.py
+    # Niceties:
+    - scikit-image
+    - ndv[qt]
+"""
+
+
+@pytest.fixture
+def fiji(tmp_path: Path) -> FijiFolder:
+    root = tmp_path / "my Fiji.app"
+    for name in ("jars", "plugins", "macros", "config"):
+        (root / name).mkdir(parents=True)
+    (root / "config/environment.yml").write_text(ENVIRONMENT)
+    return FijiFolder.at(root)
+
+
+def contents(folder: FijiFolder) -> dict[str, bytes]:
+    return {
+        path.relative_to(folder.root).as_posix(): path.read_bytes()
+        for path in sorted(folder.root.rglob("*"))
+        if path.is_file()
+    }
+
+
+def test_every_script_and_macro_is_installed_where_it_becomes_a_command(fiji: FijiFolder) -> None:
+    steps = install(fiji, requirement=REQUIREMENT)
+    there = contents(fiji)
+    assert "plugins/AUTO-DIP/AUTO-DIP_Denoise_External.ijm" in there
+    assert "plugins/AUTO-DIP/AUTO-DIP_Denoise_Folder_External.ijm" in there
+    assert "macros/AUTO-DIP/AUTO-DIP_Batch_Folder.ijm" in there
+    assert any(path.startswith("scripts/Plugins/AUTO-DIP/AUTO-DIP_Denoise") for path in there)
+    for path, content in shipped_files(fiji).items():
+        assert there[str(path)] == content
+    assert {step.action for step in steps} == {Action.INSTALL, Action.UPDATE}
+
+
+def test_nothing_but_commands_stands_below_scripts(fiji: FijiFolder) -> None:
+    install(fiji, requirement=REQUIREMENT)
+    names = [Path(path).name for path in contents(fiji) if path.startswith("scripts/")]
+    assert names
+    assert all(name.startswith("AUTO-DIP_") and name.endswith(".py") for name in names)
+
+
+def test_installing_again_changes_nothing(fiji: FijiFolder) -> None:
+    install(fiji, requirement=REQUIREMENT)
+    before = contents(fiji)
+    steps = install(fiji, requirement=REQUIREMENT)
+    assert contents(fiji) == before
+    assert {step.action for step in steps} == {Action.UNCHANGED}
+
+
+def test_a_dry_run_says_the_same_and_does_nothing(fiji: FijiFolder) -> None:
+    before = contents(fiji)
+    said = install(fiji, requirement=REQUIREMENT, dry_run=True)
+    assert contents(fiji) == before
+    assert said == install(fiji, requirement=REQUIREMENT)
+    installed = contents(fiji)
+    said = uninstall(fiji, dry_run=True)
+    assert contents(fiji) == installed
+    assert said == uninstall(fiji)
+
+
+def test_uninstalling_leaves_the_folder_as_it_was(fiji: FijiFolder) -> None:
+    before, folders = contents(fiji), sorted(fiji.root.rglob("*"))
+    install(fiji, requirement=REQUIREMENT)
+    uninstall(fiji)
+    assert contents(fiji) == before
+    assert sorted(fiji.root.rglob("*")) == folders
+    with pytest.raises(BadInput, match="not installed"):
+        uninstall(fiji)
+
+
+def test_a_file_of_other_origin_is_refused_before_anything_is_changed(fiji: FijiFolder) -> None:
+    foreign = fiji.root / "plugins/AUTO-DIP/AUTO-DIP_Denoise_External.ijm"
+    foreign.parent.mkdir()
+    foreign.write_text("// mine\n")
+    before = contents(fiji)
+    with pytest.raises(BadInput, match=r"AUTO-DIP_Denoise_External\.ijm; move them away, or --overwrite"):
+        install(fiji, requirement=REQUIREMENT)
+    assert contents(fiji) == before
+    install(fiji, requirement=REQUIREMENT, overwrite=True)
+    assert foreign.read_text() != "// mine\n"
+
+
+def test_a_file_changed_since_is_neither_overwritten_nor_removed(fiji: FijiFolder) -> None:
+    install(fiji, requirement=REQUIREMENT)
+    changed = fiji.root / "plugins/AUTO-DIP/AUTO-DIP_Denoise_External.ijm"
+    changed.write_text(changed.read_text() + "// my own line\n")
+    with pytest.raises(BadInput, match="changed since"):
+        install(fiji, requirement=REQUIREMENT)
+    kept = [step.path.name for step in uninstall(fiji) if step.action is Action.KEEP]
+    assert kept == [changed.name]
+    assert changed.read_text().endswith("// my own line\n")
+    assert [path for path in contents(fiji) if "AUTO-DIP" in path] == [f"plugins/AUTO-DIP/{changed.name}"]
+
+
+def test_an_update_replaces_older_files_and_removes_those_that_are_no_more(fiji: FijiFolder) -> None:
+    install(fiji, requirement="autodip_ij==1.1")
+    manifest = Manifest.read(fiji)
+    assert manifest is not None
+    old, gone = "plugins/AUTO-DIP/AUTO-DIP_Denoise_External.ijm", "plugins/AUTO-DIP/AUTO-DIP_Gone.ijm"
+    for path in (old, gone):
+        (fiji.root / path).write_bytes(b"// version 1.1\n")
+        manifest.files[path] = digest(b"// version 1.1\n")
+    manifest.write(fiji)
+    steps = {str(step.path): step.action for step in install(fiji, requirement="autodip_ij==1.2")}
+    assert (steps[old], steps[gone], steps["config/environment.yml"]) == (Action.UPDATE, Action.REMOVE, Action.UPDATE)
+    assert not (fiji.root / gone).exists()
+    text = fiji.environment_file.read_text()
+    assert "autodip_ij==1.2" in text
+    assert "autodip_ij==1.1" not in text
+
+
+def test_a_damaged_manifest_is_named(fiji: FijiFolder) -> None:
+    install(fiji, requirement=REQUIREMENT)
+    (fiji.root / MANIFEST).write_text("{")
+    with pytest.raises(BadInput, match="damaged"):
+        uninstall(fiji)
+
+
+def test_the_environment_gains_one_pip_line_and_keeps_every_other(fiji: FijiFolder) -> None:
+    install(fiji, requirement=REQUIREMENT)
+    text = fiji.environment_file.read_text()
+    assert [line for line in text.splitlines() if line not in ENVIRONMENT.splitlines()] == [f"    - {REQUIREMENT}"]
+    assert yaml.safe_load(text)["dependencies"][-1]["pip"][-1] == REQUIREMENT
+
+
+def test_a_requirement_that_the_user_wrote_is_left_alone(fiji: FijiFolder) -> None:
+    mine = ENVIRONMENT.replace("    - ndv[qt]", "    - Autodip-IJ[readers] >= 0.9  # mine")
+    fiji.environment_file.write_text(mine)
+    install(fiji, requirement=REQUIREMENT)
+    assert fiji.environment_file.read_text() == mine
+    uninstall(fiji)
+    assert fiji.environment_file.read_text() == mine
+
+
+def test_the_line_is_found_again_after_fiji_has_written_the_file_anew(fiji: FijiFolder) -> None:
+    install(fiji, requirement=REQUIREMENT)
+    # The dialog Edit > Options > Python... drops comments and sorts its own packages to the end.
+    rewritten = "name: fiji\nchannels:\n  - conda-forge\ndependencies:\n  - python = 3.12\n  - pip\n  - pip:\n"
+    fiji.environment_file.write_text(f"{rewritten}    - {REQUIREMENT}\n    - pyimagej>=1.7.0\n")
+    uninstall(fiji)
+    assert fiji.environment_file.read_text() == f"{rewritten}    - pyimagej>=1.7.0\n"
+
+
+def test_a_fiji_without_environment_file_gets_everything_else_and_is_told(fiji: FijiFolder) -> None:
+    fiji.environment_file.unlink()
+    last = install(fiji, requirement=REQUIREMENT)[-1]
+    assert last.action is Action.KEEP
+    assert REQUIREMENT in last.note
+    assert not fiji.environment_file.exists()
+
+
+def test_an_imagej_alone_gets_the_macros_that_need_no_python(tmp_path: Path) -> None:
+    (tmp_path / "plugins").mkdir()
+    (tmp_path / "ij.jar").touch()
+    install(FijiFolder.at(tmp_path))
+    names = sorted(path.name for path in tmp_path.rglob("*.*") if path.is_file() and path.name != "ij.jar")
+    assert names == ["AUTO-DIP_Denoise_External.ijm", "AUTO-DIP_Denoise_Folder_External.ijm", MANIFEST.name]
+
+
+def test_the_requirement_is_the_package_as_it_is_installed_here() -> None:
+    import autodip_ij
+
+    requirement = this_requirement()
+    assert requirement.startswith("autodip_ij[")
+    origin = requirement.partition("@")[2].strip()
+    assert requirement.endswith(f"=={autodip_ij.__version__}") or Path(origin.removeprefix("file://")).is_dir()
+
+
+@pytest.mark.parametrize("below", ["", "..", "Fiji.sh"])
+def test_the_folder_its_parent_or_its_program_name_the_installation(fiji: FijiFolder, below: str) -> None:
+    fiji.root.rename(fiji.root.with_name("Fiji.app"))
+    root = fiji.root.with_name("Fiji.app")
+    (root / "Fiji.sh").touch()
+    assert FijiFolder.at(root / below).root == root
+
+
+def test_a_folder_without_fiji_is_refused_with_what_is_expected(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="no Fiji and no ImageJ"):
+        FijiFolder.at(tmp_path)
+    with pytest.raises(BadInput, match="no such folder"):
+        FijiFolder.at(tmp_path / "nowhere")
+
+
+def test_the_manifest_lists_what_was_installed_with_hashes(fiji: FijiFolder) -> None:
+    import hashlib
+
+    install(fiji, requirement=REQUIREMENT)
+    written = json.loads((fiji.root / MANIFEST).read_text())
+    assert set(written["files"]) == {str(path) for path in shipped_files(fiji)}
+    for path, expected in written["files"].items():
+        assert hashlib.sha256((fiji.root / path).read_bytes()).hexdigest() == expected
