@@ -56,7 +56,7 @@ def make_sample(side: int = 192, seed: int = 7) -> Sample:
     (1, 2, 1, 64, 64)
     """
     random = np.random.default_rng(seed)
-    signal = np.stack([1000 * _nuclei(side, random), 700 * _filaments(side, random)])
+    signal = np.stack([520 * _nuclei(side, random), 420 * _filaments(side, random)])
     clean = signal + OFFSET
     noisy = np.stack([_exposed(plane, random) for plane in signal])
     pixels = np.clip(np.rint(noisy), 0, 65535).astype(np.uint16)
@@ -129,7 +129,7 @@ def _metadata(side: int, channels: tuple[Channel, ...]) -> SourceMetadata:
     instrument = model.Instrument(
         id="Instrument:0",
         microscope=model.Microscope(manufacturer="autodip", model="Synthetic widefield", type="Upright"),
-        light_source_group=[model.LightEmittingDiode(id="LightSource:0", model="LED 385/550 nm")],
+        light_emitting_diodes=[model.LightEmittingDiode(id="LightSource:0", model="LED 385/550 nm")],
         detectors=[model.Detector(id="Detector:0", type="CMOS", model="Synthetic sCMOS")],
         objectives=[model.Objective(id="Objective:0", nominal_magnification=40, lens_na=0.95)],
     )

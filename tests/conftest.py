@@ -29,3 +29,21 @@ def shared() -> Path:
 @pytest.fixture
 def rng() -> np.random.Generator:
     return np.random.default_rng(20260112)
+
+
+PIXEL_SUFFIXES = {".czi", ".nd2", ".lif", ".oib", ".dv", ".tiff", ".tif"}
+
+
+def microscope_files() -> list[Path]:
+    """Return the shared microscope files that hold pixels."""
+    root = shared_root()
+    folder = root / "microscope_files" if root else None
+    return sorted(path for path in folder.iterdir() if path.suffix in PIXEL_SUFFIXES) if folder else []
+
+
+@pytest.fixture(params=microscope_files() or [None], ids=lambda path: path.name if path else "absent")
+def microscope_file(request: pytest.FixtureRequest) -> Path:
+    """Each real microscope file in turn; the test skips where they are absent."""
+    if request.param is None:
+        pytest.skip("shared microscope files absent: neither $AUTODIP_SHARED nor ../shared is a folder")
+    return request.param

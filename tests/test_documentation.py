@@ -1,4 +1,4 @@
-"""Documentation that cannot go stale: made pages are current, links lead somewhere, the README's commands are what CI runs."""
+"""Documentation that cannot go stale: made pages are current, links lead somewhere, the README has its commands."""
 
 from __future__ import annotations
 

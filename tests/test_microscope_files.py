@@ -5,9 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import pytest
 from bioio import BioImage
-from conftest import shared_root
 from ome_types import from_xml
 
 from autodip_ij.denoising import denoise_file
@@ -15,24 +13,9 @@ from autodip_ij.images import open_image
 from autodip_ij.inspection import inspect
 from autodip_ij.settings import DenoiseSettings
 
-PIXELS = {".czi", ".nd2", ".lif", ".oib", ".dv", ".tiff", ".tif"}
 
-
-def real_files() -> list[Path]:
-    root = shared_root()
-    folder = root / "microscope_files" if root else None
-    return sorted(path for path in folder.iterdir() if path.suffix in PIXELS) if folder else []
-
-
-@pytest.fixture(params=real_files() or [None], ids=lambda path: path.name if path else "absent")
-def real_file(request: pytest.FixtureRequest) -> Path:
-    if request.param is None:
-        pytest.skip("shared microscope files absent: neither $AUTODIP_SHARED nor ../shared is a folder")
-    return request.param
-
-
-def test_a_real_file_is_inspected(real_file: Path) -> None:
-    found = inspect(real_file)
+def test_a_real_file_is_inspected(microscope_file: Path) -> None:
+    found = inspect(microscope_file)
     assert found.scenes
     for scene in found.scenes:
         assert scene.channels
@@ -40,11 +23,11 @@ def test_a_real_file_is_inspected(real_file: Path) -> None:
             assert channel.parameters or channel.reason.startswith("left alone")
 
 
-def test_a_real_file_is_denoised_and_keeps_its_metadata(real_file: Path, tmp_path: Path) -> None:
+def test_a_real_file_is_denoised_and_keeps_its_metadata(microscope_file: Path, tmp_path: Path) -> None:
     """A small net on one small plane: the way of the data is what is tested, and it is the same for every size."""
-    image = open_image(real_file)
+    image = open_image(microscope_file)
     settings = DenoiseSettings(iterations=1, width=4, depth=2, device="cpu", time="0", z="0")
-    made = denoise_file(real_file, tmp_path / "out.ome.tif", settings)
+    made = denoise_file(microscope_file, tmp_path / "out.ome.tif", settings)
     again = BioImage(made.output)
     found_shape = (again.dims.C, again.dims.Y, again.dims.X)
     assert found_shape == (image.shape[1], *image.shape[3:])
