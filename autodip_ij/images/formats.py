@@ -60,6 +60,9 @@ FORMATS = (
 READABLE_SUFFIXES = tuple(suffix for entry in FORMATS if entry.reader for suffix in entry.suffixes)
 """Suffixes of files that hold pixels, each format's longest first."""
 
+_DISTRIBUTIONS = {"PIL": "pillow", "pylibCZIrw": "pylibczirw"}
+"""Names of packages for pip, where they differ from those for import."""
+
 _MAGIC = (
     ("tiff", 0, (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")),
     ("czi", 0, (b"ZISRAWFILE",)),
@@ -70,6 +73,17 @@ _MAGIC = (
     ("dv", 96, (b"\xa0\xc0", b"\xc0\xa0")),
     ("mrc", 208, (b"MAP ", b"MAP\0")),
 )
+
+
+def reader_packages() -> list[tuple[str, str, bool]]:
+    """Return for every format its title, the package that reads it, as pip knows it, and whether it is installed."""
+    from importlib.util import find_spec
+
+    return [
+        (entry.title, _DISTRIBUTIONS.get(package, package), find_spec(package) is not None)
+        for entry in FORMATS
+        for package in entry.packages
+    ]
 
 
 def by_name(name: str) -> Format:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 from statistics import median
 from typing import TYPE_CHECKING, Any
@@ -34,6 +35,9 @@ METRES = {
 
 SECONDS = {"d": 86400.0, "h": 3600.0, "min": 60.0, "s": 1.0, "ms": 1e-3, "µs": 1e-6, "ns": 1e-9}
 """Units of time, in seconds."""
+
+DISPLAY_NAMESPACE = "autodip_ij/display"
+"""Namespace of the map annotation in which this package keeps display ranges, for which OME has no place."""
 
 SAMPLE_NAMES = ("red", "green", "blue", "alpha")
 SAMPLE_COLORS = ((255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255))
@@ -66,6 +70,21 @@ def channels_of(pixels: Pixels, count: int) -> tuple[Channel, ...]:
             entries.extend(sample_channels(channel.name or "", samples))
     entries += [Channel()] * (count - len(entries))
     return tuple(entries[:count])
+
+
+def with_display_ranges(channels: tuple[Channel, ...], ome: OME) -> tuple[Channel, ...]:
+    """Return `channels` with the display ranges that this package wrote into the record, if it did."""
+    kept = ome.structured_annotations.map_annotations if ome.structured_annotations else []
+    found = next((entry for entry in kept if entry.namespace == DISPLAY_NAMESPACE), None)
+    if found is None or found.value is None:
+        return channels
+    ranges = {pair.k: (pair.value or "").split() for pair in found.value.ms}
+    return tuple(
+        replace(channel, display_range=(float(ranges[str(c)][0]), float(ranges[str(c)][1])))
+        if len(ranges.get(str(c), ())) == 2
+        else channel
+        for c, channel in enumerate(channels)
+    )
 
 
 def sample_channels(name: str, samples: int) -> list[Channel]:

@@ -20,9 +20,7 @@ from autodip_ij.images.lazy import lazy_planes
 from autodip_ij.images.metadata import SourceMetadata
 from autodip_ij.images.model import Image
 from autodip_ij.images.ome_facts import channels_of, parse_ome
-from autodip_ij.images.readers.ome_zarr_facts import axes_of, channels_from_omero, pixel_size_from
-
-_OME_XML = "OME/METADATA.ome.xml"
+from autodip_ij.images.readers.ome_zarr_facts import OME_XML, axes_of, channels_from_omero, pixel_size_from
 
 
 @dataclass(frozen=True)
@@ -150,10 +148,10 @@ def _stem(path: Path) -> str:
 def _ome_xml(path: Path) -> str | None:
     """Return the OME-XML that bioformats2raw, and this package, put beside the arrays."""
     if path.is_dir():
-        file = path / _OME_XML
+        file = path / OME_XML
         return file.read_text(encoding="utf-8") if file.is_file() else None
     with zipfile.ZipFile(path) as archive:
-        name = f"{_top(path)}/{_OME_XML}".strip("/")
+        name = f"{_top(path)}/{OME_XML}".strip("/")
         return archive.read(name).decode("utf-8") if name in archive.namelist() else None
 
 

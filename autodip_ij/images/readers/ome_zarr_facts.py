@@ -8,6 +8,9 @@ from typing import Any
 from autodip_ij.images.model import Channel, PixelSize
 from autodip_ij.images.ome_facts import METRES, color_of, convert
 
+OME_XML = "OME/METADATA.ome.xml"
+"""Where the OME record of an OME-Zarr stands, by the layout of bioformats2raw."""
+
 UNITS = {
     "meter": "m",
     "centimeter": "cm",

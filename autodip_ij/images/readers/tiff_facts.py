@@ -11,7 +11,7 @@ import numpy as np
 from tifffile import TiffFile, TiffPageSeries
 
 from autodip_ij.images.model import Channel, PixelSize
-from autodip_ij.images.ome_facts import channels_of, parse_ome, pixel_size_of, sample_channels
+from autodip_ij.images.ome_facts import channels_of, parse_ome, pixel_size_of, sample_channels, with_display_ranges
 
 if TYPE_CHECKING:
     from ome_types import OME
@@ -95,7 +95,7 @@ def _ome_facts(ome: OME, series: TiffPageSeries, number: int) -> Facts:
     count = sizes.get("C", 1) * sizes.get("S", 1)
     return Facts(
         "ome-tiff",
-        channels_of(image.pixels, count),
+        with_display_ranges(channels_of(image.pixels, count), ome),
         pixel_size_of(image.pixels),
         image.name or "",
         ome,
@@ -112,11 +112,9 @@ def imagej_facts(tif: TiffFile, found: Mapping[str, Any], series: TiffPageSeries
     ranges = list(found.get("Ranges") or ())
     if not ranges and "min" in found and "max" in found:
         ranges = [found["min"], found["max"]]
-    single = sizes.get("T", 1) * sizes.get("Z", 1) == 1
     entries = tuple(
         Channel(
-            # A label names a slice; it names a channel only where a channel is one slice.
-            name=labels[i].splitlines()[0] if single and i < len(labels) and labels[i] else "",
+            name=_common_label(labels[i::count]),
             color=_lut_color(luts[i]) if i < len(luts) else None,
             display_range=(float(ranges[2 * i]), float(ranges[2 * i + 1])) if 2 * i + 1 < len(ranges) else None,
         )
@@ -165,6 +163,12 @@ def unit_name(text: object) -> str:
     """
     plain = str(text).strip()
     return _UNITS.get(plain.lower(), plain) or "pixel"
+
+
+def _common_label(labels: list[str]) -> str:
+    """Return the label of the slices of one channel; nothing where they differ, since a label names a slice."""
+    found = {str(label or "").strip() for label in labels}
+    return found.pop().partition("\n")[0] if len(found) == 1 else ""
 
 
 def _lut_color(lut: np.ndarray) -> tuple[int, int, int] | None:

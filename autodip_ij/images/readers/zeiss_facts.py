@@ -65,8 +65,8 @@ class ZeissDocument:
         sizes: dict[str, float | None] = {}
         for axis in "XYZ":
             text = self._root.findtext(f"./Metadata/Scaling/Items/Distance[@Id='{axis}']/Value")
-            # Twelve digits hide that 1.6 µm is not 1.6e-6 * 1e6 in binary.
-            size = float(f"{_number(text) * _METRES_TO_MICROMETRES:.12g}")
+            # Fifteen digits hide that 1.6 µm is not 1.6e-6 * 1e6 in binary.
+            size = float(f"{_number(text) * _METRES_TO_MICROMETRES:.15g}")
             # Single planes carry a z of 0 or of 1 µm that means nothing.
             sizes[axis.lower()] = size if size > 0 and (axis != "Z" or slices > 1) else None
         return PixelSize(z=sizes["z"], y=sizes["y"], x=sizes["x"], t=self._frame_interval() if frames > 1 else None)
