@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from autodip_ij.calibration.cost import architecture_of
 from autodip_ij.calibration.descriptors import Descriptor
 from autodip_ij.calibration.pack_files import jobs_folder
 from autodip_ij.calibration.pack_writer import PackContent, PackImage, write_pack
 from autodip_ij.calibration.search.images import PreparedPair, prepare
-from autodip_ij.calibration.search.job import OUT_OF_MEMORY
+from autodip_ij.calibration.search.job import OUT_OF_MEMORY, gpu_count
 from autodip_ij.calibration.search.page import page
 from autodip_ij.calibration.search.pictures import embedding, pictures_of
 from autodip_ij.calibration.search.plan import SearchPlan
@@ -206,3 +207,25 @@ def _died(summary: RunSummary) -> Mapping[str, Mapping[str, Any]]:
         }
         for key, error in died.items()
     }
+
+
+def default_workers(plan: SearchPlan, threads: int = 1) -> int:
+    """Return how many local processes suit a plan: one per GPU, else as many as cores and free memory allow."""
+    import os
+
+    import psutil
+
+    from autodip_ij.dip import estimate_cost, resolve_device
+
+    device = resolve_device(plan.options.device)
+    if device.startswith("cuda"):
+        return gpu_count()
+    if device == "mps":
+        return 1
+    costliest = plan.runs[0]
+    stops = plan.grid.stops
+    architecture = architecture_of(costliest.configuration.parameters(stops[-1]))
+    need = estimate_cost(architecture, costliest.shape, stops[-1], device=device, precision=plan.options.precision)
+    by_memory = int(psutil.virtual_memory().available // max(need.bytes, 1))
+    by_cores = max((os.cpu_count() or 1) // threads, 1)
+    return max(1, min(by_cores, by_memory, len(plan.runs)))

@@ -167,10 +167,11 @@ def _own_device(device: str) -> str:
         number = get_worker().name
     except ValueError:  # not in a worker
         return resolved
-    return f"cuda:{number % _gpu_count()}" if isinstance(number, int) else resolved
+    return f"cuda:{number % gpu_count()}" if isinstance(number, int) else resolved
 
 
-def _gpu_count() -> int:
+def gpu_count() -> int:
+    """Return the number of GPUs of this machine, at least 1 where there is any."""
     from autodip_ij.dip import resolve_device
 
     for index in count(1):

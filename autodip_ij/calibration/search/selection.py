@@ -12,11 +12,15 @@ from collections import defaultdict
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from math import ceil
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from autodip_ij.errors import BadInput
+
+if TYPE_CHECKING:
+    from autodip_ij.evaluation.datasets import Pair
 
 Plane = npt.NDArray[np.float32]
 Points = npt.NDArray[np.float64]
@@ -151,3 +155,32 @@ def embed_images(readers: Sequence[Callable[[], Plane]], *, seed: int = 0) -> Po
 def _field(candidate: Candidate) -> Hashable:
     """Return what a calibration and a validation image must not share; an unknown field is shared with nobody."""
     return candidate.field or candidate.name
+
+
+def select_pairs(
+    pairs: Sequence[Pair], per_group: int, *, validation: int = 0, share_fields: bool = False, seed: int = 0
+) -> tuple[list[Pair], list[Selected]]:
+    """Select the pairs to calibrate on, and record which were set aside for validation.
+
+    Parameters
+    ----------
+    pairs
+        All pairs; balanced over microscope and specimen, or what is shown where the groups do not cover it.
+    per_group, validation, share_fields, seed
+        See `select_images`.
+
+    Returns
+    -------
+    pairs
+        Those to calibrate on, in order.
+    selection
+        One entry per pair.
+    """
+    candidates = [Candidate(pair.name, _balanced_group(pair), pair.field, pair.noisy.read) for pair in pairs]
+    selection = select_images(candidates, per_group, validation=validation, share_fields=share_fields, seed=seed)
+    chosen = {image.name for image in selection if image.role == CALIBRATION}
+    return [pair for pair in pairs if pair.name in chosen], selection
+
+
+def _balanced_group(pair: Pair) -> str:
+    return pair.group if pair.specimen else pair.subset or pair.group

@@ -1,0 +1,150 @@
+"""Why these parameters: the ranking of the calibration images, in numbers and as a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from autodip_ij.calibration.choice import choose
+from autodip_ij.calibration.group_choice import in_words, what_is_known
+from autodip_ij.calibration.model import Calibration, Choice
+from autodip_ij.calibration.transfer import (
+    STRATEGIES,
+    CannotCompare,
+    Neighbour,
+    choice_of,
+    known_pool,
+    pool_of,
+    rank,
+    transfer,
+)
+from autodip_ij.errors import EnvironmentProblem
+from autodip_ij.groups.model import GroupDecision, group_name
+
+THUMBNAILS = 7
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """The answer of one strategy for one plane.
+
+    Attributes
+    ----------
+    strategy
+        One of `STRATEGIES`, or ``policy``: the one that denoising uses.
+    choice
+        What it chooses; None where it cannot run.
+    neighbours
+        All images of the pool, the most alike first; empty for the group table.
+    obstacle
+        Why it cannot run; empty if it can.
+    """
+
+    strategy: str
+    choice: Choice | None
+    neighbours: tuple[Neighbour, ...] = ()
+    obstacle: str = ""
+
+
+def explain(
+    calibration: Calibration,
+    plane: npt.NDArray[Any],
+    decision: GroupDecision,
+    strategy: str = "policy",
+    *,
+    pool: str | None = None,
+    effort: str | None = None,
+    weights: str | Path | None = None,
+) -> Explanation:
+    """Return what a strategy chooses for a plane, with the ranking behind it.
+
+    Parameters
+    ----------
+    calibration
+        Where the parameters come from.
+    plane
+        Noisy plane (Y, X).
+    decision
+        What is known of its group.
+    strategy
+        One of `STRATEGIES`, or ``policy`` for what denoising would do.
+    pool
+        Which calibration images are looked at; by default those that share all that is known.
+    effort
+        For calibrations that know efforts.
+    weights
+        Folder of LPIPS backbone weights.
+
+    Raises
+    ------
+    autodip_ij.errors.BadInput
+        For an unknown strategy or pool.
+    """
+    microscope, specimen = decision.microscope, decision.specimen
+    if strategy == "policy":
+        choice = choose(calibration, decision, effort=effort, plane=np.asarray(plane), weights=weights)
+        if choice.strategy == "group":
+            return Explanation(strategy, choice)
+        ranked = explain(calibration, plane, decision, choice.strategy, pool=pool, effort=effort, weights=weights)
+        return replace(ranked, strategy=strategy, choice=choice)
+    pool = pool or known_pool(microscope, specimen)
+    try:
+        if strategy == "group" or strategy not in STRATEGIES:
+            known = {"microscope": microscope, "specimen": specimen}
+            return Explanation(strategy, transfer(calibration, plane, strategy, pool, effort=effort, **known))
+        members = pool_of(calibration.images, pool, microscope, specimen)
+        neighbours = rank(strategy, plane, members, calibration_images=calibration.images, weights=weights)
+    except (CannotCompare, EnvironmentProblem) as obstacle:
+        return Explanation(strategy, None, obstacle=str(obstacle))
+    group = group_name(microscope if "microscope" in pool else None, specimen if "specimen" in pool else None)
+    found = choice_of(calibration, neighbours, strategy, group, effort)
+    reason = f"{what_is_known(microscope, specimen)}; {found.reason}"
+    return Explanation(strategy, replace(found, reason=reason), neighbours)
+
+
+def thumbnails(plane: npt.NDArray[Any], neighbours: Sequence[Neighbour], strategy: str) -> bytes | None:
+    """Return a PNG of the plane beside its nearest calibration images; None where none is shipped.
+
+    Parameters
+    ----------
+    plane
+        Noisy plane (Y, X).
+    neighbours
+        The most alike first.
+    strategy
+        Named in the heading.
+    """
+    from io import BytesIO
+
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    shown = [found for found in neighbours if found.image.read is not None][:THUMBNAILS]
+    if not shown:
+        return None
+    tiles = [(np.asarray(plane), "this image")]
+    for found in shown:
+        if found.image.read is not None:
+            title = f"{found.image.name}\n{found.image.group}\ndistance {found.distance:.3g}"
+            tiles.append((found.image.read(), title))
+    columns = 4
+    rows = -(-len(tiles) // columns)
+    figure = Figure(figsize=(2.6 * columns, 3.1 * rows), layout="constrained")
+    FigureCanvasAgg(figure)
+    figure.suptitle(f"nearest calibration images by {in_words(strategy)}", fontsize=10)
+    for axis, tile in zip(
+        figure.subplots(rows, columns, squeeze=False).flat, [*tiles, *[None] * columns], strict=False
+    ):
+        axis.axis("off")
+        if tile is not None:
+            low, high = np.percentile(tile[0], (0.5, 99.5))
+            axis.imshow(tile[0], cmap="gray", vmin=low, vmax=max(high, low + 1e-12))
+            axis.set_title(tile[1], fontsize=7)
+    stream = BytesIO()
+    figure.savefig(stream, dpi=110, format="png")
+    return stream.getvalue()

@@ -1,0 +1,239 @@
+"""``autodip calibrate``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import Parameter
+
+if TYPE_CHECKING:
+    from autodip_ij.calibration.search.plan import SearchPlan
+    from autodip_ij.calibration.search.selection import Selected
+    from autodip_ij.evaluation.datasets import Pair
+    from autodip_ij.progress import Progress
+
+Flag = Annotated[bool, Parameter(negative="")]
+
+
+def calibrate(
+    data: Path,
+    output: Path,
+    *,
+    grid: Path | None = None,
+    layout: str = "auto",
+    levels: tuple[str, ...] = (),
+    groups: tuple[str, ...] = (),
+    fields: tuple[str, ...] = (),
+    split: str = "",
+    select: int | None = None,
+    validation: int = 0,
+    share_fields: Flag = False,
+    selection_seed: int = 0,
+    crop: int = 512,
+    seed: int = 1,
+    device: Literal["auto", "cuda", "mps", "cpu"] = "auto",
+    precision: Literal["auto", "float32", "bfloat16"] = "auto",
+    weights: str = "",
+    workers: int | None = None,
+    threads: int = 1,
+    scheduler: str | None = None,
+    name: str = "",
+    source: str = "",
+    licence: str = "",
+    images: bool = True,
+    keep_jobs: Flag = False,
+    dry_run: Flag = False,
+    overwrite: Flag = False,
+    quiet: Flag = False,
+    json: Flag = False,
+) -> int:
+    """Find the best network and stop for your own images, and write them as a calibration pack.
+
+    Every network of the grid is fitted once to every noisy image and compared with the clean one at every stop. Start
+    the same command again after an interruption, and it goes on where it was. Use the pack with
+    `autodip denoise FILE --calibration OUTPUT`.
+
+    Parameters
+    ----------
+    data
+        Folder of noisy and clean images: a pairs.csv, or a public data set.
+    output
+        Calibration pack to write: a folder, or .zip.
+    grid
+        TOML file of what to try; by default the grid of the paper, 70 networks and 30 stops.
+    layout
+        Layout of the data; auto recognises it.
+    levels
+        Noise levels to use, e.g. raw avg2; all by default.
+    groups
+        Groups to use, e.g. confocal/actin widefield; all by default.
+    fields
+        Fields of view to use; all by default.
+    split
+        train or test, where the data knows them.
+    select
+        Calibrate on so many images of each group, chosen to cover their variety (UMAP); on all by default.
+    validation
+        Set so many further images of each group aside for validation; they are listed in the pack.
+    share_fields
+        Take validation images from fields of view that have calibration images, as published.
+    selection_seed
+        Seed of the selection.
+    crop
+        Longest side of the images in px; larger ones are cut to their centre.
+    seed
+        Seed of the fits.
+    device
+        Where to compute.
+    precision
+        Number format of the networks.
+    weights
+        Folder of LPIPS backbone weights; also $AUTODIP_LPIPS_WEIGHTS.
+    workers
+        Processes on this machine; by default one per GPU, or as many as cores and memory allow.
+    threads
+        Threads of each process.
+    scheduler
+        Address (tcp://host:8786) or file (*.json) of a Dask scheduler, instead of processes on this machine.
+    name
+        Name of the calibration; by default that of the output.
+    source
+        What the data are, for the record.
+    licence
+        Licence of the pack, for the record.
+    images
+        Put the noisy images into the pack, for the strategies that compare pixels; --no-images leaves only descriptors.
+    keep_jobs
+        Keep the results of single fits, so that a larger grid can go on from them.
+    dry_run
+        Only show what would be done and what it costs.
+    overwrite
+        Replace a pack that is there.
+    quiet
+        Show nothing but errors.
+    json
+        Print the plan (with --dry-run) or the path of the pack as JSON.
+    """
+    from autodip_ij.calibration.search.calibrate import Workers, default_workers
+    from autodip_ij.calibration.search.calibrate import calibrate as run
+    from autodip_ij.calibration.search.grid import Grid, read_grid
+    from autodip_ij.calibration.search.plan import SearchOptions, plan_search
+    from autodip_ij.calibration.search.provenance import About
+    from autodip_ij.commands.console import console_progress
+    from autodip_ij.evaluation.datasets import Pick, open_dataset
+
+    dataset = open_dataset(data, layout)
+    pairs: list[Pair] = list(
+        Pick(levels=levels, groups=groups, fields=fields, split=split).apply(dataset.pairs)
+    )  # fmt: skip
+    selection: list[Selected] = []
+    tried = read_grid(grid) if grid else Grid()
+    with console_progress(quiet=quiet) as progress:
+        if select is not None:
+            from autodip_ij.calibration.search.selection import select_pairs
+
+            pairs, selection = select_pairs(
+                pairs, select, validation=validation, share_fields=share_fields, seed=selection_seed
+            )
+        with_lpips = _lpips_at_hand(weights, progress, download=not dry_run)
+        options = SearchOptions(crop, seed, device, precision, with_lpips, weights or None)
+        plan = plan_search(pairs, tried, options)
+        count = workers if workers is not None else default_workers(plan, threads)
+        if dry_run:
+            _show_plan(plan, count, scheduler, json)
+            return 0
+        if plan.too_deep:
+            progress.log(f"{sum(plan.too_deep.values())} fits left out: the images are too small for so many levels")
+        title = source or f"{dataset.name}: {', '.join(sorted({pair.dataset for pair in pairs}))}"
+        written = run(
+            plan,
+            output,
+            About(name or output.stem, title, licence, _command_line()),
+            workers=Workers(count, scheduler, threads),
+            with_images=images,
+            selection=selection,
+            overwrite=overwrite,
+            keep_jobs=keep_jobs,
+            progress=progress,
+        )
+    if written is None:
+        return 1
+    if json:
+        from json import dumps
+
+        print(dumps({"pack": str(written), "fits": len(plan.runs), "images": len(pairs)}))
+    elif not quiet:
+        print(written)
+    return 0
+
+
+def _lpips_at_hand(weights: str, progress: Progress, *, download: bool) -> bool:
+    """Whether LPIPS can be measured; says what is left out where it cannot."""
+    from autodip_ij.errors import EnvironmentProblem
+    from autodip_ij.metrics import lpips_available
+    from autodip_ij.metrics.lpips_network import lpips_network
+
+    if lpips_available(weights=weights or None):
+        return True
+    try:
+        if weights or download:
+            lpips_network(weights=weights or None)
+            return True
+        cause = "they would be downloaded"
+    except EnvironmentProblem as error:
+        if weights:
+            raise
+        cause = str(error)
+    progress.log(f"LPIPS cannot be measured yet, so the criteria lpips and lpips_psnr are left out: {cause}")
+    return False
+
+
+def _show_plan(plan: SearchPlan, workers: int, scheduler: str | None, as_json: bool) -> None:
+    from autodip_ij.calibration.search.plan import estimate_seconds
+    from autodip_ij.planning import duration
+
+    seconds = estimate_seconds(plan)
+    groups: dict[str, int] = {}
+    for pair in plan.pairs:
+        groups[pair.group] = groups.get(pair.group, 0) + 1
+    record = {
+        "images": len(plan.pairs),
+        "groups": groups,
+        "configurations": len(plan.grid.configurations()),
+        "stops": list(plan.grid.stops),
+        "fits": len(plan.runs),
+        "too_deep": plan.too_deep,
+        "tera_operations": plan.operations / 1e12,
+        "seconds_of_fits": seconds,
+        "workers": None if scheduler else workers,
+    }
+    if as_json:
+        from json import dumps
+
+        print(dumps(record, indent=2))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(show_header=False)
+    table.add_row("images", ", ".join(f"{group}: {count}" for group, count in groups.items()))
+    table.add_row("networks", str(record["configurations"]))
+    stops = plan.grid.stops
+    table.add_row("stops", f"{stops[0]} to {stops[-1]}, {len(stops)} of them")
+    table.add_row("fits", f"{len(plan.runs)}" + (f", {sum(plan.too_deep.values())} too deep" if plan.too_deep else ""))
+    table.add_row("operations", f"{plan.operations / 1e12:,.1f} TFLOP")
+    table.add_row("time of the fits", f"{duration(seconds)} one after the other on this machine")
+    if not scheduler:
+        table.add_row("with workers", f"about {duration(seconds / workers)} with {workers}")
+    Console().print(table)
+
+
+def _command_line() -> str:
+    """Return the command line with names in place of paths, which are nobody's business when the pack is shared."""
+    import shlex
+
+    return shlex.join(
+        ["autodip", *(Path(word).name if "/" in word and Path(word).exists() else word for word in sys.argv[1:])]
+    )

@@ -1,0 +1,190 @@
+"""``autodip transfer``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from cyclopts import Parameter
+
+if TYPE_CHECKING:
+    from autodip_ij.calibration.explanation import Explanation
+    from autodip_ij.groups.model import GroupDecision
+
+Flag = Annotated[bool, Parameter(negative="")]
+
+
+def transfer(
+    input: Path,
+    *,
+    calibration: str = "paper",
+    criterion: str | None = None,
+    strategy: Literal[
+        "policy", "all", "group", "mae", "mse", "psnr", "ssim", "lpips", "mean_gradient", "umap", "descriptors"
+    ] = "policy",
+    pool: Literal["microscope+specimen", "microscope", "specimen", "all"] | None = None,
+    group: str = "auto",
+    effort: Literal["fast", "standard", "best"] | None = None,
+    channel: str = "",
+    time: int | None = None,
+    z: int | None = None,
+    scene: str = "",
+    weights: str = "",
+    explain: Flag = False,
+    picture: Path | None = None,
+    json: Flag = False,
+) -> None:
+    """Show which calibration images a file resembles, and the parameters that follow.
+
+    Parameters
+    ----------
+    input
+        Microscope file.
+    calibration
+        Name of a shipped calibration, or the path of a pack.
+    criterion
+        What "best" shall mean; the calibration's own default if left out.
+    strategy
+        How likeness is measured; policy is what denoising does, all shows every strategy.
+    pool
+        Which calibration images are looked at: those that share microscope, specimen, both, or all; by default those
+        that share all that is known.
+    group
+        Group of the image; auto infers it from the metadata.
+    effort
+        For calibrations that know efforts.
+    channel
+        Channels: index from 0, range, name; all by default.
+    time
+        Time point; the middle one by default.
+    z
+        Slice; the middle one by default.
+    scene
+        Scene, index or name; the first by default.
+    weights
+        Folder of LPIPS backbone weights; also $AUTODIP_LPIPS_WEIGHTS.
+    explain
+        Show the whole ranking, and write a picture of the nearest images where the calibration has them.
+    picture
+        Where that picture goes; NAME_transfer_cN.png in the current folder by default.
+    json
+        Print one JSON object for programs.
+    """
+    from autodip_ij.calibration import load_calibration
+    from autodip_ij.calibration.explanation import explain as explain_strategy
+    from autodip_ij.calibration.transfer import STRATEGIES
+    from autodip_ij.images import open_image
+    from autodip_ij.planning import decide, select
+    from autodip_ij.settings import DenoiseSettings
+
+    settings = DenoiseSettings.parse(group=group, channel=channel, scene=scene)
+    chosen_calibration = load_calibration(calibration, criterion)
+    image = open_image(input, scene)
+    _, channels, _ = select(image, settings)
+    decisions = decide(image, settings)
+    where = (
+        _position(time, image.shape[0], "time point"),
+        _position(z, image.shape[2], "slice"),
+    )
+    answers = []
+    for index in channels:
+        plane = image.plane(where[0], index, where[1])
+        names = STRATEGIES if strategy == "all" else (strategy,)
+        found = [
+            explain_strategy(
+                chosen_calibration, plane, decisions[index], name, pool=pool, effort=effort, weights=weights or None
+            )
+            for name in names
+        ]
+        file = _write_picture(input, index, plane, found[0], picture) if explain and strategy != "all" else None
+        answers.append((decisions[index], found, file))
+    if json:
+        from json import dumps
+
+        channels_json = [_record(decision, found, file, explain) for decision, found, file in answers]
+        print(dumps({"file": str(input), "calibration": chosen_calibration.name, "channels": channels_json}, indent=2))
+        return
+    for decision, found, file in answers:
+        _show(decision, found, file, explain)
+
+
+def _position(index: int | None, length: int, what: str) -> int:
+    from autodip_ij.errors import BadInput
+
+    if index is None:
+        return length // 2
+    if not 0 <= index < length:
+        raise BadInput(f"{what} {index} is outside 0 to {length - 1}")
+    return index
+
+
+def _write_picture(input: Path, channel: int, plane: Any, found: Explanation, picture: Path | None) -> Path | None:
+    from autodip_ij.calibration.explanation import thumbnails
+    from autodip_ij.errors import UnwritableOutput
+
+    used = found.choice.strategy if found.choice else found.strategy
+    content = thumbnails(plane, found.neighbours, used)
+    if content is None:
+        return None
+    file = picture or Path(f"{input.name.split('.')[0]}_transfer.png")
+    file = file.with_name(f"{file.stem}_c{channel}{file.suffix or '.png'}")
+    try:
+        file.write_bytes(content)
+    except OSError as error:
+        raise UnwritableOutput(f"cannot write {file}: {error.strerror or error}") from error
+    return file
+
+
+def _record(decision: GroupDecision, found: list[Explanation], file: Path | None, ranking: bool) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    return {
+        "index": decision.index,
+        "name": decision.name,
+        "group": decision.group,
+        "picture": str(file) if file else None,
+        "strategies": [
+            {
+                "strategy": answer.strategy,
+                "used": answer.choice.strategy if answer.choice else None,
+                "parameters": asdict(answer.choice.parameters) if answer.choice else None,
+                "reason": answer.choice.reason if answer.choice else answer.obstacle,
+                "ranking": [
+                    {"image": near.image.name, "group": near.image.group, "distance": near.distance}
+                    for near in (answer.neighbours if ranking else answer.neighbours[:1])
+                ],
+            }
+            for answer in found
+        ],
+    }
+
+
+def _show(decision: GroupDecision, found: list[Explanation], file: Path | None, ranking: bool) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    console.print(f"channel {decision.index} {decision.name}: group {decision.group}", highlight=False, markup=False)
+    table = Table("strategy", "nearest image", "distance", "parameters", "why")
+    for answer in found:
+        if answer.choice is None:
+            table.add_row(answer.strategy, "", "", "", answer.obstacle)
+            continue
+        p = answer.choice.parameters
+        near = answer.neighbours[0] if answer.neighbours else None
+        table.add_row(
+            answer.strategy,
+            near.image.name if near else "",
+            f"{near.distance:.4g}" if near else "",
+            f"depth {p.depth}, width {p.width}, skip {p.skip}, {p.iterations} iterations",
+            answer.choice.reason,
+        )
+    console.print(table)
+    for answer in found if ranking else ():
+        if answer.neighbours:
+            ranks = Table("rank", "image", "group", "distance", title=f"ranking by {answer.strategy}")
+            for position, near in enumerate(answer.neighbours, start=1):
+                ranks.add_row(str(position), near.image.name, near.image.group, f"{near.distance:.4g}")
+            console.print(ranks)
+    if file:
+        console.print(f"nearest images: {file}", highlight=False, markup=False)

@@ -1,0 +1,66 @@
+"""What a grid search tries."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from autodip_ij.calibration.search.grid import Configuration, Grid, read_grid
+from autodip_ij.errors import BadInput, UnreadableFile
+
+
+def test_default_is_the_grid_of_the_paper() -> None:
+    grid = Grid()
+    found = {(c.depth, c.width, c.skip) for c in grid.configurations()}
+    widths = (16, 32, 64, 128, 256, 512, "asc_to512")
+    assert found == {(d, w, s) for d in (4, 5, 6, 7, 8) for w in widths for s in (0, 4)}
+    assert grid.stops == tuple(range(100, 3001, 100))
+
+
+def test_grid_file_replaces_what_it_names(tmp_path: Path) -> None:
+    file = tmp_path / "small.toml"
+    file.write_text(
+        'depth = [4, 8]\nwidth = [32, "asc_to512"]\nskip = [4]\n[iterations]\nstart = 50\nstop = 200\nstep = 50\n'
+    )
+    grid = read_grid(file)
+    assert [c.name for c in grid.configurations()] == ["d4_w32_s4", "d4_wasc_s4", "d8_w32_s4", "d8_wasc_s4"]
+    assert grid.stops == (50, 100, 150, 200)
+    assert grid.standard == Grid().standard
+
+
+def test_options_of_the_fit_can_be_searched(tmp_path: Path) -> None:
+    file = tmp_path / "options.toml"
+    file.write_text("depth = [5]\nwidth = [32]\nskip = [4]\naveraging = [0.0, 0.99]\nseeds = [1, 2]\n")
+    found = read_grid(file).configurations()
+    assert found[-1] == Configuration(5, 32, 4, averaging=0.99, seeds=2)
+    assert found[-1].parameters(300).averaging == 0.99
+    assert len({configuration.name for configuration in found}) == 4
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("dept = [4]", "did you mean 'depth'"),
+        ("depth = []", "depth is empty"),
+        ("depth = [4, 4]", "depth names a value twice"),
+        ("depth = [11]", "less than or equal to 10"),
+        ('width = ["asc"]', "width"),
+        ("[iterations]\nstart = 300\nstop = 100", "stop 100 lies before start 300"),
+        ("averaging = [1.0]", "less than 1"),
+    ],
+)
+def test_bad_grid_is_refused_with_the_way_out(tmp_path: Path, text: str, complaint: str) -> None:
+    file = tmp_path / "grid.toml"
+    file.write_text(text)
+    with pytest.raises(BadInput, match=complaint):
+        read_grid(file)
+
+
+@pytest.mark.parametrize("text", ["depth = ", None])
+def test_unreadable_grid_is_refused(tmp_path: Path, text: str | None) -> None:
+    file = tmp_path / "grid.toml"
+    if text is not None:
+        file.write_text(text)
+    with pytest.raises(UnreadableFile, match=r"grid\.toml"):
+        read_grid(file)
