@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from autodip_ij.images.metadata import SourceMetadata
     from autodip_ij.images.model import Channel, Image, PixelSize
     from autodip_ij.images.open import open_image, read, scene_names
-    from autodip_ij.images.write import write
+    from autodip_ij.images.saving import write
 
 _HOME = {
     "Channel": "model",
@@ -22,7 +22,7 @@ _HOME = {
     "open_image": "open",
     "read": "open",
     "scene_names": "open",
-    "write": "write",
+    "write": "saving",
 }
 
 __all__ = ["Channel", "Image", "PixelSize", "SourceMetadata", "open_image", "read", "scene_names", "write"]
