@@ -8,7 +8,9 @@ content decides.
 
 from __future__ import annotations
 
+import glob
 import hashlib
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -134,6 +136,15 @@ def examine(job: Job, *, interrupted: bool) -> Finding:
     if any(channel.fit.stopped for channel in report.channels):
         return Finding(Standing.UNFINISHED, "stopped early by the user")
     return Finding(Standing.DONE)
+
+
+def remove_leftovers(job: Job) -> None:
+    """Remove the temporary files that a killed process left beside the output of `job`."""
+    for partial in job.target.parent.glob(f".{glob.escape(job.target.name)}*.part"):
+        if partial.is_dir():
+            shutil.rmtree(partial, ignore_errors=True)
+        else:
+            partial.unlink(missing_ok=True)
 
 
 def _same_input(record: InputRecord, path: Path) -> bool:

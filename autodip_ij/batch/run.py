@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from autodip_ij.batch.inputs import find_inputs
-from autodip_ij.batch.resume import Fingerprint, Standing, examine
+from autodip_ij.batch.resume import Fingerprint, Standing, examine, remove_leftovers
 from autodip_ij.batch.share import FileShare, Overall
 from autodip_ij.batch.status import DONE, FAILED, RUNNING, SKIPPED, STOPPED, Row, StatusFile
 from autodip_ij.batch.targets import Job, plan_jobs
@@ -185,6 +185,8 @@ class _Table:
         waiting = []
         for index, (job, row) in enumerate(zip(self._jobs, self.rows, strict=True)):
             try:
+                if row.output in interrupted:
+                    remove_leftovers(job)
                 finding = examine(job, interrupted=row.output in interrupted)
             except AutodipError as error:
                 row.status, row.message = FAILED, str(error)

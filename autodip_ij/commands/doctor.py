@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
+
+if TYPE_CHECKING:
+    from autodip_ij.diagnosis import Check
 
 
 def doctor(*, json: Annotated[bool, Parameter(negative="")] = False) -> int:
@@ -17,8 +21,12 @@ def doctor(*, json: Annotated[bool, Parameter(negative="")] = False) -> int:
     """
     from autodip_ij.diagnosis import checks
 
-    found = checks()
-    if json:
+    return show_checks(checks(), as_json=json)
+
+
+def show_checks(found: Sequence[Check], *, as_json: bool) -> int:
+    """Print checks for a person or as JSON; return the exit code."""
+    if as_json:
         from dataclasses import asdict
         from json import dumps
 
@@ -29,7 +37,8 @@ def doctor(*, json: Annotated[bool, Parameter(negative="")] = False) -> int:
         console = Console()
         mark = {"ok": "[green]ok[/green]     ", "missing": "[yellow]missing[/yellow]", "broken": "[red]broken[/red] "}
         for check in found:
-            console.print(f"{mark[check.state]} {check.name}: {check.finding}", highlight=False, soft_wrap=True)
+            console.print(f"{mark[check.state]} ", end="")
+            console.print(f"{check.name}: {check.finding}", highlight=False, soft_wrap=True, markup=False)
             if check.remedy:
                 console.print(f"        -> {check.remedy}", highlight=False, soft_wrap=True, markup=False)
     return 3 if any(check.state == "broken" for check in found) else 0

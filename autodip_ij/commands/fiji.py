@@ -65,6 +65,25 @@ def uninstall(*, fiji: Path, dry_run: Annotated[bool, Parameter(negative="")] = 
     _show(folder, uninstall_from(folder, dry_run=dry_run), dry_run)
 
 
+@app.command
+def doctor(*, fiji: Path | None = None, json: Annotated[bool, Parameter(negative="")] = False) -> int:
+    """Check Fiji, its launch mode, its Python environment, scripts, Java, worker and GPU; exit code 3 if one is broken.
+
+    Parameters
+    ----------
+    fiji
+        Folder of Fiji; without it, only the Python environment that this command runs in.
+    json
+        Print the checks as JSON.
+    """
+    from autodip_ij.commands.doctor import show_checks
+    from autodip_ij.fiji.doctor import environment_checks, fiji_checks
+    from autodip_ij.fiji.folder import FijiFolder
+
+    found = environment_checks() if fiji is None else fiji_checks(FijiFolder.at(fiji))
+    return show_checks(found, as_json=json)
+
+
 def _show(folder: FijiFolder, steps: Sequence[Step], dry_run: bool) -> None:
     print(f"{folder.root}{' (nothing is changed: --dry-run)' if dry_run else ''}")
     for step in steps:

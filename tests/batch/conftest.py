@@ -14,8 +14,8 @@ from autodip_ij.settings import DenoiseSettings
 
 @pytest.fixture
 def quick() -> DenoiseSettings:
-    """Settings of a fit that takes a moment; the group is given, so that nothing depends on inference."""
-    return DenoiseSettings(group="widefield/nucleus", iterations=2, depth=2, width=4, device="cpu")
+    """Settings with which a file takes a moment: a comparison method, and a group, so that nothing is inferred."""
+    return DenoiseSettings(method="gaussian", group="widefield/nucleus", device="cpu")
 
 
 @pytest.fixture

@@ -1,0 +1,121 @@
+"""The doctor names every problem with its way out."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import sys
+from pathlib import Path
+
+import pytest
+
+from autodip_ij import cli
+from autodip_ij.diagnosis import Check
+from autodip_ij.fiji.doctor import environment_checks, fiji_checks
+from autodip_ij.fiji.folder import FijiFolder
+from autodip_ij.fiji.install import install
+
+ENVIRONMENT = "name: fiji\ndependencies:\n  - pip\n  - pip:\n    - pyimagej>=1.7.0\n"
+
+
+def program(path: Path, text: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!{sys.executable}\n{text}\n")
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+    return path
+
+
+@pytest.fixture
+def fiji(tmp_path: Path) -> FijiFolder:
+    """A folder laid out like a Fiji whose parts are all in order; its Python answers at once."""
+    root = tmp_path / "Fiji.app"
+    for name in ("plugins", "config/jaunch", "jars"):
+        (root / name).mkdir(parents=True)
+    for jar in ("fiji-2.17.0", "ij-1.54p", "imagej-legacy-2.0.3", "scripting-python-0.4.2", "scijava-common-2.99.0"):
+        (root / f"jars/{jar}.jar").touch()
+    (root / "config/environment.yml").write_text(ENVIRONMENT)
+    (root / "config/jaunch/fiji.cfg").write_text("python-dir = python/linux64\nlaunch-mode = PYTHON\n")
+    answer = json.dumps([{"name": "worker", "state": "ok", "finding": "starts", "remedy": ""}])
+    program(root / "python/linux64/bin/python", f"print({answer!r})")
+    program(root / "java/linux64/jdk-21/bin/java", "import sys; sys.stderr.write('openjdk version \"21.0.4\" 2024')")
+    folder = FijiFolder.at(root)
+    install(folder)
+    return folder
+
+
+def broken(folder: FijiFolder) -> dict[str, Check]:
+    return {check.name: check for check in fiji_checks(folder) if check.state == "broken"}
+
+
+posix = pytest.mark.skipif(os.name == "nt", reason="the stand-in programs are POSIX scripts")
+
+
+@posix
+def test_a_sound_installation_has_no_problem_and_shows_what_was_found(fiji: FijiFolder) -> None:
+    found = {check.name: check for check in fiji_checks(fiji)}
+    assert {name: check.state for name, check in found.items() if check.state != "ok"} == {}
+    assert "fiji 2.17.0" in found["Fiji"].finding
+    assert "autodip_ij" in found["config/environment.yml"].finding
+    assert found["Java"].finding.startswith("21.0.4 at ")
+    assert found["worker (Fiji)"].finding == "starts"
+
+
+@posix
+@pytest.mark.parametrize(
+    ("damage", "name", "remedy"),
+    [
+        ("rm jars/scripting-python-0.4.2.jar", "Fiji", "update Fiji"),
+        ("write config/jaunch/fiji.cfg launch-mode = JVM", "launch mode", "tick 'Launch in Python mode'"),
+        ("rm config/jaunch/fiji.cfg", "launch mode", "tick 'Launch in Python mode'"),
+        ("rm plugins/AUTO-DIP/autodip-install.json", "scripts and macros", "autodip fiji install --fiji"),
+        ("rm plugins/AUTO-DIP/AUTO-DIP_Denoise_External.ijm", "scripts and macros", "autodip fiji install --fiji"),
+        ("write plugins/AUTO-DIP/AUTO-DIP_Denoise_External.ijm // old", "scripts and macros", "--overwrite"),
+        ("write config/environment.yml dependencies:\n  - pip\n", "config/environment.yml", "autodip fiji install"),
+        ("write config/environment.yml [", "config/environment.yml", "mend the file"),
+        ("rm python/linux64/bin/python", "Python environment", "Build Python environment"),
+        ("write python/linux64/bin/python #!/bin/sh\nexit 1", "Python environment", "-m pip install autodip_ij"),
+        ("write java/linux64/jdk-21/bin/java #!/bin/sh\necho 'version \"1.8.0_402\"' >&2", "Java", "11 or newer"),
+    ],
+)
+def test_each_problem_is_found_with_its_way_out(fiji: FijiFolder, damage: str, name: str, remedy: str) -> None:
+    verb, place, *text = damage.split(" ", 2)
+    if verb == "rm":
+        (fiji.root / place).unlink()
+    else:
+        (fiji.root / place).write_text(text[0])
+    problems = broken(fiji)
+    assert list(problems) == [name]
+    assert remedy in problems[name].remedy
+
+
+def test_an_imagej_alone_is_asked_for_no_python(tmp_path: Path) -> None:
+    (tmp_path / "plugins").mkdir()
+    (tmp_path / "ij.jar").touch()
+    folder = FijiFolder.at(tmp_path)
+    assert [check.name for check in fiji_checks(folder) if check.state == "broken"] == ["scripts and macros"]
+    install(folder)
+    assert [check.name for check in fiji_checks(folder) if check.state == "broken"] == []
+
+
+def test_the_worker_of_this_environment_really_starts() -> None:
+    found = {check.name: check for check in environment_checks()}
+    assert found["worker"].state == "ok"
+    assert found["fit on the CPU"].state == "ok"
+    assert {"pyimagej", "scyjava", "appose", "Java"} <= set(found)
+
+
+@posix
+def test_the_command_exits_with_3_where_something_is_broken(
+    fiji: FijiFolder, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.run(["fiji", "doctor", "--fiji", str(fiji.root)]) == 0
+    (fiji.root / "config/jaunch/fiji.cfg").unlink()
+    capsys.readouterr()
+    assert cli.run(["fiji", "doctor", "--fiji", str(fiji.root)]) == 3
+    out = capsys.readouterr().out
+    assert "broken  launch mode: not Python" in out
+    assert "-> Edit > Options > Python...: tick 'Launch in Python mode', restart" in out
+    assert cli.run(["fiji", "doctor", "--fiji", str(fiji.root), "--json"]) == 3
+    found = json.loads(capsys.readouterr().out)
+    assert {tuple(check) for check in found} == {("name", "state", "finding", "remedy")}
