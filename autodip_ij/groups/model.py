@@ -19,9 +19,11 @@ class Evidence:
     value
         The value found there, as text.
     speaks_for
-        A microscope, a specimen, or a treatment outside the groups (``brightfield``, ``electron``, ``lightsheet``, ...).
+        A microscope, a specimen, or something outside the groups (``brightfield``, ``electron``, ``lightsheet``,
+        another structure, ...).
     weight
-        Strength: 1 for the file stating it outright, about 0.5 for a strong hint, 0.1 for a weak one; negative speaks against.
+        Strength: 1 for the file stating it outright, about 0.5 for a strong hint, 0.1 for a weak one; negative speaks
+        against; 0 for a row that repeats another or is overruled.
     axis
         ``microscope`` or ``specimen``.
     """

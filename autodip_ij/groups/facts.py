@@ -1,0 +1,97 @@
+"""Facts: what the metadata says, each with the place where it stands, before anyone judges it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Kind(StrEnum):
+    """What a fact is about."""
+
+    MODE = "mode"
+    """Acquisition mode, modality, contrast method or illumination type, in the file's own field."""
+    MICROSCOPE = "microscope"
+    """Model of a microscope or scan head, or the acquisition program."""
+    DETECTOR = "detector"
+    """Type or model of a detector."""
+    LIGHT = "light"
+    """Type or model of a light source that was on."""
+    LABEL = "label"
+    """Dye, antibody or fusion protein, in the file's own field."""
+    NAME = "name"
+    """Channel name."""
+    TITLE = "title"
+    """Image name, title, description or comment."""
+    FILE = "file"
+    """File name."""
+    EXCITATION = "excitation"
+    """Excitation wavelength in nm."""
+    EMISSION = "emission"
+    """Emission wavelength, or the middle of the recorded band, in nm."""
+    PINHOLE_UM = "pinhole_um"
+    """Pinhole diameter in micrometres."""
+    PINHOLE_AU = "pinhole_au"
+    """Pinhole diameter in Airy units."""
+    SCANNING = "scanning"
+    """A setting that only laser scanners have: pixel dwell time, scan zoom, scan speed."""
+    FORMAT = "format"
+    """The file format, where it is made by one kind of instrument."""
+    COLOUR = "colour"
+    """Colour (RGB) pixels."""
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One thing the metadata says.
+
+    Attributes
+    ----------
+    kind
+        What it is about.
+    value
+        The value as text, as it stands in the file.
+    source
+        Where it stands, e.g. ``Information/Image/Channel[0]/Fluor``.
+    channel
+        Channel it belongs to; None for the whole image or the instrument.
+    number
+        The value as a number, in the unit of its kind; NaN for text.
+    """
+
+    kind: Kind
+    value: str
+    source: str
+    channel: int | None = None
+    number: float = math.nan
+
+
+def text_fact(kind: Kind, value: object, source: str, channel: int | None = None) -> list[Fact]:
+    """Return a fact with a text, or none if the text is empty or says that nothing is known."""
+    text = " ".join(str(value).split()) if value is not None else ""
+    if text.lower() in _EMPTY:
+        return []
+    return [Fact(kind, text, source, channel)]
+
+
+def number_fact(kind: Kind, value: object, source: str, channel: int | None = None, scale: float = 1.0) -> list[Fact]:
+    """Return a fact with a positive finite number times `scale`, or none."""
+    number = as_number(value) * scale
+    if not (math.isfinite(number) and number > 0):
+        return []
+    return [Fact(kind, f"{number:.4g}{_UNITS.get(kind, '')}", source, channel, number)]
+
+
+_UNITS = {Kind.EXCITATION: " nm", Kind.EMISSION: " nm", Kind.PINHOLE_UM: " um", Kind.PINHOLE_AU: " AU"}
+
+
+def as_number(value: object) -> float:
+    """Return a number, or NaN for anything that is none."""
+    try:
+        return float(str(value).strip())
+    except ValueError:
+        return math.nan
+
+
+_EMPTY = frozenset("|none|null|(null)|n/a|na|unknown|unspecified|other|nan|default|0".split("|"))

@@ -1,0 +1,102 @@
+"""Rules that look at numbers, or at several facts of the light path together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from autodip_ij.groups.facts import Fact, Kind
+from autodip_ij.groups.rules.finding import Finding, microscope_row
+from autodip_ij.groups.vocabulary import Vocabulary
+
+_NIR_NM = (690, 1300)  # what pulsed Ti:sapphire lasers and parametric oscillators excite with
+_SURELY_NIR_NM = 800  # below, a near-infrared dye may be meant (Cy7, ICG)
+_TWO_PHOTON_SHIFT_NM = 50
+_ABOVE_NM = 30
+_SAME_NM = 8  # an "emission" this close to the excitation is a default, not a dye
+_OPEN_PINHOLE_AU = 6
+_OPEN_PINHOLE_UM = 300
+_PHYSICAL_WEIGHT = 0.6  # from which on two-photon excitation is evident
+
+
+def optics_findings(facts: Sequence[Fact], devices: Sequence[Finding], vocabulary: Vocabulary) -> Iterator[Finding]:
+    """Yield the findings of wavelengths, pinhole, scanner, pixels and format; `devices` come from single words."""
+
+    def row(rule: str, fact: Fact) -> Finding:
+        entry = vocabulary.rules[rule]
+        return microscope_row(fact, entry.speaks_for, entry.weight, rule)
+
+    wavelengths = list(_wavelength_rules(facts))
+    yield from (row(rule, fact) for rule, fact in wavelengths)
+    for fact in facts:
+        if fact.kind in (Kind.PINHOLE_AU, Kind.PINHOLE_UM):
+            yield row(_pinhole_rule(fact, devices), fact)
+        elif fact.kind is Kind.SCANNING:
+            yield row("scanning", fact)
+        elif fact.kind is Kind.COLOUR:
+            yield row("colour_pixels", fact)
+        elif fact.kind is Kind.FORMAT:
+            yield row({"dv": "deltavision_format", "mrc": "mrc_format"}[fact.value], fact)
+    if emission := _stated_emission(facts):
+        yield row("emission_wavelength", emission)
+    if laser := _laser_on_camera(facts, devices, vocabulary):
+        yield row("laser_on_camera", laser)
+    excited = [row(rule, fact) for rule, fact in wavelengths]
+    if mode := _confocal_by_default(facts, [*devices, *excited]):
+        yield row("scanner_default_mode", mode)
+
+
+def _wavelength_rules(facts: Sequence[Fact]) -> Iterator[tuple[str, Fact]]:
+    """Yield the rule that the wavelengths of the channel fulfil, with the excitation that does."""
+    emissions = [fact.number for fact in facts if fact.kind is Kind.EMISSION]
+    excitations = [fact for fact in facts if fact.kind is Kind.EXCITATION]
+    # A laser that was on for some channel of the image need not have lit one that states its own.
+    for fact in [fact for fact in excitations if fact.channel is not None] or excitations:
+        shift = min((fact.number - emission for emission in emissions), default=None)
+        if _NIR_NM[0] <= fact.number <= _NIR_NM[1]:
+            if shift is None:
+                yield ("nir_excitation" if fact.number >= _SURELY_NIR_NM else "nir_excitation_near"), fact
+            elif shift >= _TWO_PHOTON_SHIFT_NM:
+                yield "nir_excitation_visible_emission", fact
+        elif shift is not None and fact.channel is not None and shift > _ABOVE_NM:
+            yield "excitation_above_emission", fact
+
+
+def _pinhole_rule(fact: Fact, devices: Sequence[Finding]) -> str:
+    largest = _OPEN_PINHOLE_AU if fact.kind is Kind.PINHOLE_AU else _OPEN_PINHOLE_UM
+    if fact.number > largest:
+        return "pinhole_open"
+    seen = {finding.speaks_for for finding in devices if not finding.whole_image}
+    on_camera = "camera" in seen or "widefield" in seen
+    return "pinhole_with_camera" if on_camera and "spinningdisk" not in seen and "confocal" not in seen else "pinhole"
+
+
+def _stated_emission(facts: Sequence[Fact]) -> Fact | None:
+    excitations = [fact.number for fact in facts if fact.kind is Kind.EXCITATION and fact.channel is not None]
+    for fact in facts:
+        if fact.kind is Kind.EMISSION and all(abs(fact.number - number) > _SAME_NM for number in excitations):
+            return fact
+    return None
+
+
+def _laser_on_camera(facts: Sequence[Fact], devices: Sequence[Finding], vocabulary: Vocabulary) -> Fact | None:
+    """Return the laser that lit a camera image, if no lamp did."""
+    seen = {finding.speaks_for for finding in devices if finding.weight > 0}
+    lights = [fact for fact in facts if fact.kind is Kind.LIGHT and fact.channel is not None]
+    sources = [(fact, {entry.speaks_for for entry, _ in vocabulary.devices("light", fact.value)}) for fact in lights]
+    lamps = any({"widefield", "transmitted"} & spoken for _, spoken in sources)
+    lasers = [fact for fact, spoken in sources if "laser" in spoken]
+    return lasers[0] if lasers and not lamps and "camera" in seen else None
+
+
+def _confocal_by_default(facts: Sequence[Fact], findings: Sequence[Finding]) -> Fact | None:
+    """Return the fact that calls the image confocal although two-photon excitation is evident."""
+    stated = [finding for finding in findings if finding.rule == "scanner default"]
+    physical: dict[str, float] = {}
+    for finding in findings:
+        own_statement = finding.rule.startswith("mode")
+        if finding.speaks_for == "twophoton" and not finding.whole_image and not own_statement:
+            physical[finding.rule] = max(finding.weight, physical.get(finding.rule, 0))
+    if not stated or sum(physical.values()) < _PHYSICAL_WEIGHT:
+        return None
+    evidence = stated[0].evidence
+    return next(fact for fact in facts if (fact.source, fact.value) == (evidence.source, evidence.value))
