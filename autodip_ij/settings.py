@@ -27,7 +27,7 @@ class Shown:
     unit
         Physical or technical unit, shown in help; empty for none.
     fiji
-        Whether the setting is a field of the Fiji dialogs.
+        Whether the setting is a field of the Fiji dialogs; the others are typed into their field *More settings*.
     persist
         Whether Fiji may remember it between runs; never for scientific parameters.
     """
@@ -122,7 +122,7 @@ class DenoiseSettings(BaseModel):
     seed: Annotated[
         int,
         Field(ge=0, le=2**31 - 1, description="Seed of the random numbers; the same seed gives the same result"),
-        Shown("Seed"),
+        Shown("Seed", fiji=False),
     ] = 1
     device: Annotated[
         Literal["auto", "cuda", "mps", "cpu"],
@@ -164,7 +164,7 @@ class DenoiseSettings(BaseModel):
     weights: Annotated[
         str,
         Field(description="Folder of LPIPS backbone weights for machines without a network"),
-        Shown("LPIPS weights", fiji=False),
+        Shown("LPIPS weights", persist=True),
     ] = ""
 
     @field_validator("group")

@@ -1,0 +1,96 @@
+"""No failure of a command is silent, and none opens a dialog where nobody could close it.
+
+In Fiji's Python mode an exception that leaves a script ends on standard error: the user sees nothing, and a macro goes
+on. So everything is caught here and said in the Log; on a screen `IJ.error` says it too, and in a running macro it ends
+the macro.
+"""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Callable, Mapping
+from contextlib import redirect_stdout
+from functools import wraps
+from typing import Any
+
+from autodip_ij.errors import AutodipError, Cancelled
+from autodip_ij.fiji import screen
+from autodip_ij.fiji.problems import UnexpectedFailure, describe
+
+TITLE = "AUTO-DIP"
+_MACRO_CANCELED = "Macro canceled"
+
+Entry = Callable[[Mapping[str, Any]], Any]
+
+
+def reported(entry: Entry) -> Entry:
+    """Make a command of the menu report its failures and return None after them.
+
+    While it runs, what is printed goes to standard error: `print` raises in a Python-mode script outside the editor.
+    """
+
+    @wraps(entry)
+    def run(variables: Mapping[str, Any]) -> Any:
+        with redirect_stdout(sys.stderr):
+            try:
+                return entry(variables)
+            except Cancelled as error:
+                cancelled(error)
+            except BaseException as error:
+                if is_macro_canceled(error):
+                    raise
+                report(error)
+        return None
+
+    return run
+
+
+def report(error: BaseException) -> None:
+    """Say what failed and what to do about it: in the Log, and as ImageJ's error, which ends a running macro."""
+    from scyjava import jimport
+
+    ij = jimport("ij.IJ")
+    message = message_of(error)
+    for line in details_of(error).splitlines():
+        screen.log(f"  {line}")
+    if screen.is_headless():
+        ij.redirectErrorMessages()  # to the Log
+    else:
+        ij.log(f"{TITLE}: {message}")
+    ij.error(TITLE, message)
+
+
+def cancelled(error: Cancelled) -> None:
+    """Say that the user stopped the command; a running macro ends, as it does when a dialog is cancelled."""
+    from scyjava import jimport
+
+    ij = jimport("ij.IJ")
+    screen.status(str(error))
+    if ij.isMacro():
+        ij.redirectErrorMessages()
+        ij.error(TITLE, str(error))
+    else:
+        screen.log(str(error))
+
+
+def is_macro_canceled(error: BaseException) -> bool:
+    """Whether this is ImageJ's own way out of a macro that was ended; it must pass, or the macro would go on."""
+    return _MACRO_CANCELED in str(error) and type(error).__name__.endswith("RuntimeException")
+
+
+def message_of(error: BaseException) -> str:
+    """Return one line for the user: cause and remedy."""
+    if isinstance(error, AutodipError) and not isinstance(error, UnexpectedFailure):
+        return str(error)
+    text = str(error) if isinstance(error, UnexpectedFailure) else describe(error)["message"]
+    return f"{text}. This should not happen; the Log has the details for a report"
+
+
+def details_of(error: BaseException) -> str:
+    """Return what helps to find the cause: a traceback, or the last words of the worker; empty for expected errors."""
+    own = getattr(error, "details", "")
+    if isinstance(error, AutodipError):
+        foreseen = not isinstance(error, UnexpectedFailure) and error.exit_code == 2
+        return "" if foreseen else str(own)
+    return "".join(traceback.format_exception(error))

@@ -1,0 +1,160 @@
+"""What Fiji has computed for it: jobs ``(values, arrays, progress) -> answer``, JSON and arrays in and out.
+
+Jobs know no Java. They run in the worker process, or in Fiji's own by setting.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from autodip_ij.fiji.origin import Found, Origin, decide
+from autodip_ij.images.model import Channel, Image, PixelSize
+from autodip_ij.progress import Progress, Stop
+from autodip_ij.settings import DenoiseSettings
+
+Arrays = Mapping[str, npt.NDArray[Any]]
+
+
+def denoise_pixels(values: dict[str, Any], arrays: Arrays, progress: Progress) -> dict[str, Any]:
+    """Denoise planes of an open image from the array ``source`` into ``target``, both (T, C, Z, Y, X).
+
+    Parameters
+    ----------
+    values
+        ``settings`` (of `DenoiseSettings`), ``origin`` (`Origin`), ``channels`` (indices of the source's channels that
+        the arrays hold), ``explicit`` (whether the user named them), ``looks`` (name, colour, display range of each),
+        ``pixel_size``, ``title``, ``rgb``.
+    arrays
+        ``source`` and ``target``.
+    progress
+        Is told, before anything is fitted, which groups were found and why.
+
+    Returns
+    -------
+    dict
+        ``report`` (`autodip_ij.report.Report`), ``basis`` (what the groups rest on).
+    """
+    from autodip_ij.denoising import denoise_image
+
+    settings = DenoiseSettings.parse(**values["settings"])
+    found = decide(Origin.from_json(values["origin"]), settings, progress)
+    progress.log(f"{values['title']}: metadata from {found.basis}")
+    source, target = arrays["source"], arrays["target"]
+    if values["explicit"]:
+        # A channel the user names is denoised even where its metadata say that it is no fluorescence.
+        settings = settings.model_copy(update={"channel": f"0-{source.shape[1] - 1}"})
+    image = _image(source, values, found)
+    result = denoise_image(
+        image, settings, decisions=[found.decisions[c] for c in values["channels"]], progress=progress
+    )
+    for t, c, z in np.ndindex(source.shape[:3]):
+        target[t, c, z] = result.output.plane(t, c, z)
+    return {"report": result.report.model_dump(mode="json"), "basis": found.basis}
+
+
+def _image(pixels: npt.NDArray[Any], values: dict[str, Any], found: Found) -> Image:
+
+    looks = tuple(
+        Channel(look["name"], _tuple(look["color"]), _tuple(look["display_range"])) for look in values["looks"]
+    )
+    image = Image.from_array(
+        pixels,
+        "TCZYX",
+        channels=looks,
+        pixel_size=PixelSize(**values["pixel_size"]),
+        name=values["title"],
+        metadata=replace(found.metadata, channel_names=tuple(look.name for look in looks), ome=None),
+    )
+    return replace(image, rgb=values["rgb"])
+
+
+def _tuple(value: Any) -> Any:
+    return None if value is None else tuple(value)
+
+
+def denoise_file(values: dict[str, Any], arrays: Arrays, progress: Progress) -> dict[str, str]:
+    """Denoise the file ``input`` into ``output`` (empty: beside it); answer ``output``, ``sidecar`` and ``summary``."""
+    from autodip_ij.denoising import denoise_file as run
+
+    settings = DenoiseSettings.parse(**values["settings"])
+    done = run(values["input"], values["output"] or None, settings, overwrite=values["overwrite"], progress=progress)
+    groups = ", ".join(channel.group for channel in done.report.channels)
+    return {"output": str(done.output), "sidecar": str(done.sidecar), "groups": groups}
+
+
+def denoise_folder(values: dict[str, Any], arrays: Arrays, progress: Progress) -> dict[str, Any]:
+    """Denoise the folder ``input`` into ``output``; answer the object of ``autodip batch --json`` and ``summary``."""
+    from autodip_ij.batch import run_batch
+
+    settings = DenoiseSettings.parse(**values["settings"])
+    done = run_batch(
+        values["input"],
+        values["output"],
+        settings,
+        overwrite=values["overwrite"],
+        suffix=values["suffix"],
+        progress=progress,
+    )
+    return {**done.to_json(), "summary": done.summary}
+
+
+def inspect_file(values: dict[str, Any], arrays: Arrays, progress: Progress) -> dict[str, Any]:
+    """Inspect the file ``input``; answer the object of ``autodip inspect --json``."""
+    from autodip_ij.inspection import inspect
+
+    return inspect(values["input"], DenoiseSettings.parse(**values["settings"])).model_dump(mode="json")
+
+
+def inspect_open_image(values: dict[str, Any], arrays: Arrays, progress: Progress) -> dict[str, Any]:
+    """Inspect an open image, as `denoise_pixels` would see it, given its ``shape`` and ``dtype`` and no pixels."""
+    import dask.array as da
+
+    from autodip_ij.inspection import Inspection, inspect_image
+
+    settings = DenoiseSettings.parse(**values["settings"])
+    found = decide(Origin.from_json(values["origin"]), settings, progress)
+    shape = tuple(values["shape"])
+    nothing = da.zeros(shape, values["dtype"], chunks=(1, 1, 1, *shape[3:]))
+    scene = inspect_image(_image(nothing, values, found), settings, found.decisions)
+    return Inspection(file=found.basis, scenes=[scene]).model_dump(mode="json")
+
+
+def evaluate(values: dict[str, Any], arrays: Arrays, progress: Progress) -> list[dict[str, float | None]]:
+    """Measure the array ``image`` against ``reference``, both (T, C, Z, Y, X); answer one row of measures a plane.
+
+    ``range`` is the width of the grey-value scale, or None for the span of each reference plane; ``weights`` the folder
+    of LPIPS weights. Where LPIPS has none the rows come without it, and the user is told.
+    """
+    from autodip_ij.errors import Cancelled, EnvironmentProblem
+    from autodip_ij.evaluation.measures import score
+
+    reference, image = arrays["reference"], arrays["image"]
+    places = list(np.ndindex(reference.shape[:3]))
+    progress.start(len(places), "Measuring")
+    rows, perceptual = [], True
+    for place in places:
+        planes = reference[place].astype(np.float32), image[place].astype(np.float32)
+        try:
+            row = score(*planes, value_range=values["range"], perceptual=perceptual, weights=values["weights"] or None)
+        except EnvironmentProblem as error:
+            progress.log(f"without LPIPS: {error}")
+            perceptual = False
+            row = score(*planes, value_range=values["range"], perceptual=False)
+        rows.append({**dict(zip("TCZ", place, strict=True)), **row})
+        progress.advance()
+        if progress.stop_request() is not Stop.NO:
+            raise Cancelled("stopped by the user; no table was made")
+    return rows
+
+
+def probe(values: dict[str, Any], arrays: Arrays, progress: Progress) -> dict[str, Any]:
+    """Run the checks of ``autodip doctor`` in this process; answer a list of them and where Python is."""
+    from autodip_ij.diagnosis import checks
+
+    return {"python": sys.executable, "prefix": sys.prefix, "checks": [asdict(check) for check in checks()]}

@@ -1,0 +1,277 @@
+"""The seven commands of the menu, their fields and outputs, declared once.
+
+Script headers, the conversion of values and the tests all read these declarations; what is a setting of a denoising run
+comes from `autodip_ij.settings` with its name, bounds, choices and help.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from autodip_ij.groups.model import group_names
+from autodip_ij.settings import DenoiseSettings, bounds_of, choices_of, shown
+
+AUTO_GROUP = "Auto (from metadata)"
+AUTO_SETTING = "Auto (from Settings)"
+AUTO_SCALE = "Auto (span of the reference)"
+WHOLE_IMAGE, CURRENT_CHANNEL, CURRENT_SLICE = "Whole image", "Current channel", "Current slice"
+NEW_IMAGE, REPLACE_IMAGE = "New image", "Replace the image"
+DISCARD, KEEP = "Discard", "Keep the result so far"
+
+MenuValue = str | int | bool | None
+
+
+@dataclass(frozen=True)
+class Input:
+    """One ``#@`` input of a script.
+
+    Attributes
+    ----------
+    name
+        Key in macros: lower case, and never the end of another after ``_`` or a digit, where ImageJ would confuse them.
+    kind
+        SciJava type, boxed: ``Integer``, ``Boolean``, ``String``, ``File``, ``ImagePlus``; ``TaskService`` is no field.
+    label, help
+        Text before the field, and its tooltip.
+    value
+        Default; None for none.
+    choices
+        What a drop-down offers. SciJava does not hold macros to it.
+    low, high
+        Bounds of a number. SciJava does not hold macros to them either.
+    style
+        SciJava's widget style.
+    persist
+        Whether SciJava remembers the value, under ``autodip.<name>``.
+    required
+        Whether SciJava cancels, without a word, a run that lacks it; so it is never asked to.
+    """
+
+    name: str
+    kind: str = "String"
+    label: str = ""
+    help: str = ""
+    value: MenuValue = None
+    choices: tuple[str, ...] = ()
+    low: int | None = None
+    high: int | None = None
+    style: str = ""
+    persist: bool = False
+    required: bool = False
+
+    @property
+    def is_field(self) -> bool:
+        """Whether the dialog shows it."""
+        return self.kind not in ("TaskService", "ImagePlus") or bool(self.label)
+
+
+@dataclass(frozen=True)
+class MenuCommand:
+    """One entry of *Plugins > AUTO-DIP*.
+
+    Attributes
+    ----------
+    leaf
+        Name in the menu and in ``run("...")``.
+    entry
+        Function of `autodip_ij.fiji.bridge`.
+    inputs
+        In the order of the dialog.
+    output
+        (SciJava type, name) of what the script returns.
+    options
+        Keys that the field *More settings* takes besides the settings without a field.
+    """
+
+    leaf: str
+    entry: str
+    inputs: tuple[Input, ...]
+    output: tuple[str, str]
+    options: tuple[str, ...] = ()
+
+    @property
+    def file_name(self) -> str:
+        """Name of the script; SciJava makes the leaf of it."""
+        return self.leaf.replace(" ", "_") + ".py"
+
+    @property
+    def fields(self) -> tuple[Input, ...]:
+        """Inputs that the dialog shows."""
+        return tuple(entry for entry in self.inputs if entry.is_field)
+
+
+def setting(name: str, **changes: Any) -> Input:
+    """Return the input of a field of `DenoiseSettings`; an optional number becomes 0 where it is left to the group."""
+    declared = DenoiseSettings.model_fields[name]
+    look = shown(DenoiseSettings, name)
+    bounds, choices = bounds_of(DenoiseSettings, name), choices_of(DenoiseSettings, name)
+    made = Input(
+        name=name,
+        label=f"{look.label} ({look.unit})" if look.unit and "(" not in look.label else look.label,
+        help=declared.description or "",
+        value=declared.default,
+        choices=tuple(choices),
+        persist=look.persist,
+    )
+    if bounds:
+        low = int(bounds["min"]) if declared.default is not None else 0
+        made = replace(made, kind="Integer", value=declared.default or 0, low=low, high=int(bounds["max"]))
+    return replace(made, **changes)
+
+
+_GROUP = setting("group", value=AUTO_GROUP, choices=(AUTO_GROUP, *group_names()))
+_CHANNEL = setting("channel", label="Channels (all if empty; numbers from 0, or names)")
+_EFFORT = setting(
+    "effort", value=AUTO_SETTING, choices=(AUTO_SETTING, *choices_of(DenoiseSettings, "effort")), persist=False
+)
+_ITERATIONS = setting("iterations")
+_DTYPE = setting("dtype")
+_OPTIONS = Input(
+    "options",
+    label="More settings",
+    help="Any other setting of the command line, as in: seed=3 device=cpu tile=256",
+    value="",
+)
+_TASKS = Input("tasks", "TaskService")
+_RUN_FIELDS = (_GROUP, _CHANNEL, _EFFORT, _ITERATIONS, _DTYPE, _OPTIONS)
+_RUN_OPTIONS = ("isolate", "preview", "stop")
+
+SETTINGS_FIELDS = (
+    setting("device", persist=True),
+    setting("effort", persist=True),
+    setting("calibration", persist=True),
+    setting("weights", persist=True),
+    Input(
+        "isolate",
+        "Boolean",
+        "Run in a worker process",
+        "Compute outside Fiji, so that a crash cannot take Fiji with it",
+        value=True,
+        persist=True,
+    ),
+    Input("preview", "Boolean", "Show a live preview", "A window with the plane in work", value=True, persist=True),
+    Input(
+        "stop",
+        label="When stopped",
+        help="What happens to the result so far when a run is cancelled, or Esc is pressed",
+        value=DISCARD,
+        choices=(DISCARD, KEEP),
+        persist=True,
+    ),
+)
+
+COMMANDS = (
+    MenuCommand(
+        "AUTO-DIP Denoise...",
+        "run_image",
+        (
+            _TASKS,
+            Input("imp", "ImagePlus"),
+            _GROUP,
+            Input(
+                "scope",
+                label="Apply to",
+                help="Which planes of the image take part",
+                value=WHOLE_IMAGE,
+                choices=(WHOLE_IMAGE, CURRENT_CHANNEL, CURRENT_SLICE),
+            ),
+            _CHANNEL,
+            _EFFORT,
+            _ITERATIONS,
+            _DTYPE,
+            Input(
+                "output",
+                label="Result",
+                help="Where the result goes",
+                value=NEW_IMAGE,
+                choices=(NEW_IMAGE, REPLACE_IMAGE),
+            ),
+            _OPTIONS,
+        ),
+        ("ImagePlus", "denoised"),
+        _RUN_OPTIONS,
+    ),
+    MenuCommand(
+        "AUTO-DIP Denoise File...",
+        "run_file",
+        (
+            _TASKS,
+            Input("input", "File", "Input image", "Any format autodip reads; an OME-Zarr folder too", style="both"),
+            Input(
+                "output",
+                "File",
+                "Output image",
+                "Ending .ome.tif, .ome.zarr or .tif; beside the input if empty",
+                style="save",
+            ),
+            *_RUN_FIELDS,
+        ),
+        ("String", "written"),
+        (*_RUN_OPTIONS, "overwrite"),
+    ),
+    MenuCommand(
+        "AUTO-DIP Denoise Folder...",
+        "run_folder",
+        (
+            _TASKS,
+            Input("input", "File", "Input folder", "Sub-folders are searched too", style="directory"),
+            Input("output", "File", "Output folder", "Another folder than the input", style="directory"),
+            *_RUN_FIELDS,
+        ),
+        ("String", "summary"),
+        (*_RUN_OPTIONS, "overwrite", "suffix"),
+    ),
+    MenuCommand(
+        "AUTO-DIP Inspect Metadata...",
+        "inspect",
+        (
+            _TASKS,
+            Input("imp", "ImagePlus"),
+            Input("input", "File", "File (the selected image if empty)", "Any format that autodip reads", style="both"),
+            _OPTIONS,
+        ),
+        ("String", "metadata"),
+        _RUN_OPTIONS,
+    ),
+    MenuCommand(
+        "AUTO-DIP Evaluate...",
+        "evaluate",
+        (
+            _TASKS,
+            Input("reference", "ImagePlus", "Reference", "The clean image"),
+            Input("image", "ImagePlus", "Image", "The image to measure, of the same dimensions"),
+            Input(
+                "scope",
+                label="Apply to",
+                help="Which planes are measured",
+                value=WHOLE_IMAGE,
+                choices=(WHOLE_IMAGE, CURRENT_SLICE),
+            ),
+            Input(
+                "scale",
+                label="Grey-value scale",
+                help="Width of the scale of PSNR and SSIM, e.g. 255; any number in macros",
+                value=AUTO_SCALE,
+                choices=(AUTO_SCALE, "255", "4095", "65535"),
+            ),
+        ),
+        ("String", "measures"),
+    ),
+    MenuCommand(
+        "AUTO-DIP Settings...",
+        "settings",
+        (
+            _TASKS,
+            *SETTINGS_FIELDS,
+            Input("test", "Boolean", "Test the worker now", "Start it and say what is wrong, if anything", value=True),
+        ),
+        ("String", "findings"),
+    ),
+    MenuCommand("AUTO-DIP Release GPU", "release", (_TASKS,), ("String", "message")),
+)
+
+
+def command_of(entry: str) -> MenuCommand:
+    """Return the command whose function in the bridge is `entry`."""
+    return next(command for command in COMMANDS if command.entry == entry)

@@ -1,0 +1,213 @@
+"""Denoise an image that is open in Fiji: planes out, job, planes back, appearance."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from autodip_ij.errors import BadInput
+from autodip_ij.fiji import screen
+from autodip_ij.fiji.appearance import as_composite, copy_info, dress, result_title
+from autodip_ij.fiji.convert import (
+    RGB_DEPTH,
+    Pixels,
+    Selection,
+    dimensions,
+    dtype_of,
+    is_rgb,
+    replace_planes,
+    to_array,
+    to_imageplus,
+    whole,
+)
+from autodip_ij.fiji.density import has_density_function, shown_values
+from autodip_ij.fiji.menu import CURRENT_CHANNEL, CURRENT_SLICE, WHOLE_IMAGE
+from autodip_ij.fiji.provenance import provenance_block
+from autodip_ij.fiji.runners import Runner
+from autodip_ij.fiji.source import channels_of, origin_of, pixel_size_of
+from autodip_ij.images.selection import parse_indices
+from autodip_ij.progress import Progress
+from autodip_ij.settings import DenoiseSettings
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is to be done with an open image.
+
+    Attributes
+    ----------
+    imp
+        The ImagePlus.
+    settings
+        How to denoise.
+    scope
+        ``Whole image``, ``Current channel`` or ``Current slice``.
+    replace
+        Put the result into the image instead of opening a new one.
+    """
+
+    imp: Any
+    settings: DenoiseSettings
+    scope: str = WHOLE_IMAGE
+    replace: bool = False
+
+
+def denoise(task: Task, runner: Runner, progress: Progress, *, preview: bool = False) -> Any:
+    """Denoise an open image and return the result, an ImagePlus that is not shown; the image itself if it is replaced.
+
+    Raises
+    ------
+    autodip_ij.errors.AutodipError
+        With cause and remedy.
+    """
+    if task.imp is None:
+        raise BadInput("there is no image; open one and select it (headless, use AUTO-DIP Denoise File...)")
+    dimensions(task.imp)
+    if not task.imp.lockSilently():
+        raise BadInput(f"{task.imp.getTitle()}: another command works on it; wait until it is done")
+    try:
+        return _denoise_locked(task, runner, progress, preview)
+    finally:
+        task.imp.unlock()
+
+
+def _denoise_locked(task: Task, runner: Runner, progress: Progress, preview: bool) -> Any:
+    origin = origin_of(task.imp)
+    selection = select(task, origin.channel_names)
+    settings = _settings_for(task, selection, progress)
+    out_type = dtype_of(task.imp) if settings.dtype == "same" else np.dtype(np.float32)
+    height, width = dimensions(task.imp)[3:]
+    shape = (*selection.lengths, height, width)
+    looks = channels_of(task.imp, origin.channel_names)
+    with runner.arrays() as shared:
+        to_array(task.imp, selection, shared.add("source", dtype_of(task.imp), shape))
+        shared.add("target", out_type, shape)
+        answer = runner.run(
+            "autodip_ij.fiji.jobs:denoise_pixels",
+            {
+                # The planes were chosen here: only they travel.
+                "settings": settings.model_dump() | {"channel": "", "time": "", "z": ""},
+                "origin": origin.to_json(),
+                "channels": selection.channels,
+                "explicit": bool(settings.channel.strip()) or task.scope != WHOLE_IMAGE,
+                "looks": [vars(looks[c]) for c in selection.channels],
+                "pixel_size": vars(pixel_size_of(task.imp)),
+                "title": str(task.imp.getTitle()),
+                "rgb": is_rgb(task.imp) and len(selection.channels) == 3,
+            },
+            shared,
+            progress,
+            preview_of=(height, width) if preview else None,
+        )
+        block = provenance_block(answer["report"], answer["basis"])
+        return (_put_back if task.replace else _make_new)(task.imp, shared["target"], selection, block)
+
+
+def select(task: Task, names: tuple[str, ...]) -> Selection:
+    """Return the planes that take part.
+
+    Raises
+    ------
+    autodip_ij.errors.BadInput
+        For a channel, time point or slice that is not there.
+    """
+    imp, settings = task.imp, task.settings
+    times, channels, slices, _, _ = dimensions(imp)
+    selection = Selection(
+        tuple(parse_indices(settings.time, times, what="time point")),
+        tuple(parse_indices(settings.channel, channels, names, what="channel")),
+        tuple(parse_indices(settings.z, slices, what="slice")),
+    )
+    if task.scope == WHOLE_IMAGE:
+        return selection
+    # The colours of an RGB image belong together.
+    current = selection.channels if is_rgb(imp) or settings.channel.strip() else (int(imp.getC()) - 1,)
+    if task.scope == CURRENT_CHANNEL:
+        return Selection(selection.times, current, selection.slices)
+    return Selection((int(imp.getT()) - 1,), current, (int(imp.getZ()) - 1,))
+
+
+def _settings_for(task: Task, selection: Selection, progress: Progress) -> DenoiseSettings:
+    """Return the settings with the pixel type the result has to have."""
+    title = str(task.imp.getTitle())
+    rgb = is_rgb(task.imp)
+    if task.replace:
+        if task.imp.getStack().isVirtual():
+            raise BadInput(f"{title}: a virtual stack cannot be replaced; let the result open as a new image")
+        if rgb and len(selection.channels) != 3:
+            raise BadInput(
+                f"{title}: single colours of an RGB image cannot be replaced; open the result as a new image"
+            )
+    whole_colours = rgb and len(selection.channels) == 3
+    in_place = task.replace and selection != whole(task.imp)
+    if task.settings.dtype == "same" or not (whole_colours or in_place):
+        return task.settings
+    reason = "an RGB image stays RGB" if whole_colours else "only a part of the image is replaced"
+    progress.log(f"{title}: {reason}, so the result has its pixel type, rounded and clipped")
+    return task.settings.model_copy(update={"dtype": "same"})
+
+
+def _make_new(imp: Any, target: Pixels, selection: Selection, block: str) -> Any:
+    """Return a new image with the result and the appearance of the source."""
+    result = to_imageplus(
+        _in_shown_values(imp, target), result_title(str(imp.getTitle())), rgb=_colours(imp, selection)
+    )
+    result = as_composite(result, imp, selection)
+    dress(result, imp, selection, title=_unused(str(result.getTitle())), provenance=block)
+    return result
+
+
+def _put_back(imp: Any, target: Pixels, selection: Selection, block: str) -> Any:
+    """Put the result into the source image itself and return it."""
+    if target.dtype == dtype_of(imp):
+        replace_planes(imp, target, selection)
+        copy_info(imp, imp, block)
+    else:
+        made = _make_new(imp, target, selection, block)
+        title = imp.getTitle()
+        imp.setImage(made)
+        imp.setTitle(title)
+        imp.setOverlay(made.getOverlay())
+        imp.setProperty("Info", made.getInfoProperty())
+    imp.changes = True
+    return imp
+
+
+def _colours(imp: Any, selection: Selection) -> bool:
+    return int(imp.getBitDepth()) == RGB_DEPTH and len(selection.channels) == 3
+
+
+def _in_shown_values(imp: Any, target: Pixels) -> Pixels:
+    """Return a 32-bit result in the grey values that ImageJ shows for the source."""
+    if target.dtype != np.float32 or not has_density_function(imp):
+        return target
+    return np.stack([shown_values(imp, volume) for volume in target])
+
+
+def _unused(title: str) -> str:
+    from scyjava import jimport
+
+    return str(jimport("ij.WindowManager").getUniqueName(title))
+
+
+def selected_planes(imp: Any, scope: str) -> Selection:
+    """Return every plane of an image, or the one in view."""
+    if scope == CURRENT_SLICE:
+        channels = (0, 1, 2) if is_rgb(imp) else (int(imp.getC()) - 1,)
+        return Selection((int(imp.getT()) - 1,), channels, (int(imp.getZ()) - 1,))
+    return whole(imp)
+
+
+def place_beside(result: Any, source: Any) -> None:
+    """Move the window of the result to the right of the source's, where the screen has room for it."""
+    if not screen.has_window():
+        return
+    window, other = result.getWindow(), source.getWindow()
+    if window is None or other is None:
+        return
+    bounds, free = other.getBounds(), other.getGraphicsConfiguration().getBounds()
+    x = int(bounds.x + bounds.width)
+    if x + int(window.getWidth()) <= int(free.x + free.width):
+        window.setLocation(x, int(bounds.y))

@@ -1,0 +1,132 @@
+"""Progress in Fiji: a SciJava task with its cancel button, the status line, the Log, Esc, and the live preview."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from autodip_ij.fiji import screen
+from autodip_ij.fiji.preview import Preview
+from autodip_ij.planning import duration
+from autodip_ij.progress import Silent, Stop
+
+PREVIEW_SECONDS = 1.0
+_SHOW_SECONDS = 0.2
+_SECOND_REQUEST_SECONDS = 1.0
+
+
+class FijiProgress(Silent):
+    """A `Progress` on a SciJava task; all calls come from the thread of the script.
+
+    Parameters
+    ----------
+    tasks
+        SciJava's TaskService; None outside SciJava.
+    on_stop
+        What cancelling and Esc mean the first time; the second time they always discard.
+    preview
+        Window for previews; None for none.
+    """
+
+    def __init__(self, tasks: Any = None, on_stop: Stop = Stop.DISCARD, preview: Preview | None = None) -> None:
+        from scyjava import jimport
+
+        self._ij = jimport("ij.IJ")
+        self._ij.resetEscape()
+        self._task = tasks.createTask("AUTO-DIP") if tasks is not None else None
+        self._on_stop = on_stop
+        self._window = preview
+        self._title = ""
+        self._total = self._done = 0
+        self._began = time.monotonic()
+        self._shown = self._previewed = float("-inf")
+        self._cancel_seen = False
+        self._request = Stop.NO
+        self._requested_at = float("inf")
+        self.messages: list[str] = []
+
+    def start(self, total: int, message: str) -> None:
+        """Show the task with its cancel button."""
+        self._total, self._done, self._title = total, 0, message
+        self._began = time.monotonic()
+        if self._task is not None:
+            self._task.setProgressMaximum(total)
+            self._task.setStatusMessage(message)
+            self._task.start()
+        self._show()
+
+    def advance(self, steps: int = 1, message: str | None = None) -> None:
+        """Move bar and remaining time, a few times a second at most."""
+        self._done += steps
+        self._title = message or self._title
+        if time.monotonic() - self._shown >= _SHOW_SECONDS:
+            self._show()
+
+    def _show(self) -> None:
+        self._shown = time.monotonic()
+        if self._task is not None:
+            self._task.setProgressValue(self._done)
+            self._task.setStatusMessage(f"{self._title}{self.times()}")
+        screen.status(f"{self._title}{self.times()}")
+        if self._window is not None:
+            self._window.set_times(self.times())
+
+    def times(self) -> str:
+        """Return elapsed and remaining time in words."""
+        elapsed = time.monotonic() - self._began
+        if not 0 < self._done <= self._total:
+            return f", {duration(elapsed)}"
+        remaining = elapsed * (self._total - self._done) / self._done
+        return f", {duration(elapsed)}, about {duration(remaining)} left"
+
+    def wants_preview(self) -> bool:
+        """Whether the window is open and its picture a second old."""
+        due = time.monotonic() - self._previewed >= PREVIEW_SECONDS
+        return due and self._window is not None and self._window.is_open
+
+    def preview(self, plane: npt.NDArray[np.float32], title: str) -> None:
+        """Show a plane."""
+        self._previewed = time.monotonic()
+        if self._window is not None:
+            self._window.show(plane, title)
+
+    def stop_request(self) -> Stop:
+        """Return what the user wants: the task's cancel button, Esc, and the button of the preview are looked at."""
+        asked = self._asked()
+        if asked is Stop.NO:
+            return self._request
+        again = time.monotonic() - self._requested_at >= _SECOND_REQUEST_SECONDS
+        if self._request is Stop.NO:
+            self._request, self._requested_at = asked, time.monotonic()
+            screen.status("AUTO-DIP: stopping ...")
+        elif again:
+            self._request = Stop.DISCARD
+        return self._request
+
+    def _asked(self) -> Stop:
+        """Return what is newly asked for; Esc counts each time it is pressed."""
+        if self._ij.escapePressed():
+            self._ij.resetEscape()
+            return self._on_stop
+        if self._task is not None and not self._cancel_seen and self._task.isCanceled():
+            self._cancel_seen = True
+            return self._on_stop
+        if self._window is not None and self._request is Stop.NO and self._window.stop_pressed():
+            return Stop.KEEP
+        return Stop.NO
+
+    def log(self, message: str) -> None:
+        """Write one line into the Log."""
+        self.messages.append(message)
+        screen.log(message)
+
+    def close(self) -> None:
+        """End the task and close the preview."""
+        if self._task is not None:
+            self._task.finish()
+        if self._window is not None:
+            self._window.close()
+        screen.status("")

@@ -1,0 +1,55 @@
+"""The record of a run as a block of text in the Info of an image."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+BEGIN, END = "[AUTO-DIP]", "[/AUTO-DIP]"
+
+
+def provenance_block(report: dict[str, Any], metadata: str = "") -> str:
+    """Return the lines for a person, and the whole report as JSON in the last one.
+
+    Parameters
+    ----------
+    report
+        `autodip_ij.report.Report` as a dictionary.
+    metadata
+        Where the instrument metadata came from.
+    """
+    lines = [
+        BEGIN,
+        f"software = {report['software']}",
+        f"created = {report['created']}",
+        f"device = {report['device']}, {report['precision']}",
+        f"seed = {report['seed']}",
+        f"seconds = {report['seconds']:.1f}",
+    ]
+    if metadata:
+        lines.append(f"metadata = {metadata}")
+    for channel in report["channels"]:
+        lines.append(f"channel {channel['index']} = {_channel(channel)}")
+    lines += [f"report = {json.dumps(report, separators=(',', ':'))}", END]
+    return "\n".join(lines)
+
+
+def _channel(channel: dict[str, Any]) -> str:
+    name = f"{channel['name']}: " if channel["name"] else ""
+    if channel["treatment"] != "denoised":
+        return f"{name}{channel['treatment']}; {channel['reason']}".rstrip("; ")
+    words = {key: value for key, value in channel["parameters"].items() if value is not None}
+    parameters = ", ".join(f"{key} {words[key]}" for key in ("depth", "width", "skip", "iterations") if key in words)
+    return f"{name}{channel['group']} ({parameters or channel['method']}); {channel['reason']}".rstrip("; ")
+
+
+def without_blocks(info: str) -> str:
+    """Return an Info text without the records of earlier runs, whose words would be taken for metadata."""
+    return re.sub(rf"\n?{re.escape(BEGIN)}.*?({re.escape(END)}|\Z)", "", info, flags=re.DOTALL)
+
+
+def recorded_report(info: str) -> dict[str, Any] | None:
+    """Return the report of the last run recorded in an Info text; None if there is none."""
+    found = re.findall(r"^report = (\{.*\})$", info, flags=re.MULTILINE)
+    return json.loads(found[-1]) if found else None

@@ -1,0 +1,73 @@
+"""Where Fiji shows things: whether there is a screen, the Log, the status line, tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+
+def is_headless() -> bool:
+    """Whether there is no screen, so that no window may be opened."""
+    from scyjava import jimport
+
+    return bool(jimport("java.awt.GraphicsEnvironment").isHeadless())
+
+
+def has_window() -> bool:
+    """Whether ImageJ's main window is open."""
+    from scyjava import jimport
+
+    return not is_headless() and jimport("ij.IJ").getInstance() is not None
+
+
+def log(message: str) -> None:
+    """Write one line to the Log window; to standard output where there is none."""
+    from scyjava import jimport
+
+    jimport("ij.IJ").log(f"AUTO-DIP: {message}")
+
+
+def status(message: str) -> None:
+    """Write into the status line."""
+    from scyjava import jimport
+
+    if has_window():
+        jimport("ij.IJ").showStatus(message)
+
+
+def show(imp: Any) -> None:
+    """Open an image: a window, or, in headless and batch-mode macros, a title to select."""
+    from jpype import JException
+
+    try:
+        imp.show()
+    except JException as error:
+        # Without a screen and outside a macro an image cannot be shown; the script returns it all the same.
+        if "HeadlessException" not in str(error.getClass().getName()):
+            raise
+
+
+def table(rows: Iterable[Mapping[str, str | float | int | None]], title: str) -> Any:
+    """Show rows as an ImageJ table (the Results table, if titled so) and return it; gaps stay empty.
+
+    Parameters
+    ----------
+    rows
+        One mapping of column to value a row.
+    title
+        Title of the window.
+    """
+    from scyjava import jimport
+
+    results = jimport("ij.measure.ResultsTable")
+    made = results.getResultsTable() if title == "Results" else results()
+    made.showRowNumbers(False)
+    for row in rows:
+        made.incrementCounter()
+        for column, value in row.items():
+            if value is None:
+                made.addValue(column, "")
+            else:
+                made.addValue(column, value if isinstance(value, str) else float(value))
+    made.show(title)
+    return made

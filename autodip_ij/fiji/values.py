@@ -1,0 +1,172 @@
+"""From the variables of a script, as SciJava or a macro filled them, to checked settings.
+
+SciJava holds a macro to no choice and no bound: whatever was typed arrives here, and what cannot be used is refused
+with the message of the setting.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from autodip_ij.errors import BadInput, nearest
+from autodip_ij.fiji.menu import AUTO_SCALE, AUTO_SETTING, DISCARD, KEEP, MenuCommand
+from autodip_ij.fiji.preferences import Preferences
+from autodip_ij.progress import Stop
+from autodip_ij.settings import DenoiseSettings
+
+_PAIR = re.compile(r"""\s*([A-Za-z_]\w*)=('[^']*'|"[^"]*"|\S*)(?=\s|$)""")
+_TRUTH = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """How a command runs, apart from the denoising itself.
+
+    Attributes
+    ----------
+    isolate
+        In the worker process rather than in Fiji's.
+    preview
+        With a live preview where there is a screen.
+    stop
+        What Esc and the cancel button mean.
+    """
+
+    isolate: bool = True
+    preview: bool = True
+    stop: Stop = Stop.DISCARD
+
+
+def collect(command: MenuCommand, variables: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values of the inputs of a command as Python's: texts, numbers, truth values, paths as texts, images.
+
+    Parameters
+    ----------
+    command
+        Whose inputs are wanted.
+    variables
+        The globals of its script. What is missing there, or null, has the default of the input.
+    """
+    convert = {"Integer": int, "Boolean": bool, "String": str, "File": str}
+    values = {}
+    for entry in command.inputs:
+        given = variables.get(entry.name)
+        values[entry.name] = entry.value if given is None else convert.get(entry.kind, lambda value: value)(given)
+    return values
+
+
+def choose(text: str, choices: Sequence[str], name: str) -> str:
+    """Return the choice that a text means, without regard to case; its first word is enough.
+
+    Raises
+    ------
+    autodip_ij.errors.BadInput
+        If it means none; the message names the nearest.
+
+    Examples
+    --------
+    >>> choose("current SLICE", ["Whole image", "Current slice"], "scope")
+    'Current slice'
+    """
+    wanted = text.strip().lower()
+    matching = [choice for choice in choices if wanted and choice.lower().startswith(wanted)]
+    exact = [choice for choice in matching if choice.lower() == wanted]
+    if len(exact or matching) != 1:
+        raise BadInput(f"{name}: '{text}' is not possible{nearest(text, choices)}")
+    return (exact or matching)[0]
+
+
+def parse_options(text: str, allowed: Sequence[str]) -> dict[str, str]:
+    """Return the pairs of a text such as ``seed=3 vocabulary='my words.toml'``.
+
+    Raises
+    ------
+    autodip_ij.errors.BadInput
+        For anything else, and for keys that are not allowed; the message names the nearest.
+
+    Examples
+    --------
+    >>> parse_options("seed=3 tile=256", ["seed", "tile"])
+    {'seed': '3', 'tile': '256'}
+    """
+    found: dict[str, str] = {}
+    position = 0
+    while text[position:].strip():
+        match = _PAIR.match(text, position)
+        if match is None:
+            raise BadInput(f"more settings: '{text[position:].strip()}' is not of the form key=value")
+        key, value = match[1].lower(), match[2]
+        if key not in allowed:
+            raise BadInput(f"more settings: unknown setting '{key}'{nearest(key, allowed)}")
+        found[key] = value[1:-1] if value[:1] in ("'", '"') and value[-1:] == value[:1] else value
+        position = match.end()
+    return found
+
+
+def split_values(
+    command: MenuCommand, values: Mapping[str, Any], preferences: Preferences
+) -> tuple[DenoiseSettings, RunOptions, dict[str, str]]:
+    """Return the denoising settings, the run options, and the other keys given under *More settings*.
+
+    Keys under *More settings* come before the fields of Settings, fields of the dialog have their own keys.
+
+    Raises
+    ------
+    autodip_ij.errors.BadInput
+        With the message of the setting that cannot be used.
+    """
+    fields = [entry.name for entry in command.inputs if entry.name in DenoiseSettings.model_fields]
+    free = [name for name in DenoiseSettings.model_fields if name not in fields]
+    extra = parse_options(str(values.get("options") or ""), [*free, *command.options])
+    chosen: dict[str, Any] = preferences.settings()
+    for name in fields:
+        if values[name] != AUTO_SETTING:
+            chosen[name] = values[name]
+    chosen |= {key: text for key, text in extra.items() if key in DenoiseSettings.model_fields}
+    chosen["iterations"] = chosen.get("iterations") or None
+    if str(chosen.get("effort", "")).strip().lower().startswith("auto"):
+        chosen["effort"] = preferences.effort
+    options = RunOptions(
+        isolate=truth(extra.get("isolate", preferences.isolate), "isolate"),
+        preview=truth(extra.get("preview", preferences.preview), "preview"),
+        stop=stop_meaning(extra.get("stop", preferences.stop)),
+    )
+    own = ("isolate", "preview", "stop")
+    rest = {key: text for key, text in extra.items() if key not in DenoiseSettings.model_fields and key not in own}
+    return DenoiseSettings.parse(**chosen), options, rest
+
+
+def truth(value: str | bool, name: str) -> bool:
+    """Return a truth value given as ``true`` or ``false``."""
+    if isinstance(value, bool):
+        return value
+    if value.strip().lower() not in _TRUTH:
+        raise BadInput(f"{name}: '{value}' is not possible; write {name}=true or {name}=false")
+    return _TRUTH[value.strip().lower()]
+
+
+def stop_meaning(text: str) -> Stop:
+    """Return what cancelling does: ``Discard`` or ``Keep the result so far``."""
+    return Stop.KEEP if choose(text, (DISCARD, KEEP), "stop") == KEEP else Stop.DISCARD
+
+
+def scale_of(text: str) -> float | None:
+    """Return the width of the grey-value scale, or None for the span of the reference.
+
+    Raises
+    ------
+    autodip_ij.errors.BadInput
+        If it is neither automatic nor a positive number.
+    """
+    if AUTO_SCALE.lower().startswith(text.strip().lower()[:4] or "auto"):
+        return None
+    try:
+        width = float(text)
+    except ValueError:
+        width = 0.0
+    if not 0 < width < float("inf"):
+        raise BadInput(f"scale: '{text}' is not possible; write the width of the scale, such as 255, or auto")
+    return width

@@ -1,0 +1,13 @@
+#!Python
+#@ TaskService tasks
+#@output String message
+try:
+    from autodip_ij.fiji.bridge import release
+except ImportError as problem:
+    from scyjava import jimport
+    ij = jimport("ij.IJ")
+    ij.redirectErrorMessages(jimport("java.awt.GraphicsEnvironment").isHeadless())
+    ij.error("AUTO-DIP", f"autodip_ij cannot be loaded ({problem}). Put it into Fiji's environment: "
+             "Edit > Options > Python..., or run: autodip fiji install")
+    raise
+message = release(globals())

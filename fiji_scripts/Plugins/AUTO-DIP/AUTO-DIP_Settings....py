@@ -1,0 +1,21 @@
+#!Python
+#@ TaskService tasks
+#@ String (label="Device", description="Where to compute", value="auto", choices={"auto", "cuda", "mps", "cpu"}, required=false, persistKey="autodip.device") device
+#@ String (label="Effort", description="How much computing to spend, where the calibration knows efforts", value="standard", choices={"fast", "standard", "best"}, required=false, persistKey="autodip.effort") effort
+#@ String (label="Calibration", description="Calibration: paper (published AUTO-DIP), autodip, or the path of a calibration pack", value="paper", required=false, persistKey="autodip.calibration") calibration
+#@ String (label="LPIPS weights", description="Folder of LPIPS backbone weights for machines without a network", value="", required=false, persistKey="autodip.weights") weights
+#@ Boolean (label="Run in a worker process", description="Compute outside Fiji, so that a crash cannot take Fiji with it", value=true, required=false, persistKey="autodip.isolate") isolate
+#@ Boolean (label="Show a live preview", description="A window with the plane in work", value=true, required=false, persistKey="autodip.preview") preview
+#@ String (label="When stopped", description="What happens to the result so far when a run is cancelled, or Esc is pressed", value="Discard", choices={"Discard", "Keep the result so far"}, required=false, persistKey="autodip.stop") stop
+#@ Boolean (label="Test the worker now", description="Start it and say what is wrong, if anything", value=true, required=false, persist=false) test
+#@output String findings
+try:
+    from autodip_ij.fiji.bridge import settings
+except ImportError as problem:
+    from scyjava import jimport
+    ij = jimport("ij.IJ")
+    ij.redirectErrorMessages(jimport("java.awt.GraphicsEnvironment").isHeadless())
+    ij.error("AUTO-DIP", f"autodip_ij cannot be loaded ({problem}). Put it into Fiji's environment: "
+             "Edit > Options > Python..., or run: autodip fiji install")
+    raise
+findings = settings(globals())
