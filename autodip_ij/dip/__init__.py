@@ -14,13 +14,27 @@ from autodip_ij.dip.options import FitOptions, FitResult, Step
 if TYPE_CHECKING:
     from autodip_ij.dip.devices import resolve_device
     from autodip_ij.dip.fitting import fit
+    from autodip_ij.dip.stabilised import with_noise_aware_loss
+    from autodip_ij.dip.superresolution import fit_superresolution
 
 _HOME = {
     "fit": "autodip_ij.dip.fitting",
+    "fit_superresolution": "autodip_ij.dip.superresolution",
     "resolve_device": "autodip_ij.dip.devices",
+    "with_noise_aware_loss": "autodip_ij.dip.stabilised",
 }
 
-__all__ = ["ASCENDING", "Architecture", "FitOptions", "FitResult", "Step", "fit", "resolve_device"]
+__all__ = [
+    "ASCENDING",
+    "Architecture",
+    "FitOptions",
+    "FitResult",
+    "Step",
+    "fit",
+    "fit_superresolution",
+    "resolve_device",
+    "with_noise_aware_loss",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
 
 import torch
@@ -36,6 +37,8 @@ class LossKind:
 
 
 LOSSES: dict[str, LossKind] = {}
+_HOME = {"perceptual": "autodip_ij.dip.perceptual", "downsampled-mse": "autodip_ij.dip.superresolution"}
+"""Losses that register themselves when their module is first needed."""
 
 
 def register(
@@ -52,8 +55,10 @@ def register(
 
 def check_loss(name: str, options: Mapping[str, Any]) -> None:
     """Raise `BadInput` if the loss is unknown, lacks an option, or is given one it does not have."""
+    if name in _HOME:
+        import_module(_HOME[name])
     if name not in LOSSES:
-        raise BadInput(f"loss: '{name}' is not known{nearest(name, LOSSES)}")
+        raise BadInput(f"loss: '{name}' is not known{nearest(name, LOSSES | _HOME)}")
     kind = LOSSES[name]
     if missing := sorted(kind.needs - options.keys()):
         raise BadInput(f"loss '{name}' needs the option {missing[0]}; give it in loss_options")
