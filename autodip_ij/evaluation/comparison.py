@@ -149,7 +149,7 @@ def job_key(pair: str, method: str, text: str) -> str:
 
 def compare_one(pair: Pair, method: str, options: Options) -> dict[str, Any]:
     """Denoise one pair by one method and return its row; the function that workers run."""
-    noisy, clean = (_centre(recipe.read(), options.crop) for recipe in (pair.noisy, pair.clean))
+    noisy, clean = (central(recipe.read(), options.crop) for recipe in (pair.noisy, pair.clean))
     matched = matched_pair(pair, noisy, clean, options)
     result = run(parse_method(method), noisy, pair.decision(), device=options.device)
     scores = score(
@@ -221,7 +221,8 @@ def _keep(folder: Path, pair: str, method: str, image: Plane) -> None:
         raise UnwritableOutput(f"cannot write {target}: {error.strerror or error}") from error
 
 
-def _centre(image: Plane, side: int | None) -> Plane:
+def central(image: Plane, side: int | None) -> Plane:
+    """Return the central square of `side` pixels, or what of it the image (Y, X) has; all of it if None."""
     if side is None:
         return image
     if side < 1:

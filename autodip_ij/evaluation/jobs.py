@@ -44,11 +44,14 @@ class Job:
         A function at the top level of a module that the workers can import. Returns JSON-like data.
     arguments
         Keyword arguments: plain data (numbers, texts, paths, enums, dataclasses, and lists and mappings of these).
+    weight
+        Steps of progress that the job counts, so that the remaining time is right where jobs differ in cost.
     """
 
     key: str
     function: Callable[..., Any]
     arguments: Mapping[str, Any] = field(default_factory=dict)
+    weight: int = 1
 
     @property
     def fingerprint(self) -> str:
@@ -116,7 +119,7 @@ def run_jobs(
     threads
         Threads of the numeric libraries in each local worker.
     progress
-        Told of one step a job; asked to stop between jobs.
+        Told of the weight of every job done; asked to stop between jobs.
     message
         What is shown while it runs.
 
@@ -142,9 +145,9 @@ def run_jobs(
     resumed = tuple(job.key for job in jobs if store.is_done(job.key, fingerprints[job.key]))
     waiting = [job for job in jobs if job.key not in set(resumed)]
 
-    watcher.start(len(jobs), message)
+    watcher.start(sum(job.weight for job in jobs), message)
     if resumed:
-        watcher.advance(len(resumed))
+        watcher.advance(sum(job.weight for job in jobs if job.key in set(resumed)))
         watcher.log(f"{len(resumed)} of {len(jobs)} {message} were done before")
     done: list[str] = []
     failed: dict[str, str] = {}
@@ -160,7 +163,7 @@ def run_jobs(
         else:
             store.record_result(job.key, fingerprints[job.key], outcome.seconds, outcome.result)
             done.append(job.key)
-        watcher.advance(1)
+        watcher.advance(job.weight, f"{message}: {len(resumed) + len(done) + len(failed)} of {len(jobs)}")
     return RunSummary(tuple(done), resumed, failed, stopped)
 
 

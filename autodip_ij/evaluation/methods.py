@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from autodip_ij.calibration.model import Parameters
 from autodip_ij.errors import BadInput, nearest
 from autodip_ij.evaluation.datasets.model import safe_name
 from autodip_ij.groups.model import GroupDecision, group_name, group_names, split_group
@@ -20,7 +21,10 @@ if TYPE_CHECKING:
 Plane = npt.NDArray[np.float32]
 NOISY = "noisy"
 DIP = "dip"
+FIT = "fit"
+"""A deep image prior with its parameters given outright, beside any calibration."""
 _ALL = ""
+_FIT_SETTINGS = ("seed", "precision", "tile", "overlap")
 
 
 @dataclass(frozen=True)
@@ -32,7 +36,7 @@ class Method:
     text
         As the user wrote it.
     name
-        ``noisy``, ``dip``, or a method of `autodip_ij.baselines`.
+        ``noisy``, ``dip``, ``fit``, or a method of `autodip_ij.baselines`.
     parameters
         Parameters by group name; those of all groups under the empty text.
     """
@@ -101,16 +105,18 @@ def parse_method(text: str) -> Method:
             raise BadInput(f"method '{text}': '{item}' is no parameter; write key=value, e.g. gaussian:sigma_px=2")
         group, _, key = key.strip().rpartition(".")
         parameters.setdefault(_canonical(group), {})[key] = _value(value.strip())
+    if name == FIT and not parameters:
+        _split({})
     method = Method(text.strip(), name, parameters)
     _check(method)
     return method
 
 
 def known_methods() -> list[str]:
-    """Return the names of all methods: the input itself, the deep image prior, and the comparison methods."""
+    """Return the names of all methods: the input itself, the deep image prior in two ways, the comparison methods."""
     from autodip_ij.baselines import method_names
 
-    return [NOISY, DIP, *method_names()]
+    return [NOISY, DIP, FIT, *method_names()]
 
 
 def run(
@@ -141,6 +147,8 @@ def run(
         return MethodResult(noisy, 0.0)
     if method.name == DIP:
         return _run_dip(noisy, decision, {"device": device, **parameters}, progress)
+    if method.name == FIT:
+        return _run_fit(noisy, parameters, device, progress)
     return _run_baseline(method.name, noisy, parameters, device)
 
 
@@ -171,6 +179,44 @@ def _run_dip(
     return MethodResult(np.asarray(result.image, np.float32), seconds, details)
 
 
+def _run_fit(noisy: Plane, given: Mapping[str, Any], device: str, progress: Progress | None) -> MethodResult:
+    from autodip_ij.dip import resolve_device
+    from autodip_ij.images.intensity import measure_window
+    from autodip_ij.planes import PlaneRecipe, Watch, denoise_plane
+    from autodip_ij.progress import Silent
+
+    window = measure_window(noisy)
+    if window.constant:
+        return MethodResult(noisy, 0.0, {"unchanged": "every pixel has the same value"})
+    parameters, settings = _split(given)
+    recipe = PlaneRecipe(parameters, resolve_device(device), **settings)
+    began = time.perf_counter()
+    fitted = denoise_plane(window.normalise(noisy), recipe, Watch(progress or Silent(), "fit", window.restore))
+    seconds = time.perf_counter() - began
+    details = {"parameters": asdict(parameters), "device": recipe.device, "precision": fitted.precision}
+    return MethodResult(window.restore(fitted.image), seconds, {**details, "engine": fitted.engine})
+
+
+def _split(given: Mapping[str, Any]) -> tuple[Parameters, dict[str, Any]]:
+    """Return the parameters of a fit and its other settings.
+
+    Raises
+    ------
+    autodip_ij.errors.BadInput
+        If one is missing or unknown.
+    """
+    names = [field.name for field in fields(Parameters)]
+    others = [*names, *_FIT_SETTINGS]
+    for name in given:
+        if name not in others:
+            raise BadInput(f"fit: unknown parameter '{name}'{nearest(name, others)}")
+    for name in ("depth", "width", "skip", "iterations"):
+        if name not in given:
+            raise BadInput(f"fit: '{name}' is missing; give depth, width, skip and iterations")
+    settings = {name: given[name] for name in _FIT_SETTINGS if name in given}
+    return Parameters(**{name: given[name] for name in names if name in given}), settings
+
+
 def _run_baseline(name: str, noisy: Plane, parameters: Mapping[str, Any], device: str) -> MethodResult:
     from autodip_ij.baselines import run_method
     from autodip_ij.images.intensity import measure_window
@@ -196,6 +242,9 @@ def _check(method: Method) -> None:
             raise BadInput(f"method '{method.text}': the noisy image itself has no parameters")
         if method.name == DIP:
             DenoiseSettings.parse(**given)
+            continue
+        if method.name == FIT:
+            _split(given)
             continue
         from autodip_ij.baselines import parameters_of
 

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-COLUMNS = 4
+MOST_COLUMNS = 5
 _IMAGE = 2.5
 _GAP = 0.07
 _MARGIN = 0.12
@@ -40,12 +40,12 @@ class PanelLayout:
     @property
     def columns(self) -> int:
         """Images side by side."""
-        return min(self.count, COLUMNS)
+        return -(-self.count // self.rows)
 
     @property
     def rows(self) -> int:
         """Rows of images."""
-        return -(-self.count // COLUMNS)
+        return -(-self.count // MOST_COLUMNS)
 
     @property
     def size(self) -> tuple[float, float]:
@@ -55,7 +55,7 @@ class PanelLayout:
 
     def axes(self, drawing: Figure, index: int) -> tuple[Axes, Axes]:
         """Return the axes of an image and of its zoom."""
-        row, column = divmod(index, COLUMNS)
+        row, column = divmod(index, self.columns)
         left = _MARGIN + column * (_IMAGE + _GAP)
         top = self._first_row + row * self._row_height + _HEADING
         whole = self._place(drawing, left, top, _IMAGE, _IMAGE * self.aspect)

@@ -79,7 +79,7 @@ def panel(
         if index == 0:
             _scale_bar(axes[0], image.shape[1], pixel_size_um)
     # The residual shares the foot of the panel with the images, if it stands right of them.
-    beside = residual_of is not None and 1 < layout.count <= layout.columns
+    beside = residual_of is not None and layout.rows == 1
     _colour_bar(drawing, shown, layout.bar(drawing, 0, layout.columns - (2 if beside else 1)), "grey values")
     if residual_of is not None:
         first, second = residual_of

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from autodip_ij.errors import BadInput
 from autodip_ij.evaluation.figure_style import COLOURS, GREY, INK, LINE, figure, save
+from autodip_ij.evaluation.markdown import seconds
 from autodip_ij.evaluation.measures import measure_of
 
 if TYPE_CHECKING:
@@ -63,9 +65,9 @@ def box_plots(table: pd.DataFrame, measures: Sequence[str], path: str | Path, *,
             jitter = np.random.default_rng(index).uniform(-0.18, 0.18, len(values[index]))
             axes.scatter(values[index], index + 1 + jitter, s=9, color=colour, alpha=0.7, linewidths=0, zorder=3)
         measure = measure_of(name)
-        arrow = {"higher": " (higher is better)", "lower": " (lower is better)"}.get(measure.better, "")
+        arrow = {"higher": "\n(higher is better)", "lower": "\n(lower is better)"}.get(measure.better, "")
         _dress(axes, measure.label + arrow)
-    grid[0].set_yticks(range(1, len(methods) + 1), methods)
+    grid[0].set_yticks(range(1, len(methods) + 1), [_wrapped(method) for method in methods])
     grid[0].invert_yaxis()
     if title:
         drawing.suptitle(title, color=INK, fontsize=12, fontweight="bold")
@@ -84,6 +86,8 @@ def time_plot(means: pd.DataFrame, measure: str, path: str | Path) -> Path:
     path
         File to write.
     """
+    from matplotlib.ticker import LogLocator, NullFormatter
+
     drawing = figure((6.4, 4.0))
     axes = drawing.subplots()
     timed = means[(means["seconds"] > 0) & means[measure].notna()]
@@ -101,9 +105,12 @@ def time_plot(means: pd.DataFrame, measure: str, path: str | Path) -> Path:
             fontsize=8,
         )
     axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axes.xaxis.set_major_formatter(lambda value, _: seconds(value))
+    axes.xaxis.set_minor_formatter(NullFormatter())
     axes.margins(x=0.25, y=0.15)
     axes.set_ylabel(measure_of(measure).label, color=INK, fontsize=9)
-    _dress(axes, "run time of one image / s")
+    _dress(axes, "run time of one image")
     return save(drawing, Path(path))
 
 
@@ -150,6 +157,11 @@ def gradient_plot(points: Sequence[Mapping[str, Any]], path: str | Path, *, titl
     if title:
         drawing.suptitle(title, color=INK, fontsize=12, fontweight="bold")
     return save(drawing, Path(path))
+
+
+def _wrapped(text: str) -> str:
+    """Return the name of a method in lines that fit beside an axis."""
+    return "\n".join(wrap(text.replace(",", ", ").replace(":", ": "), 26))
 
 
 def _finite(values: pd.Series) -> Any:

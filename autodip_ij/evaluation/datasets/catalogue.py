@@ -151,6 +151,28 @@ def layout_of(name: str) -> Layout:
     raise BadInput(f"unknown layout '{name}'{nearest(name, layout_names())}")
 
 
+def open_datasets(path: str | Path, layout: str = "auto") -> tuple[Dataset, ...]:
+    """Return the data sets of a folder: its own, else those of the folders in it; FMD comes with its mixed test set.
+
+    Raises
+    ------
+    autodip_ij.errors.UnreadableFile
+        If neither the folder nor a folder in it is a data set.
+    autodip_ij.errors.BadInput
+        For an unknown layout.
+    """
+    root = Path(path).expanduser()
+    if layout != "auto" or not root.is_dir():
+        return (open_dataset(root, layout),)
+    if any(one.recognise(root) for one in LAYOUTS):
+        mixed = root / "test_mix"
+        return (open_dataset(root), *((open_dataset(mixed),) if fmd_test_mix.recognise(mixed) else ()))
+    inside = sorted(folder for folder in root.iterdir() if folder.is_dir())
+    known = [folder for folder in inside if any(one.recognise(folder) for one in LAYOUTS)]
+    found = tuple(dataset for folder in known for dataset in open_datasets(folder))
+    return found or (open_dataset(root),)
+
+
 def open_dataset(path: str | Path, layout: str = "auto") -> Dataset:
     """Return the pairs of a folder or table.
 

@@ -7,7 +7,7 @@ table. All others may be left out::
     dataset      name of the data set
     microscope   confocal, twophoton or widefield
     specimen     nucleus, actin or mito; other words are kept as the subject
-    field        field of view
+    field        field of view; by default the number after "fov" in the name of the noisy file
     level        noise level (also noise_level)
     noisy_plane, clean_plane   index of the plane of a multi-plane file; the mean of all planes by default
     value_range  width of the grey-value scale that PSNR refers to, e.g. 255; 255 where the column dtype says uint8
@@ -19,6 +19,7 @@ table. All others may be left out::
 from __future__ import annotations
 
 import csv
+import re
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -32,6 +33,7 @@ NAME = "pairs"
 TABLES = ("pairs.csv", "index.csv")
 
 _ALIASES = {"noisy_file": "noisy", "gt_file": "clean", "clean_file": "clean", "gt": "clean", "noise_level": "level"}
+_FIELD = re.compile(r"fov[-_]?0*(\d+)", re.IGNORECASE)
 _TRUE = {"yes", "true", "1"}
 
 
@@ -86,7 +88,7 @@ def _pair(table: Path, line: int, row: Mapping[str, str]) -> Pair:
         subject=row.get("subject", "") or specimen,
         microscope=microscope,
         specimen=specimen_of(specimen),
-        field=row.get("field", ""),
+        field=row.get("field", "") or (found[1] if (found := _FIELD.search(stem)) else ""),
         level=row.get("level", ""),
         value_range=_value_range(table, line, row),
         split=row.get("split", ""),

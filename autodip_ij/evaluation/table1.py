@@ -1,0 +1,299 @@
+"""Table I of the paper: which similarity, over which pool, transfers the best parameters to validation images.
+
+A cell is a strategy over a pool: it chooses parameters for every validation image, and the image denoised with them
+is scored. The scores are looked up in a grid search over the validation images, as the paper did, where one is given;
+otherwise the chosen fits are run, each set of parameters once an image.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from autodip_ij.calibration.cost import ORIGINAL_DIP
+from autodip_ij.calibration.model import Parameters
+from autodip_ij.evaluation.comparison import Options, central, compare
+from autodip_ij.evaluation.datasets.model import Pair
+from autodip_ij.evaluation.jobs import Job, JobStore, run_jobs
+from autodip_ij.progress import Progress
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+ORIGINAL = "original DIP"
+UPPER_BOUND = "best of each image"
+ORIGINAL_METHOD = "original-dip"
+
+Scores = Mapping[tuple[str, Parameters], tuple[float, float | None]]
+"""PSNR and LPIPS ([0, 1]) by image and parameters."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell of the table.
+
+    Attributes
+    ----------
+    strategy, pool
+        As in `autodip_ij.calibration.transfer`; the pool is empty for rows that know none.
+    images
+        Validation images that the means are over.
+    psnr, lpips
+        Means; None without an image.
+    published_psnr, published_lpips
+        The paper's.
+    obstacle
+        Why the strategy could not choose for some image; empty if it could for all.
+    """
+
+    strategy: str
+    pool: str
+    images: int
+    psnr: float | None
+    lpips: float | None
+    published_psnr: float | None
+    published_lpips: float | None
+    obstacle: str = ""
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What every strategy chose.
+
+    Attributes
+    ----------
+    parameters
+        By image, strategy and pool.
+    obstacles
+        Why a strategy could not choose, by strategy and pool.
+    """
+
+    parameters: Mapping[tuple[str, str, str], Parameters]
+    obstacles: Mapping[tuple[str, str], str]
+
+
+def choose_all(
+    pairs: Sequence[Pair],
+    calibration: str | Path,
+    folder: Path,
+    *,
+    criterion: str | None = None,
+    weights: str = "",
+    crop: int | None = None,
+    workers: int = 1,
+    scheduler: str | None = None,
+    threads: int = 1,
+    progress: Progress | None = None,
+) -> Chosen:
+    """Let every strategy choose parameters for every image; goes on where it was stopped.
+
+    Parameters
+    ----------
+    pairs
+        Validation images; their groups must be known.
+    calibration
+        Name or pack.
+    folder
+        Where the results of finished jobs are, below ``choices``.
+    criterion
+        Of the calibration.
+    weights
+        Folder of LPIPS weights.
+    crop
+        Side of the central square that is looked at; the whole image if None.
+    workers, scheduler, threads, progress
+        As in `autodip_ij.evaluation.jobs.run_jobs`.
+    """
+    arguments = {"calibration": str(calibration), "criterion": criterion, "weights": weights, "crop": crop}
+    jobs = [Job(pair.name, choices_of, {"pair": pair, **arguments}) for pair in pairs]
+    store = JobStore(folder / "choices")
+    run_jobs(
+        jobs,
+        store.folder,
+        workers=workers,
+        scheduler=scheduler,
+        threads=threads,
+        progress=progress,
+        message="choices of parameters",
+    )
+    results = store.results()
+    parameters, obstacles = {}, {}
+    for pair in pairs:
+        for row in results.get(pair.name, ()):
+            cell = (row["strategy"], row["pool"])
+            if row["parameters"] is None:
+                obstacles[cell] = row["obstacle"]
+            else:
+                parameters[pair.name, *cell] = Parameters(**row["parameters"])
+    return Chosen(parameters, obstacles)
+
+
+def choices_of(
+    pair: Pair, calibration: str, criterion: str | None, weights: str, crop: int | None
+) -> list[dict[str, Any]]:
+    """Return what every strategy over every pool chooses for one image; the function that workers run."""
+    from autodip_ij.calibration import load_calibration
+    from autodip_ij.calibration.transfer import POOLS, STRATEGIES, transfer
+    from autodip_ij.errors import AutodipError
+    from autodip_ij.metrics import lpips_available
+
+    loaded = load_calibration(calibration, criterion)
+    plane = central(pair.noisy.read(), crop)
+    without_lpips = not lpips_available(weights=weights or None)
+    rows: list[dict[str, Any]] = []
+    for strategy in STRATEGIES:
+        for pool in POOLS:
+            row: dict[str, Any] = {"strategy": strategy, "pool": pool, "parameters": None, "obstacle": ""}
+            if strategy == "lpips" and without_lpips:
+                rows.append({**row, "obstacle": "LPIPS weights are not at hand"})
+                continue
+            try:
+                choice = transfer(
+                    loaded,
+                    plane,
+                    strategy,
+                    pool,
+                    microscope=pair.microscope,
+                    specimen=pair.specimen,
+                    weights=weights or None,
+                )
+                row["parameters"] = asdict(choice.parameters)
+            except AutodipError as error:
+                row["obstacle"] = str(error)
+            rows.append(row)
+    return rows
+
+
+def scores_of_grid(results: pd.DataFrame) -> Scores:
+    """Return the scores of a grid search over the validation images (``results.parquet`` of its pack)."""
+    names = [field.name for field in fields(Parameters) if field.name in results]
+    found: dict[tuple[str, Parameters], tuple[float, float | None]] = {}
+    lpips = results["lpips_01"] if "lpips_01" in results else [None] * len(results)
+    for row, perceptual in zip(results.to_dict("records"), lpips, strict=True):
+        values = {name: row[name] for name in names}
+        width = str(values["width"])
+        values["width"] = int(width) if width.isdigit() else width
+        if row["psnr"] == row["psnr"]:  # not NaN: the setting did not fail
+            found[str(row["image"]), Parameters(**values)] = (float(row["psnr"]), perceptual)
+    return found
+
+
+def original_scores(scores: Scores, pairs: Sequence[Pair]) -> dict[str, tuple[float, float | None]]:
+    """Return the scores of the original DIP by image, where the grid search has its network and 1800 iterations."""
+    return {pair.name: scores[pair.name, ORIGINAL_DIP] for pair in pairs if (pair.name, ORIGINAL_DIP) in scores}
+
+
+def scores_of_fits(
+    pairs: Sequence[Pair],
+    chosen: Chosen,
+    folder: Path,
+    options: Options,
+    *,
+    workers: int = 1,
+    scheduler: str | None = None,
+    threads: int = 1,
+    progress: Progress | None = None,
+) -> tuple[Scores, dict[str, tuple[float, float | None]]]:
+    """Run the chosen fits and return their scores, and those of the original DIP by image."""
+    by_name = {pair.name: pair for pair in pairs}
+    wanted = dict.fromkeys((name, found) for (name, _, _), found in chosen.parameters.items())
+    scores: dict[tuple[str, Parameters], tuple[float, float | None]] = {}
+    original: dict[str, tuple[float, float | None]] = {}
+    run: dict[str, Any] = {"workers": workers, "scheduler": scheduler, "threads": threads, "progress": progress}
+    for found in dict.fromkeys(parameters for _, parameters in wanted):
+        of_it = [by_name[name] for name, parameters in wanted if parameters == found]
+        for row in compare(of_it, [method_of(found)], folder, options, **run).rows:
+            scores[row["pair"], found] = _psnr_lpips(row)
+    for row in compare(pairs, [ORIGINAL_METHOD], folder, options, **run).rows:
+        original[row["pair"]] = _psnr_lpips(row)
+    return scores, original
+
+
+def method_of(parameters: Parameters) -> str:
+    """Return the method text that fits with exactly these parameters.
+
+    Examples
+    --------
+    >>> method_of(Parameters(4, 32, 4, 100, averaging=0.99))
+    'fit:depth=4,width=32,skip=4,iterations=100,averaging=0.99'
+    """
+    changed = {
+        field.name: getattr(parameters, field.name)
+        for field in fields(Parameters)
+        if getattr(parameters, field.name) != field.default
+    }
+    return "fit:" + ",".join(f"{name}={value}" for name, value in changed.items())
+
+
+def cells(
+    pairs: Sequence[Pair],
+    chosen: Chosen,
+    scores: Scores,
+    original: Mapping[str, tuple[float, float | None]],
+    *,
+    whole_grid: bool,
+) -> list[Cell]:
+    """Return the table, cell by cell, the two rows without a pool last.
+
+    Parameters
+    ----------
+    pairs
+        Validation images.
+    chosen
+        What the strategies chose.
+    scores
+        Scores by image and parameters.
+    original
+        Scores of the original DIP by image; empty if it was not run.
+    whole_grid
+        Whether `scores` holds a whole grid search, so that each image's own best PSNR bounds what a strategy can reach.
+    """
+    from autodip_ij.calibration.transfer import POOLS, STRATEGIES
+    from autodip_ij.evaluation.published import table1
+
+    published = {(cell.strategy, cell.pool): (cell.psnr, cell.lpips) for cell in table1()}
+    table = []
+    for strategy in STRATEGIES:
+        for pool in POOLS:
+            of_images = [
+                scores[pair.name, found]
+                for pair in pairs
+                if (found := chosen.parameters.get((pair.name, strategy, pool))) and (pair.name, found) in scores
+            ]
+            obstacle = chosen.obstacles.get((strategy, pool), "")
+            table.append(_cell(strategy, pool, of_images, published, obstacle))
+    by_image: dict[str, list[tuple[float, float | None]]] = {}
+    for (name, _), score in scores.items():
+        by_image.setdefault(name, []).append(score)
+    best = [max(by_image[pair.name], key=lambda score: score[0]) for pair in pairs if pair.name in by_image]
+    table.append(_cell(UPPER_BOUND, "", best if whole_grid else [], published))
+    table.append(_cell(ORIGINAL, "", list(original.values()), published))
+    return table
+
+
+def _cell(
+    strategy: str,
+    pool: str,
+    scores: Sequence[tuple[float, float | None]],
+    published: Mapping[tuple[str, str], tuple[float, float | None]],
+    obstacle: str = "",
+) -> Cell:
+    psnr, lpips = published.get((strategy, pool), (None, None))
+    perceptual = [value for _, value in scores if value is not None]
+    return Cell(
+        strategy,
+        pool,
+        len(scores),
+        sum(value for value, _ in scores) / len(scores) if scores else None,
+        sum(perceptual) / len(perceptual) if perceptual else None,
+        psnr,
+        lpips,
+        obstacle,
+    )
+
+
+def _psnr_lpips(row: Mapping[str, Any]) -> tuple[float, float | None]:
+    fixed = row["psnr_fixed"]
+    return (row["psnr_reference"] if fixed is None else fixed), row["lpips_01"]
