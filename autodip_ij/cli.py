@@ -80,10 +80,10 @@ def run(arguments: list[str]) -> int:
 
 def explained(error: Exception) -> tuple[str, int]:
     """Return the one line that tells a user what went wrong, and the exit code."""
-    from cyclopts import CycloptsError
+    from cyclopts import CycloptsError, UnknownCommandError
     from pydantic import ValidationError
 
-    from autodip_ij.errors import AutodipError
+    from autodip_ij.errors import AutodipError, nearest
 
     cause = error.__cause__
     if isinstance(error, AutodipError):
@@ -94,6 +94,9 @@ def explained(error: Exception) -> tuple[str, int]:
         invalid = error if isinstance(error, ValidationError) else cause
         assert isinstance(invalid, ValidationError)
         return explain(DenoiseSettings, invalid), EXIT_CODES["bad input or usage"]
+    if isinstance(error, UnknownCommandError) and error.unused_tokens:
+        known = [name for name in (error.app or COMMANDS) if not name.startswith("-")]
+        return f"unknown command '{error.unused_tokens[0]}'{nearest(error.unused_tokens[0], known)}", 2
     if isinstance(error, CycloptsError):
         return " ".join(str(error).split()), EXIT_CODES["bad input or usage"]
     if isinstance(error, MemoryError):

@@ -164,7 +164,8 @@ def test_cuda_on_a_machine_without_it_is_an_environment_problem(
 
 
 def test_ctrl_c_in_the_middle_ends_with_130_and_leaves_nothing(cells: Path) -> None:
-    command = [sys.executable, "-m", "autodip_ij", "denoise", str(cells), *QUICK, "--iterations", "20000"]
+    endless = [value if value != "2" else "20000" for value in QUICK[:2]] + QUICK[2:]
+    command = [sys.executable, "-m", "autodip_ij", "denoise", str(cells), *endless]
     with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         for line in process.stderr:

@@ -36,6 +36,7 @@ class ConsoleProgress(Silent):
 
     def start(self, total: int, message: str) -> None:
         """Show the bar."""
+        self._bar.start()
         self._task = self._bar.add_task(message, total=total)
 
     def advance(self, steps: int = 1, message: str | None = None) -> None:
@@ -59,11 +60,11 @@ class ConsoleProgress(Silent):
         self.log("stopping ...")
 
     def __enter__(self) -> ConsoleProgress:
-        self._bar.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._bar.stop()
+        if self._task is not None:
+            self._bar.stop()
 
 
 @contextmanager
