@@ -139,7 +139,7 @@ class DenoiseSettings(BaseModel):
         Field(
             description="Data type of the result: float32, or same as the input (rounded and clipped, never rescaled)"
         ),
-        Shown("Result type", persist=True),
+        Shown("Result type"),
     ] = "float32"
     tile: Annotated[
         int,

@@ -95,9 +95,11 @@ def decide(origin: Origin, settings: DenoiseSettings, progress: Progress) -> Fou
     vocabulary = load_vocabulary(settings.vocabulary or None)
     best: Found | None = None
     for metadata, basis in _sources(origin, progress):
-        decisions = match_channels(infer_groups(metadata, vocabulary), origin)
+        inferred = infer_groups(metadata, vocabulary)
+        decisions = match_channels(inferred, origin)
         found = Found(tuple(with_given_group(decisions, settings)), metadata, basis)
-        if any(d.microscope or d.specimen or d.leave_alone for d in decisions):
+        # A weaker source must not know better which channel this is than the file itself.
+        if any(d.microscope or d.specimen or d.leave_alone for d in inferred):
             return found
         best = best or found
     assert best is not None  # the last source is always there
@@ -110,9 +112,8 @@ def _sources(origin: Origin, progress: Progress) -> Iterator[tuple[SourceMetadat
         yield from _from_file(Path(path), origin, progress)
     yield from _from_ome(origin, progress)
     native = {"info": origin.info, "labels": list(origin.labels)}
-    basis = (
-        "the Info text and the labels of the image" if origin.info or any(origin.labels) else "nothing: not a file's"
-    )
+    told = origin.info or any(origin.labels)
+    basis = "the Info text and the labels of the image" if told else "nothing: it has no file, Info or labels"
     yield SourceMetadata("imagej", origin.channel_names, native=native, image_name=origin.title or None), basis
 
 

@@ -168,12 +168,10 @@ def _keep_protocol_clean() -> Callable[..., None]:
     lock = threading.Lock()
 
     def send(line: str = "", file: Any = None, flush: bool = True) -> None:
-        if file is not None and file is not sys.stdout:
-            print(line, file=file, flush=flush)
-            return
+        stream = protocol if file is None else file
         with lock:
-            protocol.write(f"{line}\n")
-            protocol.flush()
+            stream.write(f"{line}\n")
+            stream.flush()
 
     return send
 

@@ -167,7 +167,7 @@ def test_the_first_choice_is_automatic_where_there_is_one():
 
 def test_scientific_values_images_and_paths_are_not_remembered():
     remembered = {entry.name for command in COMMANDS[:-2] for entry in command.inputs if entry.persist}
-    assert remembered == {"dtype"}
+    assert remembered == set()
     assert setting("group").value != AUTO_GROUP  # the dialog's word for it is given in the menu
 
 

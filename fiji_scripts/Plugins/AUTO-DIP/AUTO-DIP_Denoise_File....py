@@ -6,7 +6,7 @@
 #@ String (label="Channels (all if empty; numbers from 0, or names)", description="Channels to denoise: index from 0, range 0-2, name, list 0,DAPI; all if empty", value="", required=false, persist=false) channel
 #@ String (label="Effort", description="How much computing to spend, where the calibration knows efforts", value="Auto (from Settings)", choices={"Auto (from Settings)", "fast", "standard", "best"}, required=false, persist=false) effort
 #@ Integer (label="Iterations (0 = from group)", description="Optimisation steps of each fit instead of the group's", value=0, min=0, max=20000, required=false, persist=false) iterations
-#@ String (label="Result type", description="Data type of the result: float32, or same as the input (rounded and clipped, never rescaled)", value="float32", choices={"float32", "same"}, required=false, persistKey="autodip.dtype") dtype
+#@ String (label="Result type", description="Data type of the result: float32, or same as the input (rounded and clipped, never rescaled)", value="float32", choices={"float32", "same"}, required=false, persist=false) dtype
 #@ String (label="More settings", description="Any other setting of the command line, as in: seed=3 device=cpu tile=256", value="", required=false, persist=false) options
 #@output String written
 try:

@@ -1,0 +1,100 @@
+"""What macros and dialogs may hand over, and what becomes of it."""
+
+from __future__ import annotations
+
+import pytest
+
+from autodip_ij.errors import BadInput
+from autodip_ij.fiji.menu import AUTO_SCALE, AUTO_SETTING, command_of
+from autodip_ij.fiji.preferences import Preferences
+from autodip_ij.fiji.values import choose, collect, parse_options, scale_of, split_values, stop_meaning, truth
+from autodip_ij.progress import Stop
+
+COMMAND = command_of("run_image")
+
+
+def split(**variables):
+    return split_values(COMMAND, collect(COMMAND, variables), Preferences(device="cpu", effort="fast"))
+
+
+def test_someone_who_types_nothing_gets_the_defaults_of_the_settings():
+    settings, options, rest = split()
+    assert (settings.group, settings.iterations, settings.dtype) == ("auto", None, "float32")
+    assert (settings.device, settings.effort) == ("cpu", "fast")
+    assert options.isolate
+    assert options.stop is Stop.DISCARD
+    assert rest == {}
+
+
+def test_fields_come_before_the_settings_command():
+    assert split(effort="best")[0].effort == "best"
+    assert split(effort=AUTO_SETTING)[0].effort == "fast"
+    assert split(effort="auto")[0].effort == "fast"
+
+
+def test_more_settings_reach_the_run():
+    settings, options, _ = split(
+        options="depth=4 width=asc_to512 seed=7 stop=keep preview=false isolate=false device=auto"
+    )
+    assert (settings.depth, settings.width, settings.seed, settings.device) == (4, "asc_to512", 7, "auto")
+    assert (options.isolate, options.preview, options.stop) == (False, False, Stop.KEEP)
+
+
+@pytest.mark.parametrize(
+    ("variables", "message"),
+    [
+        ({"group": "confocl/actin"}, "unknown group 'confocl/actin'; did you mean 'confocal/actin'"),
+        ({"iterations": 99999}, "iterations: '99999'"),
+        ({"iterations": -3}, "iterations: '-3'"),
+        ({"effort": "nonsense"}, "effort: 'nonsense' is not possible"),
+        ({"dtype": "float"}, "dtype: 'float' is not possible; did you mean 'float32'"),
+        ({"options": "dpeth=3"}, "unknown setting 'dpeth'; did you mean 'depth'"),
+        ({"options": "seed=x"}, "seed: 'x' is not possible"),
+        ({"options": "group=all"}, "unknown setting 'group'"),
+        ({"options": "fast please"}, "'fast please' is not of the form key=value"),
+        ({"options": "preview=maybe"}, "preview: 'maybe' is not possible"),
+        ({"options": "stop=never"}, "stop: 'never' is not possible"),
+    ],
+)
+def test_what_scijava_lets_through_is_refused_with_the_message_of_the_setting(variables, message):
+    with pytest.raises(BadInput) as caught:
+        split(**variables)
+    assert message in str(caught.value)
+
+
+def test_values_with_blanks_are_quoted():
+    text = "vocabulary='C:\\my words\\x.toml' weights=\"/a b\" seed=2"
+    assert parse_options(text, ["vocabulary", "weights", "seed"]) == {
+        "vocabulary": "C:\\my words\\x.toml",
+        "weights": "/a b",
+        "seed": "2",
+    }
+
+
+def test_keys_are_read_without_regard_to_case():
+    assert parse_options(" Seed=2 ", ["seed"]) == {"seed": "2"}
+
+
+@pytest.mark.parametrize("text", ["Current slice", "current SLICE", "current s"])
+def test_a_choice_may_be_shortened(text):
+    assert choose(text, ["Whole image", "Current channel", "Current slice"], "scope") == "Current slice"
+
+
+@pytest.mark.parametrize("text", ["", "current", "plane"])
+def test_a_choice_must_be_clear(text):
+    with pytest.raises(BadInput, match="scope"):
+        choose(text, ["Whole image", "Current channel", "Current slice"], "scope")
+
+
+def test_the_scale_of_an_evaluation():
+    assert scale_of(AUTO_SCALE) is None
+    assert scale_of("auto") is None
+    assert scale_of("4095") == 4095
+    for wrong in ("-1", "0", "inf", "big"):
+        with pytest.raises(BadInput, match="scale"):
+            scale_of(wrong)
+
+
+def test_truth_and_stop():
+    assert truth("TRUE", "x") and not truth("no", "x")
+    assert stop_meaning("keep") is Stop.KEEP
