@@ -63,7 +63,7 @@ def test_fmd_test_mix_pairs_equal_names(tmp_path):
     assert dataset.name == "fmd_test_mix"
     assert len(dataset.pairs) == 2 * 48
     assert {pair.value_range for pair in dataset.pairs} == {255.0}
-    pair = by_name(dataset)["fmd-test-mix_twophoton_actin_avg2_3"]
+    pair = by_name(dataset)["fmd_test_mix_twophoton_actin_avg2_3"]
     assert pair.noisy.files[0].name == pair.clean.files[0].name == "TwoPhoton_BPAE_G_3.png"
     assert "folder avg16" in dataset.missing
 
@@ -95,14 +95,14 @@ def test_biosr_frame_pairs_use_the_published_clean_level(tmp_path):
         "biosr_CCPs_cell001_level1",
         "biosr_CCPs_cell001_level4",
         "biosr_ER_cell002_level1",
-        "biosr_F-actin-Nonlinear_cell001_level1",
-        "biosr_F-actin-Nonlinear_cell001_level4",
+        "biosr_F-actin_Nonlinear_cell001_level1",
+        "biosr_F-actin_Nonlinear_cell001_level4",
     }
     pair = pairs["biosr_CCPs_cell001_level4"]
     assert pair.clean.files[0].name == "RawSIMData_level_09.mrc"
     image = pair.noisy.read()
     assert image.shape == folders.SHAPE
-    assert pairs["biosr_F-actin-Nonlinear_cell001_level1"].group == "widefield/actin"
+    assert pairs["biosr_F-actin_Nonlinear_cell001_level1"].group == "widefield/actin"
 
 
 def test_biosr_clips_single_frames_at_the_published_percentiles(tmp_path):
@@ -124,7 +124,7 @@ def test_biosr_widefield_is_the_mean_of_the_raw_frames(tmp_path):
         np.testing.assert_allclose(pair.noisy.read(), file.data.mean(axis=0), rtol=1e-6)
 
 
-@pytest.mark.parametrize(("name", "scale"), [("CCPs_cell001_level9", 2), ("F-actin-Nonlinear_cell001_level1", 3)])
+@pytest.mark.parametrize(("name", "scale"), [("CCPs_cell001_level9", 2), ("F-actin_Nonlinear_cell001_level1", 3)])
 def test_biosr_sim_pairs_know_their_scale(tmp_path, name, scale):
     folders.biosr(tmp_path)
     pair = by_name(open_dataset(tmp_path, "biosr-sim"))[f"biosr-sim_{name}"]
@@ -282,6 +282,6 @@ def test_the_real_pairs_are_read_and_their_groups_are_known(shared):
     dataset = open_dataset(shared / "data")
     assert not dataset.missing
     assert all(pair.group in group_names() for pair in dataset.pairs)
-    pair = by_name(dataset)["fmd-twophoton-mito-fov19-c1"]
+    pair = by_name(dataset)["fmd_twophoton_mito_fov19_c1"]
     # 30.14 dB on the 8-bit scale, as listed in the index of the data
     assert psnr(pair.clean.read(), pair.noisy.read(), data_range=255) == pytest.approx(30.14, abs=0.005)

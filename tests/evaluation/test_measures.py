@@ -62,7 +62,7 @@ def test_lpips_is_reported_in_both_conventions(shared):
     pairs = {pair.name: pair for pair in open_dataset(shared / "data").pairs}
     found = [
         score(pair.clean.read(), pair.noisy.read(), value_range=255, weights=shared / "weights")
-        for pair in (pairs["fmd-twophoton-mito-fov19-c1"], pairs["fmd-twophoton-mito-fov19-avg2a"])
+        for pair in (pairs["fmd_twophoton_mito_fov19_c1"], pairs["fmd_twophoton_mito_fov19_avg2a"])
     ]
     # Measured apart from this code, raw and avg2 averaged as in the paper's Table II: .232 fed [0, 1], .366 fed [-1, 1]
     assert np.mean([one["lpips_01"] for one in found]) == pytest.approx(0.232, abs=0.001)

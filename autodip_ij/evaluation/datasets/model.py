@@ -125,5 +125,5 @@ def safe_name(*parts: object) -> str:
     >>> safe_name("fmd", "confocal", "F-actin", "field 3/4")
     'fmd_confocal_F-actin_field-3-4'
     """
-    texts = (re.sub(r"[^A-Za-z0-9.+=-]+", "-", str(part)).strip("-.") for part in parts if part not in ("", None))
+    texts = (re.sub(r"[^A-Za-z0-9.+=_-]+", "-", str(part)).strip("-._") for part in parts if part not in ("", None))
     return "_".join(text for text in texts if text)

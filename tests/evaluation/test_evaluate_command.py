@@ -1,0 +1,128 @@
+"""``autodip evaluate`` and ``autodip published`` as a user types them."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import synthetic_folders as folders
+
+from autodip_ij.cli import run
+from autodip_ij.errors import BadInput
+from autodip_ij.evaluation.file_scores import score_files
+
+
+@pytest.fixture
+def files(tmp_path, rng):
+    clean = np.zeros((64, 50), np.uint8)
+    clean[16:48, 10:40] = 100
+    noisy = np.clip(clean + rng.normal(0, 10, clean.shape), 0, 255).astype(np.uint8)
+    folders.write_tif(tmp_path / "clean.tif", clean)
+    folders.write_tif(tmp_path / "noisy.tif", noisy)
+    return tmp_path
+
+
+def test_two_files_are_compared_on_the_8_bit_scale(files, capsys):
+    command = ["evaluate", str(files / "clean.tif"), str(files / "noisy.tif"), "--no-lpips", "--json"]
+    assert run(command) == 0
+    (row,) = json.loads(capsys.readouterr().out)
+    clean, noisy = (score_image(files / name) for name in ("clean.tif", "noisy.tif"))
+    assert row["psnr_fixed"] == pytest.approx(20 * np.log10(255) - 10 * np.log10(np.mean((clean - noisy) ** 2)))
+    assert row["fixed_scale"] == 255
+
+
+def score_image(path):
+    import tifffile
+
+    return tifffile.imread(path).astype(float)
+
+
+def test_the_words_beside_the_figures_name_their_scale(files, capsys):
+    assert run(["evaluate", str(files / "clean.tif"), str(files / "noisy.tif"), "--no-lpips"]) == 0
+    shown = capsys.readouterr().out
+    assert "on the fixed scale of the data, 255 for 8 bit" in shown
+    assert "FRC resolution" in shown
+
+
+def test_every_plane_of_a_stack_is_scored(tmp_path, rng):
+    stack = rng.integers(0, 4000, (3, 32, 40)).astype(np.uint16)
+    folders.write_tif(tmp_path / "a.tif", stack)
+    folders.write_tif(tmp_path / "b.tif", stack + 3)
+    rows = score_files(tmp_path / "a.tif", tmp_path / "b.tif", perceptual=False)
+    assert len(rows) == 3
+    assert {row["psnr_fixed"] for row in rows} == {None}
+    assert all(row["mae"] == 3 for row in rows)
+    matched = score_files(tmp_path / "a.tif", tmp_path / "b.tif", perceptual=False, match_intensity=True)
+    assert all(row["mae"] < 1e-3 and row["offset"] == pytest.approx(3, abs=1e-3) for row in matched)
+
+
+def test_files_of_different_shape_are_refused(files, tmp_path):
+    folders.write_tif(tmp_path / "small.tif", np.zeros((10, 10), np.uint8))
+    with pytest.raises(BadInput, match="same planes"):
+        score_files(files / "clean.tif", tmp_path / "small.tif")
+
+
+def test_a_data_set_is_evaluated_resumed_and_reported(files, capsys):
+    (files / "pairs.csv").write_text(
+        "noisy,clean,microscope,specimen,level\nnoisy.tif,clean.tif,widefield,nucleus,raw\n"
+    )
+    command = ["evaluate", str(files), "--out", str(files / "out"), "--method", "noisy", "--method", "median"]
+    command += ["--no-lpips", "--workers", "0", "--device", "cpu"]
+    assert run([*command, "--json"]) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert [row["method"] for row in record["scores"]] == ["noisy", "median"]
+    assert record["scores"][1]["psnr_reference"] > record["scores"][0]["psnr_reference"]
+    before = {path.name: path.stat().st_mtime_ns for path in (files / "out" / "jobs").iterdir()}
+    assert run([*command, "--quiet"]) == 0
+    assert {path.name: path.stat().st_mtime_ns for path in (files / "out" / "jobs").iterdir()} == before
+    assert capsys.readouterr().out == ""
+
+
+def test_check_says_what_is_missing_and_where_to_get_it(tmp_path, capsys):
+    folders.hagen(tmp_path, ["actin-confocal"])
+    assert run(["evaluate", str(tmp_path), "--check"]) == 1
+    shown = capsys.readouterr().out
+    assert "10 pairs, layout hagen (CC0)" in shown
+    assert "missing: nucleus-lowsnr.tif" in shown
+    assert "https://doi.org/10.5524/100888" in shown
+    assert run(["evaluate", str(tmp_path), "--check", "--json"]) == 1
+    assert json.loads(capsys.readouterr().out)[0]["pairs"] == 10
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--method", "gausian"], "did you mean 'gaussian'"),
+        (["--method", "median", "--level", "rwa"], "did you mean 'raw'"),
+        (["--method", "median", "--layout", "hagn"], "did you mean 'hagen'"),
+        (["--table", "3"], "3"),
+    ],
+)
+def test_mistakes_are_one_line_and_exit_code_2(files, capsys, arguments, said):
+    (files / "pairs.csv").write_text("noisy,clean,level\nnoisy.tif,clean.tif,raw\n")
+    assert run(["evaluate", str(files), "--out", str(files / "out"), "--workers", "0", "--quiet", *arguments]) == 2
+    error = capsys.readouterr().err
+    assert said in error
+    assert error.count("\n") == 1
+
+
+def test_a_failed_image_gives_exit_code_1_and_the_rest_is_reported(files, capsys):
+    (files / "broken.tif").write_bytes(b"nothing")
+    (files / "pairs.csv").write_text("noisy,clean\nnoisy.tif,clean.tif\nbroken.tif,clean.tif\n")
+    command = ["evaluate", str(files), "--out", str(files / "out"), "--method", "noisy", "--no-lpips", "--workers", "0"]
+    assert run([*command, "--json"]) == 1
+    record = json.loads(capsys.readouterr().out)
+    assert len(record["scores"]) == 1
+    assert "broken.tif" in next(iter(record["failed"].values()))
+
+
+def test_the_published_set_is_rebuilt_by_one_command(tmp_path, capsys):
+    folders.fmd_field(tmp_path / "fmd", "Confocal_BPAE_R", 5)
+    from autodip_ij.commands.evaluate import published
+
+    published(tmp_path / "fmd", tmp_path / "out", quiet=False)
+    shown = capsys.readouterr().out
+    assert "3 of 110 calibration images" in shown
+    assert (tmp_path / "out" / "pack" / "pack.toml").is_file()
+    assert (tmp_path / "out" / "pairs" / "pairs.csv").is_file()
