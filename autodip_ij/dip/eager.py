@@ -24,7 +24,7 @@ class EagerStepper(ReferenceStepper):
     def __init__(self, plane: Plane, architecture: Architecture, options: FitOptions, device: str = "cpu") -> None:
         super().__init__(plane, architecture, options, device)
         kind = device.partition(":")[0]
-        self.precision = "bfloat16" if options.precision != "float32" and kind != "mps" else "float32"
+        self.precision = "bfloat16" if options.precision == "bfloat16" and kind != "mps" else "float32"
         self._autocast = torch.autocast(kind, dtype=torch.bfloat16, enabled=self.precision == "bfloat16")
         if kind != "mps":
             self.network = self.network.to(memory_format=torch.channels_last)

@@ -17,6 +17,7 @@ from autodip_ij.dip.loop import Diverged, Stepper, run
 from autodip_ij.dip.losses import check_loss
 from autodip_ij.dip.network import check_architecture
 from autodip_ij.dip.options import FitOptions, FitResult, OnSnapshot, OnStep, Plane
+from autodip_ij.dip.precision import resolve_precision
 from autodip_ij.dip.reference import ReferenceStepper
 from autodip_ij.errors import BadInput, nearest
 
@@ -25,10 +26,9 @@ log = logging.getLogger(__name__)
 SMALLEST_SIDE = 3
 """Below this even one level leaves batch norm with a single pixel."""
 
-_ENGINES: dict[str, Callable[[Plane, Architecture, FitOptions, str], Stepper]] = {
-    "reference": ReferenceStepper,
-    "eager": EagerStepper,
-}
+Engine = Callable[[Plane, Architecture, FitOptions, str], Stepper]
+
+_ENGINES = ("auto", "reference", "eager", "cpu")
 
 
 def fit(
@@ -55,7 +55,8 @@ def fit(
     device
         ``auto``, ``cuda``, ``mps`` or ``cpu``.
     engine
-        ``auto`` takes the fastest of the device; ``reference`` the plain float32 loop.
+        ``auto`` takes the fastest of the device for this architecture; ``reference`` is the plain float32 loop,
+        ``eager`` the same network in reduced precision, ``cpu`` the one with fused passes.
     on_step
         Called between iterations, at most about 20 times a second; what it returns can stop the fit.
     on_snapshot
@@ -101,7 +102,8 @@ def fit(
             architecture.depth, fitted.depth, *plane.shape,
         )  # fmt: skip
     resolved = resolve_device(device)
-    make = _engine(engine, resolved)
+    make = _engine(engine, resolved, fitted)
+    options = replace(options, precision=resolve_precision(options.precision, resolved))
     started = perf_counter()
     with memory_errors_explained(resolved, plane.shape):
         try:
@@ -117,7 +119,7 @@ def fit(
 
 
 def _run(
-    make: Callable[[Plane, Architecture, FitOptions, str], Stepper],
+    make: Engine,
     plane: Plane,
     architecture: Architecture,
     options: FitOptions,
@@ -143,12 +145,29 @@ def _run(
     )
 
 
-def _engine(name: str, device: str) -> Callable[[Plane, Architecture, FitOptions, str], Stepper]:
-    if name == "auto":
-        return ReferenceStepper
+def _engine(name: str, device: str, architecture: Architecture) -> Engine:
+    """Return the engine called `name`; ``auto`` takes the fastest that knows the device and the architecture."""
     if name not in _ENGINES:
-        raise BadInput(f"engine: '{name}' is not known{nearest(name, ('auto', *_ENGINES))}")
-    return _ENGINES[name]
+        raise BadInput(f"engine: '{name}' is not known{nearest(name, _ENGINES)}")
+    if name == "reference":
+        return ReferenceStepper
+    if name == "eager" or (name == "auto" and device != "cpu"):
+        return EagerStepper
+    if device != "cpu":
+        raise BadInput(f"engine cpu does not run on {device}; use the engine auto, or the device cpu")
+    try:
+        from autodip_ij.dip.cpu import CpuStepper
+        from autodip_ij.dip.cpu_network import supports
+    except ImportError as problem:  # Numba follows new Python versions by some months
+        log.warning("the fast CPU engine cannot be loaded (%s); fitting without it, at about half the speed", problem)
+        return EagerStepper
+    if supports(architecture):
+        return CpuStepper
+    if name == "cpu":
+        raise BadInput(
+            "engine cpu knows the paper's network only (stride, bilinear, reflect, ReLU or LeakyReLU); use auto"
+        )
+    return EagerStepper
 
 
 def _checked_plane(plane01: npt.ArrayLike) -> Plane:

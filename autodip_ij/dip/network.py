@@ -12,6 +12,16 @@ from autodip_ij.dip.architecture import ASCENDING, Architecture
 from autodip_ij.errors import BadInput, nearest
 
 
+class _Conv2d(nn.Conv2d):
+    def reset_parameters(self) -> None:
+        """Leave the weights to `seeding.initialise`: PyTorch would draw them from its global generator."""
+
+
+class _ConvTranspose2d(nn.ConvTranspose2d):
+    def reset_parameters(self) -> None:
+        """Leave the weights to `seeding.initialise`: PyTorch would draw them from its global generator."""
+
+
 class RSwish(nn.Module):
     """Rectified Swish: ``x`` above zero, ``x * sigmoid(x)`` below.
 
@@ -40,7 +50,7 @@ _POOLS: dict[str, Callable[[], nn.Module]] = {
 _UPSAMPLERS: dict[str, Callable[[int], nn.Module]] = {
     "bilinear": lambda _: nn.Upsample(scale_factor=2, mode="bilinear", align_corners=False),
     "nearest": lambda _: nn.Upsample(scale_factor=2, mode="nearest"),
-    "transposed": lambda channels: nn.ConvTranspose2d(channels, channels, kernel_size=4, stride=2, padding=1),
+    "transposed": lambda channels: _ConvTranspose2d(channels, channels, kernel_size=4, stride=2, padding=1),
 }
 
 
@@ -51,6 +61,8 @@ class Hourglass(nn.Module):
     upsampling by 2, concatenation with the skip branch (1x1, first) after a centre crop to the size of the level's
     input, batch norm, up (3x3, 1x1). Every convolution is followed by batch norm and activation; a last 1x1
     convolution and a sigmoid make the image. Batch norm uses the statistics of the image (training mode).
+
+    The weights of a new network are not yet drawn: `seeding.build_network` makes one that is ready to use.
 
     Parameters
     ----------
@@ -79,9 +91,13 @@ class Hourglass(nn.Module):
         )
         self.head = nn.Sequential(*_convolution(architecture, widths[0], 1, kernel=1), nn.Sigmoid())
 
+    def each_level(self) -> list[Level]:
+        """Return the levels, from the full resolution down."""
+        return [module for module in self.levels if isinstance(module, Level)]
+
     def forward(self, z: Tensor) -> Tensor:
         """Return images (N, 1, Y, X) in (0, 1) for inputs `z` (N, input_channels, Y, X)."""
-        levels = [module for module in self.levels if isinstance(module, Level)]
+        levels = self.each_level()
         inputs = []
         x = z
         for level in levels:
@@ -100,14 +116,14 @@ class Level(nn.Module):
         skip = architecture.skip
         self.skip = _block(architecture, channels_in, skip, kernel=1) if skip else None
         self.down = nn.Sequential(
-            *_block(architecture, channels_in, width, kernel=3, halve=True),
-            *_block(architecture, width, width, kernel=3),
+            _block(architecture, channels_in, width, kernel=3, halve=True),
+            _block(architecture, width, width, kernel=3),
         )
         self.upsample = _UPSAMPLERS[architecture.up](channels_below)
         self.norm = nn.BatchNorm2d(skip + channels_below)
         self.up = nn.Sequential(
-            *_block(architecture, skip + channels_below, width, kernel=3),
-            *_block(architecture, width, width, kernel=1),
+            _block(architecture, skip + channels_below, width, kernel=3),
+            _block(architecture, width, width, kernel=1),
         )
 
     def join(self, level_input: Tensor, below: Tensor) -> Tensor:
@@ -130,7 +146,7 @@ def _convolution(
 ) -> list[nn.Module]:
     # Padding by 0 before a 1x1 convolution changes nothing; the published network has it and so keeps its module count.
     pad = _PADDINGS[architecture.padding](kernel // 2)
-    return [pad, nn.Conv2d(channels_in, channels_out, kernel, stride)]
+    return [pad, _Conv2d(channels_in, channels_out, kernel, stride)]
 
 
 def _block(

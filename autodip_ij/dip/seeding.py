@@ -47,11 +47,9 @@ def streams(seed: int, noise_device: str = "cpu") -> Streams:
 
 def build_network(architecture: Architecture, weights: torch.Generator, device: str = "cpu") -> Hourglass:
     """Return the network of `architecture` on `device` with fresh weights, in training mode."""
-    with torch.device("meta"):  # weights are drawn below: nothing is taken from the global generator
-        network = Hourglass(architecture)
-    network.to_empty(device=device)
+    network = Hourglass(architecture)
     initialise(network, weights)
-    return network.train()
+    return network.to(device).train()
 
 
 @torch.no_grad()

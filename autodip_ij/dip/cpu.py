@@ -1,0 +1,108 @@
+"""The CPU engine: hand-written gradients, fused passes, bfloat16 where the processor gains by it."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+
+from autodip_ij.dip import cpu_kernels as kernels
+from autodip_ij.dip.architecture import Architecture
+from autodip_ij.dip.averaging import OutputAverage
+from autodip_ij.dip.cpu_network import FusedHourglass
+from autodip_ij.dip.losses import make_loss
+from autodip_ij.dip.options import FitOptions, Plane
+from autodip_ij.dip.parameters import FlatParameters
+from autodip_ij.dip.seeding import build_network, fixed_input, streams
+from autodip_ij.dip.workers import Workers
+
+
+class FlatAdam:
+    """Adam (Kingma and Ba 2015, PyTorch's defaults) on one vector, in one pass.
+
+    PyTorch's own would load its compiler when first used, which takes seconds.
+    """
+
+    def __init__(self, parameters: FlatParameters, learning_rate: float, workers: Workers) -> None:
+        self._vectors = (parameters.values.numpy(), parameters.gradients.numpy())
+        self._moments = tuple(np.zeros_like(self._vectors[0]) for _ in range(2))
+        self._learning_rate = learning_rate
+        self._workers = workers
+        self._steps = 0
+
+    def step(self) -> None:
+        """Update the values from the gradients."""
+        self._steps += 1
+        mean_decay, square_decay = 0.9, 0.999
+        rate = self._learning_rate / (1 - mean_decay**self._steps)
+        correction = 1 / math.sqrt(1 - square_decay**self._steps)
+        numbers = (np.float32(number) for number in (rate, mean_decay, square_decay, correction))
+        size = self._vectors[0].size
+        self._workers.rows(kernels.adam_update, size, size, *self._vectors, *self._moments, *numbers)
+
+
+class CpuStepper:
+    """Fits a network to one plane on the CPU; follows the reference within the rounding of the compute type.
+
+    Parameters
+    ----------
+    plane
+        Noisy plane (Y, X), float32, scaled to [0, 1].
+    architecture
+        Network for which `cpu_network.supports` holds.
+    options
+        How to fit; ``bfloat16`` or else float32.
+    device
+        ``cpu``.
+    """
+
+    name = "cpu"
+    block = 1
+
+    def __init__(self, plane: Plane, architecture: Architecture, options: FitOptions, device: str = "cpu") -> None:
+        random = streams(options.seed)
+        self.options = options
+        self.precision = "bfloat16" if options.precision == "bfloat16" else "float32"
+        self.iteration = 0
+        self.workers = Workers(torch.get_num_threads())
+        compute_type = torch.bfloat16 if self.precision == "bfloat16" else torch.float32
+        self.network = FusedHourglass(architecture, plane.shape, compute_type, self.workers)
+        self.network.load(build_network(architecture, random.weights))
+        self.z = fixed_input(architecture, plane.shape, options.input_scale, random.network_input)[0]
+        self.network.set_input(self.z)
+        self.noise = random.input_noise
+        target = torch.from_numpy(np.array(plane, dtype=np.float32))[None, None]
+        self.loss = make_loss(options.loss, target, options.loss_options)
+        self.adam = FlatAdam(self.network.parameters, options.learning_rate, self.workers)
+        self.average = OutputAverage(options.averaging, target)
+        self._latest_loss = float("nan")
+
+    def step(self) -> None:
+        """Do one iteration: output, loss, gradient, update; step N has no update, its output is the result."""
+        self.iteration += 1
+        if self.options.input_noise:
+            noise = torch.randn(self.z.shape, generator=self.noise)
+            self.network.set_input(self.z + self.options.input_noise * noise)
+        logits = torch.from_numpy(self.network.forward())[None, None].requires_grad_()
+        output = torch.sigmoid(logits)
+        loss = self.loss(output)
+        self.average.add(output)
+        self._latest_loss = loss.item()
+        if self.iteration < self.options.iterations:
+            (delta,) = torch.autograd.grad(loss, logits)
+            with torch.no_grad():
+                self.network.backward(delta[0, 0].numpy())
+            self.adam.step()
+
+    def output(self) -> Plane:
+        """Return the result so far (Y, X)."""
+        return self.average.value()[0, 0].numpy()
+
+    def latest_loss(self) -> tuple[int, float] | None:
+        """Return the last iteration and its loss."""
+        return self.iteration, self._latest_loss
+
+    def close(self) -> None:
+        """End the threads of this fit."""
+        self.workers.close()

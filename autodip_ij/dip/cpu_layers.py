@@ -1,0 +1,142 @@
+"""Layers of the CPU engine with hand-written gradients, on maps (rows, columns, channels)."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from autodip_ij.dip import cpu_kernels as kernels
+from autodip_ij.dip.parameters import FlatParameters
+from autodip_ij.dip.workers import Workers
+
+Map = npt.NDArray  # float32, or uint16 with the bits of bfloat16
+EPSILON = 1e-5
+
+
+def as_array(tensor: Tensor) -> Map:
+    """Return the memory of `tensor` as the kernels take it."""
+    return tensor.view(torch.uint16).numpy() if tensor.dtype == torch.bfloat16 else tensor.numpy()
+
+
+def convolve(x: Tensor, weight: Tensor, stride: int = 1, bias: Tensor | None = None) -> Tensor:
+    """Return the convolution, without padding, of `x` (Y, X, in) with `weight` (out, k, k, in): (Y', X', out)."""
+    y = torch.ops.aten.convolution(
+        x.permute(2, 0, 1)[None], weight.permute(0, 3, 1, 2), bias, [stride] * 2, [0, 0], [1, 1], False, [0, 0], 1
+    )
+    return y.permute(0, 2, 3, 1)[0].contiguous()
+
+
+def convolve_backward(
+    gradient: Tensor, x: Tensor, weight: Tensor, stride: int = 1, *, input_gradient: bool = True
+) -> tuple[Tensor | None, Tensor]:
+    """Return the gradients of `convolve` for `x` (None unless asked for) and `weight`."""
+    dx, dw, _ = torch.ops.aten.convolution_backward(
+        gradient.permute(2, 0, 1)[None],
+        x.permute(2, 0, 1)[None],
+        weight.permute(0, 3, 1, 2),
+        None,
+        [stride] * 2,
+        [0, 0],
+        [1, 1],
+        False,
+        [0, 0],
+        1,
+        [input_gradient, True, False],
+    )
+    return (dx.permute(0, 2, 3, 1)[0].contiguous() if input_gradient else None), dw.permute(0, 2, 3, 1)
+
+
+class Moments:
+    """Mean and variance of every channel of a map over its pixels, as batch norm takes them."""
+
+    def __init__(self, workers: Workers) -> None:
+        self._workers = workers
+        self.pixels = 0
+        self.mean = self.inverse_deviation = np.zeros(0)
+
+    def measure(self, x: Map, pad: int) -> None:
+        """Take the moments of `x`, which has a border of width `pad`."""
+        rows, columns = x.shape[0] - 2 * pad, x.shape[1] - 2 * pad
+        sums = self._workers.sums(kernels.channel_sums, rows, x.size, x, pad, size=(2, x.shape[2]))
+        self.pixels = rows * columns
+        self.mean = sums[0] / self.pixels
+        variance = np.maximum(sums[1] / self.pixels - self.mean**2, 0)
+        self.inverse_deviation = 1 / np.sqrt(variance + EPSILON)
+
+
+class NormActivation:
+    """Batch norm and LeakyReLU of a raw map (the output of a convolution); the map is kept for the gradient.
+
+    Parameters
+    ----------
+    parameters
+        Holds ``<name>.scale`` and ``<name>.shift`` (gamma and beta of batch norm).
+    name
+        Name of this layer.
+    slope
+        Slope of the activation below zero.
+    workers
+        Threads to use.
+    """
+
+    def __init__(self, parameters: FlatParameters, name: str, slope: float, workers: Workers) -> None:
+        self._gamma, self._beta = (parameters.value(f"{name}.{part}").numpy() for part in ("scale", "shift"))
+        self._d_gamma, self._d_beta = (parameters.gradient(f"{name}.{part}").numpy() for part in ("scale", "shift"))
+        self.slope = np.float32(slope)
+        self._workers = workers
+        self._moments = Moments(workers)
+
+    def measure(self, raw: Map, pad: int = 0) -> None:
+        """Take in the raw map, with a border of width `pad` that counts for nothing."""
+        self.raw, self._pad = raw, pad
+        self._moments.measure(raw, pad)
+        scale = self._gamma * self._moments.inverse_deviation
+        self.scale = scale.astype(np.float32)
+        self.shift = (self._beta - self._moments.mean * scale).astype(np.float32)
+
+    @property
+    def rows(self) -> int:
+        """Rows of the map without its border."""
+        return self.raw.shape[0] - 2 * self._pad
+
+    def write(self, out: Map, *, pad: int, at: int = 0) -> None:
+        """Write the activation into `out`, inside its border of width `pad`, from channel `at` on."""
+        self._workers.rows(
+            kernels.normalise_activate,
+            self.rows,
+            self.raw.size,
+            *(self.raw, self._pad, self.scale, self.shift, self.slope, out, pad, at),
+        )
+
+    def write_upsampled(self, out: Map, *, at: int) -> None:
+        """Write the activation, bilinearly upsampled by 2, into `out`, inside its border of 1, from channel `at` on."""
+        self._workers.rows(
+            kernels.upsample_activate,
+            out.shape[0] - 2,
+            4 * self.raw.size,
+            *(self.raw, self.scale, self.shift, self.slope, out, at),
+        )
+
+    def backward(self, gradient: Map, out: Map, *, pad: int, at: int = 0) -> None:
+        """Write the gradient of the raw map into `out` (border as the raw map's), from that of the activation."""
+        common = (gradient, pad, at, self.raw, self._pad, self.scale, self.shift, self.slope)
+        size = (2, self.raw.shape[2])
+        sums = self._workers.sums(kernels.gradient_sums, self.rows, self.raw.size, *common, size=size)
+        linear, constant = self.correction(sums[0], sums[1])
+        self._workers.rows(kernels.gradient_apply, self.rows, self.raw.size, *common, linear, constant, out)
+
+    def correction(self, total: npt.NDArray, product: npt.NDArray) -> tuple[npt.NDArray, npt.NDArray]:
+        """Store the gradients of scale and shift; return the linear and constant term of the raw map's gradient.
+
+        `total` and `product` are the sums over pixels of g and g x, g the gradient before the activation. Then
+        dx = scale g + linear x + constant.
+        """
+        moments = self._moments
+        d_gamma = moments.inverse_deviation * (product - moments.mean * total)
+        self._d_gamma[:], self._d_beta[:] = d_gamma, total
+        scale = self._gamma * moments.inverse_deviation
+        linear = -scale * moments.inverse_deviation * d_gamma / moments.pixels
+        constant = -scale * total / moments.pixels - linear * moments.mean
+        return linear.astype(np.float32), constant.astype(np.float32)

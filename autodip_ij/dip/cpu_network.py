@@ -1,0 +1,312 @@
+"""The hourglass on the CPU: forward and backward by hand, with as few passes over the maps as possible.
+
+What is left out has no effect on the output or on any other gradient:
+
+- a bias before batch norm is subtracted by it again;
+- the batch norm after the concatenation only scales and shifts the input of a convolution that batch norm follows: its
+  scale is multiplied into the weights of that convolution, its shift falls away, and the map is never rewritten.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from autodip_ij.dip import cpu_kernels as kernels
+from autodip_ij.dip.architecture import Architecture
+from autodip_ij.dip.cpu_layers import Moments, NormActivation, as_array, convolve, convolve_backward
+from autodip_ij.dip.network import Hourglass
+from autodip_ij.dip.parameters import FlatParameters
+from autodip_ij.dip.workers import Workers
+
+
+def supports(architecture: Architecture) -> bool:
+    """Whether the kernels know this variant: the paper's network, with ReLU or any slope of LeakyReLU."""
+    return (
+        architecture.activation in ("leaky_relu", "relu")
+        and (architecture.down, architecture.up, architecture.padding) == ("stride", "bilinear", "reflect")
+    )  # fmt: skip
+
+
+class FusedHourglass:
+    """The network of `Hourglass` for images of one size.
+
+    Parameters
+    ----------
+    architecture
+        Network; `supports` must hold.
+    shape
+        Image size (Y, X).
+    compute_type
+        Type of maps and convolutions, float32 or bfloat16. Parameters, statistics and sums are float32 or better.
+    workers
+        Threads to use.
+    """
+
+    def __init__(
+        self, architecture: Architecture, shape: tuple[int, int], compute_type: torch.dtype, workers: Workers
+    ) -> None:
+        self._slope = architecture.negative_slope if architecture.activation == "leaky_relu" else 0.0
+        widths, skip = architecture.widths, architecture.skip
+        inputs = (architecture.input_channels, *widths)
+        self.parameters = FlatParameters(_parameter_shapes(architecture), compute_type)
+        self.workers = workers
+        self.levels: list[_FusedLevel] = []
+        for level, width in enumerate(widths):
+            below = widths[min(level + 1, len(widths) - 1)]
+            self.levels.append(
+                _FusedLevel(self, f"{level}", shape, inputs[level], width, below, skip, self._slope, compute_type)
+            )
+            shape = ((shape[0] + 1) // 2, (shape[1] + 1) // 2)
+        self._head_weight = self.parameters.value("head.weight").numpy()
+        self._head_bias = self.parameters.value("head.bias").numpy()
+        self._logits = np.empty(self.levels[0].shape, np.float32)
+
+    def load(self, network: Hourglass) -> None:
+        """Take the parameters of the reference network."""
+        store = self.parameters
+        for index, level in enumerate(network.each_level()):
+            blocks = dict(zip(("down1", "down2", "up1", "up2"), [*level.down, *level.up], strict=True))
+            if level.skip is not None:
+                blocks["skip"] = level.skip
+            for name, block in blocks.items():
+                weight, _, scale, shift = block.parameters()
+                store.value(f"{index}.{name}.weight").copy_(weight.detach().permute(0, 2, 3, 1))
+                store.value(f"{index}.{name}.scale").copy_(scale.detach())
+                store.value(f"{index}.{name}.shift").copy_(shift.detach())
+            store.value(f"{index}.join.scale").copy_(level.norm.weight.detach())
+        weight, bias = network.head.parameters()
+        store.value("head.weight").copy_(weight.detach().flatten())
+        store.value("head.bias").copy_(bias.detach())
+
+    def set_input(self, z: Tensor) -> None:
+        """Take the input `z` (input_channels, Y, X), float32."""
+        top = self.levels[0].padded_input
+        top[1:-1, 1:-1].copy_(z.permute(1, 2, 0))
+        kernels.mirror_border(as_array(top))
+
+    def forward(self) -> npt.NDArray[np.float32]:
+        """Return the logits (Y, X), the output before the sigmoid; overwritten by the next call."""
+        self.parameters.refresh()
+        for level, next_level in zip(self.levels, [*self.levels[1:], None], strict=True):
+            level.descend(next_level.padded_input if next_level else None)
+        below = self.levels[-1].bottom
+        for level in reversed(self.levels):
+            below = level.ascend(below)
+        self.workers.rows(
+            kernels.head_forward,
+            below.rows,
+            below.raw.size,
+            *(below.raw, below.scale, below.shift, below.slope, self._head_weight, self._head_bias[0], self._logits),
+        )
+        return self._logits
+
+    def backward(self, delta: npt.NDArray[np.float32]) -> None:
+        """Fill ``parameters.gradients`` from the gradient of the logits (Y, X)."""
+        top = self.levels[0]
+        gradient = self._head_backward(top.top, delta)
+        for level, next_level in zip(self.levels, [*self.levels[1:], None], strict=True):
+            below = next_level.top if next_level else level.bottom
+            gradient = level.ascend_backward(gradient, below)
+        into_level: Tensor | None = None
+        for level in reversed(self.levels):
+            into_level = level.descend_backward(gradient if level is self.levels[-1] else None, into_level)
+
+    def _head_backward(self, top: NormActivation, delta: npt.NDArray[np.float32]) -> Tensor:
+        common = (top.raw, top.scale, top.shift, top.slope)
+        size = (3, top.raw.shape[2])
+        sums = self.workers.sums(kernels.head_sums, top.rows, top.raw.size, delta, *common, size=size)
+        weight = self._head_weight
+        self.parameters.gradient("head.weight").numpy()[:] = sums[2]
+        self.parameters.gradient("head.bias").fill_(float(delta.sum(dtype=np.float64)))
+        linear, constant = top.correction(sums[0] * weight, sums[1] * weight)
+        out = torch.empty(top.raw.shape, dtype=self.levels[0].padded_input.dtype)
+        self.workers.rows(
+            kernels.head_apply, top.rows, top.raw.size, delta, weight, *common, linear, constant, as_array(out)
+        )
+        return out
+
+
+class _FusedLevel:
+    """One level: its maps, its way down and up, and the gradients of both."""
+
+    def __init__(
+        self,
+        network: FusedHourglass,
+        name: str,
+        shape: tuple[int, int],
+        channels_in: int,
+        width: int,
+        channels_below: int,
+        skip: int,
+        slope: float,
+        compute_type: torch.dtype,
+    ) -> None:
+        self.shape, self._name = shape, name
+        self._skip_channels, self._first = skip, name == "0"
+        self._store, self._workers = network.parameters, network.workers
+        half = ((shape[0] + 1) // 2, (shape[1] + 1) // 2)
+
+        def empty(size: tuple[int, int], channels: int, pad: int) -> Tensor:
+            return torch.zeros(size[0] + 2 * pad, size[1] + 2 * pad, channels, dtype=compute_type)
+
+        def norm(part: str) -> NormActivation:
+            return NormActivation(network.parameters, f"{name}.{part}", slope, network.workers)
+
+        self.padded_input = empty(shape, channels_in, 1)
+        self._down = empty(half, width, 1)
+        self._joined = empty(shape, skip + channels_below, 1)
+        self._up = empty(shape, width, 0)
+        self._down1, self.bottom = norm("down1"), norm("down2")
+        self._up1, self.top = norm("up1"), norm("up2")
+        self._skip = norm("skip") if skip else None
+        self._skip_raw = empty(shape, skip, 1)
+        self._skip_gradient = empty(shape, skip, 1)
+        self._moments = Moments(network.workers)
+        self._folded = torch.empty(0)
+
+    def descend(self, below: Tensor | None) -> None:
+        """Compute the skip branch and the way down; write the latter into the padded input of the level below."""
+        if self._skip:
+            torch.mm(_pixels(self.padded_input), self._matrix("skip").t(), out=_pixels(self._skip_raw))
+            self._skip.measure(as_array(self._skip_raw), pad=1)
+        self._down1.measure(as_array(convolve(self.padded_input, self._weight("down1"), stride=2)))
+        self._down1.write(as_array(self._down), pad=1)
+        kernels.mirror_border(as_array(self._down))
+        self.bottom.measure(as_array(convolve(self._down, self._weight("down2"))))
+        if below is not None:
+            self.bottom.write(as_array(below), pad=1)
+            kernels.mirror_border(as_array(below))
+
+    def ascend(self, below: NormActivation) -> NormActivation:
+        """Compute the way up from what came up from below; return the layer whose activation is the result."""
+        joined = as_array(self._joined)
+        below.write_upsampled(joined, at=self._skip_channels)
+        if self._skip:
+            self._skip.write(joined, pad=1)
+        self._moments.measure(joined, pad=1)
+        kernels.mirror_border(joined)
+        scale = self._store.value(f"{self._name}.join.scale") * torch.from_numpy(self._moments.inverse_deviation)
+        folded = self._store.value(f"{self._name}.up1.weight") * scale.float()
+        # Any bias would do, since batch norm follows; this one centres the output, which rounds it least.
+        bias = -(folded @ torch.from_numpy(self._moments.mean).float()).sum(dim=(1, 2))
+        self._folded = folded.to(self._joined.dtype)
+        self._up1.measure(as_array(convolve(self._joined, self._folded, bias=bias.to(self._joined.dtype))))
+        self._up1.write(as_array(self._up), pad=0)
+        raw = torch.mm(_pixels(self._up), self._matrix("up2").t())
+        self.top.measure(as_array(raw.view(self._up.shape)))
+        return self.top
+
+    def ascend_backward(self, gradient: Tensor, below: NormActivation) -> Tensor:
+        """From the gradient of the last raw map of the way up, return that of the raw map below."""
+        delta = _pixels(gradient)
+        self._set_gradient("up2", delta.t() @ _pixels(self._up))
+        into_up1 = torch.mm(delta, self._matrix("up2")).view(self._up.shape)
+        self._up1.backward(as_array(into_up1), as_array(gradient), pad=0)  # `gradient` is free by now
+        into_joined, d_folded = convolve_backward(gradient, self._joined, self._folded)
+        assert into_joined is not None
+        linear, constant = self._join_backward(d_folded)
+        joined, into = as_array(self._joined), as_array(into_joined)
+        kernels.fold_border(into)
+        rows = self.shape[0]
+        if self._skip:
+            skip = self._skip_channels
+            self._workers.rows(kernels.add_affine, rows, rows * joined.shape[1], into, joined, linear, constant, skip)
+            self._skip.backward(into, as_array(self._skip_gradient), pad=1)
+        into_below = torch.empty(below.raw.shape, dtype=gradient.dtype)
+        self._workers.rows(
+            kernels.upsample_gradient,
+            below.rows,
+            into.size,
+            *(into, joined, self._skip_channels, linear, constant, as_array(into_below)),
+        )
+        out = torch.empty_like(into_below)
+        below.backward(as_array(into_below), as_array(out), pad=0)
+        return out
+
+    def descend_backward(self, gradient: Tensor | None, into_below: Tensor | None) -> Tensor | None:
+        """Return the gradient of the padded input (None at level 0, whose input is fixed).
+
+        Parameters
+        ----------
+        gradient
+            Gradient of the last raw map of the way down; None if it is to be made of the next.
+        into_below
+            Gradient of the padded input of the level below.
+        """
+        if gradient is None:
+            assert into_below is not None
+            gradient = self._through(self.bottom, into_below)
+        into_down, weight = convolve_backward(gradient, self._down, self._weight("down2"))
+        self._set_gradient("down2", weight)
+        assert into_down is not None
+        gradient = self._through(self._down1, into_down)
+        into_input, weight = convolve_backward(
+            gradient, self.padded_input, self._weight("down1"), stride=2, input_gradient=not self._first
+        )
+        self._set_gradient("down1", weight)
+        if self._skip:
+            delta = _pixels(self._skip_gradient)
+            self._set_gradient("skip", delta.t() @ _pixels(self.padded_input))
+            if into_input is not None:
+                _pixels(into_input).addmm_(delta, self._matrix("skip"))
+        return into_input
+
+    def _through(self, layer: NormActivation, into_padded: Tensor) -> Tensor:
+        """Return the gradient of the raw map of `layer` from that of its mirrored activation."""
+        padded = as_array(into_padded)
+        kernels.fold_border(padded)
+        gradient = torch.empty(layer.raw.shape, dtype=into_padded.dtype)
+        layer.backward(padded, as_array(gradient), pad=1)
+        return gradient
+
+    def _join_backward(self, d_folded: Tensor) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+        """Undo the folding of the scale: store its gradient; return what the variance adds to the joined gradient.
+
+        With s = gamma / sqrt(var + eps) the joined map x gets ``-(dL/ds) gamma (var + eps)^(-3/2) (x - mean) / n``.
+        """
+        d_weight = d_folded.float()
+        weight = self._store.value(f"{self._name}.up1.weight")
+        gamma = self._store.value(f"{self._name}.join.scale").numpy()
+        inverse, mean = self._moments.inverse_deviation, self._moments.mean
+        d_scale = (d_weight * weight).sum(dim=(0, 1, 2)).numpy()
+        self._store.gradient(f"{self._name}.join.scale").numpy()[:] = d_scale * inverse
+        scale = torch.from_numpy((gamma * inverse).astype(np.float32))
+        torch.mul(d_weight, scale, out=self._store.gradient(f"{self._name}.up1.weight"))
+        linear = -d_scale * gamma * inverse**3 / self._moments.pixels
+        return linear.astype(np.float32), (-linear * mean).astype(np.float32)
+
+    def _weight(self, part: str) -> Tensor:
+        return self._store.compute(f"{self._name}.{part}.weight")
+
+    def _matrix(self, part: str) -> Tensor:
+        """Return the weights (out, in) of a 1x1 convolution."""
+        return self._weight(part).flatten(1)
+
+    def _set_gradient(self, part: str, value: Tensor) -> None:
+        target = self._store.gradient(f"{self._name}.{part}.weight")
+        target.copy_(value.view(target.shape) if value.dim() == 2 else value)
+
+
+def _pixels(x: Tensor) -> Tensor:
+    """Return a map (Y, X, C) as a matrix (Y * X, C)."""
+    return x.view(-1, x.shape[-1])
+
+
+def _parameter_shapes(architecture: Architecture) -> dict[str, tuple[int, ...]]:
+    """Return the shape of every parameter that has an effect, weights as (out, k, k, in)."""
+    widths, skip = architecture.widths, architecture.skip
+    inputs = (architecture.input_channels, *widths)
+    shapes: dict[str, tuple[int, ...]] = {}
+    for level, width in enumerate(widths):
+        joined = skip + widths[min(level + 1, len(widths) - 1)]
+        weights = {"down1": (width, 3, 3, inputs[level]), "down2": (width, 3, 3, width)}
+        weights |= {"skip": (skip, 1, 1, inputs[level])} if skip else {}
+        weights |= {"up1": (width, 3, 3, joined), "up2": (width, 1, 1, width)}
+        for part, shape in weights.items():
+            shapes[f"{level}.{part}.weight"] = shape
+            shapes[f"{level}.{part}.scale"] = shapes[f"{level}.{part}.shift"] = (shape[0],)
+        shapes[f"{level}.join.scale"] = (joined,)
+    return shapes | {"head.weight": (widths[0],), "head.bias": (1,)}

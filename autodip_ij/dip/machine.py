@@ -1,0 +1,69 @@
+"""What was measured once about this machine, kept in the user's cache folder."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import platform
+from contextlib import suppress
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+log = logging.getLogger(__name__)
+
+
+def remembered(device: str, fact: str) -> Any:
+    """Return the measured `fact` about `device` with its present software, or None; needs no PyTorch import."""
+    return _read().get(_key(device), {}).get(fact)
+
+
+def remember(device: str, fact: str, value: Any) -> None:
+    """Keep `value` (JSON) as the measured `fact`; without a writable cache folder it is measured again next time."""
+    everything = _read()
+    everything.setdefault(_key(device), {})[fact] = value
+    path = _path()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_suffix(f".{os.getpid()}.part")
+        part.write_text(json.dumps(everything, indent=1))
+        part.replace(path)
+    except OSError as problem:
+        log.info("measurements are not kept: %s", problem)
+
+
+def processor_name() -> str:
+    """Return the model of the processor in words."""
+    with suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def threads() -> int:
+    """Return how many threads PyTorch will use, as far as can be told without importing it."""
+    for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+        if (number := os.environ.get(variable, "")).isdigit():
+            return int(number)
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _key(device: str) -> str:
+    hardware = f"{processor_name()}, {threads()} threads" if device == "cpu" else f"{device} of {platform.node()}"
+    return f"{hardware}, torch {version('torch')}"
+
+
+def _path() -> Path:
+    from platformdirs import user_cache_path
+
+    return user_cache_path("autodip_ij") / "machine.json"
+
+
+def _read() -> dict[str, dict[str, Any]]:
+    try:
+        found = json.loads(_path().read_text())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
