@@ -16,7 +16,6 @@ from autodip_ij.progress import Progress, Stop
 if TYPE_CHECKING:
     from autodip_ij.calibration.model import Parameters
     from autodip_ij.dip.options import FitResult, Precision, Step
-    from autodip_ij.images.tiles import Tile
 
 Plane = npt.NDArray[np.float32]
 
@@ -132,11 +131,35 @@ def denoise_plane(plane: Plane, recipe: PlaneRecipe, watch: Watch) -> PlaneResul
     """
     if recipe.method != "dip":
         return _compare(plane, recipe, watch)
+    return fit_tiles(plane, recipe, watch, _fit)
+
+
+FitTile = Callable[[Plane, PlaneRecipe, int, Watch, Callable[[Plane], Plane]], "FitResult"]
+"""Fits one tile: (tile, recipe, seed, watch, what places its preview into the plane)."""
+
+
+def fit_tiles(plane: Plane, recipe: PlaneRecipe, watch: Watch, fit_tile: FitTile, *, scale: int = 1) -> PlaneResult:
+    """Process one plane tile by tile and blend the results; where memory runs out, again with smaller tiles.
+
+    Parameters
+    ----------
+    plane, recipe, watch
+        As in `denoise_plane`; the sides of tiles are counted on the grid of the result.
+    fit_tile
+        Fits one tile of the plane; its result is `scale` times larger than the tile.
+    scale
+        Pixels of the result for one of the plane, along each axis.
+
+    Raises
+    ------
+    autodip_ij.errors.OutOfMemory, autodip_ij.errors.Cancelled
+        As `denoise_plane`.
+    """
     while True:
         try:
-            return replace(_fit_tiles(plane, recipe, watch), messages=tuple(watch.messages))
+            return replace(_fit_tiles(plane, recipe, watch, fit_tile, scale), messages=tuple(watch.messages))
         except OutOfMemory as error:
-            used = min(recipe.tile, max(plane.shape))
+            used = min(recipe.tile, scale * max(plane.shape))
             smaller = used // 2
             if smaller < SMALLEST_TILE:
                 raise OutOfMemory(
@@ -168,25 +191,26 @@ def _compare(plane: Plane, recipe: PlaneRecipe, watch: Watch) -> PlaneResult:
     )
 
 
-def _fit_tiles(plane: Plane, recipe: PlaneRecipe, watch: Watch) -> PlaneResult:
-    from autodip_ij.images.tiles import TileBlender, plan_tiles
+def _fit_tiles(plane: Plane, recipe: PlaneRecipe, watch: Watch, fit_tile: FitTile, scale: int) -> PlaneResult:
+    from autodip_ij.images.tiles import Tile, TileBlender, plan_tiles
 
     parameters = _known(recipe)
-    tiles = plan_tiles(plane.shape, recipe.tile, recipe.overlap)
-    blender = TileBlender(plane.shape, tiles)
+    cuts = plan_tiles(plane.shape, recipe.tile // scale, recipe.overlap // scale)
+    tiles = [Tile(scale * cut.y, scale * cut.x, scale * cut.height, scale * cut.width) for cut in cuts]
+    background = plane.repeat(scale, axis=0).repeat(scale, axis=1)
+    blender = TileBlender(background.shape, tiles)
     fits: list[FitResult] = []
     stopped = False
-    for tile in tiles:
-        cut = plane[tile.slices]
+    for cut, tile in zip(cuts, tiles, strict=True):
 
         def insert(preview: Plane, tile: Tile = tile) -> Plane:
-            whole = blender.result(background=plane)
+            whole = blender.result(background=background)
             whole[tile.slices] = preview
             return whole
 
-        result = np.zeros_like(cut)
+        result = np.zeros((tile.height, tile.width), np.float32)
         for k in range(parameters.seeds):
-            fitted = _fit(cut, recipe, recipe.seed + k, watch, insert)
+            fitted = fit_tile(plane[cut.slices], recipe, recipe.seed + k, watch, insert)
             fits.append(fitted)
             result += (fitted.image - result) / (k + 1)
             stopped = fitted.stopped
@@ -196,7 +220,7 @@ def _fit_tiles(plane: Plane, recipe: PlaneRecipe, watch: Watch) -> PlaneResult:
         if stopped:
             break
     return PlaneResult(
-        image=blender.result(background=plane),
+        image=blender.result(background=background),
         stopped=stopped,
         tiles=len(tiles),
         tile=max(tiles[0].height, tiles[0].width),

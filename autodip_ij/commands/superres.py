@@ -1,0 +1,51 @@
+"""``autodip superres``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from autodip_ij.superresolution import SuperresSettings
+
+
+def superres(
+    input: Path,
+    output: Path | None = None,
+    *,
+    settings: Annotated[SuperresSettings | None, Parameter(name="*")] = None,
+    overwrite: Annotated[bool, Parameter(negative="")] = False,
+    quiet: Annotated[bool, Parameter(negative="")] = False,
+    json: Annotated[bool, Parameter(negative="")] = False,
+) -> None:
+    """Enlarge one scene of a microscope file two or four times with a deep image prior.
+
+    The network draws the fine image, and the loss compares it with the file through a downsampler. It sharpens what the
+    pixel grid blurred; it does not resolve beyond the optics. The cost of an iteration grows with the square of the
+    scale. The pixel size of the result is corrected.
+
+    Parameters
+    ----------
+    input
+        Microscope file: OME-TIFF, OME-Zarr, CZI, ND2, LIF, DV, OIB, TIFF, MRC, PNG ...
+    output
+        .ome.tif, .ome.zarr or .tif (ImageJ); NAME_autodip_x2.ome.tif beside the input if left out.
+    overwrite
+        Replace an output that is there.
+    quiet
+        Show nothing but errors.
+    json
+        Print the report as JSON on standard output.
+    """
+    from autodip_ij.commands.console import console_progress
+    from autodip_ij.superresolution import superresolve_file
+
+    with console_progress(quiet=quiet) as progress:
+        result = superresolve_file(input, output, settings, overwrite=overwrite, progress=progress)
+    if json:
+        from json import dumps
+
+        print(dumps(result.report.model_dump(mode="json"), indent=2))
+    elif not quiet:
+        print(result.output)

@@ -1,0 +1,257 @@
+"""An image enlarged two or four times: the way of `autodip_ij.denoising` with a finer grid at its end."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field, field_validator
+
+from autodip_ij.denoising import FileResult, Result
+from autodip_ij.images.model import Image, PixelSize
+from autodip_ij.outputs import new_array, refuse_bad_target, stem
+from autodip_ij.planes import Plane, PlaneRecipe, PlaneResult, Watch, fit_arguments, fit_tiles
+from autodip_ij.planning import ChannelPlan, Plan, announcements, estimate, plan_run
+from autodip_ij.progress import Progress, Silent, Stop
+from autodip_ij.record import Recorder
+from autodip_ij.settings import DenoiseSettings, Shown
+
+if TYPE_CHECKING:
+    from autodip_ij.dip.options import FitResult
+
+FILLER = "bicubic"
+"""Enlargement of planes that are not fitted: channels left alone, planes after a stop."""
+
+
+class SuperresSettings(DenoiseSettings):
+    """Settings of one enlargement; tiles and overlap are counted on the fine grid."""
+
+    scale: Annotated[
+        Literal[2, 4], Field(description="Pixels that one pixel becomes along X and Y"), Shown("Scale")
+    ] = 2
+    kernel: Annotated[
+        Literal["lanczos", "lanczos2", "bicubic", "bilinear", "area"],
+        Field(description="Downsampler through which the loss sees the fine image; area averages as a camera does"),
+        Shown("Downsampler", fiji=False),
+    ] = "lanczos"
+    method: Annotated[
+        Literal["dip", "nearest", "bilinear", "bicubic", "lanczos"],
+        Field(description="dip, or a classic enlargement to compare with"),
+        Shown("Method", fiji=False),
+    ] = "dip"
+    series: Annotated[
+        Literal["independent"],
+        Field(description="Time series: every frame is fitted on its own"),
+        Shown("Series", fiji=False),
+    ] = "independent"
+
+    @field_validator("scale", mode="before")
+    @classmethod
+    def _number_of_text(cls, value: Any) -> Any:
+        return int(value) if isinstance(value, str) and value.strip().isdigit() else value
+
+
+def superresolve_image(
+    image: Image, settings: SuperresSettings | None = None, *, progress: Progress | None = None
+) -> Result:
+    """Enlarge (and, with ``dip``, denoise) the selected planes of an image.
+
+    The network and its iterations are those of the image's group, or as set; the group's iterations were calibrated for
+    denoising at the original size.
+
+    Parameters
+    ----------
+    image
+        Lazy image (T, C, Z, Y, X).
+    settings
+        Defaults are those of `SuperresSettings`.
+    progress
+        Who is told and may stop the run.
+
+    Returns
+    -------
+    Result
+        (T, C, Z, scale * Y, scale * X) in the grey values of the input, its pixel size divided by the scale.
+
+    Raises
+    ------
+    autodip_ij.errors.AutodipError
+        As `autodip_ij.denoising.denoise_image`.
+
+    Examples
+    --------
+    >>> noisy = np.random.default_rng(0).poisson(40, (24, 20)).astype(np.uint16)
+    >>> settings = SuperresSettings(group="widefield/nucleus", iterations=2, width=4, device="cpu")
+    >>> superresolve_image(Image.from_array(noisy), settings).image.shape
+    (48, 40)
+    """
+    settings = settings or SuperresSettings()
+    progress = progress or Silent()
+    started = time.perf_counter()
+    coarse = _plan(image, settings)
+    fine = _on_fine_grid(coarse, settings)
+    recorder = Recorder(coarse, settings)
+    for line in announcements(fine, settings):
+        recorder.say(progress, line)
+    pixels = new_array(fine.image.shape, fine.output_dtype)
+    progress.start(fine.total_steps, f"Enlarging {fine.image.name}")
+    for position, channel in enumerate(coarse.channels):
+        for t in range(coarse.image.shape[0]):
+            for z in range(coarse.image.shape[2]):
+                pixels[t, position, z] = _enlarged(coarse, channel, (t, position, z), settings, recorder, progress)
+    report = recorder.finish(time.perf_counter() - started)
+    return Result(fine.image.with_data(pixels), report)
+
+
+def superresolve_file(
+    source: str | Path,
+    target: str | Path | None = None,
+    settings: SuperresSettings | None = None,
+    *,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> FileResult:
+    """Enlarge one scene of a file into a file with a sidecar.
+
+    Parameters
+    ----------
+    source
+        Any format that `autodip_ij.read` opens.
+    target
+        As in `autodip_ij.denoising.denoise_file`; by default ``<name>_autodip_x2.ome.tif`` beside the source.
+    settings, progress
+        As in `superresolve_image`.
+    overwrite
+        Replace an output that is there.
+
+    Raises
+    ------
+    autodip_ij.errors.AutodipError
+        One line with the cause and the way out.
+    """
+    from autodip_ij.images import open_image
+    from autodip_ij.report import sidecar_path
+
+    settings = settings or SuperresSettings()
+    source = Path(source)
+    output = Path(target) if target else source.with_name(f"{stem(source)}_autodip_x{settings.scale}.ome.tif")
+    refuse_bad_target(output, source, overwrite)
+    result = superresolve_image(open_image(source, settings.scene), settings, progress=progress)
+    written = result.save(output, overwrite=overwrite)
+    return FileResult(written, sidecar_path(written), result.report)
+
+
+def _plan(image: Image, settings: SuperresSettings) -> Plan:
+    """Return the plan of the run on the grid of the input, each recipe with what is particular to enlargement."""
+    particular: dict[str, Any] = {"scale": settings.scale}
+    if settings.method == "dip":
+        plan = plan_run(image, settings)
+        particular["kernel"] = settings.kernel
+    else:
+        # Any method without parameters spares the choice of a network.
+        plan = plan_run(image, settings.model_copy(update={"method": "gaussian"}))
+    channels = []
+    for channel in plan.channels:
+        recipe = channel.recipe
+        if recipe is not None:
+            # Binning would undo the enlargement; noise-aware losses have no form for it.
+            parameters = recipe.parameters and replace(recipe.parameters, binning=1, loss="mse")
+            recipe = replace(recipe, parameters=parameters, method=settings.method, method_parameters=particular)
+        reason = channel.reason if settings.method == "dip" or recipe is None else f"method {settings.method}"
+        channels.append(replace(channel, recipe=recipe, reason=reason.replace("returned unchanged", f"{FILLER} only")))
+    return replace(plan, channels=tuple(channels))
+
+
+def _on_fine_grid(plan: Plan, settings: SuperresSettings) -> Plan:
+    """Return the plan as it looks on the grid of the result: shape, pixel size, cost."""
+    import dask.array as da
+
+    scale, image = settings.scale, plan.image
+    *outer, height, width = image.shape
+    shape = (height * scale, width * scale)
+    channels = []
+    for channel in plan.channels:
+        seconds, peak = channel.seconds, channel.bytes
+        if channel.recipe is not None and channel.recipe.parameters is not None:
+            seconds, peak = estimate(channel.recipe, shape)
+            seconds *= image.shape[0] * image.shape[2]
+        channels.append(replace(channel, seconds=seconds, bytes=peak))
+    size = image.pixel_size
+    finer = replace(image, data=da.zeros((*outer, *shape), dtype=image.dtype), pixel_size=_divided(size, scale))
+    return replace(plan, image=finer, channels=tuple(channels))
+
+
+def _divided(size: PixelSize, scale: int) -> PixelSize:
+    return replace(size, y=size.y / scale if size.y else size.y, x=size.x / scale if size.x else size.x)
+
+
+def _enlarged(
+    plan: Plan,
+    channel: ChannelPlan,
+    place: tuple[int, int, int],
+    settings: SuperresSettings,
+    recorder: Recorder,
+    progress: Progress,
+) -> npt.NDArray[Any]:
+    """Return the plane at `place` (t, channel, z) on the fine grid, in the output's type."""
+    from autodip_ij.baselines.enlarging import enlarge
+    from autodip_ij.dip.resampling import resample
+
+    source, scale = plan.image.plane(*place), settings.scale
+    t, position, z = place
+    repeated = source.repeat(scale, axis=0).repeat(scale, axis=1)
+
+    def restored(unit: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        return channel.window.restore(unit, dtype=plan.output_dtype, source=repeated)
+
+    unit = channel.window.normalise(source)
+    if channel.recipe is None or recorder.stopped:
+        recorder.unchanged(position, source)
+        return restored(enlarge(unit, scale, FILLER))
+    watch = Watch(progress, plan.title(position, t, z), channel.window.restore)
+    if settings.method == "dip":
+        made = fit_tiles(unit, channel.recipe, watch, partial(_fit_tile, settings), scale=scale)
+    else:
+        began = time.perf_counter()
+        image = enlarge(unit, scale, settings.method).astype(np.float32)
+        made = PlaneResult(image, seconds=time.perf_counter() - began, engine=settings.method)
+        watch.end_fit(1)
+    result = restored(made.image)
+    # Seen at the size of the source, as the loss does, so that mean and residual can be compared.
+    seen = channel.window.restore(resample(made.image, source.shape, settings.kernel), dtype=np.float64)
+    recorder.denoised(position, source, seen, made)
+    if made.stopped or watch.request is Stop.KEEP:
+        recorder.say(progress, f"stopped at {plan.title(position, t, z)}: later planes are only enlarged ({FILLER})")
+    return result
+
+
+def _fit_tile(
+    settings: SuperresSettings,
+    tile: Plane,
+    recipe: PlaneRecipe,
+    seed: int,
+    watch: Watch,
+    insert: Callable[[Plane], Plane],
+) -> FitResult:
+    """Fit the fine image of one tile; a `autodip_ij.planes.FitTile` once the settings are bound."""
+    from autodip_ij.dip import fit_superresolution
+
+    architecture, options = fit_arguments(recipe, seed)
+    watch.begin_fit()
+    result = fit_superresolution(
+        tile,
+        settings.scale,
+        architecture,
+        options,
+        kernel=settings.kernel,
+        device=recipe.device,
+        on_step=lambda step: watch.step(step, insert),
+    )
+    watch.end_fit(options.iterations)
+    return result
