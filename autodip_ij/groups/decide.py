@@ -2,8 +2,8 @@
 
 On each axis every candidate gets the sum of its rows. The strongest candidate is taken if its total reaches `HINT` and
 leads the next one by `LEAD`; its confidence is that lead. A total without a row of at least `OUTRIGHT` stays below
-`OUTRIGHT`: many hints do not make a statement. Everything the sum needs is in the rows that the decision shows; rows that
-repeat another, or that the channel's own facts overrule, are shown with weight 0.
+`OUTRIGHT`: many hints do not make a statement. Everything the sum needs is in the rows that the decision shows; rows
+that repeat another, or that the channel's own facts overrule, are shown with weight 0.
 """
 
 from __future__ import annotations

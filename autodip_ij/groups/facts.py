@@ -94,4 +94,4 @@ def as_number(value: object) -> float:
         return math.nan
 
 
-_EMPTY = frozenset("|none|null|(null)|n/a|na|unknown|unspecified|other|nan|default|0".split("|"))
+_EMPTY = ("", "none", "null", "(null)", "n/a", "na", "unknown", "unspecified", "other", "nan", "default", "0")

@@ -10,7 +10,7 @@ from autodip_ij.groups.extract.names import name_facts
 from autodip_ij.groups.facts import Fact
 from autodip_ij.images.metadata import SourceMetadata
 
-_NATIVE = {
+NATIVE = {
     "czi": "czi",
     "nd2": "nd2",
     "lif": "lif",
@@ -31,7 +31,7 @@ def facts_of(metadata: SourceMetadata) -> list[Fact]:
     instance, calls every channel without another flag ``WideField``.
     """
     channels = channel_count(metadata)
-    facts = [*_native_facts(metadata, channels)]
+    facts = native_facts(metadata.format, metadata.native, channels)
     if not facts and metadata.ome is not None:
         from autodip_ij.groups.extract.ome import ome_facts
 
@@ -44,12 +44,12 @@ def channel_count(metadata: SourceMetadata) -> int:
     return max(1, len(metadata.channel_names))
 
 
-def _native_facts(metadata: SourceMetadata, channels: int) -> list[Fact]:
-    module = _NATIVE.get(metadata.format)
-    if module is None or not metadata.native:
+def native_facts(source_format: str, native: Mapping[str, Any], channels: int) -> list[Fact]:
+    """Return the facts of a reader's own metadata; none for formats without."""
+    if source_format not in NATIVE or not native:
         return []
-    extract: Extractor = import_module(f"{__name__}.{module}").facts
-    return extract(metadata.native, channels)
+    extract: Extractor = import_module(f"{__name__}.{NATIVE[source_format]}").facts
+    return extract(native, channels)
 
 
 def spread(facts: list[Fact], described: int, channels: int) -> list[Fact]:

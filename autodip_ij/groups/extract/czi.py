@@ -86,11 +86,12 @@ def _name_facts(channel: Element, shown: Element | None, where: str, index: int)
 
 
 def _wavelengths(channel: Element, where: str, index: int) -> list[Fact]:
-    excitation = number_fact(
-        Kind.EXCITATION, _text(channel, "ExcitationWavelength"), f"{where}/ExcitationWavelength", index
-    ) or number_fact(
-        Kind.EXCITATION, _text(channel, "IlluminationWavelength/SinglePeak"), f"{where}/IlluminationWavelength", index
-    )
+    # ZEN blue gives the dye's own peak as ExcitationWavelength and the light's as IlluminationWavelength.
+    excitation = [
+        fact
+        for path in ("ExcitationWavelength", "IlluminationWavelength/SinglePeak")
+        for fact in number_fact(Kind.EXCITATION, _text(channel, path), f"{where}/{path}", index)
+    ]
     emission = number_fact(Kind.EMISSION, _text(channel, "EmissionWavelength"), f"{where}/EmissionWavelength", index)
     if not emission:
         middle = _middle(_text(channel, "DetectionWavelength/Ranges"))
@@ -110,7 +111,6 @@ def _detector_facts(metadata: Element, channel: Element, where: str, index: int)
 
 def _light_facts(metadata: Element, channel: Element, where: str, index: int) -> list[Fact]:
     found: list[Fact] = []
-    wavelength_known = bool(_text(channel, "ExcitationWavelength"))
     for settings in channel.findall("LightSourcesSettings/LightSourceSettings"):
         light = _by_id(metadata, "LightSources/LightSource", settings.find("LightSource"))
         if light is None or as_number(_text(settings, "Intensity").rstrip(" %")) == 0:
@@ -121,8 +121,7 @@ def _light_facts(metadata: Element, channel: Element, where: str, index: int) ->
         for text in dict.fromkeys(texts):
             found += text_fact(Kind.LIGHT, text, place, index)
         wavelength = _text(settings, "Wavelength") or (_text(kind, "Wavelength") if kind is not None else "")
-        if not wavelength_known:
-            found += number_fact(Kind.EXCITATION, wavelength, place, index)
+        found += number_fact(Kind.EXCITATION, wavelength, place, index)
     return found
 
 
@@ -143,20 +142,19 @@ def _track_facts(metadata: Element, described: list[Element], known: list[Fact])
             if Kind.PINHOLE_AU not in has:
                 metres = _text(detector, "PinholeDiameter")
                 found += number_fact(Kind.PINHOLE_UM, metres, f"{where}/PinholeDiameter", index, scale=1e6)
-            found += _attenuator_facts(track, number, index, wavelength_known=Kind.EXCITATION in has)
+            found += _attenuator_facts(track, number, index)
     return found
 
 
-def _attenuator_facts(track: Element, number: int, index: int, *, wavelength_known: bool) -> list[Fact]:
+def _attenuator_facts(track: Element, number: int, index: int) -> list[Fact]:
     found: list[Fact] = []
     for attenuator in track.findall("Attenuators/Attenuator"):
         if as_number(_text(attenuator, "Transmission")) == 0:
             continue
         where = f"Experiment/TrackSetup[{number - 1}]/Attenuator"
         found += text_fact(Kind.LIGHT, _text(attenuator, "Laser"), f"{where}/Laser", index)
-        if not wavelength_known:
-            metres = _text(attenuator, "Wavelength")
-            found += number_fact(Kind.EXCITATION, metres, f"{where}/Wavelength", index, scale=1e9)
+        metres = _text(attenuator, "Wavelength")
+        found += number_fact(Kind.EXCITATION, metres, f"{where}/Wavelength", index, scale=1e9)
     return found
 
 

@@ -38,8 +38,8 @@ _KINDS: tuple[tuple[Kind, re.Pattern[str]], ...] = (
     (Kind.SCANNING, _pattern(r"pixel ?(dwell ?)?time|dwell ?time|\{?scanner zoom\}?|scan ?speed|line ?scan ?speed")),
     (Kind.LABEL, _pattern(r"fluor|dye ?name|dye|fluorophores?|fluorochrome|stain(ing)?|antibody|marker|probe|label")),
     (Kind.MODE, _pattern(
-        r"acquisition ?mode|modality|contrast ?method|contrasting ?method ?name|illumination ?type"
-        r"|data ?source ?type ?name|light ?type|imaging ?mode|observation ?mode|imaging ?method|microscopy ?mode|confocal"
+        r"acquisition ?mode|modality|contrast ?method|contrasting ?method ?name|illumination ?type|light ?type"
+        r"|data ?source ?type ?name|imaging ?mode|observation ?mode|imaging ?method|microscopy ?mode|confocal"
     )),
     (Kind.DETECTOR, _pattern(
         r"detector\|type|detector\|manufacturer\|model|detector ?identifier|detector ?(type|name|model)|detector"

@@ -37,7 +37,7 @@ def facts(native: Mapping[str, Any], channels: int) -> list[Fact]:
     if image.find(".//ATLCameraSettingDefinition") is not None or image.find(".//WideFieldChannelInfo") is not None:
         found += _camera_facts(image)
     found += scan_facts(image, len(described))
-    found += _legacy_facts(image)
+    found += _legacy_facts(image, len(described))
     return spread(found, len(described), channels)
 
 
@@ -84,7 +84,7 @@ def _camera_facts(image: Element) -> Iterator[Fact]:
             yield Fact(Kind.LIGHT, "TL lamp", f"{where}/@TL_Shutter", index)
 
 
-def _legacy_facts(image: Element) -> Iterator[Fact]:
+def _legacy_facts(image: Element, described: int) -> Iterator[Fact]:
     for record in image.iter("ScannerSettingRecord"):
         identifier, value = record.get("Identifier", ""), record.get("Variant")
         where = f"ScannerSettingRecord[{identifier}]"
@@ -98,9 +98,14 @@ def _legacy_facts(image: Element) -> Iterator[Fact]:
     for record in image.iter("FilterSettingRecord"):
         attributes = records.setdefault(record.get("ObjectName", ""), {"class": record.get("ClassName", "")})
         attributes[record.get("Attribute", "")] = record.get("Variant", "")
+    active = [
+        name
+        for name, attributes in records.items()
+        if attributes["class"] == "CDetectionUnit" and attributes.get("State") == "Active"
+    ]
+    for position, name in enumerate(active):
+        channel = position if len(active) == described else None
+        yield from text_fact(Kind.DETECTOR, name, f"FilterSettingRecord[{name}]", channel)
     for name, attributes in records.items():
-        where = f"FilterSettingRecord[{name}]"
-        if attributes["class"] == "CDetectionUnit" and attributes.get("State") == "Active":
-            yield from text_fact(Kind.DETECTOR, name, where)
-        elif attributes["class"] == "CLaser" and attributes.get("Power State") == "On":
-            yield from text_fact(Kind.LIGHT, name, where)
+        if attributes["class"] == "CLaser" and attributes.get("Power State") == "On":
+            yield from text_fact(Kind.LIGHT, name, f"FilterSettingRecord[{name}]")

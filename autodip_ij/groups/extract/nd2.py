@@ -1,8 +1,8 @@
 """Nikon ND2: modality flags and wavelengths of each channel, and the description with the state of every device.
 
-NIS-Elements sets the flags ``fluorescence`` and ``camera``, and writes ``Widefield Fluorescence``, for any channel whose
-light path it does not know; spinning-disk and TIRF systems of other makers are recorded so. The state of shutters, laser
-lines and scan heads in the description tells more.
+NIS-Elements sets the flags ``fluorescence`` and ``camera``, and writes ``Widefield Fluorescence``, for any channel
+whose light path it does not know; spinning-disk and TIRF systems of other makers are recorded so. The state of
+shutters, laser lines and scan heads in the description tells more.
 """
 
 from __future__ import annotations

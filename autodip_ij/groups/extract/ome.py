@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from autodip_ij.groups.extract import spread
+from autodip_ij.groups.extract import NATIVE, native_facts, spread
 from autodip_ij.groups.extract.key_values import Pair, pair_facts
 from autodip_ij.groups.facts import Fact, Kind, number_fact, text_fact
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from ome_types.model import Channel, Instrument
 
 _NM = {"nm": 1.0, "µm": 1e3, "um": 1e3, "Å": 0.1, "pm": 1e-3, "mm": 1e6, "m": 1e9}
+_KEPT = "autodip_ij/source"  # the namespace in which `autodip_ij.images` keeps the metadata of other formats
 _LONGEST_DESCRIPTION = 1000  # longer ones are dumps, not sentences
 
 
@@ -21,6 +22,8 @@ def ome_facts(ome: OME, image_index: int, channels: int) -> list[Fact]:
     """Return the facts of one image of an OME record."""
     if image_index >= len(ome.images):
         return []
+    if found := _facts_of_source(ome, channels):
+        return found
     image = ome.images[image_index]
     instrument = _instrument(ome, image)
     described = image.pixels.channels
@@ -33,7 +36,7 @@ def ome_facts(ome: OME, image_index: int, channels: int) -> list[Fact]:
         found += _channel_facts(channel, f"{where}/Pixels/Channel[{index}]", index)
         found += _part_facts(instrument, channel, f"{where}/Pixels/Channel[{index}]", index, referred)
     found += _instrument_facts(instrument, referred)
-    found += pair_facts(_annotation_pairs(ome), 0)
+    found += pair_facts(_annotation_pairs(ome), channels)
     samples = [max(1, channel.samples_per_pixel or 1) for channel in described]
     return _spread_samples(found, samples, channels)
 
@@ -78,9 +81,8 @@ def _part_facts(
             if part.id == light.id:
                 for text in _part_texts(part):
                     yield from text_fact(Kind.LIGHT, text, f"{where}/LightSourceSettings -> {part.id}", index)
-                if channel.excitation_wavelength is None:
-                    wavelength = light.wavelength or getattr(part, "wavelength", None)
-                    yield from number_fact(Kind.EXCITATION, wavelength, f"{where}/LightSourceSettings", index)
+                wavelength = light.wavelength or getattr(part, "wavelength", None)
+                yield from number_fact(Kind.EXCITATION, wavelength, f"{where}/LightSourceSettings", index)
 
 
 def _instrument_facts(instrument: Instrument | None, referred: set[str]) -> Iterator[Fact]:
@@ -126,6 +128,15 @@ def _instrument(ome: OME, image: Any) -> Instrument | None:
         if instrument.id == reference:
             return instrument
     return ome.instruments[0] if reference is None and len(ome.instruments) == 1 else None
+
+
+def _facts_of_source(ome: OME, channels: int) -> list[Fact]:
+    """Return the facts of the metadata that autodip_ij kept when it wrote a file of another format as OME."""
+    for annotation in ome.structured_annotations.comment_annotations if ome.structured_annotations else ():
+        namespace, _, source = (annotation.namespace or "").rpartition("/")
+        if namespace == _KEPT and source in NATIVE:
+            return native_facts(source, {"xml": annotation.value, "info": annotation.value}, channels)
+    return []
 
 
 def _annotation_pairs(ome: OME) -> Iterator[Pair]:

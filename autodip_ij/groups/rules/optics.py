@@ -29,7 +29,8 @@ def optics_findings(facts: Sequence[Fact], devices: Sequence[Finding], vocabular
     yield from (row(rule, fact) for rule, fact in wavelengths)
     for fact in facts:
         if fact.kind in (Kind.PINHOLE_AU, Kind.PINHOLE_UM):
-            yield row(_pinhole_rule(fact, devices), fact)
+            excited = any(rule == "nir_excitation_visible_emission" for rule, _ in wavelengths)
+            yield row("pinhole_with_two_photon" if excited else _pinhole_rule(fact, devices), fact)
         elif fact.kind is Kind.SCANNING:
             yield row("scanning", fact)
         elif fact.kind is Kind.COLOUR:
@@ -40,8 +41,7 @@ def optics_findings(facts: Sequence[Fact], devices: Sequence[Finding], vocabular
         yield row("emission_wavelength", emission)
     if laser := _laser_on_camera(facts, devices, vocabulary):
         yield row("laser_on_camera", laser)
-    excited = [row(rule, fact) for rule, fact in wavelengths]
-    if mode := _confocal_by_default(facts, [*devices, *excited]):
+    if mode := _confocal_by_default(facts, [*devices, *(row(rule, fact) for rule, fact in wavelengths)]):
         yield row("scanner_default_mode", mode)
 
 
@@ -66,7 +66,7 @@ def _pinhole_rule(fact: Fact, devices: Sequence[Finding]) -> str:
     if fact.number > largest:
         return "pinhole_open"
     seen = {finding.speaks_for for finding in devices if not finding.whole_image}
-    on_camera = "camera" in seen or "widefield" in seen
+    on_camera = "camera" in seen or ("widefield" in seen and "laserscanning" not in seen)
     return "pinhole_with_camera" if on_camera and "spinningdisk" not in seen and "confocal" not in seen else "pinhole"
 
 

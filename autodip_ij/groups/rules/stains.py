@@ -24,6 +24,8 @@ def stain_findings(facts: Sequence[Fact], channels: int, vocabulary: Vocabulary)
     fluorophores = [fact for fact in facts if fact.kind in (Kind.LABEL, Kind.NAME)]
     named = False
     for fact in fluorophores:
+        if fact.kind is Kind.NAME and _NEGATED.search(fact.value):
+            continue
         for match in vocabulary.stains(fact.value):
             if not named and fact.channel is not None:
                 rule = vocabulary.rules["known_fluorophore"]

@@ -22,7 +22,9 @@ _GREEK = {
 _TOKEN = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _LONGEST = 8  # tokens of the longest spelling looked for
 # What may stand beside known words inside one unbroken word, as in "mitotrackerred".
-_FILLERS = ("red", "green", "blue", "orange", "yellow", "deepred", "farred", "far", "deep", "cy", "x", "p", "live")
+_FILLERS = ("red", "green", "blue", "orange", "yellow", "deepred", "farred")
+_MAGNIFICATION = re.compile(r"^\d+x?")
+_NUMBERED = re.compile(r"^[a-z]+\d+x?$")  # a name and a number: "BF 1", "Bright_2"
 _LEAST_LETTERS = 3  # of a spelling recognised inside an unbroken word
 
 
@@ -99,7 +101,8 @@ class Index:
         """Return the entries named in `text`, from left to right, longest first, without overlaps."""
         tokens = tokenize(text)
         joined = "".join(token.text for token in tokens)
-        if entry := self.whole.get(joined):
+        letters = "".join(token.text for token in tokens if not token.text.isdigit())
+        if entry := self.whole.get(joined) or (self.whole.get(letters) if _NUMBERED.match(joined) else None):
             return [Match(entry, text, 0, len(tokens) - 1, whole=True)]
         matches, start = [], 0
         while start < len(tokens):
@@ -144,7 +147,8 @@ class Index:
         return found
 
     def _segments(self, word: str) -> list[Entry]:
-        """Return the entries of the shortest way to write `word` as known spellings, colours and a leading number."""
+        """Return the entries of the shortest way to write `word` as known spellings and colours."""
+        word = _MAGNIFICATION.sub("", word)
         best: list[list[Entry] | None] = [[]] + [None] * len(word)
         cost = [0] + [10**6] * len(word)
         for end in range(1, len(word) + 1):
@@ -153,7 +157,7 @@ class Index:
                 if before is None or cost[begin] + 1 >= cost[end]:
                     continue
                 entry = self.spellings[piece][0] if len(piece) >= _LEAST_LETTERS and piece in self.spellings else None
-                if entry or piece in _FILLERS or (begin == 0 and piece.isdigit()):
+                if entry or piece in _FILLERS:
                     best[end], cost[end] = [*before, entry] if entry else before, cost[begin] + 1
         return best[-1] or []
 
