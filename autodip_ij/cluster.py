@@ -6,6 +6,7 @@ import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from autodip_ij.errors import EnvironmentProblem
@@ -39,6 +40,9 @@ def dask_client(workers: int, scheduler: str | None = None, *, threads: int = 1)
     if scheduler is not None:
         address = {"scheduler_file": scheduler} if scheduler.endswith(".json") else {"address": scheduler}
         try:
+            # Dask would wait for the file to appear, for ever.
+            if "scheduler_file" in address and not Path(scheduler).is_file():
+                raise FileNotFoundError("no such file")
             client = Client(**address, timeout="20s")
         except (OSError, TimeoutError, ValueError) as error:
             raise EnvironmentProblem(f"no Dask scheduler at {scheduler} ({error}); start one or use workers") from error
