@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from autodip_ij.errors import UnreadableFile
 
-_LONGEST_CAUSE = 200
+_LONGEST_CAUSE = 160
 
 
 def unreadable(path: str | Path, cause: object, where: str = "") -> UnreadableFile:
@@ -21,7 +22,9 @@ def unreadable(path: str | Path, cause: object, where: str = "") -> UnreadableFi
     where
         The part of the file, e.g. a plane; empty for the file itself.
     """
-    text = " ".join(str(cause).split()) or type(cause).__name__
+    # Some readers quote the bytes that they stumbled over.
+    plain = re.sub(r"""b(['"]).*?\1""", "...", str(cause))
+    text = " ".join(plain.split()) or type(cause).__name__
     short = text if len(text) <= _LONGEST_CAUSE else text[: _LONGEST_CAUSE - 3] + "..."
     place = f", {where}" if where else ""
     return UnreadableFile(

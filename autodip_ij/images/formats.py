@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import struct
 import zipfile
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 
 READERS_EXTRA = "pip install 'autodip_ij[readers]'"
@@ -147,6 +149,8 @@ def sniff(path: Path) -> str | None:
             return name
     if head.startswith(b"PK\x03\x04"):
         return "zarr" if _holds_zarr(path) else None
+    if path.name.lower().endswith(by_name("mrc").suffixes) and _is_old_mrc(head, path.stat().st_size):
+        return "mrc"
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
     if text.startswith((b"<?xml", b"<OME", b"<ome:OME", b"<!--")) and b"OME" in head:
         return "ome-xml"
@@ -167,6 +171,18 @@ def looks_like(path: Path) -> str:
     if all(byte >= 32 or byte in b"\t\n\r\f" for byte in head):
         return "text"
     return "no image data that is known here"
+
+
+def _is_old_mrc(head: bytes, size: int) -> bool:
+    """Return whether a header without mark, as before the year 2000, describes an MRC file of this size."""
+    if len(head) < 1024:
+        return False
+    for order in "<>":
+        *lengths, mode = struct.unpack(f"{order}4i", head[:16])
+        bytes_per_pixel = {0: 1, 1: 2, 2: 4, 6: 2}.get(mode, 0)
+        if bytes_per_pixel and min(lengths) > 0 and 1024 + prod(lengths) * bytes_per_pixel <= size:
+            return True
+    return False
 
 
 def _holds_zarr(path: Path) -> bool:

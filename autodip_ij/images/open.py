@@ -171,9 +171,6 @@ def _identify(path: Path) -> str | None:
         raise UnreadableFile(
             f"{path.name}: is named as {promised.title} but holds {held.title}; rename it to end in {held.suffixes[-1]}"
         )
-    if promised.name == "mrc":
-        # MRC files older than 2000 have no mark.
-        return "mrc"
     raise UnreadableFile(
         f"{path.name}: is no {promised.title} file, it holds {formats.looks_like(path)}; give the file that the "
         "microscope wrote"

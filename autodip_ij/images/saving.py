@@ -180,7 +180,8 @@ def _remove(path: Path) -> None:
 
 def _unwritable(target: Path, error: OSError, size: int) -> UnwritableOutput:
     """Return the error for a target that could not be written."""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+    # numpy reports a short write without an error number.
+    if error.errno in (None, errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         free = shutil.disk_usage(target.parent).free
         return UnwritableOutput(
             f"{target.name}: no space left ({size / 1e9:.2f} GB uncompressed, {free / 1e9:.2f} GB free); "

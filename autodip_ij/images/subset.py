@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import replace
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from autodip_ij.images.metadata import SourceMetadata
@@ -18,8 +20,8 @@ if TYPE_CHECKING:
 def subset(image: Image, times: Sequence[int], channels: Sequence[int], slices: Sequence[int]) -> Image:
     """Return `image` reduced to the given indices along T, C and Z, still lazy.
 
-    OME record, slice labels and look-up tables are reduced alike, so that what is written describes what is there; the
-    frame interval and the slice distance are those of the chosen ones, and unknown where they are unevenly spaced. Other
+    OME record, slice labels and look-up tables are reduced alike, so that what is written describes what is there;
+    frame interval and slice distance are those of the chosen ones, and unknown where they are unevenly spaced. Other
     `native` metadata stay whole: groups have to be inferred before a subset is taken.
 
     Parameters
@@ -51,7 +53,7 @@ def subset(image: Image, times: Sequence[int], channels: Sequence[int], slices: 
 
 def _spacing(step: float | None, chosen: Sequence[int]) -> float | None:
     """Return the distance of the chosen ones; None where it varies."""
-    distances = {after - before for before, after in zip(chosen, chosen[1:], strict=False)}
+    distances = {after - before for before, after in pairwise(chosen)}
     if step is None or len(distances) > 1:
         return None
     return step * distances.pop() if distances else step
@@ -63,7 +65,10 @@ def _subset_ome(
     """Return the record with the chosen channels, each described once, and the chosen planes of its image."""
     if metadata.ome is None or metadata.ome_image >= len(metadata.ome.images):
         return metadata.ome
-    ome = deepcopy(metadata.ome)
+    with warnings.catch_warnings():
+        # ome-types speaks of every reference that leads nowhere; the writer drops them.
+        warnings.simplefilter("ignore")
+        ome = deepcopy(metadata.ome)
     pixels = ome.images[metadata.ome_image].pixels
     described = len(pixels.channels)
     if described:

@@ -46,8 +46,10 @@ def read_scenes(path: Path) -> list[Image]:
     """Return the image, stack or volume of an MRC file; sections are slices, volumes of a stack are scenes."""
     with _opened(path) as file:
         shape, dtype = file.data.shape, file.data.dtype
-        voxel = file.voxel_size
-        size = {axis: float(voxel[axis]) or None for axis in "zyx"}
+        # A header that was not filled in makes mrcfile divide 0 by 0.
+        with np.errstate(invalid="ignore", divide="ignore"):
+            voxel = file.voxel_size
+        size = {axis: float(voxel[axis]) if 0 < voxel[axis] < np.inf else None for axis in "zyx"}
     plan = plan_axes(list(zip("PZ"[-(len(shape) - 2) :] if len(shape) > 2 else "", shape, strict=False)))
     lengths = (1, 1, plan.length("Z"), shape[-2], shape[-1])
     return [

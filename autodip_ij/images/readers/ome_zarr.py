@@ -78,7 +78,7 @@ def read_scenes(path: Path) -> list[Image]:
         scenes: list[Image] = []
         for number, inner in enumerate(groups):
             group = root[inner] if inner else root
-            scenes.extend(_scenes_of(path, group, inner, number, ome, alone=len(groups) == 1))
+            scenes.extend(_scenes_of(path, group, inner, number, ome))
     return scenes
 
 
@@ -103,7 +103,7 @@ def _image_groups(root: Any) -> list[str]:
     return []
 
 
-def _scenes_of(path: Path, group: Any, inner: str, number: int, ome: Any, *, alone: bool) -> list[Image]:
+def _scenes_of(path: Path, group: Any, inner: str, number: int, ome: Any) -> list[Image]:
     """Return the images of one multiscale group; its first level is the full resolution."""
     found = attributes(group)
     multiscale = found["multiscales"][0]
@@ -118,6 +118,8 @@ def _scenes_of(path: Path, group: Any, inner: str, number: int, ome: Any, *, alo
     if record is not None and not any(channel.name or channel.color for channel in channels):
         channels = channels_of(record.pixels, shape[1])
     name = str(multiscale.get("name") or (record.name if record else "") or "").strip("/")
+    # Images of a collection often share a name; the record of the microscope tells them apart, or their place does.
+    called = name or _stem(path) if not inner else (record.name if record else "") or inner
     own = "/".join(part for part in (inner, level) if part)
     return [
         Image(
@@ -132,7 +134,7 @@ def _scenes_of(path: Path, group: Any, inner: str, number: int, ome: Any, *, alo
                 file_name=path.name,
             ),
             pixel_size=pixel_size_from(multiscale, axes, sizes),
-            name=f"{name or _stem(path) if alone else inner} {plan.scene_label(scene)}".strip(),
+            name=f"{called} {plan.scene_label(scene)}".strip(),
             source=path,
             axes=plan.letters(),
         )

@@ -52,7 +52,8 @@ def write_imagej_tiff(image: Image, path: Path, dtype: np.dtype[Any], provenance
     with TiffWriter(path, imagej=True) as tif:
         tif.write(
             planes(image, dtype, "TZC"),
-            shape=(t, z, c, y, x),
+            # With the axis of samples named, a picture of one column is not taken for one of single samples.
+            shape=(t, z, c, y, x, 1),
             dtype=dtype,
             photometric="minisblack",
             resolution=(resolution[0], resolution[1]),
@@ -64,7 +65,7 @@ def write_imagej_tiff(image: Image, path: Path, dtype: np.dtype[Any], provenance
 def _properties(image: Image, provenance: str) -> dict[str, Any]:
     """Return the entries of the image description and of the ImageJ metadata tag."""
     size, native = image.pixel_size, image.metadata.native
-    found: dict[str, Any] = {"axes": "TZCYX", "mode": native.get("mode") or _mode(image)}
+    found: dict[str, Any] = {"axes": "TZCYXS", "mode": native.get("mode") or _mode(image)}
     if image.shape[1] == 1:
         found["mode"] = "grayscale"
     if size.x is not None and size.unit != "pixel":
