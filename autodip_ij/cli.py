@@ -28,6 +28,7 @@ COMMANDS = {
     "calibrate": ("calibrate:calibrate", "Find the best parameters for your own images by grid search."),
     "transfer": ("transfer:transfer", "Show which calibration images a file resembles."),
     "evaluate": ("evaluate:evaluate", "Measure image quality; lay out the paper's tables."),
+    "published": ("evaluate:published", "Rebuild the paper's calibration and validation images from an FMD folder."),
     "superres": ("superres:superres", "Enlarge an image two or four times with a deep image prior."),
     "fiji": ("fiji:app", "Install into Fiji, check the installation."),
 }

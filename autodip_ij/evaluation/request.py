@@ -16,12 +16,12 @@ class Selection:
     ----------
     layout
         Layout of the data folder; auto recognises it.
-    level
-        Noise levels, e.g. raw avg2; all if left out.
-    group
-        Groups, e.g. widefield/actin; all if left out.
-    field
-        Fields of view; all if left out.
+    levels
+        Noise levels, e.g. raw avg2; all by default.
+    groups
+        Groups, e.g. widefield/actin; all by default.
+    fields
+        Fields of view; all by default.
     split
         test, train, calibration or validation, where the data set has such a division.
     per_group
@@ -31,9 +31,9 @@ class Selection:
     """
 
     layout: str = "auto"
-    level: tuple[str, ...] = ()
-    group: tuple[str, ...] = ()
-    field: tuple[str, ...] = ()
+    levels: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    fields: tuple[str, ...] = ()
     split: str = ""
     per_group: int | None = None
     crop: int | None = None
@@ -41,7 +41,7 @@ class Selection:
     @property
     def pick(self) -> Pick:
         """The conditions on pairs."""
-        return Pick(self.level, self.group, self.field, self.split, per_group=self.per_group)
+        return Pick(self.levels, self.groups, self.fields, self.split, per_group=self.per_group)
 
 
 @dataclass(frozen=True)

@@ -94,7 +94,7 @@ def test_check_says_what_is_missing_and_where_to_get_it(tmp_path, capsys):
     ("arguments", "said"),
     [
         (["--method", "gausian"], "did you mean 'gaussian'"),
-        (["--method", "median", "--level", "rwa"], "did you mean 'raw'"),
+        (["--method", "median", "--levels", "rwa"], "did you mean 'raw'"),
         (["--method", "median", "--layout", "hagn"], "did you mean 'hagen'"),
         (["--table", "3"], "3"),
     ],
