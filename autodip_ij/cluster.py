@@ -63,7 +63,9 @@ def dask_client(workers: int, scheduler: str | None = None, *, threads: int = 1)
             threads_per_worker=1,
             processes=True,
             memory_limit=0,
-            dashboard_address=None,
+            # Without an address the scheduler's web server would listen on every interface, at a fixed port.
+            dashboard_address="127.0.0.1:0",
+            scheduler_kwargs={"dashboard": False},
             silence_logs=logging.ERROR,
         ) as cluster,
         Client(cluster) as client,
