@@ -47,18 +47,22 @@ def reported(entry: Entry) -> Entry:
 
 
 def report(error: BaseException) -> None:
-    """Say what failed and what to do about it: in the Log, and as ImageJ's error, which ends a running macro."""
+    """Say what failed and what to do about it: in the Log, and as ImageJ's error, which ends a running macro.
+
+    Within a macro `IJ.error` comes back as Java's ``RuntimeException: Macro canceled``, which is to pass.
+    """
     from scyjava import jimport
 
     ij = jimport("ij.IJ")
     message = message_of(error)
     for line in details_of(error).splitlines():
         screen.log(f"  {line}")
-    if screen.is_headless():
-        ij.redirectErrorMessages()  # to the Log
-    else:
-        ij.log(f"{TITLE}: {message}")
-    ij.error(TITLE, message)
+    screen.log(message)
+    if not screen.is_headless():
+        ij.error(TITLE, message)
+    elif ij.isMacro():
+        ij.redirectErrorMessages()  # no dialog
+        ij.error(TITLE, message)
 
 
 def cancelled(error: Cancelled) -> None:

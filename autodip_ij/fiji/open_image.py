@@ -189,7 +189,7 @@ def _in_shown_values(imp: Any, target: Pixels) -> Pixels:
 def _unused(title: str) -> str:
     from scyjava import jimport
 
-    return str(jimport("ij.WindowManager").getUniqueName(title))
+    return str(jimport("ij.WindowManager").makeUniqueName(title))
 
 
 def selected_planes(imp: Any, scope: str) -> Selection:

@@ -171,7 +171,7 @@ def test_a_virtual_stack_is_denoised_and_not_replaced(imagej, script, log, rng, 
     result = script("run_image", imp=virtual, iterations=2, options=TINY)
     assert result.getStackSize() == 3
     assert script("run_image", imp=virtual, iterations=2, output="Replace the image", options=TINY) is None
-    assert "a virtual stack cannot be replaced" in str(imagej.IJ.getErrorMessage())
+    assert "a virtual stack cannot be replaced" in log()
 
 
 def test_the_file_an_image_came_from_is_read_again(imagej, script, log, rng, tmp_path):
@@ -240,7 +240,7 @@ def test_a_folder_is_denoised_and_its_table_shown(imagej, script, log, rng, tmp_
 
 def test_the_folder_must_be_given(imagej, script, log):
     assert script("run_folder", options=TINY) is None
-    assert "input is missing" in str(imagej.IJ.getErrorMessage())
+    assert "input is missing" in log()
 
 
 def test_inspection_of_an_open_image(script, log, rng):
@@ -273,7 +273,7 @@ def test_evaluation_fills_the_results_table(imagej, script, log, rng):
 def test_images_of_different_size_are_not_compared(imagej, script, log, rng):
     small, large = (to_imageplus(noisy(rng, (1, 1, 1, 40, x)), "x") for x in (40, 44))
     assert script("evaluate", reference=small, image=large) is None
-    assert "differ in size" in str(imagej.IJ.getErrorMessage())
+    assert "differ in size" in log()
 
 
 def test_settings_are_kept_and_used_by_the_other_commands(imagej, script, log, rng):
@@ -293,7 +293,7 @@ def test_settings_test_the_worker(script, log):
 
 def test_a_setting_that_cannot_be_used_is_not_remembered(imagej, script, log, rng):
     assert script("settings", device="gpu", test=False) is None
-    assert "device: 'gpu' is not possible; did you mean" in str(imagej.IJ.getErrorMessage())
+    assert "device: 'gpu' is not possible; did you mean" in log()
     imp = to_imageplus(noisy(rng, (1, 1, 1, 40, 44)), "s")
     assert script("run_image", imp=imp, iterations=2, options="width=4 depth=2") is not None
 
