@@ -73,15 +73,7 @@ class Comparison:
 
 
 def compare(
-    pairs: Sequence[Pair],
-    methods: Sequence[str],
-    folder: str | Path,
-    options: Options | None = None,
-    *,
-    workers: int = 1,
-    scheduler: str | None = None,
-    threads: int = 1,
-    progress: Progress | None = None,
+    pairs: Sequence[Pair], methods: Sequence[str], folder: str | Path, options: Options | None = None, **running: Any
 ) -> Comparison:
     """Run every method on every pair and score the results; goes on where it was stopped.
 
@@ -95,16 +87,43 @@ def compare(
         Where the results of finished jobs are, below ``jobs``.
     options
         How every pair is treated.
-    workers, scheduler, threads, progress
-        As in `autodip_ij.evaluation.jobs.run_jobs`.
+    **running
+        As in `run_tasks`.
 
     Raises
     ------
     autodip_ij.errors.BadInput
         For an unknown method, or pairs of a super-resolution data set.
     """
-    options = options or Options()
-    jobs = jobs_for(pairs, methods, options)
+    if not methods:
+        raise BadInput("no method to compare; name at least one, e.g. gaussian")
+    # Method by method, so that with the cheap ones named first a first table is there early.
+    tasks = [(pair, method) for method in dict.fromkeys(methods) for pair in pairs]
+    return run_tasks(tasks, folder, options, **running)
+
+
+def run_tasks(
+    tasks: Sequence[tuple[Pair, str]],
+    folder: str | Path,
+    options: Options | None = None,
+    *,
+    workers: int = 1,
+    scheduler: str | None = None,
+    threads: int = 1,
+    progress: Progress | None = None,
+) -> Comparison:
+    """Run methods on pairs as assigned and score the results; goes on where it was stopped.
+
+    Parameters
+    ----------
+    tasks
+        Pairs with the method to be run on each.
+    folder, options
+        As in `compare`.
+    workers, scheduler, threads, progress
+        As in `autodip_ij.evaluation.jobs.run_jobs`.
+    """
+    jobs = jobs_for(tasks, options or Options())
     store = JobStore(Path(folder) / "jobs")
     summary = run_jobs(
         jobs,
@@ -120,22 +139,19 @@ def compare(
     return Comparison(tuple(results[job.key] for job in jobs if job.key in finished), summary)
 
 
-def jobs_for(pairs: Sequence[Pair], methods: Sequence[str], options: Options) -> list[Job]:
-    """Return the jobs of a comparison; cheap methods first, so that a first table is there early."""
-    if not methods:
-        raise BadInput("no method to compare; name at least one, e.g. gaussian")
-    enlarged = next((pair for pair in pairs if pair.scale != 1), None)
+def jobs_for(tasks: Sequence[tuple[Pair, str]], options: Options) -> list[Job]:
+    """Return the job of each task, in their order."""
+    enlarged = next((pair for pair, _ in tasks if pair.scale != 1), None)
     if enlarged is not None:
         raise BadInput(f"{enlarged.name}: the clean image is {enlarged.scale} times finer; that is for superres")
-    parsed = [parse_method(text) for text in dict.fromkeys(methods)]
+    keys = {text: parse_method(text).key for text in dict.fromkeys(method for _, method in tasks)}
     return [
         Job(
-            job_key(pair.name, method.key, method.text),
+            job_key(pair.name, keys[method], method),
             compare_one,
-            {"pair": pair, "method": method.text, "options": options},
+            {"pair": pair, "method": method, "options": options},
         )
-        for method in parsed
-        for pair in pairs
+        for pair, method in tasks
     ]
 
 

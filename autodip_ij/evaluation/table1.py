@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from autodip_ij.calibration.cost import ORIGINAL_DIP
 from autodip_ij.calibration.model import Parameters
-from autodip_ij.evaluation.comparison import Options, central, compare
+from autodip_ij.evaluation.comparison import Options, central, run_tasks
 from autodip_ij.evaluation.datasets.model import Pair
 from autodip_ij.evaluation.jobs import Job, JobStore, run_jobs
 from autodip_ij.progress import Progress
@@ -199,16 +199,14 @@ def scores_of_fits(
     """Run the chosen fits and return their scores, and those of the original DIP by image."""
     by_name = {pair.name: pair for pair in pairs}
     wanted = dict.fromkeys((name, found) for (name, _, _), found in chosen.parameters.items())
-    scores: dict[tuple[str, Parameters], tuple[float, float | None]] = {}
-    original: dict[str, tuple[float, float | None]] = {}
-    run: dict[str, Any] = {"workers": workers, "scheduler": scheduler, "threads": threads, "progress": progress}
-    for found in dict.fromkeys(parameters for _, parameters in wanted):
-        of_it = [by_name[name] for name, parameters in wanted if parameters == found]
-        for row in compare(of_it, [method_of(found)], folder, options, **run).rows:
-            scores[row["pair"], found] = _psnr_lpips(row)
-    for row in compare(pairs, [ORIGINAL_METHOD], folder, options, **run).rows:
-        original[row["pair"]] = _psnr_lpips(row)
-    return scores, original
+    methods = {method_of(found): found for _, found in wanted}
+    tasks = [(by_name[name], method_of(found)) for name, found in wanted]
+    tasks += [(pair, ORIGINAL_METHOD) for pair in pairs]
+    rows = run_tasks(
+        tasks, folder, options, workers=workers, scheduler=scheduler, threads=threads, progress=progress
+    ).rows
+    scores = {(row["pair"], methods[row["method"]]): _psnr_lpips(row) for row in rows if row["method"] in methods}
+    return scores, {row["pair"]: _psnr_lpips(row) for row in rows if row["method"] == ORIGINAL_METHOD}
 
 
 def method_of(parameters: Parameters) -> str:

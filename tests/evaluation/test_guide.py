@@ -1,0 +1,45 @@
+"""The guide's commands are understood as they stand, and its Python runs."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import numpy as np
+import pytest
+import synthetic_folders as folders
+
+from autodip_ij.cli import build_app
+
+GUIDE = (Path(__file__).parents[2] / "docs" / "evaluation.md").read_text(encoding="utf-8")
+COMMANDS = [
+    line
+    for block in re.findall(r"```bash\n(.*?)```", GUIDE, flags=re.DOTALL)
+    for line in block.replace("\\\n", " ").splitlines()
+    if line.startswith("autodip ")
+]
+
+
+def test_the_guide_has_commands():
+    assert len(COMMANDS) > 10
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_command_of_the_guide_is_understood(command):
+    _, bound, *_ = build_app().parse_args(shlex.split(command)[1:], exit_on_error=False, print_error=False)
+    assert bound.arguments
+
+
+def test_the_python_of_the_guide_runs(tmp_path, monkeypatch, capsys, rng):
+    (code,) = re.findall(r"```python\n(.*?)```", GUIDE, flags=re.DOTALL)
+    data = tmp_path / "my_images"
+    clean = np.zeros((40, 40), np.float32)
+    clean[10:30, 10:30] = 100
+    folders.write_tif(data / "a_long.tif", clean)
+    folders.write_tif(data / "a_short.tif", clean + rng.normal(0, 10, clean.shape).astype(np.float32))
+    (data / "pairs.csv").write_text("noisy,clean\na_short.tif,a_long.tif\n")
+    monkeypatch.chdir(tmp_path)
+    exec(code, {"__name__": "guide"})
+    assert "median" in capsys.readouterr().out
+    assert (tmp_path / "results" / "report.md").is_file()
