@@ -23,6 +23,7 @@ from autodip_ij.fiji.runners import Runner, in_process, worker
 from autodip_ij.fiji.source import channels_of, origin_of, pixel_size_of
 from autodip_ij.fiji.tables import evaluation_rows, folder_rows, inspection_rows
 from autodip_ij.fiji.values import RunOptions, choose, collect, scale_of, split_values, truth
+from autodip_ij.progress import Stop
 from autodip_ij.settings import DenoiseSettings
 
 Variables = Mapping[str, Any]
@@ -218,7 +219,15 @@ def release(variables: Variables) -> str:
     return message
 
 
-def denoise(imp: Any, *, tasks: Any = None, isolate: bool = True, preview: bool = False, **settings: Any) -> Any:
+def denoise(
+    imp: Any,
+    *,
+    tasks: Any = None,
+    isolate: bool = True,
+    preview: bool = False,
+    on_stop: Stop = Stop.DISCARD,
+    **settings: Any,
+) -> Any:
     """Denoise an ImagePlus from Python (PyImageJ, Python-mode scripts of your own) and return the result, not shown.
 
     Parameters
@@ -231,6 +240,8 @@ def denoise(imp: Any, *, tasks: Any = None, isolate: bool = True, preview: bool 
         Compute in the worker process.
     preview
         Show a live preview.
+    on_stop
+        Whether Esc and the cancel button discard the work or keep the result so far.
     **settings
         Fields of `autodip_ij.settings.DenoiseSettings`.
 
@@ -243,7 +254,7 @@ def denoise(imp: Any, *, tasks: Any = None, isolate: bool = True, preview: bool 
     --------
     >>> result = denoise(imp, group="confocal/actin", iterations=300)  # doctest: +SKIP
     """
-    options = RunOptions(isolate=isolate, preview=preview)
+    options = RunOptions(isolate, preview, on_stop)
     task = open_image.Task(imp, DenoiseSettings.parse(**settings))
     title = str(imp.getTitle()) if imp is not None else ""
     with _progress(tasks, options, title) as progress:

@@ -96,5 +96,6 @@ def test_the_scale_of_an_evaluation():
 
 
 def test_truth_and_stop():
-    assert truth("TRUE", "x") and not truth("no", "x")
+    assert truth("TRUE", "x")
+    assert not truth("no", "x")
     assert stop_meaning("keep") is Stop.KEEP

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import subprocess
@@ -94,7 +95,7 @@ def test_prints_of_a_job_do_not_disturb_the_protocol(engine):
 
 
 def test_an_error_meant_for_the_user_arrives_as_it_was_raised(engine):
-    with pytest.raises(BadInput, match="^channel 7: the image has 2 channels$"):
+    with pytest.raises(BadInput, match=r"^channel 7: the image has 2 channels$"):
         run(engine, "refuse")
 
 
@@ -186,7 +187,7 @@ def test_two_calls_at_once_run_one_after_the_other(engine, tmp_path):
         thread.join()
     rows = [line.split() for line in record.read_text().splitlines()]
     assert [row[0] for row in rows] == ["a", "b", "c"]
-    assert all(float(later[1]) >= float(earlier[2]) for earlier, later in zip(rows, rows[1:], strict=False))
+    assert all(float(later[1]) >= float(earlier[2]) for earlier, later in itertools.pairwise(rows))
     assert watchers["b"].lines == ["waiting for the AUTO-DIP run before this one"]
 
 

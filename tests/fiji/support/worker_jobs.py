@@ -7,6 +7,7 @@ import logging
 import os
 import signal
 import time
+from pathlib import Path
 
 from autodip_ij.errors import BadInput, Cancelled
 from autodip_ij.progress import Stop
@@ -49,7 +50,7 @@ def fill_memory(values, arrays, progress):
     import resource
 
     soft, hard = resource.getrlimit(resource.RLIMIT_AS)
-    used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+    used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (used + 2**28, hard))
     try:
         return len(bytearray(2**30))

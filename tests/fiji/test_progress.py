@@ -1,0 +1,187 @@
+"""Progress on a real SciJava task, Esc, cancel, stop and keep."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from autodip_ij.errors import Cancelled
+from autodip_ij.fiji import bridge
+from autodip_ij.fiji.convert import to_imageplus
+from autodip_ij.fiji.progress import FijiProgress
+from autodip_ij.fiji.provenance import recorded_report
+from autodip_ij.fiji.runners import worker
+from autodip_ij.progress import Progress, Stop
+
+pytestmark = pytest.mark.jvm
+ESCAPE = 27
+
+
+class FakeWindow:
+    """Stands for the preview window, which needs a screen."""
+
+    def __init__(self, pressed=False, is_open=True):
+        self.pressed, self.is_open, self.shown, self.closed, self.times = pressed, is_open, [], False, ""
+
+    def show(self, plane, title):
+        self.shown.append(title)
+
+    def set_times(self, times):
+        self.times = times
+
+    def stop_pressed(self):
+        return self.pressed
+
+    def close(self):
+        self.closed = True
+
+
+@pytest.fixture
+def tasks(imagej):
+    """The real TaskService, remembering the tasks it makes."""
+
+    class Remembering:
+        def __init__(self):
+            self.made = []
+
+        def createTask(self, name):
+            self.made.append(imagej.tasks.createTask(name))
+            return self.made[-1]
+
+        def context(self):
+            return imagej.context
+
+    return Remembering()
+
+
+def test_it_is_a_progress(tasks):
+    assert isinstance(FijiProgress(tasks), Progress)
+
+
+def test_the_task_shows_steps_times_and_end(tasks):
+    progress = FijiProgress(tasks)
+    progress.start(100, "Denoising cells")
+    task = tasks.made[-1]
+    assert task.getProgressMaximum() == 100
+    time.sleep(0.25)
+    progress.advance(50)
+    assert task.getProgressValue() == 50
+    assert str(task.getStatusMessage()).startswith("Denoising cells, 1 s, about ")
+    progress.close()
+    assert task.isDone()
+
+
+def test_the_cancel_button_of_the_task_is_seen(tasks):
+    progress = FijiProgress(tasks)
+    progress.start(10, "x")
+    assert progress.stop_request() is Stop.NO
+    tasks.made[-1].cancel("the user")
+    assert progress.stop_request() is Stop.DISCARD
+    progress.close()
+
+
+def test_esc_is_seen_and_an_old_one_is_not(imagej, tasks):
+    imagej.IJ.setKeyDown(ESCAPE)
+    progress = FijiProgress(tasks, Stop.KEEP)
+    assert progress.stop_request() is Stop.NO
+    imagej.IJ.setKeyDown(ESCAPE)
+    assert progress.stop_request() is Stop.KEEP
+    assert progress.stop_request() is Stop.KEEP
+    progress.close()
+
+
+def test_a_second_esc_discards(imagej, tasks, monkeypatch):
+    monkeypatch.setattr("autodip_ij.fiji.progress._SECOND_REQUEST_SECONDS", 0.05)
+    progress = FijiProgress(tasks, Stop.KEEP)
+    imagej.IJ.setKeyDown(ESCAPE)
+    assert progress.stop_request() is Stop.KEEP
+    time.sleep(0.1)
+    imagej.IJ.setKeyDown(ESCAPE)
+    assert progress.stop_request() is Stop.DISCARD
+    progress.close()
+
+
+def test_the_button_of_the_preview_keeps(tasks):
+    progress = FijiProgress(tasks, preview=FakeWindow(pressed=True))
+    assert progress.stop_request() is Stop.KEEP
+    progress.close()
+
+
+def test_a_preview_is_wanted_once_a_second_while_the_window_is_open(tasks):
+    window = FakeWindow()
+    progress = FijiProgress(tasks, preview=window)
+    assert progress.wants_preview()
+    progress.preview(np.zeros((2, 2), np.float32), "plane")
+    assert not progress.wants_preview()
+    assert window.shown == ["plane"]
+    time.sleep(1.05)
+    assert progress.wants_preview()
+    window.is_open = False
+    assert not progress.wants_preview()
+    progress.close()
+    assert window.closed
+
+
+def test_without_scijava_there_is_still_the_log(imagej, capfd):
+    progress = FijiProgress()
+    progress.start(3, "x")
+    progress.advance()
+    progress.log("a line")
+    progress.close()
+    assert progress.messages == ["a line"]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def warm_worker():
+    yield
+    worker().release()
+
+
+def long_run(tasks, **settings):
+    """Start a run that takes minutes; return it with the box for what it returns or raises."""
+    image = np.random.default_rng(1).normal(400, 40, (1, 1, 1, 64, 64)).astype(np.uint16)
+    box = {}
+
+    def work():
+        try:
+            box["result"] = bridge.denoise(
+                to_imageplus(image, "long"), tasks=tasks, iterations=20000, width=8, depth=3, device="cpu", **settings
+            )
+        except Cancelled as error:
+            box["error"] = error
+        box["ended"] = time.monotonic()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    while not (tasks.made and tasks.made[-1].getProgressValue() > 0):
+        assert thread.is_alive(), box
+        time.sleep(0.05)
+    return thread, box
+
+
+def test_the_cancel_button_ends_a_run_within_half_a_second(tasks):
+    thread, box = long_run(tasks)
+    asked = time.monotonic()
+    tasks.made[-1].cancel("the user")
+    thread.join(timeout=30)
+    assert isinstance(box["error"], Cancelled)
+    assert box["ended"] - asked < 0.5
+
+
+def test_a_run_inside_fiji_is_cancelled_too(tasks):
+    thread, box = long_run(tasks, isolate=False)
+    tasks.made[-1].cancel("the user")
+    thread.join(timeout=30)
+    assert isinstance(box["error"], Cancelled)
+
+
+def test_stop_and_keep_returns_the_result_so_far(imagej, tasks):
+    thread, box = long_run(tasks, on_stop=Stop.KEEP)
+    imagej.IJ.setKeyDown(ESCAPE)
+    thread.join(timeout=30)
+    report = recorded_report(str(box["result"].getInfoProperty()))
+    assert report["channels"][0]["fit"]["stopped"]
+    assert 0 < report["channels"][0]["fit"]["iterations"] < 20000
