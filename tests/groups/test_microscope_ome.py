@@ -246,3 +246,33 @@ def test_the_image_index_picks_the_scene() -> None:
     metadata = SourceMetadata("ome-tiff", ("",), ome=record)
     assert decide(metadata).microscope == "widefield"
     assert decide(replace(metadata, ome_image=1)).microscope == "confocal"
+
+
+def test_an_annotation_may_name_the_instrument() -> None:
+    annotation = (
+        '<XMLAnnotation ID="Annotation:0"><Value><InstrumentMode InstrumentMode="UltraMicroscope Blaze"/></Value>'
+        "</XMLAnnotation>"
+    )
+    decision = decide(ome([{}], annotations=annotation))
+    assert (decision.microscope, decision.confidence) == ("widefield", 0.4)
+    assert "light-sheet" in decision.reason
+
+
+@pytest.mark.parametrize("source", ["czi", "lif", "imagej"])
+def test_a_file_written_by_autodip_keeps_the_group_of_its_source(source: str) -> None:
+    kept = {
+        "czi": "<ImageDocument><Metadata><Information><Image><Dimensions><Channels><Channel Name='DAPI'>"
+        "<AcquisitionMode>WideField</AcquisitionMode></Channel></Channels></Dimensions></Image></Information></Metadata></ImageDocument>",
+        "lif": "<Element><Data><Image><ImageDescription><Channels><ChannelDescription NameOfMeasuredQuantity='DAPI'/>"
+        "</Channels></ImageDescription><Attachment Name='HardwareSetting' SystemTypeName='AF 6000' "
+        "DataSourceTypeName='Widefield'/></Image></Data></Element>",
+        "imagej": "Channel Name = DAPI\nAcquisitionMode = WideField",
+    }
+    from xml.sax.saxutils import escape
+
+    annotation = (
+        f'<CommentAnnotation ID="Annotation:0" Namespace="autodip_ij/source/{source}"><Value>{escape(kept[source])}'
+        "</Value></CommentAnnotation>"
+    )
+    decision = decide(ome([{"AcquisitionMode": "SpinningDiskConfocal"}], annotations=annotation))
+    assert decision.group == "widefield/nucleus"

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import defaultdict
 from pathlib import Path
 
-import platformdirs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,15 +14,6 @@ from autodip_ij.groups import load_vocabulary
 from autodip_ij.groups.model import SPECIMENS
 from autodip_ij.groups.vocabulary import Label, Vocabulary
 from autodip_ij.groups.vocabulary.words import tokenize
-
-
-@pytest.fixture(autouse=True)
-def configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty configuration folder, so that the developer's own vocabulary does not count."""
-    folder = tmp_path / "config"
-    folder.mkdir()
-    monkeypatch.setattr(platformdirs, "user_config_path", lambda *_args, **_options: folder)
-    return folder
 
 
 @pytest.fixture

@@ -112,15 +112,20 @@ def _detector_facts(metadata: Element, channel: Element, where: str, index: int)
 def _light_facts(metadata: Element, channel: Element, where: str, index: int) -> list[Fact]:
     found: list[Fact] = []
     for settings in channel.findall("LightSourcesSettings/LightSourceSettings"):
+        if as_number(_text(settings, "Intensity").rstrip(" %")) == 0:
+            continue
+        found += number_fact(
+            Kind.EXCITATION, _text(settings, "Wavelength"), f"{where}/LightSourceSettings/Wavelength", index
+        )
         light = _by_id(metadata, "LightSources/LightSource", settings.find("LightSource"))
-        if light is None or as_number(_text(settings, "Intensity").rstrip(" %")) == 0:
+        if light is None:
             continue
         place = f"{where}/LightSourceSettings -> {light.get('Id')}"
         kind = light.find("LightSourceType/*")
         texts = (light.get("Name", ""), _text(light, "Manufacturer/Model"), kind.tag if kind is not None else "")
         for text in dict.fromkeys(texts):
             found += text_fact(Kind.LIGHT, text, place, index)
-        wavelength = _text(settings, "Wavelength") or (_text(kind, "Wavelength") if kind is not None else "")
+        wavelength = _text(kind, "Wavelength") if kind is not None else ""
         found += number_fact(Kind.EXCITATION, wavelength, place, index)
     return found
 

@@ -149,9 +149,13 @@ def _annotation_pairs(ome: OME) -> Iterator[Pair]:
             yield Pair(entry.k or "", entry.value or "", f"OME/{mapping.id}")
     for original in annotations.xml_annotations:
         for element in original.value.any_elements if original.value else ():
-            texts = {child.qname.rpartition("}")[2]: child.text or "" for child in _descendants(element)}
+            inner = [element, *_descendants(element)]
+            texts = {child.qname.rpartition("}")[2]: child.text or "" for child in inner}
             if "Key" in texts:
                 yield Pair(texts["Key"], texts.get("Value", ""), f"OME/{original.id}")
+            for child in inner:
+                for key, value in (child.attributes or {}).items():
+                    yield Pair(key, str(value), f"OME/{original.id}")
 
 
 def _descendants(element: Any) -> Iterator[Any]:
