@@ -191,6 +191,22 @@ def test_a_channel_without_fluorescence_is_left_alone(metadata: SourceMetadata, 
     assert (decision.microscope, decision.specimen, decision.confidence) == (None, None, 0.0)
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["BF", "BF LED", "Bright", "Bright_2", "Bright_100X", "Brightfield", "DIC", "20x DIC", "Phase", "PH", "TD", "TD1",
+     "T-PMT", "T PMT", "ESID", "Trans", "TL", "TL Phase", "Trans PMT", "PMT Trans"],
+)  # fmt: skip
+def test_names_of_channels_without_fluorescence(name: str) -> None:
+    assert decide(one_ome(Name=name)).leave_alone
+
+
+@pytest.mark.parametrize(
+    "name", ["dic1-GFP", "StarBright Blue", "BrightGreen", "trans-Golgi", "TLR4", "PH domain", "Metadata"]
+)
+def test_names_that_only_look_like_contrast_methods(name: str) -> None:
+    assert decide(one_ome(Name=name)).leave_alone is None
+
+
 def test_each_channel_of_a_mixed_image_gets_its_own_answer() -> None:
     metadata = ome(
         [

@@ -6,7 +6,7 @@ from collections import defaultdict
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autodip_ij.errors import BadInput
@@ -74,6 +74,7 @@ def test_text_is_split_at_separators_capitals_and_digits(text: str, tokens: list
 STRANGE = st.text("jkqz", min_size=1)
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(st.sampled_from(["actin", "mito", "dapi", "lamin", "histone"]), STRANGE, STRANGE)
 def test_a_label_is_not_found_inside_a_longer_word(label: str, before: str, after: str) -> None:
     vocabulary = load_vocabulary()
@@ -82,6 +83,7 @@ def test_a_label_is_not_found_inside_a_longer_word(label: str, before: str, afte
         assert len(vocabulary.stains(f"{word} {label}")) == 1
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(st.text())
 def test_any_text_can_be_searched(text: str) -> None:
     vocabulary = load_vocabulary()

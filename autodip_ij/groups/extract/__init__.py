@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any
@@ -9,6 +10,8 @@ from typing import Any
 from autodip_ij.groups.extract.names import name_facts
 from autodip_ij.groups.facts import Fact
 from autodip_ij.images.metadata import SourceMetadata
+
+_log = logging.getLogger(__name__)
 
 NATIVE = {
     "czi": "czi",
@@ -30,13 +33,23 @@ def facts_of(metadata: SourceMetadata) -> list[Fact]:
     A reader's own metadata is preferred to the OME record that a reader made from it: the record of an ND2 file, for
     instance, calls every channel without another flag ``WideField``.
     """
+    facts: list[Fact] = []
+    try:
+        facts = _instrument_facts(metadata)
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        # Metadata of some version or maker not seen before must not stop the image from being denoised.
+        _log.warning("%s: its instrument metadata are not understood (%r)", metadata.file_name or "image", error)
+    return [*facts, *name_facts(metadata, facts)]
+
+
+def _instrument_facts(metadata: SourceMetadata) -> list[Fact]:
     channels = channel_count(metadata)
     facts = native_facts(metadata.format, metadata.native, channels)
     if not facts and metadata.ome is not None:
         from autodip_ij.groups.extract.ome import ome_facts
 
         facts = ome_facts(metadata.ome, metadata.ome_image, channels)
-    return [*facts, *name_facts(metadata, facts)]
+    return facts
 
 
 def channel_count(metadata: SourceMetadata) -> int:

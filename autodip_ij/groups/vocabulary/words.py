@@ -24,7 +24,7 @@ _LONGEST = 8  # tokens of the longest spelling looked for
 # What may stand beside known words inside one unbroken word, as in "mitotrackerred".
 _FILLERS = ("red", "green", "blue", "orange", "yellow", "deepred", "farred")
 _MAGNIFICATION = re.compile(r"^\d+x?")
-_NUMBERED = re.compile(r"^[a-z]+\d+x?$")  # a name and a number: "BF 1", "Bright_2"
+_NUMBERED = re.compile(r"^([a-z]+)\d+x?$")  # a name and a number: "BF 1", "Bright_2"
 _LEAST_LETTERS = 3  # of a spelling recognised inside an unbroken word
 
 
@@ -101,8 +101,8 @@ class Index:
         """Return the entries named in `text`, from left to right, longest first, without overlaps."""
         tokens = tokenize(text)
         joined = "".join(token.text for token in tokens)
-        letters = "".join(token.text for token in tokens if not token.text.isdigit())
-        if entry := self.whole.get(joined) or (self.whole.get(letters) if _NUMBERED.match(joined) else None):
+        numbered = _NUMBERED.match(joined)
+        if entry := self.whole.get(joined) or (self.whole.get(numbered[1]) if numbered else None):
             return [Match(entry, text, 0, len(tokens) - 1, whole=True)]
         matches, start = [], 0
         while start < len(tokens):
