@@ -12,12 +12,15 @@ from autodip_ij.dip.architecture import ASCENDING, Architecture
 from autodip_ij.dip.options import FitOptions, FitResult, Step
 
 if TYPE_CHECKING:
+    from autodip_ij.dip.cost import Estimate, estimate_cost
     from autodip_ij.dip.devices import resolve_device
     from autodip_ij.dip.fitting import fit
     from autodip_ij.dip.stabilised import with_noise_aware_loss
     from autodip_ij.dip.superresolution import fit_superresolution
 
 _HOME = {
+    "Estimate": "autodip_ij.dip.cost",
+    "estimate_cost": "autodip_ij.dip.cost",
     "fit": "autodip_ij.dip.fitting",
     "fit_superresolution": "autodip_ij.dip.superresolution",
     "resolve_device": "autodip_ij.dip.devices",
@@ -27,9 +30,11 @@ _HOME = {
 __all__ = [
     "ASCENDING",
     "Architecture",
+    "Estimate",
     "FitOptions",
     "FitResult",
     "Step",
+    "estimate_cost",
     "fit",
     "fit_superresolution",
     "resolve_device",
