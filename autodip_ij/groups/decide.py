@@ -265,6 +265,6 @@ def _quote(findings: Sequence[Finding], words: Sequence[str]) -> str:
 
 
 def _quote_rows(findings: Sequence[Finding]) -> str:
-    """Return the strongest two rows as ``source: value``."""
+    """Return the strongest two rows as ``field: value``; the rows themselves have the whole path."""
     rows = sorted((finding for finding in findings if finding.weight > 0), key=lambda finding: -finding.weight)
-    return "; ".join(f"{row.evidence.source}: {_shown(row).value}" for row in rows[:2])
+    return "; ".join(f"{row.evidence.source.rpartition('/')[2].lstrip('@')}: {_shown(row).value}" for row in rows[:2])
