@@ -42,9 +42,9 @@ def denoise(
     with console_progress(quiet=quiet) as progress:
         result = denoise_file(input, output, settings, overwrite=overwrite, progress=progress)
     if json:
-        from json import dumps
+        from json import dumps, loads
 
-        # ASCII, so that it reads the same in every console's encoding.
-        print(dumps(result.report.model_dump(mode="json"), indent=2))
+        # Through pydantic's own text, which knows no NaN; then ASCII, which reads the same in every console's encoding.
+        print(dumps(loads(result.report.model_dump_json()), indent=2))
     elif not quiet:
         print(result.output)
