@@ -150,7 +150,7 @@ def _inspect_channel(shape: tuple[int, ...], decision: GroupDecision, settings: 
     if decision.leave_alone:
         reason = f"left alone: {decision.leave_alone}"
         return ChannelInspection(**row, parameters=None, calibration=None, reason=reason, estimate=None)
-    from autodip_ij.planning import choose_for
+    from autodip_ij.planning import choose_for, sentences
 
     choice = choose_for(decision, settings)
     p = choice.parameters
@@ -158,7 +158,7 @@ def _inspect_channel(shape: tuple[int, ...], decision: GroupDecision, settings: 
         **row,
         parameters=NetworkParameters(depth=p.depth, width=p.width, skip=p.skip, iterations=p.iterations),
         calibration=choice.calibration,
-        reason="; ".join(part for part in (decision.reason, choice.reason) if part),
+        reason=sentences(decision.reason, choice.reason),
         estimate=_estimate(shape, choice.parameters, settings),
     )
 

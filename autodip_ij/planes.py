@@ -171,7 +171,7 @@ def fit_tiles(plane: Plane, recipe: PlaneRecipe, watch: Watch, fit_tile: FitTile
 
 
 def _compare(plane: Plane, recipe: PlaneRecipe, watch: Watch) -> PlaneResult:
-    from autodip_ij.baselines import run_method
+    from autodip_ij.baselines import run_method, step_count
 
     watch.begin_fit()
     started = time.perf_counter()
@@ -182,7 +182,7 @@ def _compare(plane: Plane, recipe: PlaneRecipe, watch: Watch) -> PlaneResult:
         on_step=lambda step: watch.step(step, lambda preview: preview),
         **recipe.method_parameters,
     )
-    watch.end_fit(1)
+    watch.end_fit(step_count(recipe.method, **recipe.method_parameters))
     return PlaneResult(
         np.asarray(image, np.float32),
         stopped=watch.request is Stop.KEEP,
@@ -240,7 +240,7 @@ def _fit(cut: Plane, recipe: PlaneRecipe, seed: int, watch: Watch, insert: Calla
     small = binned(cut, _known(recipe).binning)
     result = fit(
         small,
-        architecture,
+        architecture.fitted_to(small.shape),
         options,
         device=recipe.device,
         on_step=lambda step: watch.step(replace(step, preview=lambda: resampled(step.preview(), cut.shape)), insert),

@@ -78,7 +78,7 @@ class Plan:
 
     @property
     def total_steps(self) -> int:
-        """Iterations of all fits of the run; a comparison method counts one step a plane."""
+        """Iterations of all fits of the run; a comparison method counts its own steps a plane."""
         length_t, _, length_z, height, width = self.image.shape
         return sum(
             length_t * length_z * _fits_per_plane(channel.recipe, (height, width)) * _iterations(channel.recipe)
@@ -328,7 +328,11 @@ def _fits_per_plane(recipe: PlaneRecipe, shape: tuple[int, int]) -> int:
 
 
 def _iterations(recipe: PlaneRecipe) -> int:
-    return recipe.parameters.iterations if recipe.parameters else 1
+    if recipe.parameters:
+        return recipe.parameters.iterations
+    from autodip_ij.baselines import method_names, step_count
+
+    return step_count(recipe.method, **recipe.method_parameters) if recipe.method in method_names() else 1
 
 
 def announcements(plan: Plan, settings: DenoiseSettings) -> list[str]:
@@ -350,11 +354,22 @@ def _channel_line(plan: Plan, channel: ChannelPlan) -> str:
     if channel.recipe is None or channel.choice is None:
         return f"{name}: {channel.reason}"
     p = channel.choice.parameters
-    reason = f"{decision.reason}; " if decision.reason else ""
     return (
-        f"{name}: group {decision.group} (confidence {decision.confidence:.2f}), {reason}{channel.reason} -> "
-        f"depth {p.depth}, width {p.width}, skip {p.skip}, {p.iterations} iterations"
+        f"{name}: group {decision.group}, confidence {decision.confidence:.2f} -> "
+        f"depth {p.depth}, width {p.width}, skip {p.skip}, {p.iterations} iterations. "
+        f"{sentences(decision.reason, channel.reason)}"
     )
+
+
+def sentences(*parts: str) -> str:
+    """Return `parts` as sentences, one after the other.
+
+    Examples
+    --------
+    >>> sentences("microscope unknown", "", "the group all is used.")
+    'Microscope unknown. The group all is used.'
+    """
+    return " ".join(f"{part[0].upper()}{part[1:].rstrip('.')}." for part in parts if part)
 
 
 def _reduced_depth(plan: Plan, fitted: Sequence[ChannelPlan]) -> list[str]:

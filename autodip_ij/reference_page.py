@@ -10,8 +10,9 @@ HEAD = """# Settings
 
 Made from `autodip_ij/settings.py` by `python -m autodip_ij.reference_page > docs/settings.md`; do not edit.
 
-Each setting is an option of `autodip denoise` and `autodip batch` (`--name value`), a keyword of `autodip_ij.denoise(...)`, a key of the sidecar's
-`settings`, and, where marked, a field of the Fiji dialogs and a macro key.
+Each setting is an option of `autodip denoise` and `autodip batch` (`--name value`), a keyword of
+`autodip_ij.denoise(...)`, a key of the sidecar's `settings`, and, where marked, a field of the Fiji dialogs and a
+macro key.
 
 | setting | default | values | Fiji | what |
 | --- | --- | --- | --- | --- |

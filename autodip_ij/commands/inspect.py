@@ -45,6 +45,8 @@ def inspect(
         console.print(f"\nscene [bold]{scene.name}[/bold]: {size}, {scene.dtype or 'no pixels'}", highlight=False)
         console.print(_overview(scene))
         for channel in scene.channels:
+            console.print(f"\n[bold]channel {channel.index} {channel.name}[/bold]", highlight=False)
+            console.print(channel.reason, highlight=False, markup=False)
             if channel.evidence:
                 console.print(_evidence(channel))
 
@@ -54,7 +56,7 @@ def _overview(scene: SceneInspection) -> Table:
 
     from autodip_ij.planning import duration
 
-    table = Table("channel", "microscope", "specimen", "confidence", "parameters", "why", "estimate")
+    table = Table("channel", "microscope", "specimen", "confidence", "parameters", "estimate")
     for channel in scene.channels:
         p, cost = channel.parameters, channel.estimate
         table.add_row(
@@ -63,7 +65,6 @@ def _overview(scene: SceneInspection) -> Table:
             channel.specimen or "unknown",
             f"{channel.confidence:.2f}",
             f"depth {p.depth}, width {p.width}, skip {p.skip}, {p.iterations} iterations" if p else "left alone",
-            channel.reason,
             f"{duration(cost.seconds)}, {cost.bytes / 1e9:.1f} GB" if cost else "",
         )
     return table
@@ -72,9 +73,7 @@ def _overview(scene: SceneInspection) -> Table:
 def _evidence(channel: ChannelInspection) -> Table:
     from rich.table import Table
 
-    table = Table(
-        "where", "value", "speaks for", "weight", title=f"evidence for channel {channel.index} {channel.name}"
-    )
+    table = Table("where", "value", "speaks for", "weight")
     for row in channel.evidence:
         table.add_row(row.source, row.value, row.speaks_for, f"{row.weight:+.2f}")
     return table

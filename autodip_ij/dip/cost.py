@@ -1,8 +1,8 @@
 """What a fit costs: operations, memory traffic, peak memory, and from the speed of this machine the time.
 
-Time is modelled as ``t = a + b * elements + c * operations`` an iteration, where `elements` counts the feature-map values
-written in one forward pass and `operations` the floating-point operations of the convolutions, forward and backward. The
-three speeds are measured once per device and precision, in a few seconds, and kept.
+Time is modelled as ``t = a + b * elements + c * operations`` an iteration, where `elements` counts the feature-map
+values written in one forward pass and `operations` the floating-point operations of the convolutions, forward and
+backward. The three speeds are measured once per device and precision, in a few seconds, and kept.
 """
 
 from __future__ import annotations
