@@ -29,6 +29,8 @@ class Format:
         What the module imports, as import names.
     install
         The command that installs them.
+    usual
+        The suffix that such files are best given; the last one if empty.
     """
 
     name: str
@@ -37,25 +39,34 @@ class Format:
     reader: str
     packages: tuple[str, ...] = ()
     install: str = READERS_EXTRA
+    usual: str = ""
 
 
 FORMATS = (
-    Format("zarr", "OME-Zarr", (".ome.zarr.zip", ".zarr.zip", ".ome.zarr", ".zarr", ".ozx"), "ome_zarr", ("zarr",)),
+    Format(
+        "zarr",
+        "OME-Zarr",
+        (".ome.zarr.zip", ".zarr.zip", ".ome.zarr", ".zarr", ".ozx"),
+        "ome_zarr",
+        ("zarr",),
+        usual=".ome.zarr",
+    ),
     Format(
         "tiff",
         "TIFF",
         (".ome.tiff", ".ome.tif", ".ome.tf2", ".ome.tf8", ".ome.btf", ".tiff", ".tif", ".tf2", ".tf8", ".btf", ".lsm"),
         "tiff",
         ("tifffile",),
+        usual=".tif",
     ),
-    Format("ome-xml", "OME-XML", (".ome.xml", ".ome"), ""),
+    Format("ome-xml", "OME-XML", (".ome.xml", ".ome"), "", usual=".ome.xml"),
     Format("czi", "Zeiss CZI", (".czi",), "zeiss", ("pylibCZIrw",)),
     Format("nd2", "Nikon ND2", (".nd2",), "nikon", ("nd2",)),
     Format("lif", "Leica LIF", (".lif",), "leica", ("liffile",)),
-    Format("dv", "DeltaVision", (".dv", ".r3d"), "deltavision", ("mrc",)),
-    Format("oib", "Olympus FluoView", (".oib", ".oif"), "olympus", ("oiffile",)),
-    Format("mrc", "MRC", (".mrc", ".mrcs", ".rec"), "mrc_volume", ("mrcfile",)),
-    Format("photo", "PNG or JPEG", (".png", ".jpeg", ".jpg"), "photo", ("PIL", "imagecodecs")),
+    Format("dv", "DeltaVision", (".r3d", ".dv"), "deltavision", ("mrc",)),
+    Format("oib", "Olympus FluoView", (".oif", ".oib"), "olympus", ("oiffile",)),
+    Format("mrc", "MRC", (".mrcs", ".rec", ".mrc"), "mrc_volume", ("mrcfile",)),
+    Format("photo", "PNG or JPEG", (".png", ".jpeg", ".jpg"), "photo", ("PIL", "imagecodecs"), usual=".png or .jpg"),
 )
 """Every format of this package, in the order in which suffixes are tried."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -53,12 +54,10 @@ def lazy_planes(read: PlaneReader, shape: tuple[int, int, int, int, int], dtype:
     if 0 in shape:
         raise BadInput(f"{path.name}: holds no pixels (T, C, Z, Y, X = {shape})")
     chunks = tuple((1,) * length for length in shape[:3]) + tuple((length,) for length in shape[3:])
+    # Bound beforehand: dask would search its own arguments for arrays, however large they are.
+    read_block = partial(_read_block, read=read, plane_shape=shape[3:], kind=kind, path=path)
     return da.map_blocks(
-        _read_block,
-        read=read,
-        plane_shape=shape[3:],
-        kind=kind,
-        path=path,
+        read_block,
         name=f"planes-{uuid.uuid4().hex}",
         chunks=chunks,
         dtype=kind,

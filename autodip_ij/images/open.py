@@ -168,8 +168,9 @@ def _identify(path: Path) -> str | None:
         return shown
     if shown is not None:
         held = formats.by_name(shown)
+        usual = (held.usual or held.suffixes[-1]) + (".zip" if shown == "zarr" and path.is_file() else "")
         raise UnreadableFile(
-            f"{path.name}: is named as {promised.title} but holds {held.title}; rename it to end in {held.suffixes[-1]}"
+            f"{path.name}: is named as {promised.title} but holds {held.title}; rename it to end in {usual}"
         )
     raise UnreadableFile(
         f"{path.name}: is no {promised.title} file, it holds {formats.looks_like(path)}; give the file that the "

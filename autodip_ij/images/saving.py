@@ -182,9 +182,8 @@ def _unwritable(target: Path, error: OSError, size: int) -> UnwritableOutput:
     """Return the error for a target that could not be written."""
     # numpy reports a short write without an error number.
     if error.errno in (None, errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        free = shutil.disk_usage(target.parent).free
         return UnwritableOutput(
-            f"{target.name}: no space left ({size / 1e9:.2f} GB uncompressed, {free / 1e9:.2f} GB free); "
+            f"{target.name}: no space left in {target.parent} (it may take {size / 1e6:,.1f} MB); "
             "choose another disk, or write fewer planes"
         )
     if isinstance(error, PermissionError) or error.errno == errno.EROFS:

@@ -66,7 +66,7 @@ def test_a_wrong_suffix_is_named_with_the_right_one(tmp_path, suffix):
     path = tmp_path / f"cells{suffix}"
     tifffile.imwrite(path, np.zeros((4, 4), np.uint8))
     message = refusal(path)
-    assert "but holds TIFF; rename it" in message
+    assert "but holds TIFF; rename it to end in .tif" in message
     assert "is named as" in message
 
 

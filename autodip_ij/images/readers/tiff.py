@@ -60,8 +60,10 @@ class TiffPlanes:
         In the byte order of the file.
     offset
         Where the pixels of the series begin, if they are one uncompressed run; else None.
+    files
+        Names of the files of a set.
     pages
-        Else file and page number of every page; None for one that was never written.
+        Else for every page its file, as index of `files`, and its number there; -1 for one that was never written.
     """
 
     path: Path
@@ -71,7 +73,8 @@ class TiffPlanes:
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
     offset: int | None
-    pages: tuple[tuple[str, int] | None, ...]
+    files: tuple[str, ...]
+    pages: npt.NDArray[np.int64]
 
     def __call__(self, t: int, c: int, z: int) -> npt.NDArray[Any]:
         """Return the plane (Y, X)."""
@@ -80,11 +83,10 @@ class TiffPlanes:
             mapped = np.memmap(self.path, self.dtype, "r", self.offset, self.shape)
             return np.array(mapped[self._item(index, self.axes)])
         leading = _leading(self.shape, len(self.pages))
-        page = self.pages[self.plan.flat_index({a: index[a] for a in self.axes[:leading]})]
-        if page is None:
+        file, number = self.pages[self.plan.flat_index({a: index[a] for a in self.axes[:leading]})]
+        if number < 0:
             return np.zeros([self.shape[self.axes.index(axis)] for axis in "YX"], self.dtype)
-        file, number = page
-        with TiffFile(file) as tif:
+        with TiffFile(self.files[file]) as tif:
             pixels = tif.pages[number].asarray()
         return np.array(pixels.reshape(self.shape[leading:])[self._item(index, self.axes[leading:])])
 
@@ -101,12 +103,13 @@ def _scenes_of(tif: TiffFile, series: TiffPageSeries, path: Path, facts: Facts, 
     plan = plan_axes([(axis, n) for axis, n in zip(axes, shape, strict=True) if axis not in "YX"], unnamed)
     height, width = (shape[axes.index(axis)] for axis in "YX")
     lengths = (plan.length("T"), plan.length("C"), plan.length("Z"), height, width)
-    offset, pages = _where_pixels_are(tif, series, path)
+    place = _where_pixels_are(tif, series, path)
     samples = shape[axes.index("S")] if "S" in axes else 1
     stem = facts.name or (path.name.split(".")[0] if alone else f"series {series.index}")
     scenes = []
+    dtype = series.dtype.newbyteorder(tif.byteorder)
     for scene in range(plan.length(SCENE)):
-        planes = TiffPlanes(path, plan, scene, axes, shape, series.dtype.newbyteorder(tif.byteorder), offset, pages)
+        planes = TiffPlanes(path, plan, scene, axes, shape, dtype, *place)
         name = f"{stem} {plan.scene_label(scene)}".strip()
         channels = facts.channels(lengths[1], samples)
         scenes.append(
@@ -141,27 +144,29 @@ def _meaningful_axes(plan: AxisPlan, squeezed: str) -> str:
 
 def _where_pixels_are(
     tif: TiffFile, series: TiffPageSeries, path: Path
-) -> tuple[int | None, tuple[tuple[str, int] | None, ...]]:
-    """Return the offset of one run of pixels, or the pages; refuse a file that ends before its pixels do."""
+) -> tuple[int | None, tuple[str, ...], npt.NDArray[np.int64]]:
+    """Return offset, files and pages as in `TiffPlanes`; refuse a file that ends before its pixels do."""
     size = path.stat().st_size
     if not series.is_multifile and series.dataoffset is not None:
         end = series.dataoffset + series.size * series.dtype.itemsize
         if end > size:
             raise unreadable(path, f"its pixels end at byte {end}, the file at byte {size}")
-        return series.dataoffset, ()
-    pages: list[tuple[str, int] | None] = []
-    for page in series:
+        return series.dataoffset, (), np.empty((0, 2), np.int64)
+    files: list[str] = []
+    pages = np.full((len(series), 2), -1, np.int64)
+    for position, page in enumerate(series):
         if page is None:
-            pages.append(None)
             continue
         ends = [offset + count for offset, count in zip(page.dataoffsets, page.databytecounts, strict=False)]
         own = page.parent.filehandle
         if own.path == tif.filehandle.path and max(ends, default=0) > size:
             raise unreadable(path, f"page {page.index} ends at byte {max(ends)}, the file at byte {size}")
-        pages.append((own.path, page.index))
-    if missing := pages.count(None):
+        if own.path not in files:
+            files.append(own.path)
+        pages[position] = files.index(own.path), page.index
+    if missing := int((pages[:, 1] < 0).sum()):
         _log.warning("%s: %d of %d planes were never written and are read as 0", path.name, missing, len(pages))
-    return None, tuple(pages)
+    return None, tuple(files), pages
 
 
 def _leading(shape: tuple[int, ...], pages: int) -> int:

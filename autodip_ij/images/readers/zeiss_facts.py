@@ -13,6 +13,7 @@ from lxml import etree
 
 from autodip_ij.images.model import Channel, PixelSize
 from autodip_ij.images.ome_facts import color_of, median_step, parse_ome
+from autodip_ij.images.ome_references import drop_dangling_references
 
 if TYPE_CHECKING:
     from ome_types import OME
@@ -109,7 +110,10 @@ def ome_of(xml: str, source: str) -> OME | None:
         for name, value in list(element.attrib.items()):
             if not value.strip():
                 del element.attrib[name]
-    return parse_ome(etree.tostring(root, encoding="unicode"), source)
+    ome = parse_ome(etree.tostring(root, encoding="unicode"), source)
+    if ome is not None:
+        drop_dangling_references(ome)
+    return ome
 
 
 def _display_range(display: Any, dtype: np.dtype[Any]) -> tuple[float, float] | None:
