@@ -8,6 +8,7 @@ the macro.
 from __future__ import annotations
 
 import sys
+import textwrap
 import traceback
 from collections.abc import Callable, Mapping
 from contextlib import redirect_stdout
@@ -20,6 +21,7 @@ from autodip_ij.fiji.problems import UnexpectedFailure, describe
 
 TITLE = "AUTO-DIP"
 _MACRO_CANCELED = "Macro canceled"
+_DIALOG_WIDTH = 80
 
 Entry = Callable[[Mapping[str, Any]], Any]
 
@@ -59,7 +61,8 @@ def report(error: BaseException) -> None:
         screen.log(f"  {line}")
     screen.log(message)
     if not screen.is_headless():
-        ij.error(TITLE, message)
+        # ImageJ's dialog is as wide as its longest line.
+        ij.error(TITLE, textwrap.fill(message, _DIALOG_WIDTH, break_long_words=False))
     elif ij.isMacro():
         ij.redirectErrorMessages()  # no dialog
         ij.error(TITLE, message)

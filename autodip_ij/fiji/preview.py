@@ -32,6 +32,7 @@ class Preview:
         self._imp: Any = None
         self._button: Any = None
         self._words = ""
+        self._times = ""
 
     @property
     def is_open(self) -> bool:
@@ -40,7 +41,7 @@ class Preview:
 
     def show(self, plane: npt.NDArray[np.float32], words: str) -> None:
         """Show a plane (Y, X), from its 0.1 to its 99.9 percentile, with `words` in the title."""
-        self._words = words
+        self._words = words if words.startswith(self._title) else f"{self._title}, {words}"
         pixels = np.ascontiguousarray(plane, np.float32)[None, None, None]
         if self._frame is None:
             self._imp = to_imageplus(pixels, self._title)
@@ -51,7 +52,7 @@ class Preview:
             self._set_range(plane)
             self._canvas.setImageUpdated()
             self._canvas.repaint()
-        self.set_times("")
+        self.set_times(self._times)
 
     def _set_range(self, plane: npt.NDArray[np.float32]) -> None:
         valid = plane[np.isfinite(plane)]
@@ -84,8 +85,9 @@ class Preview:
 
     def set_times(self, times: str) -> None:
         """Put elapsed and remaining time into the title."""
+        self._times = times
         if self._frame is not None:
-            self._frame.setTitle(f"{self._title}: {self._words}{times}")
+            self._frame.setTitle(f"{self._words}{times}")
 
     def stop_pressed(self) -> bool:
         """Whether the user asks to stop and keep."""

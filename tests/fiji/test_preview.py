@@ -31,7 +31,7 @@ def seen(tmp_path_factory):
 
 def test_the_window_shows_iteration_and_times(seen):
     assert seen["visible"]
-    assert seen["title"] == "cells.tif: iteration 2 of 2, 3 s, about 2 s left"
+    assert seen["title"] == "cells.tif, iteration 2 of 2, 3 s, about 2 s left"
 
 
 def test_it_takes_neither_the_focus_nor_the_place_of_the_current_image(seen):
