@@ -14,7 +14,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from autodip_ij.baselines.methods import method_names, parameters_of, run_method
+    from autodip_ij.baselines.methods import method_names, parameters_of, run_method, step_count
     from autodip_ij.baselines.noise import NoiseEstimate, NoiseModel, estimate_noise
 
 _HOME = {
@@ -24,9 +24,10 @@ _HOME = {
     "method_names": "methods",
     "parameters_of": "methods",
     "run_method": "methods",
+    "step_count": "methods",
 }
 
-__all__ = ["NoiseEstimate", "NoiseModel", "estimate_noise", "method_names", "parameters_of", "run_method"]
+__all__ = ["NoiseEstimate", "NoiseModel", "estimate_noise", "method_names", "parameters_of", "run_method", "step_count"]
 
 
 def __getattr__(name: str) -> Any:

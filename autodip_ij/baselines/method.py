@@ -76,8 +76,11 @@ class Method(Generic[P]):
         Class of its parameters, with bounds, defaults and descriptions.
     denoise
         Function of (plane float32 (Y, X) in [0, 1], parameters, run) that returns the denoised plane.
+    steps
+        Most steps that a run reports.
     """
 
     name: str
     parameters: type[P]
     denoise: Callable[[Plane, P, Run], npt.NDArray[Any]]
+    steps: Callable[[P], int] = lambda _: 1

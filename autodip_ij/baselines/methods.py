@@ -49,6 +49,23 @@ def parameters_of(name: str) -> type[MethodParameters]:
     return _method(name).parameters
 
 
+def step_count(name: str, **parameters: Any) -> int:
+    """Return the most steps that `run_method` with these parameters reports to `on_step`.
+
+    Raises
+    ------
+    autodip_ij.errors.BadInput
+        As `run_method`.
+
+    Examples
+    --------
+    >>> step_count("gaussian"), step_count("original-dip", iterations=500)
+    (1, 500)
+    """
+    method = _method(name)
+    return method.steps(method.parameters.parse(name, parameters))
+
+
 def run_method(
     name: str, plane01: npt.ArrayLike, *, on_step: OnStep | None = None, device: str = "auto", **parameters: Any
 ) -> Plane:

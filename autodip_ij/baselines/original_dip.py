@@ -33,4 +33,4 @@ def _denoise(plane: Plane, parameters: OriginalDipParameters, run: Run) -> npt.N
     return fit(plane, architecture, options, device=run.device, on_step=run.on_step).image
 
 
-ORIGINAL_DIP = Method("original-dip", OriginalDipParameters, _denoise)
+ORIGINAL_DIP = Method("original-dip", OriginalDipParameters, _denoise, lambda given: given.iterations)

@@ -172,4 +172,4 @@ def _on_device(array: npt.NDArray[np.float32], backend: str, device: str) -> tup
     return torch, torch.from_numpy(array).to(place), lambda tensor: tensor.cpu().numpy()
 
 
-SPARSE_HESSIAN = Method("sparse-hessian", SparseHessianParameters, denoise_hessian)
+SPARSE_HESSIAN = Method("sparse-hessian", SparseHessianParameters, denoise_hessian, lambda given: given.iterations)

@@ -59,4 +59,4 @@ def _denoise(plane: Plane, parameters: TotalVariationParameters, run: Run) -> np
     return result
 
 
-TOTAL_VARIATION = Method("tv", TotalVariationParameters, _denoise)
+TOTAL_VARIATION = Method("tv", TotalVariationParameters, _denoise, lambda given: 1 if given.weight else _BISECTIONS)
