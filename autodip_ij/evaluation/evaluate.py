@@ -105,7 +105,7 @@ def evaluate_table2(
     chosen = tuple(methods) or METHODS
     evaluation = _evaluate_pairs(pairs, chosen, Path(out), request, progress or Silent())
     table = entries(evaluation.table, chosen)
-    files = write_table2(Path(out), table, chosen)
+    files = write_table2(Path(out), table, chosen, evaluation.table)
     return table, _with_files(evaluation, files)
 
 

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 Array = npt.NDArray[Any]
 PERCENTILES = (0.1, 99.9)
 """Percentiles of the first image that are black and white in all of them."""
+LONGEST = 4.0
+"""Ratio of sides up to which an image fills its place; strips beyond it are drawn smaller, undistorted."""
 ZOOM = 4
 """The zoom shows a square of this fraction of the shorter side."""
 
@@ -70,7 +72,8 @@ def panel(
     last = list(planes.values())[-1]
     low, high = _display_range(last)
     square = zoom if zoom is not None else busiest_square(last, max(min(last.shape) // ZOOM, 8))
-    layout = PanelLayout(len(planes) + (residual_of is not None), last.shape[0] / last.shape[1], bool(title))
+    aspect = min(max(last.shape[0] / last.shape[1], 1 / LONGEST), LONGEST)
+    layout = PanelLayout(len(planes) + (residual_of is not None), aspect, bool(title))
     drawing = figure(layout.size, constrained=False)
     for index, (name, image) in enumerate(planes.items()):
         axes = layout.axes(drawing, index)
@@ -150,7 +153,8 @@ def _draw(axes: tuple[Axes, Axes], image: Array, square: tuple[int, int, int], s
 
     top, left, side = square
     whole, close = axes
-    drawn = whole.imshow(image, interpolation="nearest", aspect="auto", **style)
+    fills = max(image.shape) <= LONGEST * min(image.shape)
+    drawn = whole.imshow(image, interpolation="nearest", aspect="auto" if fills else "equal", **style)
     close.imshow(image[top : top + side, left : left + side], interpolation="nearest", aspect="auto", **style)
     whole.add_patch(Rectangle((left - 0.5, top - 0.5), side, side, fill=False, edgecolor=FRAME, linewidth=1.2))
     for each, colour in ((whole, LINE), (close, FRAME)):

@@ -57,6 +57,18 @@ def test_published_and_measured_stand_side_by_side(tmp_path):
     assert "BioSR" not in page
 
 
+def test_run_times_stand_beside_those_of_the_original_dip(tmp_path, rng):
+    from autodip_ij.evaluation.table_files import write_table2
+
+    def row(method, seconds, work):
+        return {"pair": "p", "dataset": "fmd", "method": method, "seconds": seconds, "work": work, "psnr_fixed": 1.0}
+
+    scores = pd.DataFrame([row("noisy", 0, None), row("original-dip", 30.0, 1.0), row("dip", 10.0, 0.25)])
+    page = write_table2(tmp_path, [], ["noisy", "original-dip", "dip"], scores)["table2_page"].read_text()
+    assert "| dip | 10 s | 3.00 | 4.00 |" in page
+    assert "| original-dip | 30 s | 1.00 | 1.00 |" in page
+
+
 def test_a_folder_without_test_images_is_refused(tmp_path):
     folders.fmd_field(tmp_path, "Confocal_FISH", 3)
     with pytest.raises(BadInput, match="none of the test images"):
