@@ -30,6 +30,8 @@ SETTING = ("configuration", "iterations")
 CRITERIA = ("l1", "mse", "ssim", "psnr", "lpips", "lpips_psnr")
 _METRIC = {"l1": "mae", "mse": "mse", "ssim": "ssim", "psnr": "psnr", "lpips": "lpips_11"}
 _LARGER_IS_BETTER = ("ssim", "psnr")
+MEANS = ("psnr", "ssim", "lpips_11", "operations", "seconds")
+_WIDEST = 1024
 
 
 def usable_criteria(results: pd.DataFrame) -> tuple[str, ...]:
@@ -38,7 +40,7 @@ def usable_criteria(results: pd.DataFrame) -> tuple[str, ...]:
     return tuple(name for name in CRITERIA if has_lpips or "lpips" not in name)
 
 
-def judge(results: pd.DataFrame, criterion: str) -> pd.DataFrame:
+def judge(results: pd.DataFrame, criterion: str, means: pd.DataFrame | None = None) -> pd.DataFrame:
     """Return the settings with their score over all images of `results`, the best first.
 
     Parameters
@@ -48,6 +50,8 @@ def judge(results: pd.DataFrame, criterion: str) -> pd.DataFrame:
         ``seconds`` and the metrics.
     criterion
         One of `CRITERIA`.
+    means
+        `means_of` these results, where several criteria are asked for.
 
     Returns
     -------
@@ -63,24 +67,28 @@ def judge(results: pd.DataFrame, criterion: str) -> pd.DataFrame:
     if criterion not in CRITERIA:
         raise BadInput(f"unknown criterion '{criterion}'{nearest(criterion, CRITERIA)}")
     if criterion == "lpips_psnr":
-        score = _matrix(results, "lpips_11").rank(axis=0, na_option="bottom") + (-_matrix(results, "psnr")).rank(
-            axis=0, na_option="bottom"
-        )
-        failed = _matrix(results, "lpips_11").isna() | _matrix(results, "psnr").isna()
+        lpips, psnr = _matrix(results, "lpips_11"), _matrix(results, "psnr")
+        score = lpips.rank(axis=0, na_option="bottom") + (-psnr).rank(axis=0, na_option="bottom")
+        failed = lpips.isna() | psnr.isna()
     else:
         metric = _METRIC[criterion]
         score = _matrix(results, metric) * (-1 if metric in _LARGER_IS_BETTER else 1)
         failed = score.isna()
-    table = score.mean(axis=1, skipna=False).mask(failed.any(axis=1)).rename("score").to_frame()
+    table = (means_of(results) if means is None else means).copy()
+    table["score"] = score.mean(axis=1, skipna=False).mask(failed.any(axis=1))
+    order = ["score", "operations", "iterations", "depth", "maps", "skip", "configuration"]
+    ordered = table.reset_index().sort_values(order, kind="stable").set_index(list(SETTING))
+    measured = [name for name in MEANS if name in ordered]
+    return ordered[["score", *measured]]
+
+
+def means_of(results: pd.DataFrame) -> pd.DataFrame:
+    """Return one row per setting: means over the images, and what decides between equally good settings."""
     by_setting = results.groupby(list(SETTING))
-    for name in ("psnr", "ssim", "lpips_11", "operations", "seconds"):
-        if name in results:
-            table[name] = by_setting[name].mean()
-    for name in ("depth", "skip"):
-        table[name] = by_setting[name].first()
-    table["width"] = by_setting["width"].first().map(lambda width: 513 if width == ASCENDING else int(width))
-    order = ["score", "operations", "iterations", "depth", "width", "skip", "configuration"]
-    return table.reset_index().sort_values(order, kind="stable").set_index(list(SETTING)).drop(columns=order[3:6])
+    table = by_setting[[name for name in MEANS if name in results]].mean()
+    table[["depth", "skip", "maps"]] = by_setting[["depth", "skip", "width"]].first()
+    table["maps"] = table["maps"].map(lambda width: _WIDEST + 1 if width == ASCENDING else int(width))
+    return table
 
 
 def cheapest_within(judged: pd.DataFrame, tolerance: Tolerance, cost: str = "operations") -> tuple[str, int]:

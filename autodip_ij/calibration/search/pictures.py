@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from autodip_ij.calibration.search.criteria import groups_of
+from autodip_ij.calibration.search.criteria import groups_of, images_of
 from autodip_ij.dip.architecture import ASCENDING
 
 if TYPE_CHECKING:
@@ -114,21 +114,24 @@ def embedding(selected: Sequence[Selected], title: str) -> bytes:
 
 
 def pictures_of(results: pd.DataFrame, groups: Sequence[str]) -> dict[str, bytes]:
-    """Return heat maps and stop curves of groups, by file name."""
-    rows = results.drop_duplicates("image")
-    found = {}
+    """Return heat maps and stop curves by file name; groups of the same images share those of the first."""
+    rows = results.drop_duplicates("image")[["image", "microscope", "specimen"]]
+    found: dict[str, bytes] = {}
+    drawn: set[tuple[str, ...]] = set()
     for group in groups:
-        names = [
+        names = tuple(
             row.image
-            for row in rows[["image", "microscope", "specimen"]].itertuples(index=False)
+            for row in rows.itertuples(index=False)
             if group in groups_of(row.microscope or None, row.specimen or None)
-        ]
-        subset = results[results["image"].isin(names)]
-        if subset["psnr"].notna().any():
-            stem = f"pictures/{group.replace('/', '_')}"
-            title = f"{group}, {len(names)} image{'s' if len(names) > 1 else ''}"
-            found[f"{stem}_networks.png"] = heat_map(subset, title)
-            found[f"{stem}_stops.png"] = stop_curves(subset, title)
+        )
+        subset = images_of(results, names)
+        if names in drawn or not subset["psnr"].notna().any():
+            continue
+        drawn.add(names)
+        stem = f"pictures/{group.replace('/', '_')}"
+        title = f"{group}, {len(names)} image{'s' if len(names) > 1 else ''}"
+        found[f"{stem}_networks.png"] = heat_map(subset, title)
+        found[f"{stem}_stops.png"] = stop_curves(subset, title)
     return found
 
 

@@ -162,7 +162,8 @@ def _run(
         "with_lpips": options.with_lpips,
         "weights": options.weights,
     }
-    job = Job(f"{pair.name}+{configuration.name}", run_search_job, arguments)
+    weight = max(1, round(cost / 1e9))
+    job = Job(f"{pair.name}+{configuration.name}", run_search_job, arguments, weight)
     return Run(pair, configuration, job, shape, cost)
 
 

@@ -15,6 +15,7 @@ from autodip_ij.calibration.search.criteria import (
     groups_of,
     images_of,
     judge,
+    means_of,
     pareto_front,
     usable_criteria,
 )
@@ -87,8 +88,10 @@ def find_best(results: pd.DataFrame, grid: Grid) -> Verdict:
     fronts, without_result = [], []
     criteria = usable_criteria(results)
 
-    def settle(subset: pd.DataFrame, criterion: str, key: str, into: dict[Key, Parameters]) -> None:
-        judged = judge(subset, criterion)
+    def settle(
+        subset: pd.DataFrame, means: pd.DataFrame, criterion: str, key: str, into: dict[Key, Parameters]
+    ) -> None:
+        judged = judge(subset, criterion, means)
         if not any_succeeded(judged):
             without_result.append(key)
             return
@@ -102,12 +105,14 @@ def find_best(results: pd.DataFrame, grid: Grid) -> Verdict:
             if not stops.empty:
                 original[criterion, key] = int(stops["iterations"].iloc[0])
 
-    for criterion in criteria:
-        for group in group_names():
-            if group in membership:
-                settle(images_of(results, membership[group]), criterion, group, parameters)
-        for image, rows in results.groupby("image", sort=False):
-            settle(rows, criterion, str(image), image_parameters)
+    subsets = [
+        (group, images_of(results, membership[group]), parameters) for group in group_names() if group in membership
+    ]
+    subsets += [(str(image), rows, image_parameters) for image, rows in results.groupby("image", sort=False)]
+    for key, subset, into in subsets:
+        means = means_of(subset)
+        for criterion in criteria:
+            settle(subset, means, criterion, key, into)
     front = pd.concat(fronts, ignore_index=True) if fronts else pd.DataFrame()
     leading = ["criterion", "group", "configuration", "iterations"]
     if not front.empty:

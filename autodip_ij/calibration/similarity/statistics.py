@@ -51,7 +51,6 @@ def image_statistics(plane: Plane) -> dict[str, float]:
         If the plane is smaller.
     """
     from scipy.ndimage import gaussian_filter
-    from scipy.stats import skew
     from skimage.measure import block_reduce
 
     from autodip_ij.errors import BadInput
@@ -64,7 +63,7 @@ def image_statistics(plane: Plane) -> dict[str, float]:
         "mean_gradient": float(mean_gradient(values)),
         "mean": float(values.mean()),
         "log_sd": _log10(float(values.std())),
-        "skewness": float(skew(values, axis=None)) if values.std() > 0 else 0.0,
+        "skewness": _skewness(values),
     }
     for scale in SCALES:
         inside = values[: values.shape[0] // scale * scale, : values.shape[1] // scale * scale]
@@ -123,6 +122,12 @@ def _band_shares(values: npt.NDArray[np.float64]) -> list[float]:
         return [_log10(0.0)] * (len(BANDS) - 1)
     bands = [(low <= frequency) & (frequency < high) for low, high in pairwise(BANDS)]
     return [_log10(float(power[band].sum() / total)) for band in bands]
+
+
+def _skewness(values: npt.NDArray[np.float64]) -> float:
+    deviation = values - values.mean()
+    variance = float((deviation**2).mean())
+    return float((deviation**3).mean()) / variance**1.5 if variance > 0 else 0.0
 
 
 def _correlation(first: npt.NDArray[np.float64], second: npt.NDArray[np.float64]) -> float:

@@ -1,0 +1,237 @@
+"""A whole search, small: pairs in, a pack out that denoising can use, and nothing done twice."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from autodip_ij.calibration import choose, load_calibration
+from autodip_ij.calibration.cost import operations
+from autodip_ij.calibration.search.calibrate import Workers, calibrate
+from autodip_ij.calibration.search.grid import Configuration, Grid, Iterations
+from autodip_ij.calibration.search.images import prepare
+from autodip_ij.calibration.search.job import run_search_job
+from autodip_ij.calibration.search.plan import SearchOptions, SearchPlan, plan_search
+from autodip_ij.calibration.search.provenance import About
+from autodip_ij.errors import AutodipError, BadInput, Cancelled, UnwritableOutput
+from autodip_ij.evaluation.datasets import Pair, open_dataset
+from autodip_ij.progress import Silent, Stop
+
+from .hand_made import noisy, texture
+
+GRID = Grid(depth=(2, 3), width=(4,), skip=(4,), iterations=Iterations(start=4, stop=12, step=4))
+OPTIONS = SearchOptions(device="cpu", precision="float32", with_lpips=False)
+ABOUT = About("mine", "a test")
+
+
+@pytest.fixture
+def pairs(tmp_path: Path) -> tuple[Pair, ...]:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    rows = ["noisy,clean,microscope,specimen,field,level,value_range"]
+    for number, (microscope, specimen) in enumerate([("confocal", "actin"), ("widefield", "nucleus")]):
+        clean = 200 * texture(number, side=41)
+        np.save(folder / f"{number}_clean.npy", clean)
+        np.save(folder / f"{number}_noisy.npy", noisy(clean, 20))
+        rows.append(f"{number}_noisy.npy,{number}_clean.npy,{microscope},{specimen},{number},raw,255")
+    (folder / "pairs.csv").write_text("\n".join(rows))
+    return open_dataset(folder).pairs
+
+
+def search(plan: SearchPlan, target: Path, **options: object) -> Path:
+    written = calibrate(plan, target, ABOUT, workers=Workers(0), **options)  # type: ignore[arg-type]
+    assert written is not None
+    return written
+
+
+def measured(pack: Path) -> pd.DataFrame:
+    return pd.read_parquet(pack / "results.parquet").drop(columns="seconds")
+
+
+def test_pack_of_a_search_gives_parameters_and_says_where_they_come_from(
+    pairs: tuple[Pair, ...], tmp_path: Path
+) -> None:
+    pack = search(plan_search(pairs, GRID, OPTIONS), tmp_path / "mine")
+    calibration = load_calibration(pack)
+    assert calibration.criterion == "psnr"
+    assert calibration.groups == (
+        "confocal/actin",
+        "widefield/nucleus",
+        "confocal",
+        "widefield",
+        "nucleus",
+        "actin",
+        "all",
+    )
+    assert [image.group for image in calibration.images] == ["confocal/actin", "widefield/nucleus"]
+
+    results = pd.read_parquet(pack / "results.parquet")
+    assert len(results) == 2 * 2 * 3
+    of_actin = results[results["specimen"] == "actin"].sort_values("psnr").iloc[-1]
+    best = choose(calibration, "confocal/actin", effort="best").parameters
+    assert (best.depth, best.iterations) == (of_actin["depth"], of_actin["iterations"])
+    # an image without group knowledge: its descriptor and pixels are in the pack
+    nearest = choose(calibration, "widefield", plane=pairs[1].noisy.read())
+    assert nearest.details["neighbours"][0]["image"] == pairs[1].name
+
+    record = json.loads((pack / "provenance.json").read_text())
+    assert record["fits"] == 4
+    assert record["status"] == {"done": 4}
+    assert record["images"][0]["noisy_files"] == ["0_noisy.npy"]
+    assert str(tmp_path) not in json.dumps(record)
+    html = (pack / "index.html").read_text()
+    assert "confocal/actin" in html
+    assert (pack / "pictures" / "all_networks.png").read_bytes().startswith(b"\x89PNG")
+    assert not (tmp_path / "mine.jobs").exists()
+
+
+class Interrupting(Silent):
+    """Asks to stop after some fits."""
+
+    def __init__(self, after: int, how: Stop) -> None:
+        self.after, self.how, self.seen = after, how, 0
+
+    def advance(self, steps: int = 1, message: str | None = None) -> None:
+        self.seen += 1
+
+    def stop_request(self) -> Stop:
+        return self.how if self.seen >= self.after else Stop.NO
+
+
+def test_interrupted_search_goes_on_in_two_processes_and_ends_with_the_same_pack(
+    pairs: tuple[Pair, ...], tmp_path: Path
+) -> None:
+    plan = plan_search(pairs, GRID, OPTIONS)
+    whole = search(plan, tmp_path / "whole")
+    with pytest.raises(Cancelled, match="goes on"):
+        search(plan, tmp_path / "cut", progress=Interrupting(1, Stop.DISCARD))
+    assert not (tmp_path / "cut").exists()
+    kept = {file.name: file.stat().st_mtime_ns for file in (tmp_path / "cut.jobs").glob("*.json")}
+    assert len(kept) == 1
+    cut = calibrate(plan, tmp_path / "cut", ABOUT, workers=Workers(2), keep_jobs=True)
+    assert cut is not None
+    after = {file.name: file.stat().st_mtime_ns for file in (tmp_path / "cut.jobs").glob("*.json")}
+    assert kept.items() <= after.items(), "a finished fit was done again"
+    # the number of threads of this process and of the workers may differ: sums in another order
+    pd.testing.assert_frame_equal(measured(cut), measured(whole), rtol=1e-3)
+
+
+def test_search_stopped_to_keep_returns_nothing_and_keeps_its_fits(pairs: tuple[Pair, ...], tmp_path: Path) -> None:
+    plan = plan_search(pairs, GRID, OPTIONS)
+    assert calibrate(plan, tmp_path / "p", ABOUT, workers=Workers(0), progress=Interrupting(2, Stop.KEEP)) is None
+    assert len(list((tmp_path / "p.jobs").glob("*.json"))) == 2
+
+
+def test_changed_pixels_are_searched_again(pairs: tuple[Pair, ...]) -> None:
+    plan = plan_search(pairs, GRID, OPTIONS)
+    file = pairs[0].noisy.files[0]
+    np.save(file, np.load(file)[::-1])
+    prepare.cache_clear()
+    again = plan_search(pairs, GRID, OPTIONS)
+    prints = [{run.job.key: run.job.fingerprint for run in one.runs} for one in (plan, again)]
+    changed = {key for key in prints[0] if prints[0][key] != prints[1][key]}
+    assert changed == {run.job.key for run in plan.runs if run.pair is pairs[0]}
+
+
+def test_existing_pack_is_refused_before_anything_is_computed(pairs: tuple[Pair, ...], tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    with pytest.raises(UnwritableOutput, match="exists already"):
+        search(plan_search(pairs, GRID, OPTIONS), tmp_path / "mine")
+    assert not (tmp_path / "mine.jobs").exists()
+
+
+def test_networks_too_deep_for_the_images_are_left_out_and_counted(pairs: tuple[Pair, ...]) -> None:
+    grid = GRID.model_copy(update={"depth": (3, 6)})
+    plan = plan_search(pairs, grid, OPTIONS)
+    assert plan.too_deep == {"d6_w4_s4": 2}
+    assert {run.configuration.depth for run in plan.runs} == {3}
+    with pytest.raises(BadInput, match="too deep"):
+        plan_search(pairs, GRID.model_copy(update={"depth": (6,)}), OPTIONS)
+
+
+def test_plan_counts_the_operations_and_starts_with_the_costliest(pairs: tuple[Pair, ...]) -> None:
+    plan = plan_search(pairs, GRID, OPTIONS)
+    expected = 2 * sum(operations(c.parameters(12), (41, 41)) for c in GRID.configurations())
+    assert plan.operations == pytest.approx(expected)
+    assert [run.operations for run in plan.runs] == sorted((run.operations for run in plan.runs), reverse=True)
+
+
+def test_larger_images_are_cropped_to_the_asked_side(pairs: tuple[Pair, ...]) -> None:
+    plan = plan_search(pairs, GRID, SearchOptions(crop=32, device="cpu", with_lpips=False))
+    assert set(plan.shapes.values()) == {(32, 32)}
+    np.testing.assert_array_equal(prepare(pairs[0], 32).noisy, pairs[0].noisy.read()[4:36, 4:36])
+
+
+def test_clean_image_takes_place_and_scale_of_the_noisy_one(tmp_path: Path) -> None:
+    clean = texture(3, side=64)
+    np.save(tmp_path / "clean.npy", np.roll(clean, (2, -3), axis=(0, 1)))
+    np.save(tmp_path / "noisy.npy", 10 + 50 * clean)
+    (tmp_path / "pairs.csv").write_text("noisy,clean,shifted,rescaled\nnoisy.npy,clean.npy,yes,yes\n")
+    prepared = prepare(open_dataset(tmp_path).pairs[0])
+    assert prepared.data_range == "reference"
+    assert prepared.treatment["clean_shift_px"] == pytest.approx([-2, 3], abs=0.1)
+    assert prepared.treatment["clean_gain"] == pytest.approx(50, rel=0.02)
+    inner = slice(4, -4)
+    np.testing.assert_allclose(prepared.clean[inner, inner], prepared.noisy[inner, inner], atol=1.0)
+
+
+def job_of(pair: Pair, configuration: Configuration, stops: tuple[int, ...] = (4, 8)) -> dict:
+    return run_search_job(pair, 512, "", configuration, stops, 1, "cpu", "float32", False, None)
+
+
+def test_stop_of_one_long_run_equals_a_run_of_that_length(pairs: tuple[Pair, ...]) -> None:
+    configuration = Configuration(2, 4, 4)
+    long = job_of(pairs[0], configuration, (4, 8))
+    short = job_of(pairs[0], configuration, (4,))
+    assert long["scores"]["psnr"][0] == short["scores"]["psnr"][0]
+
+
+def test_several_seeds_are_averaged_before_scoring(pairs: tuple[Pair, ...]) -> None:
+    one, two = (job_of(pairs[0], Configuration(2, 4, 4, seeds=count)) for count in (1, 2))
+    assert two["status"] == "done"
+    assert two["scores"]["psnr"] != one["scores"]["psnr"]
+
+
+def test_binned_fit_is_scored_at_full_size(pairs: tuple[Pair, ...]) -> None:
+    assert job_of(pairs[0], Configuration(2, 4, 4, binning=2))["shape"] == [41, 41]
+
+
+def test_diverging_fit_keeps_the_stops_before(pairs: tuple[Pair, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    import autodip_ij.dip
+    from autodip_ij.dip.loop import Diverged
+
+    def fit(plane, architecture, options, *, device, on_snapshot):
+        on_snapshot(4, plane)
+        raise Diverged("the loss is not finite")
+
+    monkeypatch.setattr(autodip_ij.dip, "fit", fit, raising=False)
+    result = job_of(pairs[0], Configuration(2, 4, 4))
+    assert (result["status"], result["stops"]) == ("diverged", [4])
+    assert len(result["scores"]["psnr"]) == 1
+
+
+def test_fit_that_needs_too_much_memory_is_a_failed_setting(
+    pairs: tuple[Pair, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import autodip_ij.dip
+    from autodip_ij.errors import OutOfMemory
+
+    def fit(plane, architecture, options, *, device, on_snapshot):
+        raise OutOfMemory("no")
+
+    monkeypatch.setattr(autodip_ij.dip, "fit", fit, raising=False)
+    result = job_of(pairs[0], Configuration(2, 4, 4))
+    assert (result["status"], result["stops"]) == ("out of memory", [])
+
+
+def test_fits_that_fail_otherwise_are_reported_and_no_pack_is_written(pairs: tuple[Pair, ...], tmp_path: Path) -> None:
+    plan = plan_search(pairs, GRID, OPTIONS)
+    pairs[0].clean.files[0].unlink()
+    prepare.cache_clear()
+    with pytest.raises(AutodipError, match=r"2 of the fits failed, first .*the same command tries them again"):
+        search(plan, tmp_path / "mine")
+    assert not (tmp_path / "mine").exists()
