@@ -72,7 +72,8 @@ function denoiseSelectedImage(program) {
 	stem = withoutSuffix(title);
 	name = stem + "-autodip";
 	rename(name);
-	setMetadata("Info", getMetadata("Info") + "\n\nAUTO-DIP (sidecar of the result)\n" + printed);
+	report = replace(printed, "\n *", ""); // one line, as the commands of Fiji write it
+	setMetadata("Info", getMetadata("Info") + "\n[AUTO-DIP]\nreport = " + report + "\n[/AUTO-DIP]");
 	if (nSlices > 1)
 		Stack.setPosition(channel, slice, frame);
 	logMessages(name, printed);
@@ -141,13 +142,13 @@ function askForOptions() {
 		"twophoton/mito", "widefield/nucleus", "widefield/actin", "widefield/mito", "confocal", "twophoton", "widefield",
 		"nucleus", "actin", "mito", "all");
 	Dialog.create(LABEL);
-	Dialog.addChoice("group", groups, "auto");
-	Dialog.addChoice("effort", newArray("fast", "standard", "best"), "standard");
-	Dialog.addNumber("iterations", 0, 0, 6, "(0 = from group)");
-	Dialog.addNumber("seed", 1);
-	Dialog.addChoice("device", newArray("auto", "cuda", "mps", "cpu"), "auto");
-	Dialog.addChoice("dtype", newArray("float32", "same"), "float32");
-	Dialog.addFile("program", rememberedProgram());
+	Dialog.addChoice("Group", groups, "auto");
+	Dialog.addChoice("Effort", newArray("fast", "standard", "best"), "standard");
+	Dialog.addNumber("Iterations", 0, 0, 6, "(0 = from group)");
+	Dialog.addNumber("Seed", 1);
+	Dialog.addChoice("Device", newArray("auto", "cuda", "mps", "cpu"), "auto");
+	Dialog.addChoice("Dtype", newArray("float32", "same"), "float32");
+	Dialog.addFile("Program", rememberedProgram());
 	Dialog.show();
 	List.set("group", Dialog.getChoice());
 	setUnlessDefault("effort", Dialog.getChoice(), "standard");

@@ -66,14 +66,14 @@ function textsOfAll(json, key) {
 
 function askForOptions() {
 	Dialog.create(LABEL);
-	Dialog.addDirectory("input", "");
-	Dialog.addDirectory("output", "");
-	Dialog.addString("group", "auto", 16);
-	Dialog.addString("channel", "", 16);
-	Dialog.addChoice("effort", newArray("fast", "standard", "best"), "standard");
-	Dialog.addNumber("iterations", 0, 0, 6, "(0 = from group)");
-	Dialog.addChoice("device", newArray("auto", "cuda", "mps", "cpu"), "auto");
-	Dialog.addFile("program", rememberedProgram());
+	Dialog.addDirectory("Input", "");
+	Dialog.addDirectory("Output", "");
+	Dialog.addString("Group", "auto", 16);
+	Dialog.addString("Channel", "", 16);
+	Dialog.addChoice("Effort", newArray("fast", "standard", "best"), "standard");
+	Dialog.addNumber("Iterations", 0, 0, 6, "(0 = from group)");
+	Dialog.addChoice("Device", newArray("auto", "cuda", "mps", "cpu"), "auto");
+	Dialog.addFile("Program", rememberedProgram());
 	Dialog.show();
 	List.set("input", Dialog.getString());
 	List.set("output", Dialog.getString());

@@ -127,7 +127,7 @@ def test_a_killed_batch_loses_one_file_at_most_and_goes_on(
     for name in ("a.tif", "b.tif", "c.tif"):
         make_tiff(tmp_path / "in" / name, shape=(64, 64))
     out, table = tmp_path / "out", tmp_path / "out/status.csv"
-    process = start(tmp_path / "in", out, 400)
+    process = start(tmp_path / "in", out, 200)
     try:
         wait_for(lambda: rows(table).get("a.tif") == "done" and rows(table).get("b.tif") == "running", process)
         time.sleep(0.1)
@@ -138,11 +138,11 @@ def test_a_killed_batch_loses_one_file_at_most_and_goes_on(
     assert not (out / "b_autodip.ome.tif").exists()
     first = (out / "a_autodip.ome.tif").stat().st_mtime_ns
 
-    fit = ("--group", "widefield/nucleus", "--iterations", 400, "--depth", 2, "--width", 4, "--device", "cpu")
+    fit = ("--group", "widefield/nucleus", "--iterations", 200, "--depth", 2, "--width", 4, "--device", "cpu")
     code, said, _ = run(capsys, tmp_path / "in", out, *fit)
     assert (code, said.split(";")[0]) == (0, "3 files: 1 skipped, 2 done")
     assert (out / "a_autodip.ome.tif").stat().st_mtime_ns == first
-    assert read_sidecar(out / "b_autodip.ome.tif").channels[0].fit.iterations == 400
+    assert read_sidecar(out / "b_autodip.ome.tif").channels[0].fit.iterations == 200
     assert [path for path in out.iterdir() if path.name.startswith(".")] == []
 
 

@@ -195,7 +195,7 @@ def test_progress_is_one_bar_that_ends_full_and_names_the_file(
 def test_discarding_drops_the_file_in_work_and_keeps_the_finished_ones(
     folder: Path, tmp_path: Path, quick: DenoiseSettings
 ) -> None:
-    fit = DenoiseSettings(group="widefield/nucleus", iterations=500, depth=2, width=4, device="cpu")
+    fit = DenoiseSettings(group="widefield/nucleus", iterations=40, depth=2, width=4, device="cpu")
     run_batch(folder, tmp_path / "out", fit.model_copy(update={"iterations": 2}))
     for path in (tmp_path / "out").glob("b*"):
         path.unlink()

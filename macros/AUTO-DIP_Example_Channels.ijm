@@ -1,0 +1,32 @@
+// Example: denoises chosen channels of an image file in Fiji, each with a group of its own, and puts them together again.
+//
+// Open it in Fiji's script editor (Python mode) and press Run. The group of a channel is inferred from the metadata unless
+// one is given here, which is what this example is for: a dye the metadata do not name.
+
+#@ File (label = "Image") input
+#@ File (label = "Folder for the results", style = "directory") output
+#@ String (label = "Channels, from 0, separated by commas", value = "0,1") channels
+#@ String (label = "Their groups, separated by commas", value = "widefield/nucleus,widefield/actin") groups
+#@ Integer (label = "Iterations (0 = from group)", value = 0) iterations
+
+wanted = split(channels, ",");
+group = split(groups, ",");
+if (wanted.length != group.length)
+	exit("AUTO-DIP Example Channels: " + wanted.length + " channels and " + group.length + " groups; give one group a channel");
+name = File.getNameWithoutExtension(input);
+merge = "";
+for (i = 0; i < wanted.length; i++) {
+	channel = String.trim(wanted[i]);
+	target = output + File.separator + name + "_channel" + channel + "_autodip.tif";
+	run("AUTO-DIP Denoise File...", "input=[" + input + "] output=[" + target + "] group=[" + String.trim(group[i]) + "]"
+		+ " channel=[" + channel + "] effort=[Auto (from Settings)] iterations=" + iterations + " dtype=float32 options=[]");
+	if (!File.exists(target))
+		exit("AUTO-DIP Example Channels: channel " + channel + " was not denoised; the Log says why");
+	open(target);
+	merge = merge + "c" + (i + 1) + "=[" + getTitle() + "] ";
+}
+if (wanted.length > 1)
+	run("Merge Channels...", merge + "create");
+rename(name + "-autodip");
+result = getTitle();
+return result;
