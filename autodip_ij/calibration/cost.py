@@ -1,4 +1,4 @@
-"""What a fit costs, in floating-point operations: exact, and the same on every machine."""
+"""What parameters cost, in floating-point operations: exact, and the same on every machine."""
 
 from __future__ import annotations
 
@@ -19,7 +19,18 @@ def architecture_of(parameters: Parameters) -> Architecture:
     )
 
 
+def binned_shape(shape: tuple[int, int], binning: int) -> tuple[int, int]:
+    """Return the (Y, X) of a plane averaged over squares of `binning` px; an incomplete square counts."""
+    return ceil(shape[0] / binning), ceil(shape[1] / binning)
+
+
 def operations(parameters: Parameters, shape: tuple[int, int]) -> float:
-    """Return the floating-point operations of denoising a plane of `shape` (Y, X) with `parameters`, in one tile."""
-    side = (ceil(shape[0] / parameters.binning), ceil(shape[1] / parameters.binning))
+    """Return the floating-point operations of denoising a plane of `shape` (Y, X) with `parameters`, in one tile.
+
+    Examples
+    --------
+    >>> round(operations(ORIGINAL_DIP, (512, 512)) / 1e12)
+    827
+    """
+    side = binned_shape(shape, parameters.binning)
     return operations_per_iteration(architecture_of(parameters), side) * parameters.iterations * parameters.seeds

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import ceil
 from typing import TYPE_CHECKING
 
-from autodip_ij.calibration.cost import architecture_of, operations
+from autodip_ij.calibration.cost import architecture_of, binned_shape, operations
 from autodip_ij.calibration.search.grid import Configuration, Grid
 from autodip_ij.calibration.search.images import LARGEST_SIDE, prepare
 from autodip_ij.calibration.search.job import run_search_job
@@ -129,7 +128,7 @@ def estimate_seconds(plan: SearchPlan) -> float:
             parameters = run.configuration.parameters(plan.grid.stops[-1])
             cost = estimate_cost(
                 architecture_of(parameters),
-                _binned_shape(run.shape, run.configuration),
+                binned_shape(run.shape, run.configuration.binning),
                 parameters.iterations,
                 device=device,
                 precision=plan.options.precision,
@@ -179,9 +178,4 @@ def _check_configurations(grid: Grid) -> None:
 
 def _bears(shape: tuple[int, int], configuration: Configuration) -> bool:
     architecture = architecture_of(configuration.parameters(1))
-    return architecture.fitted_to(_binned_shape(shape, configuration)).depth == configuration.depth
-
-
-def _binned_shape(shape: tuple[int, int], configuration: Configuration) -> tuple[int, int]:
-    height, width = (ceil(side / configuration.binning) for side in shape)
-    return height, width
+    return architecture.fitted_to(binned_shape(shape, configuration.binning)).depth == configuration.depth
