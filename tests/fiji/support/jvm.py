@@ -27,7 +27,7 @@ def start(home: Path, *, headless: bool = True) -> None:
     scyjava.config.endpoints[:] = JARS
     scyjava.start_jvm(
         [
-            "-Xmx1g",
+            "-Xmx2g",
             f"-Djava.awt.headless={str(headless).lower()}",
             "--add-opens=java.base/java.lang=ALL-UNNAMED",
             "--enable-native-access=ALL-UNNAMED",
@@ -36,5 +36,6 @@ def start(home: Path, *, headless: bool = True) -> None:
             f"-Djava.util.prefs.systemRoot={home}",
         ]
     )
-    # Before any class of ImageJ is touched; without it `open` and `run` of a macro want a screen.
-    scyjava.jimport("net.imagej.patcher.LegacyInjector").preinit()
+    if headless:
+        # Before any class of ImageJ is touched; without it `open` and `run` of a macro want a screen.
+        scyjava.jimport("net.imagej.patcher.LegacyInjector").preinit()
