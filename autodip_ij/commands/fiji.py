@@ -84,6 +84,15 @@ def doctor(*, fiji: Path | None = None, json: Annotated[bool, Parameter(negative
     return show_checks(found, as_json=json)
 
 
+@app.command
+def headers() -> None:
+    """Write the menu scripts of this checkout again from their declarations; for developers of autodip_ij."""
+    from autodip_ij.fiji.headers import scripts_folder, write_scripts
+
+    for path in write_scripts(scripts_folder()):
+        print(path)
+
+
 def _show(folder: FijiFolder, steps: Sequence[Step], dry_run: bool) -> None:
     print(f"{folder.root}{' (nothing is changed: --dry-run)' if dry_run else ''}")
     for step in steps:
