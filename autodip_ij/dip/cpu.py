@@ -26,20 +26,20 @@ class FlatAdam:
 
     def __init__(self, parameters: FlatParameters, learning_rate: float, workers: Workers) -> None:
         self._vectors = (parameters.values.numpy(), parameters.gradients.numpy())
-        self._moments = tuple(np.zeros_like(self._vectors[0]) for _ in range(2))
+        self.moments = tuple(np.zeros_like(self._vectors[0]) for _ in range(2))
         self._learning_rate = learning_rate
         self._workers = workers
-        self._steps = 0
+        self.steps = 0
 
     def step(self) -> None:
         """Update the values from the gradients."""
-        self._steps += 1
+        self.steps += 1
         mean_decay, square_decay = 0.9, 0.999
-        rate = self._learning_rate / (1 - mean_decay**self._steps)
-        correction = 1 / math.sqrt(1 - square_decay**self._steps)
-        numbers = (np.float32(number) for number in (rate, mean_decay, square_decay, correction))
+        rate = self._learning_rate / (1 - mean_decay**self.steps)
+        correction = 1 / math.sqrt(1 - square_decay**self.steps)
+        numbers = np.array((rate, mean_decay, square_decay, correction)).astype(np.float32)
         size = self._vectors[0].size
-        self._workers.rows(kernels.adam_update, size, size, *self._vectors, *self._moments, *numbers)
+        self._workers.rows(kernels.adam_update, size, size, *self._vectors, *self.moments, *numbers)
 
 
 class CpuStepper:
@@ -62,7 +62,7 @@ class CpuStepper:
 
     def __init__(self, plane: Plane, architecture: Architecture, options: FitOptions, device: str = "cpu") -> None:
         random = streams(options.seed)
-        self.options = options
+        self.architecture, self.options = architecture, options
         self.precision = "bfloat16" if options.precision == "bfloat16" else "float32"
         self.iteration = 0
         self.workers = Workers(torch.get_num_threads())

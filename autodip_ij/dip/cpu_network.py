@@ -53,6 +53,7 @@ class FusedHourglass:
         inputs = (architecture.input_channels, *widths)
         self.parameters = FlatParameters(_parameter_shapes(architecture), compute_type)
         self.workers = workers
+        self.shape = shape
         self.levels: list[_FusedLevel] = []
         for level, width in enumerate(widths):
             below = widths[min(level + 1, len(widths) - 1)]
@@ -159,6 +160,7 @@ class _FusedLevel:
         self._down = empty(half, width, 1)
         self._joined = empty(shape, skip + channels_below, 1)
         self._up = empty(shape, width, 0)
+        self._top_raw, self._into_up = empty(shape, width, 0), empty(shape, width, 0)
         self._down1, self.bottom = norm("down1"), norm("down2")
         self._up1, self.top = norm("up1"), norm("up2")
         self._skip = norm("skip") if skip else None
@@ -195,16 +197,16 @@ class _FusedLevel:
         self._folded = folded.to(self._joined.dtype)
         self._up1.measure(as_array(convolve(self._joined, self._folded, bias=bias.to(self._joined.dtype))))
         self._up1.write(as_array(self._up), pad=0)
-        raw = torch.mm(_pixels(self._up), self._matrix("up2").t())
-        self.top.measure(as_array(raw.view(self._up.shape)))
+        torch.mm(_pixels(self._up), self._matrix("up2").t(), out=_pixels(self._top_raw))
+        self.top.measure(as_array(self._top_raw))
         return self.top
 
     def ascend_backward(self, gradient: Tensor, below: NormActivation) -> Tensor:
         """From the gradient of the last raw map of the way up, return that of the raw map below."""
         delta = _pixels(gradient)
         self._set_gradient("up2", delta.t() @ _pixels(self._up))
-        into_up1 = torch.mm(delta, self._matrix("up2")).view(self._up.shape)
-        self._up1.backward(as_array(into_up1), as_array(gradient), pad=0)  # `gradient` is free by now
+        torch.mm(delta, self._matrix("up2"), out=_pixels(self._into_up))
+        self._up1.backward(as_array(self._into_up), as_array(gradient), pad=0)  # `gradient` is free by now
         into_joined, d_folded = convolve_backward(gradient, self._joined, self._folded)
         assert into_joined is not None
         linear, constant = self._join_backward(d_folded)

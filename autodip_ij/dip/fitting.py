@@ -16,10 +16,11 @@ from autodip_ij.dip.eager import EagerStepper
 from autodip_ij.dip.loop import Diverged, Stepper, run
 from autodip_ij.dip.losses import check_loss
 from autodip_ij.dip.network import check_architecture
-from autodip_ij.dip.options import FitOptions, FitResult, OnSnapshot, OnStep, Plane
+from autodip_ij.dip.options import FitOptions, FitResult, OnSnapshot, OnStep, Plane, Step
 from autodip_ij.dip.precision import resolve_precision
 from autodip_ij.dip.reference import ReferenceStepper
 from autodip_ij.errors import BadInput, nearest
+from autodip_ij.progress import Stop
 
 log = logging.getLogger(__name__)
 
@@ -104,18 +105,18 @@ def fit(
     resolved = resolve_device(device)
     make = _engine(engine, resolved, fitted)
     options = replace(options, precision=resolve_precision(options.precision, resolved))
+    watchers = _watchers(plane.shape, on_step, on_snapshot) if extended is not plane else (on_step, on_snapshot)
     started = perf_counter()
     with memory_errors_explained(resolved, plane.shape):
         try:
-            result = _run(make, extended, fitted, options, resolved, on_step, on_snapshot)
+            result = _run(make, extended, fitted, options, resolved, *watchers)
         except Diverged as problem:
             if options.precision == "float32" or make is ReferenceStepper:
                 raise
             log.warning("%s; repeated in float32", problem)
             full = replace(options, precision="float32")
-            result = _run(make, extended, fitted, full, resolved, on_step, on_snapshot)
-    image = np.ascontiguousarray(result.image[: plane.shape[0], : plane.shape[1]])
-    return replace(result, image=image, seconds=perf_counter() - started)
+            result = _run(make, extended, fitted, full, resolved, *watchers)
+    return replace(result, image=_cropped(result.image, plane.shape), seconds=perf_counter() - started)
 
 
 def _run(
@@ -193,6 +194,26 @@ def _check_options(options: FitOptions) -> None:
     if outside := [at for at in options.snapshots if not 1 <= at <= options.iterations]:
         raise BadInput(f"snapshot {outside[0]} lies outside the iterations 1 to {options.iterations}")
     check_loss(options.loss, options.loss_options)
+
+
+def _watchers(
+    shape: tuple[int, int], on_step: OnStep | None, on_snapshot: OnSnapshot | None
+) -> tuple[OnStep | None, OnSnapshot | None]:
+    """Return the callbacks so that they see planes of `shape`, not extended ones."""
+
+    def step(of_extended: Step) -> Stop:
+        assert on_step is not None
+        return on_step(replace(of_extended, preview=lambda: _cropped(of_extended.preview(), shape)))
+
+    def snapshot(iteration: int, image: Plane) -> None:
+        assert on_snapshot is not None
+        on_snapshot(iteration, _cropped(image, shape))
+
+    return step if on_step else None, snapshot if on_snapshot else None
+
+
+def _cropped(image: Plane, shape: tuple[int, int]) -> Plane:
+    return np.ascontiguousarray(image[: shape[0], : shape[1]])
 
 
 def _extended(plane: Plane) -> Plane:

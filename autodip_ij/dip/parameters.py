@@ -33,24 +33,30 @@ class FlatParameters:
         self.gradients = torch.zeros(size, device=device)
         self.computed = self.values if compute_type == torch.float32 else self.values.to(compute_type)
 
+    @property
+    def names(self) -> list[str]:
+        """Names of the parameters, in the order of the vector."""
+        return list(self._shapes)
+
     def value(self, name: str) -> Tensor:
         """Return the float32 values of parameter `name`, a view."""
-        return self._view(self.values, name)
+        return self.view(self.values, name)
 
     def gradient(self, name: str) -> Tensor:
         """Return the gradient of parameter `name`, a view."""
-        return self._view(self.gradients, name)
+        return self.view(self.gradients, name)
 
     def compute(self, name: str) -> Tensor:
         """Return parameter `name` in the compute type, as of the last `refresh`; a view."""
-        return self._view(self.computed, name)
+        return self.view(self.computed, name)
 
     def refresh(self) -> None:
         """Bring the copy in the compute type up to date."""
         if self.computed is not self.values:
             self.computed.copy_(self.values)
 
-    def _view(self, vector: Tensor, name: str) -> Tensor:
+    def view(self, vector: Tensor, name: str) -> Tensor:
+        """Return the part of a vector of the same layout that belongs to parameter `name`, in its shape."""
         shape = self._shapes[name]
         start = self._starts[name]
         return vector[start : start + prod(shape)].view(shape)

@@ -34,7 +34,7 @@ class ReferenceStepper:
 
     def __init__(self, plane: Plane, architecture: Architecture, options: FitOptions, device: str = "cpu") -> None:
         random = streams(options.seed, noise_device="cpu" if device == "mps" else device)
-        self.options = options
+        self.architecture, self.options = architecture, options
         self.iteration = 0
         self.target = torch.from_numpy(np.array(plane, dtype=np.float32))[None, None].to(device)
         self.network = build_network(architecture, random.weights, device)
