@@ -15,6 +15,7 @@ from autodip_ij.errors import BadInput
 from autodip_ij.fiji import open_image, screen
 from autodip_ij.fiji.convert import dimensions, dtype_of, to_array
 from autodip_ij.fiji.failure import reported
+from autodip_ij.fiji.macro_line import check_macro_line
 from autodip_ij.fiji.menu import REPLACE_IMAGE, MenuCommand, command_of
 from autodip_ij.fiji.preferences import Preferences, forget, read_preferences
 from autodip_ij.fiji.preview import Preview
@@ -27,6 +28,13 @@ from autodip_ij.progress import Stop
 from autodip_ij.settings import DenoiseSettings
 
 Variables = Mapping[str, Any]
+
+
+def _called(entry: str, variables: Variables) -> tuple[MenuCommand, dict[str, Any]]:
+    """Return the command and the values it was called with."""
+    command = command_of(entry)
+    check_macro_line(command, screen.macro_options())
+    return command, collect(command, variables)
 
 
 def _runner(options: RunOptions) -> Runner:
@@ -51,8 +59,7 @@ def _progress(tasks: Any, options: RunOptions, title: str = "") -> Iterator[Fiji
 @reported
 def run_image(variables: Variables) -> Any:
     """*AUTO-DIP Denoise...*: denoise the selected image; return the result, shown and titled ``<name>-autodip``."""
-    command = command_of("run_image")
-    values = collect(command, variables)
+    command, values = _called("run_image", variables)
     settings, options, _ = split_values(command, values, read_preferences(values["tasks"]))
     imp = _image_or_active(values["imp"])
     task = open_image.Task(
@@ -79,8 +86,7 @@ def _image_or_active(imp: Any) -> Any:
 @reported
 def run_file(variables: Variables) -> str:
     """*AUTO-DIP Denoise File...*: denoise a file into a file; return the path written."""
-    command = command_of("run_file")
-    values = collect(command, variables)
+    command, values = _called("run_file", variables)
     settings, options, rest = split_values(command, values, read_preferences(values["tasks"]))
     source = _path(values["input"], "input", "the image to denoise")
     with _progress(values["tasks"], options) as progress, _runner(options).arrays() as shared:
@@ -102,8 +108,7 @@ def run_file(variables: Variables) -> str:
 @reported
 def run_folder(variables: Variables) -> str:
     """*AUTO-DIP Denoise Folder...*: denoise a folder into another; show the status table and return the summary."""
-    command = command_of("run_folder")
-    values = collect(command, variables)
+    command, values = _called("run_folder", variables)
     settings, options, rest = split_values(command, values, read_preferences(values["tasks"]))
     request = {
         "settings": settings.model_dump(),
@@ -128,8 +133,7 @@ def _path(text: str | None, name: str, meaning: str) -> str:
 @reported
 def inspect(variables: Variables) -> str:
     """*AUTO-DIP Inspect Metadata...*: show group, evidence and cost per channel; return them as JSON."""
-    command = command_of("inspect")
-    values = collect(command, variables)
+    command, values = _called("inspect", variables)
     settings, options, _ = split_values(command, values, read_preferences(values["tasks"]))
     imp = None if values["input"] else _image_or_active(values["imp"])
     if imp is None and not values["input"]:
@@ -161,8 +165,7 @@ def _described(imp: Any) -> dict[str, Any]:
 @reported
 def evaluate(variables: Variables) -> str:
     """*AUTO-DIP Evaluate...*: measure an image against a reference into the Results table; return the rows as JSON."""
-    command = command_of("evaluate")
-    values = collect(command, variables)
+    command, values = _called("evaluate", variables)
     preferences = read_preferences(values["tasks"])
     images = {name: values[name] for name in ("reference", "image")}
     if any(imp is None for imp in images.values()):
@@ -187,7 +190,7 @@ def evaluate(variables: Variables) -> str:
 @reported
 def settings(variables: Variables) -> str:
     """*AUTO-DIP Settings...*: keep the defaults (SciJava stores them), test the worker; return the findings."""
-    values = collect(command_of("settings"), variables)
+    _, values = _called("settings", variables)
     tasks = values["tasks"]
     chosen = Preferences(**{name: values[name] for name in Preferences().__dict__})
     try:
@@ -213,6 +216,7 @@ def settings(variables: Variables) -> str:
 @reported
 def release(variables: Variables) -> str:
     """*AUTO-DIP Release GPU*: end the worker, which gives its memory back; the next run starts it again."""
+    _called("release", variables)
     message = "the worker was ended, its memory is free" if worker().release() else "there is no worker to end"
     screen.log(message)
     screen.status(f"AUTO-DIP: {message}")

@@ -20,6 +20,14 @@ def has_window() -> bool:
     return not is_headless() and jimport("ij.IJ").getInstance() is not None
 
 
+def macro_options() -> str:
+    """Return the options with which a macro calls the command of this thread; empty outside a macro."""
+    from scyjava import jimport
+
+    options = jimport("ij.Macro").getOptions() if jimport("ij.IJ").isMacro() else None
+    return "" if options is None else str(options)
+
+
 def log(message: str) -> None:
     """Write one line to the Log window; to standard output where there is none."""
     from scyjava import jimport

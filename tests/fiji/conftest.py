@@ -62,7 +62,7 @@ def imagej(jvm: Any) -> Any:
         tasks=context.service(jvm("org.scijava.task.TaskService")),
         info=info,
         run=run,
-        register=macro_commands.make_register(context, run),
+        register=macro_commands.make_register(context),
     )
 
 

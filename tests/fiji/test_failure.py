@@ -184,6 +184,22 @@ def test_a_failing_command_ends_the_macro(imagej, denoise, lines):
     imagej.java("ij.WindowManager").closeAllWindows()
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ("iterations=1.5", "iterations: '1.5' is not possible"),  # SciJava cannot convert it and keeps the default
+        ("iteration=5", "unknown key 'iteration'; did you mean 'iterations'"),  # ImageJ passes over it
+    ],
+)
+def test_options_that_imagej_passes_over_end_the_macro(imagej, denoise, lines, options, message):
+    marker = imagej.IJ.runMacro(
+        f'newImage("m", "16-bit ramp", 32, 32, 1); run("{denoise}", "{options}"); return "went on";'
+    )
+    assert str(marker) != "went on"
+    assert message in lines()
+    imagej.java("ij.WindowManager").closeAllWindows()
+
+
 def test_a_macro_selects_the_result_by_its_title(imagej, denoise):
     marker = imagej.IJ.runMacro(
         'newImage("m", "16-bit ramp", 40, 36, 1);'

@@ -6,17 +6,19 @@ from collections.abc import Callable
 from typing import Any
 
 
-def make_register(context: Any, run: Callable[..., Any]) -> Callable[[str, Any], None]:
+def make_register(context: Any) -> Callable[[str, Any], None]:
     """Return ``register(label, script_info)``.
 
-    The values come as in imagej-legacy's MacroPreprocessor: each input's name is looked up by `ij.Macro.getValue`, and
-    a text that SciJava cannot convert to the type of the input is skipped.
+    The script runs in the thread of the macro, with SciJava's own preprocessors. The values come as in imagej-legacy's
+    MacroPreprocessor: each input's name is looked up by `ij.Macro.getValue`, and a text that SciJava cannot convert to
+    the type of the input is skipped.
     """
     import jpype
     import scyjava
 
     java = scyjava.jimport
     convert = context.service(java("org.scijava.convert.ConvertService"))
+    plugins = context.service(java("org.scijava.plugin.PluginService"))
     plugin = _plugin_class(jpype, java)
     table: dict[str, Any] = {}
 
@@ -25,15 +27,17 @@ def make_register(context: Any, run: Callable[..., Any]) -> Callable[[str, Any],
         @jpype.JOverride
         def accept(self, label: Any) -> None:
             info = table[str(label)]
+            module = info.createModule()
             macro, missing = java("ij.Macro"), "\0"
             options = macro.getOptions() or ""
-            given = {}
             for item in info.inputs():
                 found = macro.getValue(options, item.getName(), missing)
                 text = jpype.JObject(found, java("java.lang.Object"))
                 if str(found) != missing and convert.supports(text, item.getType()):
-                    given[str(item.getName())] = convert.convert(text, item.getType())
-            run(info, **given)
+                    module.setInput(item.getName(), convert.convert(text, item.getType()))
+                    module.resolveInput(item.getName())
+            before = plugins.createInstancesOfType(java("org.scijava.module.process.PreprocessorPlugin").class_)
+            java("org.scijava.module.ModuleRunner")(context, module, before, java("java.util.ArrayList")()).run()
 
     plugin.target = Dispatch()
 
