@@ -19,7 +19,7 @@ from autodip_ij.calibration.transfer import (
     Neighbour,
     choice_of,
     known_pool,
-    pool_of,
+    members_of,
     rank,
     transfer,
 )
@@ -97,7 +97,7 @@ def explain(
         if strategy == "group" or strategy not in STRATEGIES:
             known = {"microscope": microscope, "specimen": specimen}
             return Explanation(strategy, transfer(calibration, plane, strategy, pool, effort=effort, **known))
-        members = pool_of(calibration.images, pool, microscope, specimen)
+        members = members_of(calibration, pool, microscope, specimen)
         neighbours = rank(strategy, plane, members, calibration_images=calibration.images, weights=weights)
     except (CannotCompare, EnvironmentProblem) as obstacle:
         return Explanation(strategy, None, obstacle=str(obstacle))

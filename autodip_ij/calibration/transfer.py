@@ -72,6 +72,24 @@ def pool_of(
     )
 
 
+def members_of(
+    calibration: Calibration, pool: str, microscope: str | None, specimen: str | None
+) -> tuple[CalibrationImage, ...]:
+    """Return the images of a calibration that a pool looks at.
+
+    Raises
+    ------
+    CannotCompare
+        If the calibration comes without its images.
+    autodip_ij.errors.BadInput
+        For an unknown pool, or one that needs to know what is not known.
+    """
+    members = pool_of(calibration.images, pool, microscope, specimen)
+    if not calibration.images:
+        raise CannotCompare(f"the calibration '{calibration.name}' comes without its images")
+    return members
+
+
 def known_pool(microscope: str | None, specimen: str | None) -> str:
     """Return the narrowest pool for what is known."""
     return "+".join(name for name, known in (("microscope", microscope), ("specimen", specimen)) if known) or "all"
@@ -161,11 +179,12 @@ def transfer(
     """
     if strategy not in STRATEGIES:
         raise BadInput(f"unknown strategy '{strategy}'{nearest(strategy, STRATEGIES)}")
-    members = pool_of(calibration.images, pool, microscope, specimen)
     known_microscope = microscope if "microscope" in pool else None
     known_specimen = specimen if "specimen" in pool else None
     if strategy == "group":
+        pool_of((), pool, microscope, specimen)
         return from_group(calibration, known_microscope, known_specimen, effort)
+    members = members_of(calibration, pool, microscope, specimen)
     neighbours = rank(strategy, plane, members, calibration_images=calibration.images, weights=weights)
     return choice_of(calibration, neighbours, strategy, group_name(known_microscope, known_specimen), effort)
 
@@ -215,7 +234,7 @@ def choice_of(
 ) -> Choice:
     """Return the choice that the nearest of `neighbours` stands for."""
     image, distance = neighbours[0].image, neighbours[0].distance
-    where = "of all calibration images" if group == "all" else f"of the {group} calibration images"
+    which = "calibration image" if group == "all" else f"{group} calibration image"
     because = f" ({instead})" if instead else ""
     return Choice(
         parameters=best_of(image, effort),
@@ -223,8 +242,8 @@ def choice_of(
         group=image.group,
         strategy=strategy,
         reason=(
-            f"the parameters of {image.name} ({image.group}) are used, {where} the most alike by {in_words(strategy)}"
-            f"{because}, distance {distance:.3g}"
+            f"the parameters of the {which} most alike by {in_words(strategy)}{because} are used: "
+            f"{image.name} ({image.group}), distance {distance:.3g}"
         ),
         details={
             "pool": group,

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
+from autodip_ij.evaluation.request import Selection
+
 if TYPE_CHECKING:
     from autodip_ij.calibration.search.plan import SearchPlan
     from autodip_ij.calibration.search.selection import Selected
@@ -22,16 +24,11 @@ def calibrate(
     output: Path,
     *,
     grid: Path | None = None,
-    layout: str = "auto",
-    levels: tuple[str, ...] = (),
-    groups: tuple[str, ...] = (),
-    fields: tuple[str, ...] = (),
-    split: str = "",
+    selection: Annotated[Selection | None, Parameter(name="*", consume_multiple=True, negative="")] = None,
     select: int | None = None,
     validation: int = 0,
     share_fields: Flag = False,
     selection_seed: int = 0,
-    crop: int = 512,
     seed: int = 1,
     device: Literal["auto", "cuda", "mps", "cpu"] = "auto",
     precision: Literal["auto", "float32", "bfloat16"] = "auto",
@@ -58,21 +55,12 @@ def calibrate(
     Parameters
     ----------
     data
-        Folder of noisy and clean images: a pairs.csv, or a public data set.
+        Folder of noisy and clean images: a pairs.csv, or a public data set. Of images larger than 512 px the centre is
+        used, unless --crop says otherwise.
     output
         Calibration pack to write: a folder, or .zip.
     grid
         TOML file of what to try; by default the grid of the paper, 70 networks and 30 stops.
-    layout
-        Layout of the data; auto recognises it.
-    levels
-        Noise levels to use, e.g. raw avg2; all by default.
-    groups
-        Groups to use, e.g. confocal/actin widefield; all by default.
-    fields
-        Fields of view to use; all by default.
-    split
-        train or test, where the data knows them.
     select
         Calibrate on so many images of each group, chosen to cover their variety (UMAP); on all by default.
     validation
@@ -81,8 +69,6 @@ def calibrate(
         Take validation images from fields of view that have calibration images, as published.
     selection_seed
         Seed of the selection.
-    crop
-        Longest side of the images in px; larger ones are cut to their centre.
     seed
         Seed of the fits.
     device
@@ -119,26 +105,25 @@ def calibrate(
     from autodip_ij.calibration.search.calibrate import Workers, default_workers
     from autodip_ij.calibration.search.calibrate import calibrate as run
     from autodip_ij.calibration.search.grid import Grid, read_grid
+    from autodip_ij.calibration.search.images import LARGEST_SIDE
     from autodip_ij.calibration.search.plan import SearchOptions, plan_search
     from autodip_ij.calibration.search.provenance import About
+    from autodip_ij.calibration.search.selection import select_pairs
     from autodip_ij.commands.console import console_progress
-    from autodip_ij.evaluation.datasets import Pick, open_dataset
+    from autodip_ij.evaluation.datasets import open_dataset
 
-    dataset = open_dataset(data, layout)
-    pairs: list[Pair] = list(
-        Pick(levels=levels, groups=groups, fields=fields, split=split).apply(dataset.pairs)
-    )  # fmt: skip
-    selection: list[Selected] = []
+    wanted = selection or Selection()
     tried = read_grid(grid) if grid else Grid()
+    dataset = open_dataset(data, wanted.layout)
+    pairs: list[Pair] = list(wanted.pick.apply(dataset.pairs))
+    chosen: list[Selected] = []
     with console_progress(quiet=quiet) as progress:
         if select is not None:
-            from autodip_ij.calibration.search.selection import select_pairs
-
-            pairs, selection = select_pairs(
+            pairs, chosen = select_pairs(
                 pairs, select, validation=validation, share_fields=share_fields, seed=selection_seed
             )
         with_lpips = _lpips_at_hand(weights, progress, download=not dry_run)
-        options = SearchOptions(crop, seed, device, precision, with_lpips, weights or None)
+        options = SearchOptions(wanted.crop or LARGEST_SIDE, seed, device, precision, with_lpips, weights or None)
         plan = plan_search(pairs, tried, options)
         count = workers if workers is not None else default_workers(plan, threads)
         if dry_run:
@@ -153,7 +138,7 @@ def calibrate(
             About(name or output.stem, title, licence, _command_line()),
             workers=Workers(count, scheduler, threads),
             with_images=images,
-            selection=selection,
+            selection=chosen,
             overwrite=overwrite,
             keep_jobs=keep_jobs,
             progress=progress,

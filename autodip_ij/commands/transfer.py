@@ -164,27 +164,32 @@ def _show(decision: GroupDecision, found: list[Explanation], file: Path | None, 
     from rich.table import Table
 
     console = Console()
-    console.print(f"channel {decision.index} {decision.name}: group {decision.group}", highlight=False, markup=False)
-    table = Table("strategy", "nearest image", "distance", "parameters", "why")
+
+    def say(line: str) -> None:
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+    say(f"channel {decision.index} {decision.name}".rstrip() + f": group {decision.group}")
+    table = Table("strategy", "nearest image", "distance", "network", "iterations")
     for answer in found:
         if answer.choice is None:
-            table.add_row(answer.strategy, "", "", "", answer.obstacle)
             continue
         p = answer.choice.parameters
         near = answer.neighbours[0] if answer.neighbours else None
-        table.add_row(
-            answer.strategy,
-            near.image.name if near else "",
-            f"{near.distance:.4g}" if near else "",
-            f"depth {p.depth}, width {p.width}, skip {p.skip}, {p.iterations} iterations",
-            answer.choice.reason,
-        )
-    console.print(table)
+        image = (f"{near.image.name} ({near.image.group})", f"{near.distance:.4g}") if near else ("", "")
+        table.add_row(answer.strategy, *image, f"depth {p.depth}, width {p.width}, skip {p.skip}", str(p.iterations))
+    if table.row_count:
+        console.print(table)
+    for answer in found:
+        if answer.choice is None:
+            say(f"{answer.strategy} cannot run: {answer.obstacle}")
+        elif len(found) == 1:
+            say(answer.choice.reason)
     for answer in found if ranking else ():
         if answer.neighbours:
-            ranks = Table("rank", "image", "group", "distance", title=f"ranking by {answer.strategy}")
+            used = answer.choice.strategy if answer.choice else answer.strategy
+            ranks = Table("rank", "image", "group", "distance", title=f"ranking by {used}")
             for position, near in enumerate(answer.neighbours, start=1):
                 ranks.add_row(str(position), near.image.name, near.image.group, f"{near.distance:.4g}")
             console.print(ranks)
     if file:
-        console.print(f"nearest images: {file}", highlight=False, markup=False)
+        say(f"nearest images: {file}")
