@@ -92,4 +92,5 @@ def _pair(series: str, noisy: Path, clean: Path, page: int, test: bool) -> Pair:
 
 
 def _files(root: Path) -> Iterator[Path]:
-    return (path for path in root.rglob("*.tif") if _FILE.fullmatch(path.stem))
+    # Not deeper: the folder may be any, and is only being looked at to recognise it.
+    return (path for pattern in ("*.tif", "*/*.tif") for path in root.glob(pattern) if _FILE.fullmatch(path.stem))

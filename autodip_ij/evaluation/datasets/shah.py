@@ -7,7 +7,7 @@ One multi-page TIFF file a field and time point, in two folders::
 
 As in the published AUTO-DIP code, the noisy images are means of the first 1, 2, 3, 4 and 6 frames of a noisy stack
 and the clean image is the mean of its first nine, all clipped at percentiles. The reference images are
-reconstructions of another size, and are not used. Where the files lie deeper or elsewhere they are found by name.
+reconstructions of another size, and are not used. The folder ``Noisy_ImageStacks`` may lie up to two folders deep.
 """
 
 from __future__ import annotations
@@ -62,6 +62,6 @@ def _recipe(path: Path, count: int) -> ImageRecipe:
 
 
 def _stacks(root: Path) -> list[Path]:
-    return sorted(
-        path for path in root.rglob("*.tif") if path.parent.name == NOISY_FOLDER and _FILE.fullmatch(path.stem)
-    )
+    folders = [root] if root.name == NOISY_FOLDER else []
+    folders += [folder for level in ("", "*/", "*/*/") for folder in root.glob(f"{level}{NOISY_FOLDER}")]
+    return sorted(path for folder in folders for path in folder.glob("*.tif") if _FILE.fullmatch(path.stem))
