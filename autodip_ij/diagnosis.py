@@ -106,4 +106,4 @@ def _calibrations() -> Check:
     names = list_calibrations()
     if not names:
         return Check("calibrations", "broken", "no table is shipped with this installation", "install autodip_ij again")
-    return Check("calibrations", "ok", ", ".join(str(name) for name in names))
+    return Check("calibrations", "ok", ", ".join(f"{known.name} ({known.groups} groups)" for known in names))

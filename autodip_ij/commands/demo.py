@@ -89,10 +89,19 @@ def _show(sample: Sample, result: FileResult, folder: Path) -> None:
 
 
 def _picture(sample: Sample, noisy: np.ndarray[Any, Any], denoised: np.ndarray[Any, Any], folder: Path) -> Path:
-    from autodip_ij.evaluation.figures import panel_rows
+    """Draw one row of pictures a channel: noisy, denoised, clean, and what was removed."""
+    import numpy as np
+    from matplotlib.image import imread, imsave
 
-    rows = {
-        channel.name: {"noisy": noisy[c], "AUTO-DIP": denoised[c], "clean": sample.clean[c]}
-        for c, channel in enumerate(sample.noisy.channels)
-    }
-    return panel_rows(rows, residual_of=("noisy", "AUTO-DIP"), path=folder / "panel.png")
+    from autodip_ij.evaluation.figures import panel
+
+    rows = []
+    for c, channel in enumerate(sample.noisy.channels):
+        row = folder / f".row{c}.png"
+        images = {"noisy": noisy[c], "AUTO-DIP": denoised[c], "clean": sample.clean[c]}
+        size = sample.noisy.pixel_size.x
+        panel(images, residual_of=("noisy", "AUTO-DIP"), path=row, title=channel.name, pixel_size_um=size)
+        rows.append(imread(row))
+        row.unlink()
+    imsave(folder / "panel.png", np.concatenate(rows))
+    return folder / "panel.png"
