@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from autodip_ij.images.metadata import SourceMetadata
     from autodip_ij.images.model import Channel, Image, PixelSize
-    from autodip_ij.images.open import open_image, read, scene_names
+    from autodip_ij.images.open import open_image, open_metadata, read, scene_names
     from autodip_ij.images.saving import write
 
 _HOME = {
@@ -20,12 +20,23 @@ _HOME = {
     "PixelSize": "model",
     "SourceMetadata": "metadata",
     "open_image": "open",
+    "open_metadata": "open",
     "read": "open",
     "scene_names": "open",
     "write": "saving",
 }
 
-__all__ = ["Channel", "Image", "PixelSize", "SourceMetadata", "open_image", "read", "scene_names", "write"]
+__all__ = [
+    "Channel",
+    "Image",
+    "PixelSize",
+    "SourceMetadata",
+    "open_image",
+    "open_metadata",
+    "read",
+    "scene_names",
+    "write",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -117,6 +117,17 @@ def suffix_of(path: Path) -> str:
     return max(known, key=len, default=path.suffix.lower())
 
 
+def stem_of(path: Path) -> str:
+    """Return the name of `path` without its suffix, which may be a compound one.
+
+    Examples
+    --------
+    >>> stem_of(Path("a/Cells 1.2.OME.TIF")), stem_of(Path("cells"))
+    ('Cells 1.2', 'cells')
+    """
+    return path.name[: len(path.name) - len(suffix_of(path))]
+
+
 def by_suffix(path: Path) -> Format | None:
     """Return the format that the name of `path` promises; None for an unknown suffix."""
     suffix = suffix_of(path)

@@ -45,7 +45,7 @@ class SceneMetadata:
     name: str
 
 
-def open_image(path: str | Path, scene: str = "") -> Image:
+def open_image(path: str | Path, scene: str | int = "") -> Image:
     """Open one scene of an image file; pixels are read when they are used.
 
     Parameters
@@ -65,7 +65,7 @@ def open_image(path: str | Path, scene: str = "") -> Image:
         If the scene is unknown or the values are no grey values.
     """
     scenes = read_scenes(path)
-    return scenes[parse_scene(scene, [entry.name for entry in scenes])]
+    return scenes[parse_scene(str(scene), [entry.name for entry in scenes])]
 
 
 read = open_image

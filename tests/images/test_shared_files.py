@@ -80,6 +80,13 @@ def test_names_sizes_and_times_are_read(folder, name):
 
 
 @pytest.mark.parametrize("name", SHAPES)
+def test_reading_prints_nothing_and_warns_of_nothing(folder, name, capfd, recwarn):
+    open_image(folder / name).plane(0, 0, 0)
+    assert capfd.readouterr() == ("", "")
+    assert [str(entry.message) for entry in recwarn] == []
+
+
+@pytest.mark.parametrize("name", SHAPES)
 def test_opening_reads_no_plane(folder, name, plane_reads):
     read_scenes(folder / name)
     assert plane_reads == []
@@ -190,7 +197,8 @@ def test_the_two_files_on_which_bioio_raises_are_read_as_libczi_reads_them(folde
     from aicspylibczi import CziFile
 
     for name in ("DAPI_GFP.czi", "Al2O3_SE_020_sp.czi"):
-        pixels, _ = CziFile(folder / name).read_image()
+        with (folder / name).open("rb") as file:
+            pixels, _ = CziFile(file).read_image()
         np.testing.assert_array_equal(np.asarray(open_image(folder / name).data).squeeze(), pixels.squeeze())
 
 
@@ -228,3 +236,15 @@ def test_a_truncated_file_never_gives_wrong_pixels(folder, tmp_path, name, share
         read_all()
     assert str(caught.value).startswith(name)
     assert "\n" not in str(caught.value)
+
+
+def test_an_oif_folder_is_read_like_the_oib_file_made_of_it(folder, tmp_path, monkeypatch):
+    import oiffile
+
+    monkeypatch.chdir(tmp_path)
+    oiffile.oib2oif(str(folder / "test.oib"), location=str(tmp_path), verbose=0)
+    (made,) = tmp_path.rglob("*.oif")
+    oif, oib = open_image(made), open_image(folder / "test.oib")
+    np.testing.assert_array_equal(np.asarray(oif.data), np.asarray(oib.data))
+    assert oif.channels == oib.channels
+    assert oif.pixel_size == oib.pixel_size

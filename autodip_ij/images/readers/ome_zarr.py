@@ -16,6 +16,7 @@ from zarr.storage import LocalStore, ZipStore
 
 from autodip_ij.errors import UnreadableFile
 from autodip_ij.images.axes import SCENE, AxisPlan, plan_axes
+from autodip_ij.images.formats import stem_of
 from autodip_ij.images.lazy import lazy_planes
 from autodip_ij.images.metadata import SourceMetadata
 from autodip_ij.images.model import Image
@@ -119,7 +120,7 @@ def _scenes_of(path: Path, group: Any, inner: str, number: int, ome: Any) -> lis
         channels = channels_of(record.pixels, shape[1])
     name = str(multiscale.get("name") or (record.name if record else "") or "").strip("/")
     # Images of a collection often share a name; the record of the microscope tells them apart, or their place does.
-    called = name or _stem(path) if not inner else (record.name if record else "") or inner
+    called = name or stem_of(path) if not inner else (record.name if record else "") or inner
     own = "/".join(part for part in (inner, level) if part)
     return [
         Image(
@@ -140,11 +141,6 @@ def _scenes_of(path: Path, group: Any, inner: str, number: int, ome: Any) -> lis
         )
         for scene in range(plan.length(SCENE))
     ]
-
-
-def _stem(path: Path) -> str:
-    """Return the name of an image of no name."""
-    return path.name.split(".")[0]
 
 
 def _ome_xml(path: Path) -> str | None:

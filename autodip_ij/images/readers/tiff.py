@@ -17,6 +17,7 @@ from tifffile import TiffFile, TiffPageSeries
 from autodip_ij.errors import UnreadableFile
 from autodip_ij.images.axes import SCENE, AxisPlan, plan_axes
 from autodip_ij.images.damage import unreadable
+from autodip_ij.images.formats import stem_of
 from autodip_ij.images.lazy import lazy_planes
 from autodip_ij.images.metadata import SourceMetadata
 from autodip_ij.images.model import Image
@@ -33,7 +34,7 @@ def read_scenes(path: Path) -> list[Image]:
     with _strict_tifffile(path), TiffFile(path, omexml=_companion(path)) as tif:
         series = [entry for entry in tif.series if {"Y", "X"} <= set(entry.get_axes(False))]
         if tif.is_imagej and tif.imagej_metadata:
-            # Several series of one ImageJ file are one stack whose pages could not be put together.
+            # Further series of an ImageJ file are pages that do not belong to its stack, such as thumbnails.
             series = series[:1]
         scenes: list[Image] = []
         for number, entry in enumerate(series):
@@ -105,7 +106,7 @@ def _scenes_of(tif: TiffFile, series: TiffPageSeries, path: Path, facts: Facts, 
     lengths = (plan.length("T"), plan.length("C"), plan.length("Z"), height, width)
     place = _where_pixels_are(tif, series, path)
     samples = shape[axes.index("S")] if "S" in axes else 1
-    stem = facts.name or (path.name.split(".")[0] if alone else f"series {series.index}")
+    stem = facts.name or (stem_of(path) if alone else f"series {series.index}")
     scenes = []
     dtype = series.dtype.newbyteorder(tif.byteorder)
     for scene in range(plan.length(SCENE)):

@@ -58,6 +58,7 @@ def write_imagej_tiff(image: Image, path: Path, dtype: np.dtype[Any], provenance
             photometric="minisblack",
             resolution=(resolution[0], resolution[1]),
             metadata=_properties(image, provenance),
+            software="autodip_ij",
             truncate=image.data.size * dtype.itemsize > LARGEST_TIFF,
         )
 
