@@ -250,3 +250,43 @@ def test_complex_pixels_are_refused(tmp_path):
     tifffile.imwrite(tmp_path / "fft.tif", np.zeros((4, 4), np.complex64), metadata=None)
     with pytest.raises(BadInput, match=r"fft\.tif: values of type complex64 are no grey values"):
         open_image(tmp_path / "fft.tif")
+
+
+def test_a_damaged_private_tag_does_not_stop_a_file_from_being_read(tmp_path):
+    """A vendor's tag whose value lies behind the end of the file, as some acquisition programs leave it."""
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(
+        path,
+        np.ones((4, 4), np.uint8),
+        metadata=None,
+        photometric="minisblack",
+        extratags=[(51123, "s", 0, "x" * 40, True)],
+    )
+    with tifffile.TiffFile(path) as tif:
+        where = tif.pages[0].tags[51123].offset
+    data = bytearray(path.read_bytes())
+    data[where + 8 : where + 12] = (10**9).to_bytes(4, "little")
+    path.write_bytes(data)
+    assert open_image(path).plane(0, 0, 0).all()
+
+
+def test_several_threads_open_and_read_at_once(tmp_path, rng):
+    """A batch opens files in parallel: a damaged one must not be blamed on its neighbours."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    planes = rng.integers(0, 60000, (12, 40, 40), np.uint16)
+    for number, plane in enumerate(planes):
+        tifffile.imwrite(tmp_path / f"{number}.tif", plane, metadata=None, compression="zlib")
+    (tmp_path / "3.tif").write_bytes((tmp_path / "3.tif").read_bytes()[:200])
+
+    def read(number):
+        try:
+            return open_image(tmp_path / f"{number}.tif").plane(0, 0, 0)
+        except UnreadableFile as error:
+            return str(error)
+
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(read, range(12)))
+    assert found[3].startswith("3.tif: cannot be read")
+    for number in set(range(12)) - {3}:
+        np.testing.assert_array_equal(found[number], planes[number])

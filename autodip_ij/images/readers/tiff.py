@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import re
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,6 +26,13 @@ from autodip_ij.images.model import Image
 from autodip_ij.images.readers.tiff_facts import Facts, facts_of
 
 _log = logging.getLogger(__name__)
+
+_TIFFFILE = logging.getLogger("tifffile")
+# Without any handler Python would print what tifffile logs.
+_TIFFFILE.addHandler(logging.NullHandler())
+
+_PRIVATE_TAG = re.compile(r"TiffTag (?!34412|5083[89]|3362[89]|3363[01])(3[2-9]|[4-6]\d)\d{3} @")
+"""Complaints about tags that no reader here needs; LSM, ImageJ and MetaMorph keep their metadata in those excepted."""
 
 _UNNAMED = "IQU"
 """Letters of tifffile for pages that nothing is known about but their order."""
@@ -199,22 +208,23 @@ def _companion(path: Path) -> str | None:
 
 @contextmanager
 def _strict_tifffile(path: Path) -> Iterator[None]:
-    """Turn what tifffile only logs about damaged or missing files into errors, and keep the rest off the console."""
+    """Turn what tifffile only logs about damaged or missing files into errors."""
     complaints: list[str] = []
+    thread = threading.get_ident()
 
     class Collect(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
             message = record.getMessage()
             missing = "failed to read" in message or "missing data are zeroed" in message.lower()
-            (complaints.append if record.levelno >= logging.ERROR or missing else _log.info)(message)
+            private = _PRIVATE_TAG.search(message) is not None
+            if record.thread == thread and (missing or (record.levelno >= logging.ERROR and not private)):
+                complaints.append(message)
 
-    logger, handler = logging.getLogger("tifffile"), Collect()
-    propagate, logger.propagate = logger.propagate, False
-    logger.addHandler(handler)
+    handler = Collect()
+    _TIFFFILE.addHandler(handler)
     try:
         yield
     finally:
-        logger.removeHandler(handler)
-        logger.propagate = propagate
+        _TIFFFILE.removeHandler(handler)
     if complaints:
         raise unreadable(path, complaints[0])
