@@ -290,3 +290,23 @@ def test_several_threads_open_and_read_at_once(tmp_path, rng):
     assert found[3].startswith("3.tif: cannot be read")
     for number in set(range(12)) - {3}:
         np.testing.assert_array_equal(found[number], planes[number])
+
+
+def test_planes_of_a_stopped_acquisition_are_zero_and_said(tmp_path, rng, caplog):
+    """The record of the run names three slices, the microscope wrote two."""
+    planes = rng.integers(1, 99, (2, 8, 8), np.uint8)
+    xml = """<OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06"><Image ID="Image:0"><Pixels ID="Pixels:0"
+    DimensionOrder="XYZCT" Type="uint8" SizeX="8" SizeY="8" SizeZ="3" SizeC="1" SizeT="1"><Channel ID="Channel:0:0"/>
+    <TiffData IFD="0" PlaneCount="2"/></Pixels></Image></OME>""".replace("\n", " ")
+    tifffile.imwrite(
+        tmp_path / "a.ome.tif",
+        planes,
+        description=xml,
+        metadata=None,
+        ome=False,
+        compression="zlib",
+        photometric="minisblack",
+    )
+    image = open_image(tmp_path / "a.ome.tif")
+    np.testing.assert_array_equal(pixels(image)[0, 0], [*planes, np.zeros((8, 8))])
+    assert "1 of 3 planes were never written and are read as 0" in caplog.text
