@@ -90,7 +90,8 @@ def explained(error: Exception) -> tuple[str, int]:
     if isinstance(error, AutodipError):
         return str(error), error.exit_code
     if isinstance(error, ValidationError) or isinstance(cause, ValidationError):
-        from autodip_ij.settings import DenoiseSettings, explain
+        from autodip_ij.fields import explain
+        from autodip_ij.settings import DenoiseSettings
 
         invalid = error if isinstance(error, ValidationError) else cause
         assert isinstance(invalid, ValidationError)

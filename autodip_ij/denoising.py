@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from autodip_ij.announcing import announcements
 from autodip_ij.errors import BadInput
 from autodip_ij.groups.model import GroupDecision
 from autodip_ij.images.model import Image
@@ -118,7 +119,7 @@ def denoise_image(
     started = time.perf_counter()
     plan = plan_run(image, settings, decisions)
     recorder = Recorder(plan, settings)
-    for line in plan.announcements:
+    for line in announcements(plan, settings):
         recorder.say(progress, line)
     pixels = new_array(plan.image.shape, plan.output_dtype)
     progress.start(plan.total_steps, f"Denoising {plan.image.name}")

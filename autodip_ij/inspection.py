@@ -101,7 +101,7 @@ def inspect_image(
     image: Image, settings: DenoiseSettings, decisions: Sequence[GroupDecision] | None = None
 ) -> SceneInspection:
     """Inspect one scene; `decisions`, one a channel, stand for what its metadata say."""
-    from autodip_ij.planning import decide, treated
+    from autodip_ij.decisions import decide, treated
 
     explicit = bool(settings.channel.strip())
     decided = treated(decisions if decisions is not None else decide(image, settings), explicit=explicit)
@@ -150,7 +150,8 @@ def _inspect_channel(shape: tuple[int, ...], decision: GroupDecision, settings: 
     if decision.leave_alone:
         reason = f"left alone: {decision.leave_alone}"
         return ChannelInspection(**row, parameters=None, calibration=None, reason=reason, estimate=None)
-    from autodip_ij.planning import choose_for, sentences
+    from autodip_ij.planning import choose_for
+    from autodip_ij.wording import sentences
 
     choice = choose_for(decision, settings)
     p = choice.parameters

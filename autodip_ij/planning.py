@@ -1,4 +1,4 @@
-"""What a run is going to do, decided and said before any computing: selection, groups, parameters, time, memory."""
+"""What a run is going to do, decided before any computing: selection, groups, parameters, time, memory."""
 
 from __future__ import annotations
 
@@ -10,17 +10,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from autodip_ij.calibration.model import Choice
+from autodip_ij.decisions import decide, treated
 from autodip_ij.errors import BadInput
-from autodip_ij.groups.model import GroupDecision, split_group
+from autodip_ij.groups.model import GroupDecision
 from autodip_ij.images.model import Image
 from autodip_ij.planes import PlaneRecipe, fit_arguments
-from autodip_ij.settings import AUTO, DenoiseSettings
+from autodip_ij.settings import DenoiseSettings
 
 if TYPE_CHECKING:
     from autodip_ij.images.intensity import Window
-
-LONG_RUN_SECONDS = 600
-"""From this estimate on, the run names a cheaper choice before it starts."""
 
 
 @dataclass(frozen=True)
@@ -66,15 +64,12 @@ class Plan:
         ``cpu``, ``cuda:0`` or ``mps``.
     output_dtype
         Data type of the result.
-    announcements
-        Lines to show before the run.
     """
 
     image: Image
     channels: tuple[ChannelPlan, ...]
     device: str
     output_dtype: np.dtype[Any]
-    announcements: tuple[str, ...]
 
     @property
     def total_steps(self) -> int:
@@ -121,38 +116,6 @@ def select(image: Image, settings: DenoiseSettings) -> tuple[list[int], list[int
     )
 
 
-def decide(image: Image, settings: DenoiseSettings) -> tuple[GroupDecision, ...]:
-    """Return the group of every channel of `image`: inferred, or the one the user gave beside what the metadata say."""
-    from autodip_ij.groups import infer_groups, load_vocabulary
-
-    return with_given_group(infer_groups(image.metadata, load_vocabulary(settings.vocabulary or None)), settings)
-
-
-def with_given_group(inferred: Sequence[GroupDecision], settings: DenoiseSettings) -> tuple[GroupDecision, ...]:
-    """Return the inferred decisions, with the group in the place of theirs where the user gave one."""
-    if settings.group == AUTO:
-        return tuple(inferred)
-    microscope, specimen = split_group(settings.group)
-    return tuple(
-        GroupDecision(
-            index=found.index,
-            name=found.name,
-            microscope=microscope,
-            specimen=specimen,
-            confidence=1.0,
-            evidence=found.evidence,
-            reason=f"given by the user{_contradiction(found, microscope, specimen)}",
-        )
-        for found in inferred
-    )
-
-
-def _contradiction(found: GroupDecision, microscope: str | None, specimen: str | None) -> str:
-    pairs = [(found.microscope, microscope), (found.specimen, specimen)]
-    other = [said for said, given in pairs if said and given and said != given]
-    return f"; the metadata speak for {' and '.join(other)}" if other else ""
-
-
 def plan_run(image: Image, settings: DenoiseSettings, decisions: Sequence[GroupDecision] | None = None) -> Plan:
     """Decide what a run does; reads the selected pixels once to measure the grey-value windows.
 
@@ -184,8 +147,7 @@ def plan_run(image: Image, settings: DenoiseSettings, decisions: Sequence[GroupD
         plan_channel(part, position, decision, settings, device, windows[position])
         for position, decision in enumerate(picked)
     )
-    plan = Plan(part, channels, device, output_dtype, ())
-    return Plan(part, channels, device, output_dtype, tuple(announcements(plan, settings)))
+    return Plan(part, channels, device, output_dtype)
 
 
 def known_method(method: str) -> None:
@@ -204,31 +166,6 @@ def resolve(device: str) -> str:
     from autodip_ij.dip import resolve_device
 
     return resolve_device(device)
-
-
-def treated(decisions: Sequence[GroupDecision], *, explicit: bool) -> list[GroupDecision]:
-    """Return the decisions with `leave_alone` lifted where the user plainly wants the channel denoised.
-
-    A channel that is no fluorescence image is left alone beside fluorescence channels. Where the user names it, or
-    nothing else is there, it is denoised with what is known of its group, and the reason says so.
-    """
-    from dataclasses import replace
-
-    nothing_else = all(decision.leave_alone for decision in decisions)
-    if not (explicit or nothing_else):
-        return list(decisions)
-    return [
-        replace(
-            decision,
-            leave_alone=None,
-            confidence=min(decision.confidence, 0.2),
-            reason=f"{decision.leave_alone}: outside the calibrated groups, denoised all the same because "
-            + ("it was chosen" if explicit else "the image has nothing else"),
-        )
-        if decision.leave_alone
-        else decision
-        for decision in decisions
-    ]
 
 
 def plan_channel(
@@ -333,82 +270,3 @@ def _iterations(recipe: PlaneRecipe) -> int:
     from autodip_ij.baselines import method_names, step_count
 
     return step_count(recipe.method, **recipe.method_parameters) if recipe.method in method_names() else 1
-
-
-def announcements(plan: Plan, settings: DenoiseSettings) -> list[str]:
-    """Return the lines a user reads before the run: group and parameters of each channel, time, memory, warnings."""
-    lines = [_channel_line(plan, channel) for channel in plan.channels]
-    fitted = [channel for channel in plan.channels if channel.choice]
-    lines.extend(_reduced_depth(plan, fitted))
-    if fitted:
-        peak = max(channel.bytes for channel in fitted)
-        lines.append(f"about {duration(plan.seconds)} and {peak / 1e9:.1f} GB of memory on {plan.device}")
-    if plan.seconds > LONG_RUN_SECONDS:
-        lines.append(_cheaper(plan, fitted, settings))
-    return lines
-
-
-def _channel_line(plan: Plan, channel: ChannelPlan) -> str:
-    decision = channel.decision
-    name = f"channel {decision.index}{f' ({decision.name})' if decision.name else ''}"
-    if channel.recipe is None or channel.choice is None:
-        return f"{name}: {channel.reason}"
-    p = channel.choice.parameters
-    return (
-        f"{name}: group {decision.group}, confidence {decision.confidence:.2f} -> "
-        f"depth {p.depth}, width {p.width}, skip {p.skip}, {p.iterations} iterations. "
-        f"{sentences(decision.reason, channel.reason)}"
-    )
-
-
-def sentences(*parts: str) -> str:
-    """Return `parts` as sentences, one after the other.
-
-    Examples
-    --------
-    >>> sentences("microscope unknown", "", "the group all is used.")
-    'Microscope unknown. The group all is used.'
-    """
-    return " ".join(f"{part[0].upper()}{part[1:].rstrip('.')}." for part in parts if part)
-
-
-def _reduced_depth(plan: Plan, fitted: Sequence[ChannelPlan]) -> list[str]:
-    side = plan.image.shape[3], plan.image.shape[4]
-    lines = []
-    for channel in fitted:
-        if channel.recipe is None or channel.recipe.parameters is None:
-            continue
-        tile = (min(side[0], channel.recipe.tile), min(side[1], channel.recipe.tile))
-        wanted, _ = fit_arguments(channel.recipe, 0)
-        borne = wanted.fitted_to(tile).depth
-        if borne < wanted.depth:
-            lines.append(
-                f"channel {channel.decision.index}: depth {wanted.depth} reduced to {borne}, the most that "
-                f"{tile[0]} x {tile[1]} pixels bear"
-            )
-    return lines
-
-
-def _cheaper(plan: Plan, fitted: Sequence[ChannelPlan], settings: DenoiseSettings) -> str:
-    from autodip_ij.calibration import cheaper, load_calibration
-
-    costliest = max(fitted, key=lambda channel: channel.seconds)
-    calibration = load_calibration(settings.calibration)
-    advice = cheaper(calibration, costliest.choice, (plan.image.shape[3], plan.image.shape[4]))
-    return f"this is long: {advice or '--iterations N shortens it in proportion'}; a GPU is far faster than a CPU"
-
-
-def duration(seconds: float) -> str:
-    """Return a time in words.
-
-    Examples
-    --------
-    >>> duration(0.4), duration(75), duration(4000)
-    ('1 s', '1 min 15 s', '1 h 7 min')
-    """
-    whole = max(1, round(seconds))
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {round(whole % 3600 / 60)} min"

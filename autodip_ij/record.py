@@ -73,7 +73,7 @@ class Recorder:
         self._hash = hashlib.sha256()
         self._sums = [_Sums() for _ in plan.channels]
         self._fits = [FitRecord() for _ in plan.channels]
-        self._precision = settings.precision
+        self._precision: str = settings.precision
         self._speeds: list[list[float]] = [[] for _ in plan.channels]
         self.messages: list[str] = []
         self.stopped = False

@@ -9,8 +9,6 @@ import json
 import os
 import platform
 from datetime import UTC, datetime
-from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from autodip_ij._version import __version__
 from autodip_ij.errors import UnreadableFile, UnwritableOutput
+from autodip_ij.versions import versions
 
 SCHEMA_VERSION = 1
 SIDECAR_SUFFIX = ".autodip.json"
@@ -130,18 +129,6 @@ class Report(_Record):
     platform: str = Field(default_factory=platform.platform)
     seconds: float = 0.0
     messages: list[str] = Field([], description="Every line the user was shown: choices, fallbacks, warnings")
-
-
-@cache
-def versions() -> dict[str, str]:
-    """Return the versions of Python and of the packages that decide a result."""
-    found = {"python": platform.python_version()}
-    for package in ("torch", "numpy", "bioio", "tifffile", "scikit-image"):
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            found[package] = "absent"
-    return found
 
 
 def sidecar_path(output: Path) -> Path:

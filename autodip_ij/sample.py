@@ -18,7 +18,7 @@ ELECTRONS_PER_COUNT = 2.0
 READ_NOISE = 30.0
 """Standard deviation of the camera noise, grey values."""
 CORRELATION = 0.5
-"""Standard deviation of the Gaussian that correlates the camera noise of neighbours (by 0.26 at a distance of 1 px), px."""
+"""Standard deviation of the Gaussian that correlates the camera noise, px: neighbours correlate by 0.26."""
 
 
 @dataclass(frozen=True)

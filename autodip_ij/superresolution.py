@@ -13,11 +13,12 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field, field_validator
 
+from autodip_ij.announcing import announcements
 from autodip_ij.denoising import FileResult, Result
 from autodip_ij.images.model import Image, PixelSize
 from autodip_ij.outputs import new_array, refuse_bad_target, stem
 from autodip_ij.planes import Plane, PlaneRecipe, PlaneResult, Watch, fit_arguments, fit_tiles
-from autodip_ij.planning import ChannelPlan, Plan, announcements, estimate, plan_run
+from autodip_ij.planning import ChannelPlan, Plan, estimate, plan_run
 from autodip_ij.progress import Progress, Silent, Stop
 from autodip_ij.record import Recorder
 from autodip_ij.settings import DenoiseSettings, Shown

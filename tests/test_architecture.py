@@ -66,7 +66,7 @@ def test_java_is_known_to_the_fiji_room_only() -> None:
         ("dip", {"dip", "errors", "progress", "metrics"}),
         ("metrics", {"metrics", "errors"}),
         ("groups", {"groups", "errors", "images.metadata", "resources"}),
-        ("baselines", {"baselines", "dip", "errors", "progress", "metrics"}),
+        ("baselines", {"baselines", "dip", "errors", "fields", "progress", "metrics"}),
         ("images", {"images", "errors", "resources", "_version"}),
     ],
 )

@@ -12,8 +12,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from autodip_ij.dip.options import OnStep, Step
 from autodip_ij.errors import BadInput, Cancelled
+from autodip_ij.fields import explain
 from autodip_ij.progress import Stop
-from autodip_ij.settings import explain
 
 Plane = npt.NDArray[np.float32]
 

@@ -42,7 +42,7 @@ class ConsoleProgress(Silent):
     def advance(self, steps: int = 1, message: str | None = None) -> None:
         """Move the bar."""
         if self._task is not None:
-            self._bar.update(self._task, advance=steps, **({"description": message} if message else {}))
+            self._bar.update(self._task, advance=steps, description=message)
 
     def stop_request(self) -> Stop:
         """Return whether Ctrl-C was pressed."""

@@ -54,7 +54,7 @@ def inspect(
 def _overview(scene: SceneInspection) -> Table:
     from rich.table import Table
 
-    from autodip_ij.planning import duration
+    from autodip_ij.wording import duration
 
     table = Table("channel", "microscope", "specimen", "confidence", "parameters", "estimate")
     for channel in scene.channels:

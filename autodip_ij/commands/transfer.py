@@ -73,8 +73,9 @@ def transfer(
     from autodip_ij.calibration import load_calibration
     from autodip_ij.calibration.explanation import explain as explain_strategy
     from autodip_ij.calibration.transfer import STRATEGIES
+    from autodip_ij.decisions import decide
     from autodip_ij.images import open_image
-    from autodip_ij.planning import decide, select
+    from autodip_ij.planning import select
     from autodip_ij.settings import DenoiseSettings
 
     settings = DenoiseSettings.parse(group=group, channel=channel, scene=scene)

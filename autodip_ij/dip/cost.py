@@ -8,7 +8,7 @@ backward. The three speeds are measured once per device and precision, in a few 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from math import ceil
 
 from autodip_ij.dip.architecture import Architecture
@@ -133,13 +133,13 @@ def estimate_cost(
     True
     """
     known = _speed(device, precision)
-    fixed, per_element, per_operation = known["seconds"]
+    fixed, per_element, per_operation = known.seconds
     a_step = (
         fixed
         + per_element * elements_per_iteration(architecture, shape)
         + per_operation * operations_per_iteration(architecture, shape)
     )
-    return Estimate(a_step * iterations, peak_bytes(architecture, shape, known["precision"]), measured=True)
+    return Estimate(a_step * iterations, peak_bytes(architecture, shape, known.precision), measured=True)
 
 
 def _levels(architecture: Architecture, shape: tuple[int, int]) -> Iterator[tuple[int, int, int, int]]:
@@ -152,16 +152,25 @@ def _levels(architecture: Architecture, shape: tuple[int, int]) -> Iterator[tupl
         yield maps, widths[min(level + 1, len(widths) - 1)], area, height * width
 
 
-def _speed(device: str, precision: str) -> dict[str, list[float] | str]:
+@dataclass(frozen=True)
+class _Speed:
+    """Seconds a fixed part, an element and an operation take, and the precision they were measured in."""
+
+    seconds: list[float]
+    precision: str
+
+
+def _speed(device: str, precision: str) -> _Speed:
     fact = f"speed in {precision}"
     known = remembered(device, fact)
     if known is None:
-        known = _measured_speed(device, precision)
-        remember(device, fact, known)
-    return known
+        measured = _measured_speed(device, precision)
+        remember(device, fact, asdict(measured))
+        return measured
+    return _Speed(**known)
 
 
-def _measured_speed(device: str, precision: str) -> dict[str, list[float] | str]:
+def _measured_speed(device: str, precision: str) -> _Speed:
     """Return the speeds that explain the time of the probes best, none negative."""
     import numpy as np
     from scipy.optimize import nnls
@@ -183,4 +192,4 @@ def _measured_speed(device: str, precision: str) -> dict[str, list[float] | str]
     scaled = np.array(rows) / np.array(seconds)[:, None]
     scale = scaled.max(axis=0)
     speeds, _ = nnls(scaled / scale, np.ones(len(rows)))
-    return {"seconds": [float(speed) for speed in speeds / scale], "precision": found}
+    return _Speed([float(speed) for speed in speeds / scale], found)

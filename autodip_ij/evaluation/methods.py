@@ -234,7 +234,8 @@ def _check(method: Method) -> None:
     """Refuse parameters that the method does not take, before any image is read."""
     from pydantic import ValidationError
 
-    from autodip_ij.settings import DenoiseSettings, explain
+    from autodip_ij.fields import explain
+    from autodip_ij.settings import DenoiseSettings
 
     for group in method.parameters:
         given = method.parameters_for(*split_group(group or "all"))

@@ -9,8 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+from autodip_ij.fields import bounds_of, choices_of
 from autodip_ij.groups.model import group_names
-from autodip_ij.settings import DenoiseSettings, bounds_of, choices_of, shown
+from autodip_ij.settings import DenoiseSettings, shown
 
 AUTO_GROUP = "Auto (from metadata)"
 AUTO_SETTING = "Auto (from Settings)"

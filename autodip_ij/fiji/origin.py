@@ -89,8 +89,8 @@ def decide(origin: Origin, settings: DenoiseSettings, progress: Progress) -> Fou
     progress
         Hears why a source could not be used.
     """
+    from autodip_ij.decisions import with_given_group
     from autodip_ij.groups import infer_groups, load_vocabulary
-    from autodip_ij.planning import with_given_group
 
     vocabulary = load_vocabulary(settings.vocabulary or None)
     best: Found | None = None

@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from autodip_ij.fiji import screen
 from autodip_ij.fiji.preview import Preview
-from autodip_ij.planning import duration
 from autodip_ij.progress import Silent, Stop
+from autodip_ij.wording import duration
 
 PREVIEW_SECONDS = 1.0
 _SHOW_SECONDS = 0.2

@@ -8,10 +8,11 @@ import re
 
 import pytest
 
+from autodip_ij.fields import bounds_of, choices_of
 from autodip_ij.fiji import bridge
 from autodip_ij.fiji.headers import SHEBANG, script_text, scripts_folder, write_scripts
 from autodip_ij.fiji.menu import AUTO_GROUP, COMMANDS, Input, setting
-from autodip_ij.settings import DenoiseSettings, bounds_of, choices_of, shown
+from autodip_ij.settings import DenoiseSettings, shown
 
 JAVA_TYPES = {
     "TaskService": "org.scijava.task.TaskService",

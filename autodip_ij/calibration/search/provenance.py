@@ -45,7 +45,7 @@ def provenance(
 ) -> dict[str, Any]:
     """Return everything that is needed to repeat the search, JSON-like; names of files, but no paths."""
     from autodip_ij._version import __version__
-    from autodip_ij.report import versions
+    from autodip_ij.versions import versions
 
     fits = results.drop_duplicates(["image", "configuration"])
     images = []
@@ -89,8 +89,10 @@ def machine() -> dict[str, Any]:
 
     import psutil
 
+    from autodip_ij.dip.machine import processor_name
+
     return {
-        "processor": platform.processor() or platform.machine(),
+        "processor": processor_name(),
         "cores": os.cpu_count(),
         "memory_gb": round(psutil.virtual_memory().total / 1e9),
         "system": f"{platform.system()} {platform.release()}",
