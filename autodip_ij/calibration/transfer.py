@@ -121,7 +121,7 @@ def rank(
     Raises
     ------
     CannotCompare
-        If the pool is empty, or lacks what the strategy needs.
+        If the pool is empty, or lacks what the strategy needs: images, descriptors, their number or size.
     autodip_ij.errors.EnvironmentProblem
         If LPIPS weights are missing and cannot be downloaded.
     """
@@ -133,7 +133,10 @@ def rank(
     if not usable:
         raise CannotCompare(f"the calibration comes without {_needed(strategy)}")
     everything = [image for image in (calibration_images or pool) if _usable(image, strategy)]
-    distances = _distances(strategy, plane, usable, everything, weights)
+    try:
+        distances = _distances(strategy, plane, usable, everything, weights)
+    except BadInput as obstacle:  # images too small or too few for the measure
+        raise CannotCompare(str(obstacle)) from obstacle
     order = np.argsort(distances, kind="stable")
     return tuple(Neighbour(usable[index], float(distances[index])) for index in order)
 

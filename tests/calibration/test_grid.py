@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -64,3 +65,17 @@ def test_unreadable_grid_is_refused(tmp_path: Path, text: str | None) -> None:
         file.write_text(text)
     with pytest.raises(UnreadableFile, match=r"grid\.toml"):
         read_grid(file)
+
+
+def test_grid_of_the_documentation_is_a_grid(tmp_path: Path) -> None:
+    page = Path(__file__).resolve().parents[2] / "docs" / "calibration.md"
+    blocks = re.findall(r"```toml\n(.*?)```", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    assert len(blocks) == 1
+    file = tmp_path / "grid.toml"
+    file.write_text(blocks[0])
+    assert len(read_grid(file).configurations()) == 18
+
+
+def test_grid_of_the_example_has_three_networks() -> None:
+    file = Path(__file__).resolve().parents[2] / "benchmarks" / "calibration_grid.toml"
+    assert [c.name for c in read_grid(file).configurations()] == ["d5_w8_s4", "d5_w16_s4", "d5_w32_s4"]

@@ -144,8 +144,9 @@ def test_choice_for_an_incomplete_group_is_that_of_the_nearest_image(
 ) -> None:
     choice = choose(with_known_nearest(pool), group, plane=query, weights=random_weights)
     assert choice.strategy == strategy
-    assert choice.reason.startswith(f"only the {pool} is known ({group}), so the parameters of near (")
-    assert "the most alike by" in choice.reason
+    start = f"only the {pool} is known ({group}), so the parameters of the {group} calibration image most alike by "
+    assert choice.reason.startswith(start)
+    assert " are used: near (" in choice.reason
 
 
 def test_choice_without_any_knowledge_looks_through_all_images() -> None:
