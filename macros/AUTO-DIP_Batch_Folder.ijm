@@ -46,12 +46,21 @@ function processFile(path, folder, name) {
 		return;
 	}
 	// Every parameter is given: what is missing would be asked for in a dialog.
-	run("AUTO-DIP Denoise File...", "input=[" + path + "] output=[" + target + "] group=[" + group + "] channel=[]"
-		+ " effort=[Auto (from Settings)] iterations=" + iterations + " dtype=float32 options=[]");
+	options = "input=[" + path + "] output=[" + target + "] group=[" + group + "] channel=[]"
+		+ " effort=[Auto (from Settings)] iterations=" + iterations + " dtype=float32 options=[]";
+	// Within eval() a failure ends the command alone; plain run("AUTO-DIP Denoise File...", options) would end this macro.
+	text = escaped(options);
+	answer = eval("run(\"AUTO-DIP Denoise File...\", \"" + text + "\"); return \"ok\";");
 	if (File.exists(target)) {
 		done++;
 	} else {
 		print("failed: " + path + " (the lines above say why)");
 		failed++;
 	}
+}
+
+function escaped(text) {
+	text = replace(text, "\\", "\\\\");
+	text = replace(text, "\"", "\\\"");
+	return text;
 }

@@ -34,6 +34,8 @@ function denoiseSelectedImage(program) {
 	setBatchMode(true);
 	copy = duplicateOf(source);
 	rename(title); // the name is read for the group, and stays in the file
+	lows = displayRanges(false);
+	highs = displayRanges(true);
 	dtype = "float32";
 	if (bitDepth() == 24 || List.get("dtype") == "same") {
 		dtype = "same"; // an RGB picture comes back as one
@@ -62,8 +64,6 @@ function denoiseSelectedImage(program) {
 	selectImage(copy);
 	if (bitDepth() != 24 && dtype == "float32" && bitDepth() != 32)
 		run("32-bit");
-	lows = displayRanges(false);
-	highs = displayRanges(true);
 	imageCalculator("Copy stack", copy, denoised);
 	selectImage(denoised);
 	close();
@@ -106,9 +106,13 @@ function isCalibrated() {
 	return (calibrate(0) != 0 || calibrate(1) != 1);
 }
 
-// Lower or upper grey value of the display of every channel; ImageJ forgets them when pixels are copied.
+// Lower or upper grey values of the display of all channels; converting and copying pixels resets them.
 function displayRanges(upper) {
-	ends = newArray(displays());
+	ends = newArray(1);
+	if (is("composite")) {
+		getDimensions(width, height, channels, slices, frames);
+		ends = newArray(channels);
+	}
 	for (c = 0; c < ends.length; c++) {
 		if (ends.length > 1)
 			Stack.setChannel(c + 1);
@@ -128,13 +132,6 @@ function restoreDisplay(lows, highs) {
 			Stack.setChannel(c + 1);
 		setMinAndMax(lows[c], highs[c]);
 	}
-}
-
-function displays() {
-	if (!is("composite"))
-		return 1;
-	getDimensions(width, height, channels, slices, frames);
-	return channels;
 }
 
 function askForOptions() {
@@ -220,10 +217,11 @@ function readOptions(options, keys) {
 	List.set("given", String.trim(options));
 	rest = String.trim(options);
 	while (rest != "") {
-		equals = indexOf(rest, "=");
+		word = substring(rest, 0, indexOf(rest + " ", " "));
+		equals = indexOf(word, "=");
 		if (equals < 1)
-			exit(LABEL + ": '" + rest + "' is no option; write key=value, or key=[a value with blanks]");
-		key = substring(rest, 0, equals);
+			exit(LABEL + ": '" + word + "' is no option; write key=value, or key=[a value with blanks]");
+		key = substring(word, 0, equals);
 		if (!contains(keys, key))
 			exit(LABEL + ": unknown option '" + key + "'; choose of: " + String.join(keys, ", "));
 		rest = substring(rest, equals + 1);

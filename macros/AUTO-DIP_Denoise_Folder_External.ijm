@@ -108,10 +108,11 @@ function readOptions(options, keys) {
 	List.set("given", String.trim(options));
 	rest = String.trim(options);
 	while (rest != "") {
-		equals = indexOf(rest, "=");
+		word = substring(rest, 0, indexOf(rest + " ", " "));
+		equals = indexOf(word, "=");
 		if (equals < 1)
-			exit(LABEL + ": '" + rest + "' is no option; write key=value, or key=[a value with blanks]");
-		key = substring(rest, 0, equals);
+			exit(LABEL + ": '" + word + "' is no option; write key=value, or key=[a value with blanks]");
+		key = substring(word, 0, equals);
 		if (!contains(keys, key))
 			exit(LABEL + ": unknown option '" + key + "'; choose of: " + String.join(keys, ", "));
 		rest = substring(rest, equals + 1);

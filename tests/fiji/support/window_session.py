@@ -20,6 +20,7 @@ LABEL = "AUTO-DIP Denoise External"
 
 def main(folder: Path, program: str, pictures: Path) -> dict[str, Any]:
     starter.start(pictures, headless=False)
+    from jpype import JInt
     from scyjava import jimport
 
     jimport("java.lang.System").setProperty("plugins.dir", str(folder))
@@ -54,7 +55,7 @@ def main(folder: Path, program: str, pictures: Path) -> dict[str, Any]:
         "bits": int(result.getBitDepth()),
         "range": [float(result.getDisplayRangeMin()), float(result.getDisplayRangeMax())],
         "pixel": [float(result.getCalibration().pixelWidth), str(result.getCalibration().getUnit())],
-        "green": [int(result.getLuts()[0].getGreen(255)), int(result.getLuts()[0].getRed(255))],
+        "brightest": [int(result.getLuts()[0].getRGB(JInt(255)) >> shift & 255) for shift in (16, 8, 0)],
         "source": [str(source.getTitle()), int(source.getBitDepth())],
         "preference": str(jimport("ij.Prefs").get("autodip.program", "")),
         "recorded": str(recorder.getText()),
