@@ -62,6 +62,12 @@ class Architecture:
             return self.width
         return (int(self.width),) * self.depth
 
+    @property
+    def is_published_kind(self) -> bool:
+        """Whether this is the paper's network, or one that differs in size and slope alone; fast engines know these."""
+        variant = (self.activation in ("leaky_relu", "relu"), self.down, self.up, self.padding)
+        return variant == (True, "stride", "bilinear", "reflect")
+
     def fitted_to(self, shape: tuple[int, int]) -> Architecture:
         """Return this architecture, with as many levels as an image of `shape` (Y, X) bears.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from autodip_ij.dip import cpu_kernels as kernels
@@ -50,7 +51,7 @@ class CpuStepper:
     plane
         Noisy plane (Y, X), float32, scaled to [0, 1].
     architecture
-        Network for which `cpu_network.supports` holds.
+        Network of the published kind (`Architecture.is_published_kind`).
     options
         How to fit; ``bfloat16`` or else float32.
     device
@@ -102,6 +103,14 @@ class CpuStepper:
     def latest_loss(self) -> tuple[int, float] | None:
         """Return the last iteration and its loss."""
         return self.iteration, self._latest_loss
+
+    def weights(self) -> npt.NDArray[np.float32]:
+        """Return the network's parameters, one after the other."""
+        return self.network.parameters.values.numpy().copy()
+
+    def set_weights(self, weights: npt.NDArray[np.float32]) -> None:
+        """Take the parameters of another fit of this network."""
+        self.network.parameters.values.copy_(torch.from_numpy(weights))
 
     def close(self) -> None:
         """End the threads of this fit."""

@@ -22,21 +22,13 @@ from autodip_ij.dip.parameters import FlatParameters
 from autodip_ij.dip.workers import Workers
 
 
-def supports(architecture: Architecture) -> bool:
-    """Whether the kernels know this variant: the paper's network, with ReLU or any slope of LeakyReLU."""
-    return (
-        architecture.activation in ("leaky_relu", "relu")
-        and (architecture.down, architecture.up, architecture.padding) == ("stride", "bilinear", "reflect")
-    )  # fmt: skip
-
-
 class FusedHourglass:
     """The network of `Hourglass` for images of one size.
 
     Parameters
     ----------
     architecture
-        Network; `supports` must hold.
+        Network of the published kind (`Architecture.is_published_kind`).
     shape
         Image size (Y, X).
     compute_type

@@ -41,6 +41,8 @@ def fit(
     engine: str = "auto",
     on_step: OnStep | None = None,
     on_snapshot: OnSnapshot | None = None,
+    start: npt.NDArray[np.float32] | None = None,
+    keep_weights: bool = False,
 ) -> FitResult:
     """Fit a network to a noisy plane and return its output: the denoised plane.
 
@@ -62,6 +64,11 @@ def fit(
         Called between iterations, at most about 20 times a second; what it returns can stop the fit.
     on_snapshot
         Called with (iteration, result so far) at `options.snapshots`.
+    start
+        `FitResult.weights` of an earlier fit with the same architecture, device and engine, to go on from (the warm start
+        of a time series); by default random weights.
+    keep_weights
+        Whether the result holds the fitted `weights`.
 
     Returns
     -------
@@ -103,19 +110,19 @@ def fit(
             architecture.depth, fitted.depth, *plane.shape,
         )  # fmt: skip
     resolved = resolve_device(device)
-    make = _engine(engine, resolved, fitted)
+    make = engine_for(fitted, resolved, engine)
     options = replace(options, precision=resolve_precision(options.precision, resolved))
     watchers = _watchers(plane.shape, on_step, on_snapshot) if extended is not plane else (on_step, on_snapshot)
     started = perf_counter()
     with memory_errors_explained(resolved, plane.shape):
         try:
-            result = _run(make, extended, fitted, options, resolved, *watchers)
+            result = _run(make, extended, fitted, options, resolved, *watchers, start, keep_weights)
         except Diverged as problem:
             if options.precision == "float32" or make is ReferenceStepper:
                 raise
             log.warning("%s; repeated in float32", problem)
             full = replace(options, precision="float32")
-            result = _run(make, extended, fitted, full, resolved, *watchers)
+            result = _run(make, extended, fitted, full, resolved, *watchers, start, keep_weights)
     return replace(result, image=_cropped(result.image, plane.shape), seconds=perf_counter() - started)
 
 
@@ -127,10 +134,15 @@ def _run(
     device: str,
     on_step: OnStep | None,
     on_snapshot: OnSnapshot | None,
+    start: npt.NDArray[np.float32] | None,
+    keep_weights: bool,
 ) -> FitResult:
     stepper = make(plane, architecture, options, device)
     try:
+        if start is not None:
+            stepper.set_weights(start)
         outcome = run(stepper, options, on_step, on_snapshot)
+        weights = stepper.weights() if keep_weights else None
     finally:
         stepper.close()
     return FitResult(
@@ -143,10 +155,11 @@ def _run(
         seconds=0.0,
         seconds_per_iteration=outcome.seconds_per_iteration,
         losses=outcome.losses,
+        weights=weights,
     )
 
 
-def _engine(name: str, device: str, architecture: Architecture) -> Engine:
+def engine_for(architecture: Architecture, device: str, name: str = "auto") -> Engine:
     """Return the engine called `name`; ``auto`` takes the fastest that knows the device and the architecture."""
     if name not in _ENGINES:
         raise BadInput(f"engine: '{name}' is not known{nearest(name, _ENGINES)}")
@@ -158,11 +171,10 @@ def _engine(name: str, device: str, architecture: Architecture) -> Engine:
         raise BadInput(f"engine cpu does not run on {device}; use the engine auto, or the device cpu")
     try:
         from autodip_ij.dip.cpu import CpuStepper
-        from autodip_ij.dip.cpu_network import supports
     except ImportError as problem:  # Numba follows new Python versions by some months
         log.warning("the fast CPU engine cannot be loaded (%s); fitting without it, at about half the speed", problem)
         return EagerStepper
-    if supports(architecture):
+    if architecture.is_published_kind:
         return CpuStepper
     if name == "cpu":
         raise BadInput(

@@ -10,6 +10,7 @@ from time import perf_counter
 from typing import Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from autodip_ij.dip.options import FitOptions, OnSnapshot, OnStep, Plane, Step
 from autodip_ij.errors import AutodipError, Cancelled
@@ -48,6 +49,12 @@ class Stepper(Protocol):
 
     def latest_loss(self) -> tuple[int, float] | None:
         """Return an iteration and its loss, as recent as can be had without waiting for the device."""
+
+    def weights(self) -> npt.NDArray[np.float32]:
+        """Return a copy of the network's parameters as one vector, in an order of the engine's own."""
+
+    def set_weights(self, weights: npt.NDArray[np.float32]) -> None:
+        """Take the parameters that `weights` of a stepper of the same engine and network returned."""
 
     def close(self) -> None:
         """Let go of the memory of this fit."""
@@ -101,6 +108,22 @@ def run(
     image = _finite(stepper.output(), iteration)
     spans = [(late - early) / stepper.block for early, late in pairwise(marks)]
     return Outcome(image, iteration, stopped and iteration < total, median(spans) if spans else float("nan"), losses)
+
+
+def shortest_block(stepper: Stepper, blocks: int) -> float:
+    """Return the seconds an iteration takes, from the fastest of some blocks of iterations after a warm-up."""
+    shortest = float("inf")
+    for _ in range(WARM_UP * stepper.block):
+        stepper.step()
+    for _ in range(blocks):
+        stepper.output()  # waits for the device
+        started = perf_counter()
+        for _ in range(stepper.block):
+            stepper.step()
+        if stepper.block > 1:
+            stepper.output()
+        shortest = min(shortest, (perf_counter() - started) / stepper.block)
+    return shortest
 
 
 def _note_loss(stepper: Stepper, losses: dict[int, float]) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import logging
 import os
 import platform
+import sys
 from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
@@ -31,6 +33,32 @@ def remember(device: str, fact: str, value: Any) -> None:
         part.replace(path)
     except OSError as problem:
         log.info("measurements are not kept: %s", problem)
+
+
+def likely_device(name: str = "auto") -> str:
+    """Return what `resolve_device` would, without importing PyTorch where there can be no GPU.
+
+    Raises
+    ------
+    autodip_ij.errors.BadInput, autodip_ij.errors.EnvironmentProblem
+        As `autodip_ij.dip.devices.resolve_device`.
+    """
+    if name == "cpu" or (name == "auto" and not _may_have_gpu()):
+        return "cpu"
+    from autodip_ij.dip.devices import resolve_device
+
+    return resolve_device(name)
+
+
+def _may_have_gpu() -> bool:
+    """Whether a CUDA driver is installed, or the machine is a Mac."""
+    if sys.platform == "darwin":
+        return True
+    try:
+        ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
+    except OSError:
+        return False
+    return True
 
 
 def processor_name() -> str:

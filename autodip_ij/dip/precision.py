@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-from statistics import median
 from time import perf_counter
 from typing import Literal
 
 import torch
 
 from autodip_ij.dip.machine import remember, remembered
+from autodip_ij.dip.workers import single_thread
 
 log = logging.getLogger(__name__)
 
@@ -38,16 +38,19 @@ def resolve_precision(requested: str, device: str) -> Literal["float32", "bfloat
 
 
 def _bfloat16_gain() -> float:
-    """Return how much faster a 3x3 convolution with its gradients is in bfloat16; takes a fraction of a second."""
-    seconds: dict[torch.dtype, list[float]] = {torch.float32: [], torch.bfloat16: []}
+    """Return how much faster a 3x3 convolution with its gradients is in bfloat16; takes a fraction of a second.
+
+    The shortest of many short runs on a single thread counts, so that a busy machine does not decide.
+    """
+    shortest = {torch.float32: float("inf"), torch.bfloat16: float("inf")}
     generator = torch.Generator().manual_seed(0)
-    image = torch.rand(1, 36, 98, 98, generator=generator).contiguous(memory_format=torch.channels_last)
+    image = torch.rand(1, 36, 66, 66, generator=generator).contiguous(memory_format=torch.channels_last)
     kernel = torch.rand(32, 36, 3, 3, generator=generator).contiguous(memory_format=torch.channels_last)
-    for turn in range(8):  # in turns, so that other programs disturb both alike
-        for kind, spans in seconds.items():
-            x, weight = (tensor.to(kind).requires_grad_() for tensor in (image, kernel))
-            started = perf_counter()
-            torch.nn.functional.conv2d(x, weight).sum().backward()
-            if turn >= 2:
-                spans.append(perf_counter() - started)
-    return median(seconds[torch.float32]) / median(seconds[torch.bfloat16])
+    with single_thread():
+        for _ in range(25):
+            for kind in shortest:
+                x, weight = (tensor.to(kind).requires_grad_() for tensor in (image, kernel))
+                started = perf_counter()
+                torch.nn.functional.conv2d(x, weight).sum().backward()
+                shortest[kind] = min(shortest[kind], perf_counter() - started)
+    return shortest[torch.float32] / shortest[torch.bfloat16]

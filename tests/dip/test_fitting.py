@@ -229,7 +229,7 @@ class Failing(ReferenceStepper):
 
 
 def test_a_diverged_fit_is_repeated_in_float32_and_it_is_said(plane, caplog, monkeypatch):
-    monkeypatch.setattr(fitting_module, "_engine", lambda *_: Failing)
+    monkeypatch.setattr(fitting_module, "engine_for", lambda *_: Failing)
     with caplog.at_level(logging.WARNING, "autodip_ij.dip"):
         result = run(plane, replace(OPTIONS, precision="bfloat16"))
     assert "diverged" in caplog.text
@@ -246,14 +246,14 @@ def test_divergence_in_float32_is_an_error_that_says_what_to_do(plane):
     "error", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried")]
 )
 def test_running_out_of_memory_is_explained(plane, monkeypatch, error):
-    monkeypatch.setattr(fitting_module, "_engine", lambda *_: Failing)
+    monkeypatch.setattr(fitting_module, "engine_for", lambda *_: Failing)
     monkeypatch.setattr(Failing, "error", error)
     with pytest.raises(OutOfMemory, match="smaller tiles"):
         run(plane, replace(OPTIONS, precision="bfloat16"))
 
 
 def test_other_errors_are_not_mistaken_for_memory(plane, monkeypatch):
-    monkeypatch.setattr(fitting_module, "_engine", lambda *_: Failing)
+    monkeypatch.setattr(fitting_module, "engine_for", lambda *_: Failing)
     monkeypatch.setattr(Failing, "error", RuntimeError("sizes do not match"))
     with pytest.raises(RuntimeError, match="sizes do not match"):
         run(plane, replace(OPTIONS, precision="bfloat16"))
