@@ -1,6 +1,6 @@
-"""A session of ImageJ with its windows, to be run on a screen of its own: the External command, from the menu to the result.
+"""ImageJ with its windows, to be run on a screen of its own: the External command, from the menu to the result.
 
-``python window_session.py IMAGEJ_FOLDER PROGRAM PICTURES`` prints one JSON object; screenshots go to the folder PICTURES.
+``python window_session.py IMAGEJ_FOLDER PROGRAM PICTURES`` prints one JSON object and saves screenshots in PICTURES.
 """
 
 from __future__ import annotations
@@ -118,12 +118,12 @@ def picture(path: Path) -> None:
     jimport("javax.imageio.ImageIO").write(screen, "png", jimport("java.io.File")(str(path)))
 
 
-def wait_for(condition: Callable[[], Any], seconds: float = 90) -> Any:
+def wait_for(condition: Callable[[], Any], seconds: float = 200) -> Any:
     end = time.monotonic() + seconds
     while not (value := condition()):
-        if time.monotonic() > end:
+        if time.monotonic() > end or window_titled("Macro"):  # the latter is an error of the macro
             picture(Path(sys.argv[3]) / "waiting.png")
-            raise TimeoutError
+            raise TimeoutError(f"waited in vain; see {sys.argv[3]}/waiting.png")
         time.sleep(0.1)
     return value
 
