@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,12 @@ from autodip_ij.errors import BadInput
 from autodip_ij.groups.model import GroupDecision
 from autodip_ij.images.model import Image
 from autodip_ij.outputs import default_output, new_array, refuse_bad_target
-from autodip_ij.planes import Watch, denoise_plane
+from autodip_ij.planes import PlaneRecipe, Watch, denoise_plane
 from autodip_ij.planning import ChannelPlan, Plan, plan_run
-from autodip_ij.progress import Progress, Silent, Stop
+from autodip_ij.progress import Progress, Silent
 from autodip_ij.record import Recorder
 from autodip_ij.report import Report, write_sidecar
+from autodip_ij.series import INDEPENDENT, WarmStart, frame_order
 from autodip_ij.settings import DenoiseSettings
 
 
@@ -132,23 +134,47 @@ def denoise_image(
 def _denoise_channel(
     plan: Plan, channel: ChannelPlan, position: int, pixels: Any, recorder: Recorder, progress: Progress
 ) -> None:
+    frames, _, slices, _, _ = plan.image.shape
+    if channel.recipe is None:
+        for t, z in product(range(frames), range(slices)):
+            _keep_plane(plan, (t, position, z), pixels, recorder)
+        return
+    for z in range(slices):
+        warm = None if channel.recipe.series == INDEPENDENT else WarmStart()
+        for t in frame_order(frames, channel.recipe.series):
+            place = (t, position, z)
+            if not recorder.stopped:
+                _denoise_plane(plan, channel.recipe, place, pixels, recorder, progress, warm)
+            elif not recorder.knows(place):
+                _keep_plane(plan, place, pixels, recorder)
+
+
+def _keep_plane(plan: Plan, place: tuple[int, int, int], pixels: Any, recorder: Recorder) -> None:
     from autodip_ij.images.intensity import cast
 
-    length_t, _, length_z, _, _ = plan.image.shape
-    for t in range(length_t):
-        for z in range(length_z):
-            source = plan.image.plane(t, position, z)
-            if channel.recipe is None or recorder.stopped:
-                pixels[t, position, z] = cast(source, plan.output_dtype)
-                recorder.unchanged(position, source)
-                continue
-            watch = Watch(progress, plan.title(position, t, z), channel.window.restore)
-            fitted = denoise_plane(channel.window.normalise(source), channel.recipe, watch)
-            restored = channel.window.restore(fitted.image, dtype=plan.output_dtype, source=source)
-            pixels[t, position, z] = restored
-            recorder.denoised(position, source, restored, fitted)
-            if fitted.stopped or watch.request is Stop.KEEP:
-                recorder.say(progress, f"stopped at {plan.title(position, t, z)}: later planes are returned unchanged")
+    source = plan.image.plane(*place)
+    pixels[place] = cast(source, plan.output_dtype)
+    recorder.unchanged(place, source)
+
+
+def _denoise_plane(
+    plan: Plan,
+    recipe: PlaneRecipe,
+    place: tuple[int, int, int],
+    pixels: Any,
+    recorder: Recorder,
+    progress: Progress,
+    warm: WarmStart | None,
+) -> None:
+    window = plan.channels[place[1]].window
+    source = plan.image.plane(*place)
+    watch = Watch(progress, plan.title(*place), window.restore)
+    fitted = denoise_plane(window.normalise(source), recipe, watch, warm)
+    restored = window.restore(fitted.image, dtype=plan.output_dtype, source=source)
+    pixels[place] = restored
+    recorder.denoised(place, source, restored, fitted)
+    if fitted.stopped:
+        recorder.say(progress, f"stopped at {plan.title(*place)}: planes not reached are returned unchanged")
 
 
 def denoise_file(

@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
+from autodip_ij.calibration.model import Parameters
 from autodip_ij.errors import EnvironmentProblem
 from autodip_ij.groups.model import GroupDecision
 from autodip_ij.images.model import AXES, Image
@@ -164,14 +165,12 @@ def _inspect_channel(shape: tuple[int, ...], decision: GroupDecision, settings: 
     )
 
 
-def _estimate(shape: tuple[int, ...], parameters: Any, settings: DenoiseSettings) -> Estimate | None:
-    from autodip_ij.planes import PlaneRecipe
-    from autodip_ij.planning import estimate, resolve
+def _estimate(shape: tuple[int, ...], parameters: Parameters, settings: DenoiseSettings) -> Estimate | None:
+    from autodip_ij.planning import estimate, recipe_of, resolve
 
     try:
         device = resolve(settings.device)
     except EnvironmentProblem:
         return None
-    recipe = PlaneRecipe(parameters, device, settings.precision, settings.seed, settings.tile, settings.overlap)
-    seconds, peak = estimate(recipe, (shape[3], shape[4]))
-    return Estimate(seconds=seconds * shape[0] * shape[2], bytes=peak)
+    seconds, peak = estimate(recipe_of(parameters, device, settings), shape)
+    return Estimate(seconds=seconds, bytes=peak)

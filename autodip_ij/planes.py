@@ -5,13 +5,17 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from autodip_ij.binning import binned, resampled
 from autodip_ij.errors import OutOfMemory
+from autodip_ij.images.tiles import Tile
 from autodip_ij.progress import Progress, Stop
+from autodip_ij.series import INDEPENDENT, WARM_ITERATIONS, WARM_LEARNING_RATE, WarmStart
 
 if TYPE_CHECKING:
     from autodip_ij.calibration.model import Parameters
@@ -37,6 +41,8 @@ class PlaneRecipe:
         As in the settings, the device resolved.
     tile, overlap
         Side and overlap of tiles, px.
+    series
+        How the frames of a time series are fitted: ``independent``, ``warm`` or ``back-and-forth``.
     """
 
     parameters: Parameters | None
@@ -47,6 +53,7 @@ class PlaneRecipe:
     overlap: int = 128
     method: str = "dip"
     method_parameters: Mapping[str, Any] = field(default_factory=dict)
+    series: str = INDEPENDENT
 
 
 @dataclass(frozen=True)
@@ -110,7 +117,7 @@ class Watch:
         self._progress.advance(max(0, total - self._done))
 
 
-def denoise_plane(plane: Plane, recipe: PlaneRecipe, watch: Watch) -> PlaneResult:
+def denoise_plane(plane: Plane, recipe: PlaneRecipe, watch: Watch, warm: WarmStart | None = None) -> PlaneResult:
     """Process one plane; where memory runs out, again with smaller tiles.
 
     Parameters
@@ -121,6 +128,8 @@ def denoise_plane(plane: Plane, recipe: PlaneRecipe, watch: Watch) -> PlaneResul
         What to do.
     watch
         Who is told.
+    warm
+        Carries the networks of one frame of a series to the next; None fits the plane on its own.
 
     Raises
     ------
@@ -131,11 +140,22 @@ def denoise_plane(plane: Plane, recipe: PlaneRecipe, watch: Watch) -> PlaneResul
     """
     if recipe.method != "dip":
         return _compare(plane, recipe, watch)
-    return fit_tiles(plane, recipe, watch, _fit)
+    if warm is None:
+        return fit_tiles(plane, recipe, watch, _fit)
+    return fit_tiles(plane, recipe, watch, partial(_fit, warm=warm))
 
 
-FitTile = Callable[[Plane, PlaneRecipe, int, Watch, Callable[[Plane], Plane]], "FitResult"]
-"""Fits one tile: (tile, recipe, seed, watch, what places its preview into the plane)."""
+@dataclass(frozen=True)
+class TileJob:
+    """What one fit is about: the pixels (Y, X) of a tile, its place in the plane, and the seed."""
+
+    pixels: Plane
+    place: Tile
+    seed: int
+
+
+FitTile = Callable[[TileJob, PlaneRecipe, Watch, Callable[[Plane], Plane]], "FitResult"]
+"""Fits one tile: (job, recipe, watch, what places a preview of the tile into the plane)."""
 
 
 def fit_tiles(plane: Plane, recipe: PlaneRecipe, watch: Watch, fit_tile: FitTile, *, scale: int = 1) -> PlaneResult:
@@ -192,7 +212,7 @@ def _compare(plane: Plane, recipe: PlaneRecipe, watch: Watch) -> PlaneResult:
 
 
 def _fit_tiles(plane: Plane, recipe: PlaneRecipe, watch: Watch, fit_tile: FitTile, scale: int) -> PlaneResult:
-    from autodip_ij.images.tiles import Tile, TileBlender, plan_tiles
+    from autodip_ij.images.tiles import TileBlender, plan_tiles
 
     parameters = _known(recipe)
     cuts = plan_tiles(plane.shape, recipe.tile // scale, recipe.overlap // scale)
@@ -210,7 +230,8 @@ def _fit_tiles(plane: Plane, recipe: PlaneRecipe, watch: Watch, fit_tile: FitTil
 
         result = np.zeros((tile.height, tile.width), np.float32)
         for k in range(parameters.seeds):
-            fitted = fit_tile(plane[cut.slices], recipe, recipe.seed + k, watch, insert)
+            job = TileJob(plane[cut.slices], cut, recipe.seed + k)
+            fitted = fit_tile(job, recipe, watch, insert)
             fits.append(fitted)
             result += (fitted.image - result) / (k + 1)
             stopped = fitted.stopped
@@ -232,10 +253,20 @@ def _fit_tiles(plane: Plane, recipe: PlaneRecipe, watch: Watch, fit_tile: FitTil
     )
 
 
-def _fit(cut: Plane, recipe: PlaneRecipe, seed: int, watch: Watch, insert: Callable[[Plane], Plane]) -> FitResult:
+def _fit(
+    job: TileJob,
+    recipe: PlaneRecipe,
+    watch: Watch,
+    insert: Callable[[Plane], Plane],
+    warm: WarmStart | None = None,
+) -> FitResult:
     from autodip_ij.dip import fit
 
-    architecture, options = fit_arguments(recipe, seed)
+    cut = job.pixels
+    architecture, options = fit_arguments(recipe, job.seed)
+    start = warm.start_of((job.place, job.seed)) if warm else None
+    if start is not None:
+        options = replace(options, iterations=WARM_ITERATIONS, learning_rate=WARM_LEARNING_RATE)
     watch.begin_fit()
     small = binned(cut, _known(recipe).binning)
     result = fit(
@@ -244,8 +275,12 @@ def _fit(cut: Plane, recipe: PlaneRecipe, seed: int, watch: Watch, insert: Calla
         options,
         device=recipe.device,
         on_step=lambda step: watch.step(replace(step, preview=lambda: resampled(step.preview(), cut.shape)), insert),
+        start=start,
+        keep_weights=warm is not None,
     )
     watch.end_fit(options.iterations)
+    if warm is not None:
+        warm.keep((job.place, job.seed), result.weights)
     return replace(result, image=resampled(result.image, cut.shape))
 
 
@@ -272,24 +307,3 @@ def _known(recipe: PlaneRecipe) -> Parameters:
     if recipe.parameters is None:
         raise ValueError("a recipe for DIP needs parameters")
     return recipe.parameters
-
-
-def binned(plane: Plane, side: int) -> Plane:
-    """Return means over squares of `side` px; a border that fills no square is extended by its last row or column."""
-    if side == 1:
-        return plane
-    from skimage.measure import block_reduce
-
-    extended = np.pad(plane, [(0, -length % side) for length in plane.shape], mode="edge")
-    return np.asarray(block_reduce(extended, side, np.mean), np.float32)
-
-
-def resampled(plane: Plane, shape: tuple[int, ...]) -> Plane:
-    """Return `plane` brought to `shape` by cubic interpolation on pixel areas, so that nothing is shifted."""
-    if plane.shape == tuple(shape):
-        return plane
-    from scipy.ndimage import zoom
-
-    side = -(-shape[0] // plane.shape[0])
-    enlarged = zoom(plane, side, order=3, mode="nearest", grid_mode=True)
-    return np.asarray(enlarged[: shape[0], : shape[1]], np.float32)

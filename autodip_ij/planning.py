@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from autodip_ij.calibration.model import Choice
+from autodip_ij.calibration.model import Choice, Parameters
 from autodip_ij.decisions import decide, treated
 from autodip_ij.errors import BadInput
 from autodip_ij.groups.model import GroupDecision
 from autodip_ij.images.model import Image
 from autodip_ij.planes import PlaneRecipe, fit_arguments
+from autodip_ij.series import iterations_of
 from autodip_ij.settings import DenoiseSettings
 
 if TYPE_CHECKING:
@@ -73,10 +74,12 @@ class Plan:
 
     @property
     def total_steps(self) -> int:
-        """Iterations of all fits of the run; a comparison method counts its own steps a plane."""
+        """Iterations of all fits of the run; a comparison method counts its own steps."""
         length_t, _, length_z, height, width = self.image.shape
         return sum(
-            length_t * length_z * _fits_per_plane(channel.recipe, (height, width)) * _iterations(channel.recipe)
+            length_z
+            * _fits_per_plane(channel.recipe, (height, width))
+            * iterations_of(length_t, channel.recipe.series, _iterations(channel.recipe))
             for channel in self.channels
             if channel.recipe
         )
@@ -86,7 +89,7 @@ class Plan:
         """Estimated time of the run."""
         return sum(channel.seconds for channel in self.channels)
 
-    def title(self, position: int, t: int, z: int) -> str:
+    def title(self, t: int, position: int, z: int) -> str:
         """Return the words for one plane, with indices of the selection from 1, leaving out axes of length 1."""
         length_t, length_c, length_z, _, _ = self.image.shape
         name = self.channels[position].decision.name
@@ -180,10 +183,22 @@ def plan_channel(
         recipe = PlaneRecipe(None, device, method=settings.method, method_parameters=_method_parameters(settings))
         return ChannelPlan(decision, window, recipe, None, f"method {settings.method}")
     choice = choose_parameters(image, position, decision, settings, window)
-    recipe = PlaneRecipe(choice.parameters, device, settings.precision, settings.seed, settings.tile, settings.overlap)
-    seconds, peak = estimate(recipe, (image.shape[3], image.shape[4]))
-    planes = image.shape[0] * image.shape[2]
-    return ChannelPlan(decision, window, recipe, choice, choice.reason, seconds * planes, peak)
+    recipe = recipe_of(choice.parameters, device, settings)
+    seconds, peak = estimate(recipe, image.shape)
+    return ChannelPlan(decision, window, recipe, choice, choice.reason, seconds, peak)
+
+
+def recipe_of(parameters: Parameters, device: str, settings: DenoiseSettings) -> PlaneRecipe:
+    """Return how every plane of a channel is fitted."""
+    return PlaneRecipe(
+        parameters,
+        device,
+        settings.precision,
+        settings.seed,
+        settings.tile,
+        settings.overlap,
+        series=settings.series,
+    )
 
 
 def _method_parameters(settings: DenoiseSettings) -> dict[str, Any]:
@@ -241,19 +256,21 @@ def overrides(settings: DenoiseSettings) -> dict[str, Any]:
     return {name: value for name, value in given.items() if value is not None}
 
 
-def estimate(recipe: PlaneRecipe, shape: tuple[int, int]) -> tuple[float, int]:
-    """Return (seconds, peak bytes) that one plane of `shape` (Y, X) will take."""
+def estimate(recipe: PlaneRecipe, shape: tuple[int, ...]) -> tuple[float, int]:
+    """Return (seconds, peak bytes) that one channel of an image of `shape` (T, C, Z, Y, X) will take."""
     from autodip_ij.dip import estimate_cost
     from autodip_ij.images.tiles import plan_tiles
 
+    length_t, _, length_z, height, width = shape
     architecture, options = fit_arguments(recipe, recipe.seed)
-    tiles = plan_tiles(shape, recipe.tile, recipe.overlap)
+    tile = plan_tiles((height, width), recipe.tile, recipe.overlap)[0]
     binning = recipe.parameters.binning if recipe.parameters else 1
-    side = (math.ceil(tiles[0].height / binning), math.ceil(tiles[0].width / binning))
+    side = (math.ceil(tile.height / binning), math.ceil(tile.width / binning))
+    iterations = length_z * iterations_of(length_t, recipe.series, options.iterations)
     cost = estimate_cost(
-        architecture.fitted_to(side), side, options.iterations, device=recipe.device, precision=recipe.precision
+        architecture.fitted_to(side), side, iterations, device=recipe.device, precision=recipe.precision
     )
-    return cost.seconds * _fits_per_plane(recipe, shape), cost.bytes
+    return cost.seconds * _fits_per_plane(recipe, (height, width)), cost.bytes
 
 
 def _fits_per_plane(recipe: PlaneRecipe, shape: tuple[int, int]) -> int:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import asdict
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -22,38 +23,42 @@ from autodip_ij.report import (
 )
 from autodip_ij.settings import DenoiseSettings
 
+Array = np.ndarray[Any, Any]
 
-class _Sums:
-    """Running sums over the finite pixels of a channel, from which means and spreads follow."""
 
-    def __init__(self) -> None:
-        self.count = 0
-        self.nonfinite = 0
-        self.source = 0.0
-        self.result = 0.0
-        self.residual = 0.0
-        self.residual_squared = 0.0
+Place = tuple[int, int, int]
+"""Indices (T, C, Z) of a plane in the selection."""
 
-    def add(self, source: np.ndarray[Any, Any], result: np.ndarray[Any, Any]) -> None:
+
+@dataclass(frozen=True)
+class _PlaneNote:
+    """One plane: what was made of it, a hash of its pixels, and sums over its finite ones."""
+
+    made: PlaneResult | None
+    digest: bytes
+    count: int
+    nonfinite: int
+    source: float
+    result: float
+    residual: float
+    residual_squared: float
+
+    @classmethod
+    def of(cls, source: Array, result: Array, made: PlaneResult | None) -> _PlaneNote:
         valid = np.isfinite(source)
         a, b = source[valid].astype(np.float64), result[valid].astype(np.float64)
-        self.count += a.size
-        self.nonfinite += source.size - a.size
-        self.source += float(a.sum())
-        self.result += float(b.sum())
-        self.residual += float((a - b).sum())
-        self.residual_squared += float(((a - b) ** 2).sum())
-
-    @property
-    def mean_ratio(self) -> float | None:
-        return self.result / self.source if self.count and self.source else None
-
-    @property
-    def residual_std(self) -> float | None:
-        if not self.count:
-            return None
-        mean = self.residual / self.count
-        return float(np.sqrt(max(0.0, self.residual_squared / self.count - mean**2)))
+        pixels = np.ascontiguousarray(source).astype(source.dtype.newbyteorder("<"), copy=False).tobytes()
+        lean = made and replace(made, image=np.empty((0, 0), np.float32))
+        return cls(
+            made=lean,
+            digest=hashlib.sha256(pixels).digest(),
+            count=a.size,
+            nonfinite=source.size - a.size,
+            source=float(a.sum()),
+            result=float(b.sum()),
+            residual=float((a - b).sum()),
+            residual_squared=float(((a - b) ** 2).sum()),
+        )
 
 
 class Recorder:
@@ -70,11 +75,7 @@ class Recorder:
     def __init__(self, plan: Plan, settings: DenoiseSettings) -> None:
         self._plan = plan
         self._settings = settings
-        self._hash = hashlib.sha256()
-        self._sums = [_Sums() for _ in plan.channels]
-        self._fits = [FitRecord() for _ in plan.channels]
-        self._precision: str = settings.precision
-        self._speeds: list[list[float]] = [[] for _ in plan.channels]
+        self._notes: dict[Place, _PlaneNote] = {}
         self.messages: list[str] = []
         self.stopped = False
 
@@ -83,34 +84,19 @@ class Recorder:
         self.messages.append(message)
         progress.log(message)
 
-    def unchanged(self, position: int, source: np.ndarray[Any, Any]) -> None:
-        """Note a plane that is returned as it was."""
-        self._hash_pixels(source)
-        self._sums[position].add(source, source)
-        if self._plan.channels[position].recipe is not None:
-            self._fits[position].unchanged_planes += 1
+    def knows(self, place: Place) -> bool:
+        """Whether the plane at `place` has a result."""
+        return place in self._notes
 
-    def denoised(
-        self, position: int, source: np.ndarray[Any, Any], restored: np.ndarray[Any, Any], made: PlaneResult
-    ) -> None:
-        """Note a plane that was processed; `restored` is the result in grey values."""
-        self._hash_pixels(source)
-        self._sums[position].add(source, restored)
-        fit = self._fits[position]
-        fit.iterations = min(fit.iterations, made.iterations) if fit.planes else made.iterations
-        fit.planes += 1
-        fit.seconds += made.seconds
-        fit.tiles_per_plane, fit.tile, fit.engine = made.tiles, made.tile, made.engine
-        fit.stopped = fit.stopped or made.stopped
+    def unchanged(self, place: Place, source: Array) -> None:
+        """Note a plane that is returned as it was."""
+        self._notes[place] = _PlaneNote.of(source, source, None)
+
+    def denoised(self, place: Place, source: Array, restored: Array, made: PlaneResult) -> None:
+        """Note a plane that was processed, in place of an earlier result; `restored` is the result in grey values."""
+        self._notes[place] = _PlaneNote.of(source, restored, made)
         self.stopped = self.stopped or made.stopped
         self.messages.extend(made.messages)
-        self._precision = made.precision or self._precision
-        if made.seconds_per_iteration is not None:
-            self._speeds[position].append(made.seconds_per_iteration)
-
-    def _hash_pixels(self, source: np.ndarray[Any, Any]) -> None:
-        # Channels are visited one after the other, so the order is C, T, Z; the field's description says so.
-        self._hash.update(np.ascontiguousarray(source).astype(source.dtype.newbyteorder("<"), copy=False).tobytes())
 
     def finish(self, seconds: float) -> Report:
         """Return the report of the whole run, which took `seconds`."""
@@ -122,23 +108,31 @@ class Recorder:
                 scene=image.scene,
                 shape=dict(zip("TCZYX", image.shape, strict=True)),
                 dtype=str(image.dtype),
-                pixels_sha256=self._hash.hexdigest(),
+                pixels_sha256=self._pixels_hash(),
             ),
             output=OutputRecord(dtype=str(self._plan.output_dtype)),
             settings=self._settings.model_dump(),
             channels=[self._channel(position, channel) for position, channel in enumerate(self._plan.channels)],
             device=self._plan.device,
-            precision=self._precision,
+            precision=self._precision(),
             seed=self._settings.seed,
             seconds=round(seconds, 3),
             messages=self.messages,
         )
 
+    def _pixels_hash(self) -> str:
+        whole = hashlib.sha256()
+        for place in sorted(self._notes):
+            whole.update(self._notes[place].digest)
+        return whole.hexdigest()
+
+    def _precision(self) -> str:
+        known = [note.made.precision for note in self._notes.values() if note.made and note.made.precision]
+        return known[-1] if known else self._settings.precision
+
     def _channel(self, position: int, channel: ChannelPlan) -> ChannelReport:
         decision, choice, recipe = channel.decision, channel.choice, channel.recipe
-        fit, sums = self._fits[position], self._sums[position]
-        if self._speeds[position]:
-            fit.seconds_per_iteration = float(np.median(self._speeds[position]))
+        notes = [self._notes[place] for place in sorted(self._notes) if place[1] == position]
         return ChannelReport(
             index=decision.index,
             name=decision.name,
@@ -158,8 +152,39 @@ class Recorder:
             method=recipe.method if recipe else "none",
             method_parameters=dict(recipe.method_parameters) if recipe else {},
             window=(channel.window.low, channel.window.high) if recipe else None,
-            mean_ratio=sums.mean_ratio,
-            residual_std=sums.residual_std,
-            nonfinite_pixels=sums.nonfinite,
-            fit=fit,
+            mean_ratio=_mean_ratio(notes),
+            residual_std=_residual_std(notes),
+            nonfinite_pixels=sum(note.nonfinite for note in notes),
+            fit=_fit_record([note.made for note in notes if note.made], len(notes), recipe is not None),
         )
+
+
+def _mean_ratio(notes: Sequence[_PlaneNote]) -> float | None:
+    source = sum(note.source for note in notes)
+    return sum(note.result for note in notes) / source if source else None
+
+
+def _residual_std(notes: Sequence[_PlaneNote]) -> float | None:
+    count = sum(note.count for note in notes)
+    if not count:
+        return None
+    mean = sum(note.residual for note in notes) / count
+    return float(np.sqrt(max(0.0, sum(note.residual_squared for note in notes) / count - mean**2)))
+
+
+def _fit_record(made: Sequence[PlaneResult], planes: int, wanted: bool) -> FitRecord:
+    if not made:
+        return FitRecord(unchanged_planes=planes if wanted else 0)
+    speeds = [plane.seconds_per_iteration for plane in made if plane.seconds_per_iteration is not None]
+    known = [speed for speed in speeds if np.isfinite(speed)]
+    return FitRecord(
+        planes=len(made),
+        tiles_per_plane=made[-1].tiles,
+        tile=made[-1].tile,
+        iterations=made[0].iterations,
+        seconds=sum(plane.seconds for plane in made),
+        seconds_per_iteration=float(np.median(known)) if known else None,
+        engine=made[-1].engine,
+        stopped=any(plane.stopped for plane in made),
+        unchanged_planes=planes - len(made),
+    )

@@ -56,7 +56,7 @@ class FitRecord(_Record):
     planes: int = 0
     tiles_per_plane: int = 1
     tile: int | None = None
-    iterations: int = Field(0, description="Iterations of each fit; fewer than asked for if the user stopped it")
+    iterations: int = Field(0, description="Iterations of the first fit; fewer than asked for if the user stopped it")
     seconds: float = 0.0
     seconds_per_iteration: float | None = None
     engine: str | None = None
@@ -97,8 +97,7 @@ class InputRecord(_Record):
     shape: dict[str, int] = Field(description="Lengths of T, C, Z, Y, X of the selection that was processed")
     dtype: str
     pixels_sha256: str | None = Field(
-        None,
-        description="Hash of the selected planes, one channel after the other in T, Z order, as little-endian bytes",
+        None, description="Hash of the hashes of the selected planes (little-endian bytes), in T, C, Z order"
     )
     file_bytes: int | None = Field(None, description="Size of the file, of a folder's files together; by a batch")
     file_modified_ns: int | None = Field(None, description="Time of its last modification, ns; by a batch")

@@ -153,8 +153,11 @@ class DenoiseSettings(BaseModel):
         Shown("Overlap", "px", fiji=False),
     ] = 128
     series: Annotated[
-        Literal["independent", "warm"],
-        Field(description="Time series: fit every frame on its own, or start from the network of the frame before"),
+        Literal["independent", "warm", "back-and-forth"],
+        Field(
+            description="Time series: fit every frame on its own, start from the network of the frame before (warm), "
+            "or do that to the last frame and back"
+        ),
         Shown("Series", fiji=False),
     ] = "independent"
     vocabulary: Annotated[

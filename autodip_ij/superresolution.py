@@ -17,17 +17,21 @@ from autodip_ij.announcing import announcements
 from autodip_ij.denoising import FileResult, Result
 from autodip_ij.images.model import Image, PixelSize
 from autodip_ij.outputs import new_array, refuse_bad_target, stem
-from autodip_ij.planes import Plane, PlaneRecipe, PlaneResult, Watch, fit_arguments, fit_tiles
+from autodip_ij.planes import Plane, PlaneRecipe, PlaneResult, TileJob, Watch, fit_arguments, fit_tiles
 from autodip_ij.planning import ChannelPlan, Plan, estimate, plan_run
 from autodip_ij.progress import Progress, Silent, Stop
 from autodip_ij.record import Recorder
 from autodip_ij.settings import DenoiseSettings, Shown
 
 if TYPE_CHECKING:
+    from autodip_ij.calibration.model import Parameters
     from autodip_ij.dip.options import FitResult
 
 FILLER = "bicubic"
 """Enlargement of planes that are not fitted: channels left alone, planes after a stop."""
+INPUT_NOISE = 0.03
+AVERAGING = 0.99
+_ADAPTED = "for enlarging with input noise, averaging and half the iterations, where not set"
 
 
 class SuperresSettings(DenoiseSettings):
@@ -63,8 +67,7 @@ def superresolve_image(
 ) -> Result:
     """Enlarge (and, with ``dip``, denoise) the selected planes of an image.
 
-    The network and its iterations are those of the image's group, or as set; the group's iterations were calibrated for
-    denoising at the original size.
+    The network is that of the image's group, or as set; how its fit is adapted says `enlarging_parameters`.
 
     Parameters
     ----------
@@ -157,16 +160,42 @@ def _plan(image: Image, settings: SuperresSettings) -> Plan:
     else:
         # Any method without parameters spares the choice of a network.
         plan = plan_run(image, settings.model_copy(update={"method": "gaussian"}))
-    channels = []
-    for channel in plan.channels:
-        recipe = channel.recipe
-        if recipe is not None:
-            # Binning would undo the enlargement; noise-aware losses have no form for it.
-            parameters = recipe.parameters and replace(recipe.parameters, binning=1, loss="mse")
-            recipe = replace(recipe, parameters=parameters, method=settings.method, method_parameters=particular)
-        reason = channel.reason if settings.method == "dip" or recipe is None else f"method {settings.method}"
-        channels.append(replace(channel, recipe=recipe, reason=reason.replace("returned unchanged", f"{FILLER} only")))
-    return replace(plan, channels=tuple(channels))
+    channels = tuple(_for_enlarging(channel, settings, particular) for channel in plan.channels)
+    return replace(plan, channels=channels)
+
+
+def _for_enlarging(channel: ChannelPlan, settings: SuperresSettings, particular: dict[str, Any]) -> ChannelPlan:
+    """Return the plan of a channel with the parameters of enlargement in the place of those of denoising."""
+    if channel.recipe is None:
+        return replace(channel, reason=channel.reason.replace("returned unchanged", f"{FILLER} only"))
+    recipe = replace(channel.recipe, method=settings.method, method_parameters=particular)
+    if channel.choice is None:
+        return replace(channel, recipe=recipe, reason=f"method {settings.method}")
+    parameters = enlarging_parameters(channel.choice.parameters, settings)
+    return replace(
+        channel,
+        recipe=replace(recipe, parameters=parameters),
+        choice=replace(channel.choice, parameters=parameters),
+        reason=f"{channel.reason}; {_ADAPTED}",
+    )
+
+
+def enlarging_parameters(parameters: Parameters, settings: SuperresSettings) -> Parameters:
+    """Return the parameters of a group, found for denoising, made fit for enlarging; what the user set stays.
+
+    Input noise 0.03 (as the authors of the deep image prior use for super-resolution), averaging 0.99 and half the
+    iterations. On the four images of ``benchmarks/results/superresolution.md``, on which this was chosen, the group's
+    own settings fit the noise again.
+    """
+    return replace(
+        parameters,
+        iterations=settings.iterations or -(-parameters.iterations // 2),
+        input_noise=INPUT_NOISE if settings.noise is None else settings.noise,
+        averaging=AVERAGING if settings.averaging is None else settings.averaging,
+        # Binning would undo the enlargement; other losses have no form for it.
+        binning=1,
+        loss="mse",
+    )
 
 
 def _on_fine_grid(plan: Plan, settings: SuperresSettings) -> Plan:
@@ -180,8 +209,7 @@ def _on_fine_grid(plan: Plan, settings: SuperresSettings) -> Plan:
     for channel in plan.channels:
         seconds, peak = channel.seconds, channel.bytes
         if channel.recipe is not None and channel.recipe.parameters is not None:
-            seconds, peak = estimate(channel.recipe, shape)
-            seconds *= image.shape[0] * image.shape[2]
+            seconds, peak = estimate(channel.recipe, (*outer, *shape))
         channels.append(replace(channel, seconds=seconds, bytes=peak))
     size = image.pixel_size
     finer = replace(image, data=da.zeros((*outer, *shape), dtype=image.dtype), pixel_size=_divided(size, scale))
@@ -213,9 +241,9 @@ def _enlarged(
 
     unit = channel.window.normalise(source)
     if channel.recipe is None or recorder.stopped:
-        recorder.unchanged(position, source)
+        recorder.unchanged((t, position, z), source)
         return restored(enlarge(unit, scale, FILLER))
-    watch = Watch(progress, plan.title(position, t, z), channel.window.restore)
+    watch = Watch(progress, plan.title(t, position, z), channel.window.restore)
     if settings.method == "dip":
         made = fit_tiles(unit, channel.recipe, watch, partial(_fit_tile, settings), scale=scale)
     else:
@@ -226,27 +254,26 @@ def _enlarged(
     result = restored(made.image)
     # Seen at the size of the source, as the loss does, so that mean and residual can be compared.
     seen = channel.window.restore(resample(made.image, source.shape, settings.kernel), dtype=np.float64)
-    recorder.denoised(position, source, seen, made)
+    recorder.denoised((t, position, z), source, seen, made)
     if made.stopped or watch.request is Stop.KEEP:
-        recorder.say(progress, f"stopped at {plan.title(position, t, z)}: later planes are only enlarged ({FILLER})")
+        recorder.say(progress, f"stopped at {plan.title(t, position, z)}: later planes are only enlarged ({FILLER})")
     return result
 
 
 def _fit_tile(
     settings: SuperresSettings,
-    tile: Plane,
+    job: TileJob,
     recipe: PlaneRecipe,
-    seed: int,
     watch: Watch,
     insert: Callable[[Plane], Plane],
 ) -> FitResult:
     """Fit the fine image of one tile; a `autodip_ij.planes.FitTile` once the settings are bound."""
     from autodip_ij.dip import fit_superresolution
 
-    architecture, options = fit_arguments(recipe, seed)
+    architecture, options = fit_arguments(recipe, job.seed)
     watch.begin_fit()
     result = fit_superresolution(
-        tile,
+        job.pixels,
         settings.scale,
         architecture,
         options,

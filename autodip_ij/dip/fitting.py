@@ -65,8 +65,8 @@ def fit(
     on_snapshot
         Called with (iteration, result so far) at `options.snapshots`.
     start
-        `FitResult.weights` of an earlier fit with the same architecture, device and engine, to go on from (the warm start
-        of a time series); by default random weights.
+        `FitResult.weights` of an earlier fit with the same architecture, device and engine, to go on from (the
+        warm start of a time series); by default random weights.
     keep_weights
         Whether the result holds the fitted `weights`.
 
@@ -99,7 +99,7 @@ def fit(
     >>> fit(noisy, Architecture(depth=2, width=8), FitOptions(iterations=3), device="cpu").image.shape
     (20, 33)
     """
-    plane = _checked_plane(plane01)
+    plane = checked_plane(plane01)
     check_architecture(architecture)
     _check_options(options)
     extended = _extended(plane)
@@ -183,7 +183,8 @@ def engine_for(architecture: Architecture, device: str, name: str = "auto") -> E
     return EagerStepper
 
 
-def _checked_plane(plane01: npt.ArrayLike) -> Plane:
+def checked_plane(plane01: npt.ArrayLike) -> Plane:
+    """Return the plane as float32, or raise `BadInput` if it is not two-dimensional and finite."""
     plane = np.asarray(plane01, dtype=np.float32)
     if plane.ndim != 2 or plane.size == 0:
         raise BadInput(f"a fit takes one plane (Y, X), not an array of shape {plane.shape}; pass planes one by one")

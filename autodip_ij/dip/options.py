@@ -102,6 +102,9 @@ class FitResult:
         Median over the run, without the first iterations.
     losses
         Loss at the iterations where it was looked at: {iteration: loss}.
+    weights
+        The fitted network as one vector in the engine's own order, float32, if it was asked for; fits of the next frame
+        of a series start from it.
     """
 
     image: Plane
@@ -113,3 +116,4 @@ class FitResult:
     seconds: float
     seconds_per_iteration: float
     losses: Mapping[int, float] = field(default_factory=dict)
+    weights: npt.NDArray[np.float32] | None = None

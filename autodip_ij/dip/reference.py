@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -72,6 +73,19 @@ class ReferenceStepper:
     def latest_loss(self) -> tuple[int, float] | None:
         """Return the last iteration and its loss."""
         return self.iteration, self._latest_loss.item()
+
+    def weights(self) -> npt.NDArray[np.float32]:
+        """Return the network's parameters, one after the other."""
+        parts = [parameter.detach().flatten() for parameter in self.network.parameters()]
+        return torch.cat(parts).cpu().numpy()
+
+    def set_weights(self, weights: npt.NDArray[np.float32]) -> None:
+        """Take the parameters of another fit of this network; batch norm has no state besides them."""
+        parameters = list(self.network.parameters())
+        parts = torch.from_numpy(weights).split([parameter.numel() for parameter in parameters])
+        with torch.no_grad():
+            for parameter, part in zip(parameters, parts, strict=True):
+                parameter.copy_(part.view(parameter.shape))
 
     def close(self) -> None:
         """Free what is not needed for another fit: nothing is kept."""

@@ -134,9 +134,10 @@ def _fit(
     snapshots: dict[int, Plane],
 ) -> FitResult:
     """Fit as a denoising run does, collecting the result of every stop in grey values of `noisy`."""
+    from autodip_ij.binning import binned, resampled
     from autodip_ij.dip import fit
     from autodip_ij.images.intensity import measure_window
-    from autodip_ij.planes import PlaneRecipe, binned, fit_arguments, resampled
+    from autodip_ij.planes import PlaneRecipe, fit_arguments
 
     parameters = configuration.parameters(stops[-1])
     architecture, options = fit_arguments(PlaneRecipe(parameters, device, precision, seed), seed)

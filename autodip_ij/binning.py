@@ -1,0 +1,29 @@
+"""A plane on a coarser grid and back, without a shift."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+Plane = npt.NDArray[np.float32]
+
+
+def binned(plane: Plane, side: int) -> Plane:
+    """Return means over squares of `side` px; a border that fills no square is extended by its last row or column."""
+    if side == 1:
+        return plane
+    from skimage.measure import block_reduce
+
+    extended = np.pad(plane, [(0, -length % side) for length in plane.shape], mode="edge")
+    return np.asarray(block_reduce(extended, side, np.mean), np.float32)
+
+
+def resampled(plane: Plane, shape: tuple[int, ...]) -> Plane:
+    """Return `plane` brought to `shape` by cubic interpolation on pixel areas, so that nothing is shifted."""
+    if plane.shape == tuple(shape):
+        return plane
+    from scipy.ndimage import zoom
+
+    side = -(-shape[0] // plane.shape[0])
+    enlarged = zoom(plane, side, order=3, mode="nearest", grid_mode=True)
+    return np.asarray(enlarged[: shape[0], : shape[1]], np.float32)
