@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from autodip_ij.dip.cost import Estimate, estimate_cost
     from autodip_ij.dip.devices import resolve_device
     from autodip_ij.dip.fitting import fit
+    from autodip_ij.dip.pack import fit_many
     from autodip_ij.dip.stabilised import with_noise_aware_loss
     from autodip_ij.dip.superresolution import fit_superresolution
 
@@ -22,6 +23,7 @@ _HOME = {
     "Estimate": "autodip_ij.dip.cost",
     "estimate_cost": "autodip_ij.dip.cost",
     "fit": "autodip_ij.dip.fitting",
+    "fit_many": "autodip_ij.dip.pack",
     "fit_superresolution": "autodip_ij.dip.superresolution",
     "resolve_device": "autodip_ij.dip.devices",
     "with_noise_aware_loss": "autodip_ij.dip.stabilised",
@@ -36,6 +38,7 @@ __all__ = [
     "Step",
     "estimate_cost",
     "fit",
+    "fit_many",
     "fit_superresolution",
     "resolve_device",
     "with_noise_aware_loss",

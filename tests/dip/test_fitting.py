@@ -237,6 +237,7 @@ def test_a_diverged_fit_is_repeated_in_float32_and_it_is_said(plane, caplog, mon
     assert np.isfinite(result.image).all()
 
 
+@pytest.mark.filterwarnings("ignore:overflow encountered in cast")
 def test_divergence_in_float32_is_an_error_that_says_what_to_do(plane):
     with pytest.raises(Exception, match="lower the learning rate"):
         run(plane, replace(OPTIONS, learning_rate=1e38, precision="float32"))

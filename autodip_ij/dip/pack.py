@@ -1,0 +1,224 @@
+"""Several fits at once: the planes of a stack, the tiles of a plane, the seeds of an ensemble.
+
+A small fit leaves most of a machine idle: on a GPU its kernels are too short, on a processor its threads wait for each
+other at every layer. Here each fit runs in a lane of its own, on one thread of the processor or one stream of the GPU,
+so that a fit in a lane does exactly what it would do alone.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from threading import Lock
+
+import numpy.typing as npt
+import psutil
+import torch
+
+from autodip_ij.dip.architecture import Architecture
+from autodip_ij.dip.cost import DEVICE_BYTES, PROGRAM_BYTES, operations_per_iteration, peak_bytes
+from autodip_ij.dip.devices import resolve_device
+from autodip_ij.dip.fitting import checked_plane, fit
+from autodip_ij.dip.options import FitOptions, FitResult, OnSnapshot, OnStep, Plane, Step
+from autodip_ij.dip.precision import resolve_precision
+from autodip_ij.errors import BadInput, OutOfMemory
+from autodip_ij.progress import Stop
+
+log = logging.getLogger(__name__)
+
+OnPackStep = Callable[[int, Step], Stop]
+"""As `OnStep`, with the index of the plane first."""
+OnPackSnapshot = Callable[[int, int, Plane], None]
+"""As `OnSnapshot`, with the index of the plane first."""
+
+MEMORY_SHARE = 0.7
+"""Part of the free memory that a pack may take."""
+BUSY_OPERATIONS = 2e11
+"""Operations of one iteration from which on a single fit keeps a GPU of the H100 class busy (an assumption)."""
+MOST_STREAMS = 8
+
+
+def fit_many(
+    planes01: Sequence[npt.ArrayLike],
+    architecture: Architecture,
+    options: FitOptions | Sequence[FitOptions],
+    *,
+    device: str = "auto",
+    engine: str = "auto",
+    lanes: int | None = None,
+    on_step: OnPackStep | None = None,
+    on_snapshot: OnPackSnapshot | None = None,
+) -> list[FitResult]:
+    """Fit planes side by side; each result is that of `fit` alone.
+
+    Parameters
+    ----------
+    planes01
+        Noisy planes (Y, X), scaled to [0, 1]; sizes may differ.
+    architecture
+        Network of every fit.
+    options
+        How to fit, for all planes or one each (an ensemble gives the same plane with several seeds).
+    device, engine
+        As in `fit`.
+    lanes
+        Fits at the same time; by default as many as cores (or idle parts of the GPU) and free memory allow.
+    on_step, on_snapshot
+        As in `fit`, with the index of the plane first. Calls come from several threads but never two at once. A wish
+        to stop counts for all planes: planes not begun then end with the output of their first step.
+
+    Returns
+    -------
+    list of FitResult
+        In the order of the planes.
+
+    Raises
+    ------
+    autodip_ij.errors.Cancelled
+        If `on_step` returned `Stop.DISCARD`.
+    autodip_ij.errors.BadInput, autodip_ij.errors.OutOfMemory, autodip_ij.errors.EnvironmentProblem
+        As `fit`. Memory that runs out with several lanes is first met by fitting one after the other.
+
+    Notes
+    -----
+    On a processor a lane has the threads that are left for it, one where there are as many lanes as cores; a fit alone
+    has all of them, and sums in another order: equal within rounding, bit for bit with the same number of threads.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> planes = np.random.default_rng(0).random((3, 20, 24), dtype=np.float32)
+    >>> [result.image.shape for result in fit_many(planes, Architecture(2, 8), FitOptions(2), device="cpu")]
+    [(20, 24), (20, 24), (20, 24)]
+    """
+    every = [options] * len(planes01) if isinstance(options, FitOptions) else list(options)
+    if len(every) != len(planes01):
+        raise BadInput(f"{len(every)} options were given for {len(planes01)} planes; give one, or one a plane")
+    if not every:
+        return []
+    shapes = [checked_plane(plane).shape for plane in planes01]
+    resolved = resolve_device(device)
+    if lanes is None:
+        shape = max(shapes, key=lambda yx: yx[0] * yx[1])
+        lanes = lanes_for(architecture, shape, len(every), resolved, every[0].precision)
+    wishes = _Wishes(on_step, on_snapshot)
+
+    def one(index: int) -> FitResult:
+        return fit(
+            planes01[index],
+            architecture,
+            every[index],
+            device=resolved,
+            engine=engine,
+            on_step=wishes.watch(index),
+            on_snapshot=wishes.snapshots(index),
+        )
+
+    if lanes <= 1:
+        return [one(index) for index in range(len(every))]
+    try:
+        return _side_by_side(one, len(every), lanes, wishes, resolved)
+    except OutOfMemory as problem:
+        log.warning("%d fits at once: %s; fitting one after the other", lanes, problem)
+    wishes.stop = Stop.NO
+    return [one(index) for index in range(len(every))]
+
+
+def lanes_for(architecture: Architecture, shape: tuple[int, int], count: int, device: str, precision: str) -> int:
+    """Return how many fits of planes of `shape` to run at the same time.
+
+    Parameters
+    ----------
+    architecture, shape
+        The largest of the fits.
+    count
+        Fits there are.
+    device
+        ``cpu``, ``cuda:0``, ...
+    precision
+        As in `FitOptions`.
+    """
+    if device == "mps":
+        return 1
+    need = peak_bytes(architecture, shape, resolve_precision(precision, device), device)
+    if device == "cpu":
+        free, fixed, most = psutil.virtual_memory().available, PROGRAM_BYTES, torch.get_num_threads()
+    else:
+        free, fixed = torch.cuda.mem_get_info(device)[0], DEVICE_BYTES
+        most = int(min(MOST_STREAMS, max(1.0, BUSY_OPERATIONS / operations_per_iteration(architecture, shape))))
+    by_memory = int(MEMORY_SHARE * free / max(need - fixed, 1))
+    return max(1, min(count, most, by_memory))
+
+
+@dataclass
+class _Wishes:
+    """What the caller wants, told to all lanes; its callbacks are called one at a time."""
+
+    on_step: OnPackStep | None
+    on_snapshot: OnPackSnapshot | None
+    stop: Stop = Stop.NO
+    lock: Lock = field(default_factory=Lock)
+
+    def watch(self, index: int) -> OnStep:
+        def watched(step: Step) -> Stop:
+            with self.lock:
+                if self.stop is Stop.NO and self.on_step:
+                    self.stop = self.on_step(index, step)
+                return self.stop
+
+        return watched
+
+    def snapshots(self, index: int) -> OnSnapshot | None:
+        if self.on_snapshot is None:
+            return None
+
+        def taken(iteration: int, image: Plane) -> None:
+            assert self.on_snapshot is not None
+            with self.lock:
+                self.on_snapshot(index, iteration, image)
+
+        return taken
+
+
+def _side_by_side(
+    one: Callable[[int], FitResult], count: int, lanes: int, wishes: _Wishes, device: str
+) -> list[FitResult]:
+    def in_lane(index: int) -> FitResult:
+        with _stream(device):
+            return one(index)
+
+    with _threads_shared_by(lanes) as share, ThreadPoolExecutor(lanes, "autodip-lane", initializer=share) as pool:
+        futures = [pool.submit(in_lane, index) for index in range(count)]
+        try:
+            done, _ = wait(futures, return_when=FIRST_EXCEPTION)
+            for future in done:
+                future.result()  # raises the first error
+            return [future.result() for future in futures]
+        except BaseException:
+            wishes.stop = Stop.DISCARD  # ends the other lanes
+            for future in futures:
+                future.cancel()
+            raise
+
+
+@contextmanager
+def _threads_shared_by(lanes: int) -> Iterator[Callable[[], None]]:
+    """Yield what a lane calls to take its share of PyTorch's threads; put the number back afterwards."""
+    before = torch.get_num_threads()
+    try:
+        yield lambda: torch.set_num_threads(max(1, before // lanes))
+    finally:
+        torch.set_num_threads(before)
+
+
+@contextmanager
+def _stream(device: str) -> Iterator[None]:
+    """Let the work of this thread run on a CUDA stream of its own."""
+    if not device.startswith("cuda"):
+        yield
+        return
+    with torch.cuda.device(device), torch.cuda.stream(torch.cuda.Stream(device)):
+        yield
