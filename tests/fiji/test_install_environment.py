@@ -86,3 +86,24 @@ def test_what_cannot_be_edited_is_refused_with_the_line_to_add(text: str, messag
     with pytest.raises(BadInput, match=message) as refused:
         add_requirement(text, REQUIREMENT)
     assert f"'- {REQUIREMENT}'" in str(refused.value)
+
+
+def test_the_environment_of_this_repository_has_what_fiji_asks_for() -> None:
+    import tomllib
+    from pathlib import Path
+
+    from packaging.requirements import Requirement
+    from packaging.specifiers import SpecifierSet
+
+    root = Path(__file__).resolve().parents[2]
+    text = (root / "environment.yml").read_text()
+    project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
+    dependencies = yaml.safe_load(text)["dependencies"]
+    (python,) = (item for item in dependencies if str(item).startswith("python "))
+    assert python.partition("=")[2].strip() in SpecifierSet(project["requires-python"])
+    here, *others = sorted(pip_list(text), key=lambda line: not line.startswith("."))
+    extras = here.removeprefix(".[").removesuffix("]").split(",")
+    assert set(extras) <= set(project["optional-dependencies"])
+    wanted = {Requirement(line).name for line in (*others, *project["optional-dependencies"]["fiji"])}
+    assert {"pyimagej", "scyjava", "appose"} <= wanted  # what config/fiji.py of Fiji imports
+    assert "://" not in text
