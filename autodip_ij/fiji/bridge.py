@@ -69,8 +69,8 @@ def run_image(variables: Variables) -> Any:
     with _progress(values["tasks"], options, title) as progress:
         result = open_image.denoise(task, _runner(options), progress, preview=options.preview and screen.has_window())
     if not task.replace:
+        open_image.place_next_beside(imp)
         screen.show(result)
-        open_image.place_beside(result, imp)
     return result
 
 

@@ -200,14 +200,15 @@ def selected_planes(imp: Any, scope: str) -> Selection:
     return whole(imp)
 
 
-def place_beside(result: Any, source: Any) -> None:
-    """Move the window of the result to the right of the source's, where the screen has room for it."""
-    if not screen.has_window():
+def place_next_beside(source: Any) -> None:
+    """Have the next image window open to the right of the source's, where the screen has room for it."""
+    from scyjava import jimport
+
+    window = source.getWindow() if screen.has_window() else None
+    if window is None or jimport("ij.macro.Interpreter").isBatchMode():
         return
-    window, other = result.getWindow(), source.getWindow()
-    if window is None or other is None:
-        return
-    bounds, free = other.getBounds(), other.getGraphicsConfiguration().getBounds()
+    bounds, free = window.getBounds(), window.getGraphicsConfiguration().getBounds()
     x = int(bounds.x + bounds.width)
-    if x + int(window.getWidth()) <= int(free.x + free.width):
-        window.setLocation(x, int(bounds.y))
+    if x + int(bounds.width) <= int(free.x + free.width):
+        # Moving it once it is open would race with the window system.
+        jimport("ij.gui.ImageWindow").setNextLocation(x, int(bounds.y))

@@ -19,6 +19,7 @@ def make_register(context: Any) -> Callable[[str, Any], None]:
     java = scyjava.jimport
     convert = context.service(java("org.scijava.convert.ConvertService"))
     plugins = context.service(java("org.scijava.plugin.PluginService"))
+    modules = context.service(java("org.scijava.module.ModuleService"))
     plugin = _plugin_class(jpype, java)
     table: dict[str, Any] = {}
 
@@ -27,7 +28,7 @@ def make_register(context: Any) -> Callable[[str, Any], None]:
         @jpype.JOverride
         def accept(self, label: Any) -> None:
             info = table[str(label)]
-            module = info.createModule()
+            module = modules.createModule(info)
             macro, missing = java("ij.Macro"), "\0"
             options = macro.getOptions() or ""
             for item in info.inputs():
