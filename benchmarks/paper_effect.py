@@ -36,13 +36,16 @@ def main() -> None:
     arguments = _arguments()
     noisy = imread(arguments.data / IMAGE).astype(np.float32)
     clean = imread(arguments.data / CLEAN).astype(np.float32)
+    if arguments.crop:
+        middle = tuple(slice((side - arguments.crop) // 2, (side + arguments.crop) // 2) for side in noisy.shape)
+        noisy, clean = noisy[middle], clean[middle]
     record = {
         "date": date.today().isoformat(),
         "machine": f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores",
         "threads": torch.get_num_threads(),
         "torch": torch.__version__,
         "numpy": np.__version__,
-        "image": IMAGE,
+        "image": f"{IMAGE}, central {arguments.crop} x {arguments.crop} px" if arguments.crop else IMAGE,
         "scale": "PSNR with peak 255",
         "noisy_psnr": round(psnr(clean, noisy), 2),
         "runs": [],
@@ -134,6 +137,7 @@ def _arguments() -> argparse.Namespace:
     shared = Path(os.environ.get("AUTODIP_SHARED", Path(__file__).parents[2] / "shared"))
     parser.add_argument("--data", type=Path, default=shared / "data" / "fmd", help="folder with the FMD images")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "paper_effect")
+    parser.add_argument("--crop", type=int, default=0, help="side of the central square to fit, px; the whole image if 0")
     parser.add_argument("--engine", default="auto")
     parser.add_argument("--precision", default="auto", choices=("auto", "float32", "bfloat16"))
     parser.add_argument("--device", default="auto")
