@@ -17,6 +17,7 @@ from autodip_ij.calibration.search.images import prepare
 from autodip_ij.calibration.search.job import run_search_job
 from autodip_ij.calibration.search.plan import SearchOptions, SearchPlan, plan_search
 from autodip_ij.calibration.search.provenance import About
+from autodip_ij.calibration.search.selection import Selected
 from autodip_ij.errors import AutodipError, BadInput, Cancelled, UnwritableOutput
 from autodip_ij.evaluation.datasets import Pair, open_dataset
 from autodip_ij.progress import Silent, Stop
@@ -55,7 +56,8 @@ def measured(pack: Path) -> pd.DataFrame:
 def test_pack_of_a_search_gives_parameters_and_says_where_they_come_from(
     pairs: tuple[Pair, ...], tmp_path: Path
 ) -> None:
-    pack = search(plan_search(pairs, GRID, OPTIONS), tmp_path / "mine")
+    selection = [Selected(pair.name, pair.group, pair.field, "calibration", 0.5, 1.5) for pair in pairs]
+    pack = search(plan_search(pairs, GRID, OPTIONS), tmp_path / "mine", selection=selection)
     calibration = load_calibration(pack)
     assert calibration.criterion == "psnr"
     assert calibration.groups == (
@@ -86,6 +88,8 @@ def test_pack_of_a_search_gives_parameters_and_says_where_they_come_from(
     html = (pack / "index.html").read_text()
     assert "confocal/actin" in html
     assert (pack / "pictures" / "all_networks.png").read_bytes().startswith(b"\x89PNG")
+    assert list(pd.read_csv(pack / "selection.csv")["role"]) == ["calibration", "calibration"]
+    assert (pack / "pictures" / "embedding.png").exists()
     assert not (tmp_path / "mine.jobs").exists()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -129,6 +129,8 @@ def make_pack(
     progress: Progress | None = None,
 ) -> PackContent:
     """Return the pack that follows from the results of a search."""
+    import pandas as pd
+
     verdict = find_best(results, plan.grid)
     default = next(name for name in _PREFERRED if name in verdict.criteria)
     for name in verdict.without_result:
@@ -138,7 +140,7 @@ def make_pack(
     if selection:
         pictures["pictures/embedding.png"] = embedding(selection, f"{about.name}: {len(selection)} images")
     images = [_pack_image(plan, pair.name, with_images) for pair in plan.pairs]
-    record = provenance(plan, results, about, verdict, selection)
+    record = provenance(plan, results, about, verdict)
     lines = [about.source, f"Made {record['made']} on {record['machine']['processor']}; {len(images)} images."]
     files: dict[str, bytes] = {
         "results.parquet": results.to_parquet(None, index=False),
@@ -147,6 +149,8 @@ def make_pack(
         "index.html": page(about.name, lines, default, verdict.parameters, pictures),
         **pictures,
     }
+    if selection:
+        files["selection.csv"] = pd.DataFrame([asdict(image) for image in selection]).to_csv(index=False).encode()
     return PackContent(
         name=about.name,
         title=f"Grid search over {len(images)} images",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -14,8 +13,6 @@ from autodip_ij.calibration.search.results import Verdict
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from autodip_ij.calibration.search.selection import Selected
 
 
 @dataclass(frozen=True)
@@ -40,9 +37,7 @@ class About:
     command: str = ""
 
 
-def provenance(
-    plan: SearchPlan, results: pd.DataFrame, about: About, verdict: Verdict, selection: Sequence[Selected] = ()
-) -> dict[str, Any]:
+def provenance(plan: SearchPlan, results: pd.DataFrame, about: About, verdict: Verdict) -> dict[str, Any]:
     """Return everything that is needed to repeat the search, JSON-like; names of files, but no paths."""
     from autodip_ij._version import __version__
     from autodip_ij.versions import versions
@@ -78,7 +73,6 @@ def provenance(
         "too_deep_for_the_images": plan.too_deep,
         "without_result": list(verdict.without_result),
         "images": images,
-        "selection": [asdict(image) for image in selection],
     }
 
 

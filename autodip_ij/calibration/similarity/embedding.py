@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import warnings
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +19,15 @@ FEWEST_IMAGES = 5
 """UMAP needs a neighbourhood of some images to place anything."""
 
 NEIGHBOURS = 15
-"""UMAP's default, and what the authors' figure suggests; fewer where there are fewer images."""
+"""UMAP's default; fewer where there are fewer images."""
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """Rows known by their content, so that a layout is not fitted again for the next image to be placed in it."""
+
+    digest: str
+    values: npt.NDArray[np.float32] = field(compare=False)
 
 
 def embed(rows: npt.NDArray[np.floating], *, seed: int = 0, new: npt.NDArray[np.floating] | None = None) -> Vector:
@@ -45,13 +57,20 @@ def embed(rows: npt.NDArray[np.floating], *, seed: int = 0, new: npt.NDArray[np.
     """
     if len(rows) < FEWEST_IMAGES:
         raise BadInput(f"UMAP needs at least {FEWEST_IMAGES} images, got {len(rows)}")
+    values = np.ascontiguousarray(rows, np.float32)
     with warnings.catch_warnings():
         # UMAP announces that a seed means one thread, and numba its own deprecations: neither is the user's concern.
         warnings.simplefilter("ignore")
-        from umap import UMAP
-
-        reducer = UMAP(n_components=2, n_neighbors=min(NEIGHBOURS, len(rows) - 1), random_state=seed, init="pca")
-        points = reducer.fit_transform(np.asarray(rows, np.float32))
+        reducer = _fitted(_Rows(hashlib.sha256(values.tobytes()).hexdigest(), values), seed)
+        points = reducer.embedding_
         if new is not None:
             points = np.vstack([points, reducer.transform(np.asarray(new, np.float32))])
     return np.asarray(points, np.float64)
+
+
+@lru_cache(maxsize=2)
+def _fitted(rows: _Rows, seed: int) -> Any:
+    from umap import UMAP
+
+    count = min(NEIGHBOURS, len(rows.values) - 1)
+    return UMAP(n_components=2, n_neighbors=count, random_state=seed, init="pca").fit(rows.values)
