@@ -188,7 +188,7 @@ def pack_colours(planes: Pixels) -> npt.NDArray[np.int32]:
 
     Examples
     --------
-    >>> hex(pack_colours(np.array([[[1.4]], [[300]], [[-2]]]))[0, 0] & 0xFFFFFFFF)
+    >>> hex(int(pack_colours(np.array([[[1.4]], [[300]], [[-2]]]))[0, 0]) & 0xFFFFFFFF)
     '0xff01ff00'
     """
     red, green, blue = np.clip(np.rint(planes), 0, 255).astype(np.uint32)
