@@ -28,8 +28,17 @@ class OutputAverage:
 
     def add(self, output: Tensor) -> None:
         """Take in the output of one more step."""
-        self._sum.lerp_(output.detach().float(), 1 - self.weight)
+        self.accumulate(output)
         self.steps += 1
+
+    def accumulate(self, output: Tensor) -> None:
+        """Take in an output without counting it; a CUDA graph repeats this, and its owner counts."""
+        self._sum.lerp_(output.detach().float(), 1 - self.weight)
+
+    def reset(self) -> None:
+        """Forget everything, in place."""
+        self._sum.zero_()
+        self.steps = 0
 
     def value(self) -> Tensor:
         """Return the average so far (float32)."""

@@ -17,6 +17,7 @@ from torch import Tensor
 from autodip_ij.dip import cpu_kernels as kernels
 from autodip_ij.dip.architecture import Architecture
 from autodip_ij.dip.cpu_layers import Moments, NormActivation, as_array, convolve, convolve_backward
+from autodip_ij.dip.layout import load_parameters, parameter_shapes
 from autodip_ij.dip.network import Hourglass
 from autodip_ij.dip.parameters import FlatParameters
 from autodip_ij.dip.workers import Workers
@@ -43,7 +44,7 @@ class FusedHourglass:
         self._slope = architecture.negative_slope if architecture.activation == "leaky_relu" else 0.0
         widths, skip = architecture.widths, architecture.skip
         inputs = (architecture.input_channels, *widths)
-        self.parameters = FlatParameters(_parameter_shapes(architecture), compute_type)
+        self.parameters = FlatParameters(parameter_shapes(architecture), compute_type)
         self.workers = workers
         self.shape = shape
         self.levels: list[_FusedLevel] = []
@@ -59,20 +60,7 @@ class FusedHourglass:
 
     def load(self, network: Hourglass) -> None:
         """Take the parameters of the reference network."""
-        store = self.parameters
-        for index, level in enumerate(network.each_level()):
-            blocks = dict(zip(("down1", "down2", "up1", "up2"), [*level.down, *level.up], strict=True))
-            if level.skip is not None:
-                blocks["skip"] = level.skip
-            for name, block in blocks.items():
-                weight, _, scale, shift = block.parameters()
-                store.value(f"{index}.{name}.weight").copy_(weight.detach().permute(0, 2, 3, 1))
-                store.value(f"{index}.{name}.scale").copy_(scale.detach())
-                store.value(f"{index}.{name}.shift").copy_(shift.detach())
-            store.value(f"{index}.join.scale").copy_(level.norm.weight.detach())
-        weight, bias = network.head.parameters()
-        store.value("head.weight").copy_(weight.detach().flatten())
-        store.value("head.bias").copy_(bias.detach())
+        load_parameters(self.parameters, network)
 
     def set_input(self, z: Tensor) -> None:
         """Take the input `z` (input_channels, Y, X), float32."""
@@ -287,20 +275,3 @@ class _FusedLevel:
 def _pixels(x: Tensor) -> Tensor:
     """Return a map (Y, X, C) as a matrix (Y * X, C)."""
     return x.view(-1, x.shape[-1])
-
-
-def _parameter_shapes(architecture: Architecture) -> dict[str, tuple[int, ...]]:
-    """Return the shape of every parameter that has an effect, weights as (out, k, k, in)."""
-    widths, skip = architecture.widths, architecture.skip
-    inputs = (architecture.input_channels, *widths)
-    shapes: dict[str, tuple[int, ...]] = {}
-    for level, width in enumerate(widths):
-        joined = skip + widths[min(level + 1, len(widths) - 1)]
-        weights = {"down1": (width, 3, 3, inputs[level]), "down2": (width, 3, 3, width)}
-        weights |= {"skip": (skip, 1, 1, inputs[level])} if skip else {}
-        weights |= {"up1": (width, 3, 3, joined), "up2": (width, 1, 1, width)}
-        for part, shape in weights.items():
-            shapes[f"{level}.{part}.weight"] = shape
-            shapes[f"{level}.{part}.scale"] = shapes[f"{level}.{part}.shift"] = (shape[0],)
-        shapes[f"{level}.join.scale"] = (joined,)
-    return shapes | {"head.weight": (widths[0],), "head.bias": (1,)}

@@ -29,7 +29,7 @@ SMALLEST_SIDE = 3
 
 Engine = Callable[[Plane, Architecture, FitOptions, str], Stepper]
 
-_ENGINES = ("auto", "reference", "eager", "cpu")
+_ENGINES = ("auto", "reference", "eager", "cpu", "graph")
 
 
 def fit(
@@ -59,7 +59,8 @@ def fit(
         ``auto``, ``cuda``, ``mps`` or ``cpu``.
     engine
         ``auto`` takes the fastest of the device for this architecture; ``reference`` is the plain float32 loop,
-        ``eager`` the same network in reduced precision, ``cpu`` the one with fused passes.
+        ``eager`` the same network in reduced precision, ``cpu`` the one with fused passes, ``graph`` the one recorded
+        as a CUDA graph.
     on_step
         Called between iterations, at most about 20 times a second; what it returns can stop the fit.
     on_snapshot
@@ -165,6 +166,12 @@ def engine_for(architecture: Architecture, device: str, name: str = "auto") -> E
         raise BadInput(f"engine: '{name}' is not known{nearest(name, _ENGINES)}")
     if name == "reference":
         return ReferenceStepper
+    if name == "graph" and not (device.startswith("cuda") and architecture.is_published_kind):
+        raise BadInput("engine graph runs the paper's network on cuda only; use the engine auto")
+    if device.startswith("cuda") and architecture.is_published_kind and name in ("auto", "graph"):
+        from autodip_ij.dip.graph import graph_or_eager
+
+        return graph_or_eager
     if name == "eager" or (name == "auto" and device != "cpu"):
         return EagerStepper
     if device != "cpu":

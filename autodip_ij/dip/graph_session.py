@@ -1,0 +1,163 @@
+"""A network with all that a step needs, in memory that stays: recorded once, repeated for every plane of its size."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from autodip_ij.dip.architecture import Architecture
+from autodip_ij.dip.averaging import OutputAverage
+from autodip_ij.dip.flat_network import FlatHourglass
+from autodip_ij.dip.layout import load_parameters
+from autodip_ij.dip.losses import make_loss
+from autodip_ij.dip.options import FitOptions, Plane
+from autodip_ij.dip.parameters import FlatParameters
+from autodip_ij.dip.seeding import build_network, fixed_input, streams
+
+
+class Mark(Protocol):
+    """A point in the queue of a device."""
+
+    def query(self) -> bool:
+        """Whether the device has passed it."""
+
+    def synchronize(self) -> None:
+        """Wait until the device has passed it."""
+
+
+class GraphBackend(Protocol):
+    """What a session needs of CUDA; tests put a recording of operations on the CPU in its place."""
+
+    device: str
+
+    def capture(self, body: Callable[[], None], generators: Sequence[torch.Generator]) -> Callable[[], None]:
+        """Run `body` a few times, record it once, and return what repeats the recording."""
+
+    def mark(self) -> Mark:
+        """Mark the present end of the queue."""
+
+    def fetch(self, value: Tensor) -> Tensor:
+        """Queue a copy of `value` to the host, complete once a mark made now is passed."""
+
+
+class TensorAdam:
+    """Adam (Kingma and Ba 2015, PyTorch's defaults) on one vector, its step counter on the device."""
+
+    def __init__(self, parameters: FlatParameters, learning_rate: float) -> None:
+        self._values, self._gradients = parameters.values, parameters.gradients
+        self.mean, self.square = torch.zeros_like(self._values), torch.zeros_like(self._values)
+        self.steps = torch.zeros((), device=self._values.device)
+        self._learning_rate = learning_rate
+
+    def step(self) -> None:
+        """Update the values from the gradients, in place."""
+        self.steps += 1
+        self.mean.lerp_(self._gradients, 0.1)
+        self.square.mul_(0.999).addcmul_(self._gradients, self._gradients, value=0.001)
+        deviation = (self.square / (1 - 0.999**self.steps)).sqrt_().add_(1e-8)
+        self._values.addcdiv_(self.mean / (1 - 0.9**self.steps), deviation, value=-self._learning_rate)
+
+    def reset(self) -> None:
+        """Forget all gradients, in place."""
+        for vector in (self.mean, self.square, self.steps):
+            vector.zero_()
+
+
+@dataclass(frozen=True)
+class SessionKey:
+    """What a captured step is made for: fits that agree in it can use the same recording."""
+
+    architecture: Architecture
+    shape: tuple[int, int]
+    precision: str
+    learning_rate: float
+    averaging: float
+    input_noise: float
+    input_scale: float
+    loss: str
+
+    @classmethod
+    def of(cls, architecture: Architecture, shape: tuple[int, int], options: FitOptions) -> SessionKey:
+        """Return the key of a fit."""
+        return cls(
+            architecture,
+            shape,
+            options.precision,
+            options.learning_rate,
+            options.averaging,
+            options.input_noise,
+            options.input_scale,
+            options.loss,
+        )
+
+    @property
+    def reusable(self) -> bool:
+        """Whether the recording holds for other planes: losses besides mse keep facts about their target."""
+        return self.loss == "mse"
+
+
+class GraphSession:
+    """A network, its optimiser, average and input in memory that stays, and one step over them.
+
+    Parameters
+    ----------
+    plane, architecture, options
+        As in `fit`.
+    backend
+        Records and repeats the step.
+    """
+
+    def __init__(self, plane: Plane, architecture: Architecture, options: FitOptions, backend: GraphBackend) -> None:
+        self.key = SessionKey.of(architecture, (plane.shape[0], plane.shape[1]), options)
+        self.backend = backend
+        device = backend.device
+        compute_type = torch.bfloat16 if options.precision == "bfloat16" else torch.float32
+        self.network = FlatHourglass(architecture, compute_type, device)
+        self.adam = TensorAdam(self.network.parameters, options.learning_rate)
+        self.target = torch.zeros(1, 1, *plane.shape, device=device)
+        size = (1, architecture.input_channels, *plane.shape)
+        self.z = torch.zeros(size, device=device).to(memory_format=torch.channels_last)
+        self.noise = torch.zeros_like(self.z)
+        self.generator = torch.Generator(device)
+        self.average = OutputAverage(options.averaging, self.target)
+        self.loss_value = torch.zeros((), device=device)
+        self.reset(plane, options)
+        self.loss = make_loss(options.loss, self.target, options.loss_options)
+        self._names = self.network.parameters.names
+        self._gradients = [self.network.parameters.gradient(name) for name in self._names]
+        self.replay = backend.capture(self._body, [self.generator])
+        self.reset(plane, options)
+
+    def reset(self, plane: Plane, options: FitOptions) -> None:
+        """Start anew with another plane and seed, in place."""
+        random = streams(options.seed, noise_device=self.backend.device)
+        architecture = self.key.architecture
+        network = build_network(architecture, random.weights)
+        load_parameters(self.network.parameters, network, multiple=8)
+        z = fixed_input(architecture, self.key.shape, self.key.input_scale, random.network_input)
+        self.z.copy_(z)
+        self.target.copy_(torch.from_numpy(plane.copy())[None, None])
+        # The generator is part of the recording: it is set to the fit's state, not replaced.
+        self.generator.manual_seed(random.input_noise.initial_seed())
+        self.adam.reset()
+        self.average.reset()
+
+    def _body(self) -> None:
+        """One iteration, without a word to the host: input noise, output, loss, gradients, update, average."""
+        z = self.z
+        if self.key.input_noise:
+            self.noise.normal_(generator=self.generator)
+            z = torch.add(z, self.noise, alpha=self.key.input_noise)
+        leaves = self.network.leaves()
+        output = torch.sigmoid(self.network.logits(leaves, z.to(self.network.compute_type)))
+        loss = self.loss(output)
+        gradients = torch.autograd.grad(loss, [leaves[name] for name in self._names])
+        with torch.no_grad():
+            torch._foreach_copy_(self._gradients, list(gradients))
+            self.average.accumulate(output)
+            self.loss_value.copy_(loss)
+            self.adam.step()
