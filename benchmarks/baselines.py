@@ -87,7 +87,7 @@ def document(found: Evaluation) -> str:
         "## Against the Gaussian",
         "",
         "Mean difference over fields of view, after captures of one field were averaged; 95 % bootstrap interval; p of "
-        "the Wilcoxon signed-rank test, corrected for the tests of this table (Holm).",
+        "the Wilcoxon signed-rank test, corrected (Holm) for all tests made, of two further measures too.",
         "",
         _tests(found),
     ]
