@@ -21,9 +21,9 @@ def as_array(tensor: Tensor) -> Map:
 
 
 def convolve(x: Tensor, weight: Tensor, stride: int = 1, bias: Tensor | None = None) -> Tensor:
-    """Return the convolution, without padding, of `x` (Y, X, in) with `weight` (out, k, k, in): (Y', X', out)."""
+    """Return the convolution, without padding, of `x` (Y, X, in) with `weight` (out, in, k, k): (Y', X', out)."""
     y = torch.ops.aten.convolution(
-        x.permute(2, 0, 1)[None], weight.permute(0, 3, 1, 2), bias, [stride] * 2, [0, 0], [1, 1], False, [0, 0], 1
+        x.permute(2, 0, 1)[None], weight, bias, [stride] * 2, [0, 0], [1, 1], False, [0, 0], 1
     )
     return y.permute(0, 2, 3, 1)[0].contiguous()
 
@@ -35,7 +35,7 @@ def convolve_backward(
     dx, dw, _ = torch.ops.aten.convolution_backward(
         gradient.permute(2, 0, 1)[None],
         x.permute(2, 0, 1)[None],
-        weight.permute(0, 3, 1, 2),
+        weight,
         None,
         [stride] * 2,
         [0, 0],
@@ -45,7 +45,7 @@ def convolve_backward(
         1,
         [input_gradient, True, False],
     )
-    return (dx.permute(0, 2, 3, 1)[0].contiguous() if input_gradient else None), dw.permute(0, 2, 3, 1)
+    return (dx.permute(0, 2, 3, 1)[0].contiguous() if input_gradient else None), dw
 
 
 class Moments:

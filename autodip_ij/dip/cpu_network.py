@@ -147,7 +147,9 @@ class _FusedLevel:
         self._skip_raw = empty(shape, skip, 1)
         self._skip_gradient = empty(shape, skip, 1)
         self._moments = Moments(network.workers)
-        self._folded = torch.empty(0)
+        self._folded = torch.empty(width, skip + channels_below, 3, 3, dtype=compute_type)
+        self._bias = torch.empty(width, dtype=compute_type)
+        self._scale = np.zeros(0, np.float32)
 
     def descend(self, below: Tensor | None) -> None:
         """Compute the skip branch and the way down; write the latter into the padded input of the level below."""
@@ -170,12 +172,8 @@ class _FusedLevel:
             self._skip.write(joined, pad=1)
         self._moments.measure(joined, pad=1)
         kernels.mirror_border(joined)
-        scale = self._store.value(f"{self._name}.join.scale") * torch.from_numpy(self._moments.inverse_deviation)
-        folded = self._store.value(f"{self._name}.up1.weight") * scale.float()
-        # Any bias would do, since batch norm follows; this one centres the output, which rounds it least.
-        bias = -(folded @ torch.from_numpy(self._moments.mean).float()).sum(dim=(1, 2))
-        self._folded = folded.to(self._joined.dtype)
-        self._up1.measure(as_array(convolve(self._joined, self._folded, bias=bias.to(self._joined.dtype))))
+        self._fold()
+        self._up1.measure(as_array(convolve(self._joined, self._folded, bias=self._bias)))
         self._up1.write(as_array(self._up), pad=0)
         torch.mm(_pixels(self._up), self._matrix("up2").t(), out=_pixels(self._top_raw))
         self.top.measure(as_array(self._top_raw))
@@ -236,6 +234,18 @@ class _FusedLevel:
                 _pixels(into_input).addmm_(delta, self._matrix("skip"))
         return into_input
 
+    def _fold(self) -> None:
+        """Multiply the scale of the batch norm after the concatenation into the weights of the next convolution.
+
+        Any bias would do, since batch norm follows; this one centres the output, which rounds it least.
+        """
+        gamma = self._store.value(f"{self._name}.join.scale").numpy()
+        weight = self._store.value(f"{self._name}.up1.weight").flatten(1).numpy()
+        self._scale = np.repeat((gamma * self._moments.inverse_deviation).astype(np.float32), 9)
+        mean = np.repeat(self._moments.mean.astype(np.float32), 9)
+        out, bias = as_array(self._folded).reshape(weight.shape), as_array(self._bias)
+        self._workers.rows(kernels.fold_scale, len(weight), weight.size, weight, self._scale, mean, out, bias)
+
     def _through(self, layer: NormActivation, into_padded: Tensor) -> Tensor:
         """Return the gradient of the raw map of `layer` from that of its mirrored activation."""
         padded = as_array(into_padded)
@@ -249,14 +259,20 @@ class _FusedLevel:
 
         With s = gamma / sqrt(var + eps) the joined map x gets ``-(dL/ds) gamma (var + eps)^(-3/2) (x - mean) / n``.
         """
-        d_weight = d_folded.float()
-        weight = self._store.value(f"{self._name}.up1.weight")
+        weight = self._store.value(f"{self._name}.up1.weight").flatten(1).numpy()
+        out = self._store.gradient(f"{self._name}.up1.weight").flatten(1).numpy()
         gamma = self._store.value(f"{self._name}.join.scale").numpy()
         inverse, mean = self._moments.inverse_deviation, self._moments.mean
-        d_scale = (d_weight * weight).sum(dim=(0, 1, 2)).numpy()
+        gradient = as_array(d_folded.contiguous()).reshape(weight.shape)
+        sums = self._workers.sums(
+            kernels.unfold_scale,
+            len(weight),
+            weight.size,
+            *(gradient, weight, self._scale, out),
+            size=(1, weight.shape[1]),
+        )
+        d_scale = sums[0].reshape(-1, 9).sum(axis=1)
         self._store.gradient(f"{self._name}.join.scale").numpy()[:] = d_scale * inverse
-        scale = torch.from_numpy((gamma * inverse).astype(np.float32))
-        torch.mul(d_weight, scale, out=self._store.gradient(f"{self._name}.up1.weight"))
         linear = -d_scale * gamma * inverse**3 / self._moments.pixels
         return linear.astype(np.float32), (-linear * mean).astype(np.float32)
 

@@ -97,7 +97,7 @@ class FlatHourglass:
         """
 
         def block(x: Tensor, name: str, stride: int = 1) -> Tensor:
-            weight = leaves[f"{name}.weight"].permute(0, 3, 1, 2)
+            weight = leaves[f"{name}.weight"]
             padded = ReflectionPad.apply(x) if weight.shape[-1] == 3 else x
             y = functional.conv2d(padded, weight, stride=stride)
             y = functional.batch_norm(

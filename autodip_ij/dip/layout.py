@@ -19,7 +19,7 @@ def skip_channels(architecture: Architecture, multiple: int = 1) -> int:
 
 
 def parameter_shapes(architecture: Architecture, multiple: int = 1) -> dict[str, tuple[int, ...]]:
-    """Return the shape of every parameter that has an effect, weights as (out, k, k, in).
+    """Return the shape of every parameter that has an effect, weights as (out, in, k, k).
 
     Left out are biases before batch norm, which it subtracts again, and the shift of the batch norm after the
     concatenation, which the batch norm of the next convolution subtracts.
@@ -37,9 +37,9 @@ def parameter_shapes(architecture: Architecture, multiple: int = 1) -> dict[str,
     shapes: dict[str, tuple[int, ...]] = {}
     for level, width in enumerate(widths):
         joined = skip + widths[min(level + 1, len(widths) - 1)]
-        weights = {"down1": (width, 3, 3, inputs[level]), "down2": (width, 3, 3, width)}
-        weights |= {"skip": (skip, 1, 1, inputs[level])} if skip else {}
-        weights |= {"up1": (width, 3, 3, joined), "up2": (width, 1, 1, width)}
+        weights = {"down1": (width, inputs[level], 3, 3), "down2": (width, width, 3, 3)}
+        weights |= {"skip": (skip, inputs[level], 1, 1)} if skip else {}
+        weights |= {"up1": (width, joined, 3, 3), "up2": (width, width, 1, 1)}
         for part, shape in weights.items():
             shapes[f"{level}.{part}.weight"] = shape
             shapes[f"{level}.{part}.scale"] = shapes[f"{level}.{part}.shift"] = (shape[0],)
@@ -60,11 +60,10 @@ def load_parameters(store: FlatParameters, network: Hourglass, multiple: int = 1
         added = ceil(skip / multiple) * multiple - skip
         for name, block in blocks.items():
             weight, _, scale, shift = block.parameters()
-            weight = weight.permute(0, 2, 3, 1)
             if name == "up1":
                 target = store.value(f"{index}.up1.weight")
-                target[..., :skip].copy_(weight[..., :skip])
-                target[..., skip + added :].copy_(weight[..., skip:])
+                target[:, :skip].copy_(weight[:, :skip])
+                target[:, skip + added :].copy_(weight[:, skip:])
             else:
                 store.value(f"{index}.{name}.weight")[: len(weight)].copy_(weight)
             store.value(f"{index}.{name}.scale")[: len(scale)].copy_(scale)
