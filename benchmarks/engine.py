@@ -247,8 +247,8 @@ def _page(cells: list[Cell], facts: dict, limits: dict, skipped: list[str]) -> s
         speeds = f"{found['float32'] / 1e9:.0f} GFLOP/s float32, {found['bfloat16'] / 1e9:.0f} bfloat16"
         lines.append(f"Limits of {device}, measured: {speeds}, {found['memory'] / 1e9:.1f} GB/s copied.\n")
     lines += [
-        "| device | network | size | engine | ms/it | x reference | processor ms/it | x reference | arithmetic | memory "
-        "| peak MB | modelled | estimated ms/it | first step s |",
+        "| device | network | size | engine | ms/it | x reference | processor ms/it | x reference | arithmetic "
+        "| memory | peak MB | modelled | estimated ms/it | first step s |",
         "|---|---|---|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     lines += [

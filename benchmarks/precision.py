@@ -64,14 +64,16 @@ def main() -> None:
     log.parent.mkdir(parents=True, exist_ok=True)
     done = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
     known = {(fit["image"], fit["seed"], fit["engine"]) for fit in done}
-    for seed in range(1, arguments.seeds + 1):
-        for image in IMAGES:
-            for engine in ENGINES:
-                if (image, seed, engine) in known:
-                    continue
-                done.append(_fit(image, seed, engine, arguments))
-                with log.open("a") as out:
-                    out.write(json.dumps(done[-1]) + "\n")
+    # The pairs that decide first: float32 differs from the reference by rounding alone.
+    for engines in (("reference", "cpu bfloat16"), ("cpu float32",)):
+        for seed in range(1, arguments.seeds + 1):
+            for image in IMAGES:
+                for engine in engines:
+                    if (image, seed, engine) in known:
+                        continue
+                    done.append(_fit(image, seed, engine, arguments))
+                    with log.open("a") as out:
+                        out.write(json.dumps(done[-1]) + "\n")
             _write(done, arguments)
     _write(done, arguments)
     print(markdown(summary(done), arguments))
@@ -138,8 +140,8 @@ def markdown(found: dict, arguments: argparse.Namespace) -> str:
     lines = [
         "# Quality of the fast CPU engine against the reference\n",
         f"{date.today().isoformat()}, {processor_name()}, torch {torch.__version__}; FMD raw captures, central crops "
-        f"of {arguments.crop} px, depth 4, width {arguments.width}, 250 iterations (widefield 100). PSNR with peak 255, "
-        "LPIPS AlexNet in [-1, 1]. Fast minus reference, same images and seeds.\n",
+        f"of {arguments.crop} px, depth 4, width {arguments.width}, 250 iterations (widefield 100). PSNR with peak "
+        "255, LPIPS AlexNet in [-1, 1]. Fast minus reference, same images and seeds.\n",
         "| engine, output, measure | pairs | mean difference | standard error | spread of single runs | tolerance |",
         "|---|---|---|---|---|---|",
     ]
