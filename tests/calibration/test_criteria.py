@@ -17,8 +17,8 @@ from autodip_ij.calibration.search.criteria import (
     pareto_front,
     usable_criteria,
 )
-from autodip_ij.calibration.search.grid import Grid, Tolerance
-from autodip_ij.calibration.search.results import find_best
+from autodip_ij.calibration.search.grid import Grid, Iterations, Tolerance
+from autodip_ij.calibration.search.results import find_best, stops_at_an_end
 from autodip_ij.errors import BadInput
 
 NAN = float("nan")
@@ -206,3 +206,12 @@ def test_best_stop_of_the_original_network_is_found_where_it_was_tried() -> None
     late = early.assign(iterations=200, psnr=[24.0, 31.0])
     found = find_best(pd.concat([early, late]), Grid(depth=(4, 5), width=(16, 128), skip=(4,)))
     assert found.original_dip["psnr", "confocal/actin"] == 100
+
+
+def test_best_stop_at_an_end_of_the_grid_is_named() -> None:
+    grid = Grid(iterations=Iterations(start=100, stop=300, step=100))
+    best = {"confocal": 100, "widefield": 200, "twophoton": 300}
+    parameters = {("psnr", group, "best"): Parameters(4, 16, 4, count) for group, count in best.items()}
+    assert stops_at_an_end(parameters, grid, "psnr") == ("confocal", "twophoton")
+    single = Grid(iterations=Iterations(start=100, stop=100))
+    assert stops_at_an_end(parameters, single, "psnr") == ()

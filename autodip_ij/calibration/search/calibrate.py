@@ -19,7 +19,7 @@ from autodip_ij.calibration.search.page import page
 from autodip_ij.calibration.search.pictures import embedding, pictures_of
 from autodip_ij.calibration.search.plan import SearchPlan
 from autodip_ij.calibration.search.provenance import About, provenance
-from autodip_ij.calibration.search.results import find_best, tabulate
+from autodip_ij.calibration.search.results import find_best, stops_at_an_end, tabulate
 from autodip_ij.errors import AutodipError, UnwritableOutput
 from autodip_ij.progress import Progress, Silent
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from autodip_ij.calibration.search.selection import Selected
+    from autodip_ij.evaluation.datasets import Pair
     from autodip_ij.evaluation.jobs import RunSummary
 
 _PREFERRED = ("lpips_psnr", "psnr")
@@ -133,15 +134,24 @@ def make_pack(
 
     verdict = find_best(results, plan.grid)
     default = next(name for name in _PREFERRED if name in verdict.criteria)
-    for name in verdict.without_result:
-        (progress or Silent()).log(f"{name}: no parameters, because every setting failed")
+    remarks = [f"{name}: no parameters, because every setting failed" for name in verdict.without_result]
+    if ends := stops_at_an_end(verdict.parameters, plan.grid, default):
+        remarks.append(
+            f"best at the first or last stop of the grid, so that a better one may lie beyond: {', '.join(ends)}"
+        )
+    for remark in remarks:
+        (progress or Silent()).log(remark)
     groups = list(dict.fromkeys(group for _, group, _ in verdict.parameters))
     pictures = pictures_of(results, groups)
     if selection:
         pictures["pictures/embedding.png"] = embedding(selection, f"{about.name}: {len(selection)} images")
-    images = [_pack_image(plan, pair.name, with_images) for pair in plan.pairs]
+    images = [_pack_image(pair, plan, with_images) for pair in plan.pairs]
     record = provenance(plan, results, about, verdict)
-    lines = [about.source, f"Made {record['made']} on {record['machine']['processor']}; {len(images)} images."]
+    lines = [
+        about.source,
+        f"Made {record['made']} on {record['machine']['processor']}; {len(images)} images.",
+        *remarks,
+    ]
     files: dict[str, bytes] = {
         "results.parquet": results.to_parquet(None, index=False),
         "pareto.csv": verdict.pareto.to_csv(index=False).encode(),
@@ -165,8 +175,7 @@ def make_pack(
     )
 
 
-def _pack_image(plan: SearchPlan, name: str, with_images: bool) -> PackImage:
-    pair = next(pair for pair in plan.pairs if pair.name == name)
+def _pack_image(pair: Pair, plan: SearchPlan, with_images: bool) -> PackImage:
     prepared = prepare(pair, plan.options.crop)
     return PackImage(
         name=pair.name,

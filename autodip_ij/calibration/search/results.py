@@ -122,6 +122,16 @@ def find_best(results: pd.DataFrame, grid: Grid) -> Verdict:
     )  # fmt: skip
 
 
+def stops_at_an_end(parameters: Mapping[Key, Parameters], grid: Grid, criterion: str) -> tuple[str, ...]:
+    """Return the groups whose best stop is the first or last of the grid, so that a better one may lie beyond."""
+    ends = {grid.stops[0], grid.stops[-1]} if len(grid.stops) > 1 else set()
+    return tuple(
+        group
+        for (of, group, effort), found in parameters.items()
+        if of == criterion and effort == "best" and found.iterations in ends
+    )
+
+
 def _rows(run: Run, grid: Grid, result: Mapping[str, Any]) -> list[dict[str, Any]]:
     position = {stop: index for index, stop in enumerate(result["stops"])}
     common = {
