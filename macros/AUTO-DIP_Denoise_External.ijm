@@ -4,7 +4,7 @@
 //   run("AUTO-DIP Denoise External", "group=[confocal/actin] iterations=300");
 //   runMacro("/path/AUTO-DIP_Denoise_External.ijm", "group=auto program=[/opt/autodip/bin/autodip]");
 // Keys: group calibration effort iterations seed device dtype (as in `autodip denoise --help`) and program.
-// What is not given has the default of the program. The result is a new image; the macro returns "ok: <its title>".
+// What is not given has the default of the program. The result is a new image; runMacro returns "ok: <its title>".
 
 requires("1.53t");
 
@@ -19,7 +19,8 @@ if (List.get("given") == "" && !isUnattended())
 	askForOptions();
 program = findProgram();
 result = denoiseSelectedImage(program);
-return "ok: " + result;
+if (getArgument() != "" || isUnattended())
+	return "ok: " + result; // for runMacro; from its menu, Fiji would open it as a window
 
 function denoiseSelectedImage(program) {
 	source = getImageID();

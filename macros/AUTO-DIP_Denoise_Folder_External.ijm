@@ -5,7 +5,7 @@
 //   runMacro("/path/AUTO-DIP_Denoise_Folder_External.ijm", "input=[/data/raw] output=[/data/denoised] channel=0");
 // Keys: input output group calibration effort channel iterations seed device dtype (as in `autodip batch --help`) and program.
 // Finished files are skipped, so that a stopped run goes on where it was. A file that fails does not stop the rest: the Log
-// and the table status.csv in the output folder say why. The macro returns "<n> done, <n> skipped, <n> failed".
+// and the table status.csv in the output folder say why. runMacro returns "<n> done, <n> skipped, <n> failed".
 
 requires("1.53t");
 
@@ -20,7 +20,9 @@ if (List.get("input") == "" || List.get("output") == "")
 	exit(LABEL + ": give input=[folder] and output=[another folder]");
 program = findProgram();
 counts = denoiseFolder(program);
-return counts;
+if (getArgument() != "" || isUnattended())
+	return counts; // for runMacro; from its menu, Fiji would open it as a window
+showStatus(counts);
 
 function denoiseFolder(program) {
 	arguments = newArray("batch", List.get("input"), List.get("output"), "--quiet", "--json");

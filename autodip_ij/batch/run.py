@@ -274,7 +274,7 @@ def _on_workers(
         table.begin(*waiting)
         futures = []
         for position, index in enumerate(waiting):
-            future = client.submit(perform, jobs[index], pure=False, priority=-position)
+            future = client.submit(perform, jobs[index].absolute(), pure=False, priority=-position)
             future.add_done_callback(lambda future, position=position: finished.put((position, future)))
             futures.append(future)
         remaining = len(futures)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from autodip_ij.batch.inputs import Entry, Inputs
@@ -40,6 +40,11 @@ class Job:
     def title(self) -> str:
         """The words for this job in messages."""
         return self.entry.relative.as_posix() + (f" [{self.scene}]" if self.scene else "")
+
+    def absolute(self) -> Job:
+        """Return the job with paths that also hold in a process with another working directory."""
+        entry = replace(self.entry, path=self.entry.path.absolute())
+        return replace(self, entry=entry, target=self.target.absolute())
 
 
 def plan_jobs(

@@ -248,6 +248,19 @@ def test_two_worker_processes_do_the_same_work(folder: Path, tmp_path: Path, qui
     assert run_batch(folder, tmp_path / "two", quick, workers=2).count("skipped") == 3
 
 
+def test_the_workers_of_an_existing_scheduler_take_relative_paths_too(
+    folder: Path, tmp_path: Path, quick: DenoiseSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from distributed import LocalCluster
+
+    options: dict[str, Any] = {"dashboard_address": "127.0.0.1:0", "scheduler_kwargs": {"dashboard": False}}
+    with LocalCluster(n_workers=1, threads_per_worker=1, processes=False, protocol="tcp://", **options) as cluster:
+        monkeypatch.chdir(tmp_path)
+        result = run_batch("in", "out", quick, scheduler=cluster.scheduler_address)
+    assert set(status(result).values()) == {"done"}
+    assert open_image(tmp_path / "out/day 1/c_autodip.ome.tif").shape == (1, 1, 1, 24, 31)
+
+
 def test_an_unknown_scheduler_is_named(folder: Path, tmp_path: Path, quick: DenoiseSettings) -> None:
     from autodip_ij.errors import EnvironmentProblem
 

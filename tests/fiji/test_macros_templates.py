@@ -31,11 +31,14 @@ def template(imagej: SimpleNamespace) -> RunTemplate:
         path = shipped("macros") / f"{name}.ijm"
         parameters = {str(item.getName()) for item in imagej.info(path).inputs()}
         assert parameters == set(values)
-        assignments = "".join(
+        values_of = "".join(
             f"{key} = {value};" if isinstance(value, int) else f'{key} = "{value}";' for key, value in values.items()
         )
+        # As imagej-legacy's IJ1MacroEngine does it: globals before the text, their values in a function behind it.
+        head = f"var {','.join(values)}; initializeSciJavaParameters(); "
+        tail = f"\nfunction initializeSciJavaParameters() {{ {values_of} }}"
         body = re.sub(r"^#@.*$", "", path.read_text(), flags=re.MULTILINE)
-        answer = imagej.IJ.runMacro(f'close("*"); setBatchMode(true); {before} {assignments}\n{body}')
+        answer = imagej.IJ.runMacro(f'close("*"); setBatchMode(true); {before}{head}{body}{tail}')
         return None if answer is None else str(answer)
 
     return run
