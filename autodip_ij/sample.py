@@ -37,7 +37,7 @@ class Sample:
     clean: npt.NDArray[np.float64]
 
 
-def make_sample(side: int = 192, seed: int = 7) -> Sample:
+def make_sample(side: int = 160, seed: int = 7) -> Sample:
     """Make the sample.
 
     Photons arrive by a Poisson law; on top comes camera noise whose neighbouring pixels are correlated, as measured on

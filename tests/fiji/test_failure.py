@@ -112,12 +112,26 @@ def test_a_message_says_cause_and_remedy():
     )
 
 
+@pytest.fixture
+def no_current_image(imagej):
+    """Other tests may leave an image that ImageJ takes for the selected one."""
+    manager, interpreter = imagej.java("ij.WindowManager"), imagej.java("ij.macro.Interpreter")
+    manager.setTempCurrentImage(None)
+    while (left := manager.getCurrentImage()) is not None:
+        interpreter.removeBatchModeImage(left)
+        left.close()
+        if manager.getCurrentImage() is left:
+            break
+
+
+@pytest.mark.usefixtures("no_current_image")
 def test_no_image_is_said(imagej, lines):
     """A headless macro, or IJ.run with an image, gives the script none: SciJava would cancel in silence."""
     assert run(imagej, imp=None) is None
     assert "there is no image" in lines()
 
 
+@pytest.mark.usefixtures("no_current_image")
 def test_a_closed_image_is_said(imagej, lines):
     assert run(imagej, imp=imagej.java("ij.ImagePlus")()) is None
     assert "there is no image" in lines()
