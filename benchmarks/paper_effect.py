@@ -137,7 +137,7 @@ def _arguments() -> argparse.Namespace:
     shared = Path(os.environ.get("AUTODIP_SHARED", Path(__file__).parents[2] / "shared"))
     parser.add_argument("--data", type=Path, default=shared / "data" / "fmd", help="folder with the FMD images")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "paper_effect")
-    parser.add_argument("--crop", type=int, default=0, help="side of the central square to fit, px; the whole image if 0")
+    parser.add_argument("--crop", type=int, default=0, help="side of the central square to fit, px; 0 for all")
     parser.add_argument("--engine", default="auto")
     parser.add_argument("--precision", default="auto", choices=("auto", "float32", "bfloat16"))
     parser.add_argument("--device", default="auto")

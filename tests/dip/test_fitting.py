@@ -34,7 +34,7 @@ def test_a_fit_denoises(rng):
     clean = gaussian_filter(rng.random((96, 101)), 5)
     clean = (clean - clean.min()) / np.ptp(clean)
     noisy = np.clip(clean + 0.2 * rng.standard_normal(clean.shape), 0, 1)
-    result = run(noisy, FitOptions(iterations=100, averaging=0.9), Architecture(depth=5, width=16))
+    result = run(noisy, FitOptions(iterations=60, averaging=0.9), Architecture(depth=5, width=16))
     assert result.image.shape == noisy.shape
     assert result.image.dtype == np.float32
     assert np.mean((result.image - clean) ** 2) < 0.25 * np.mean((noisy - clean) ** 2)
