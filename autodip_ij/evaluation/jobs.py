@@ -88,6 +88,7 @@ class _Outcome:
     result: Any = None
     error: str = ""
     traceback: str = ""
+    worker_died: bool = False
 
 
 def run_jobs(
@@ -103,7 +104,8 @@ def run_jobs(
     """Run the jobs whose results are not in `folder` yet.
 
     A run that was killed goes on where it was: each result is one file, renamed into place when complete. A job that
-    raises, or whose worker dies three times, is recorded as failed and does not stop the others.
+    raises, or whose worker dies again and again even when it runs alone, is recorded as failed and does not stop the
+    others.
 
     Parameters
     ----------
@@ -188,6 +190,27 @@ def _outcomes(jobs: Sequence[Job], workers: int, scheduler: str | None, threads:
 
 
 def _cluster_outcomes(jobs: Sequence[Job], client: Client, progress: Progress) -> Outcomes:
+    """Run the jobs side by side, then those whose worker died one at a time.
+
+    A dying job takes those with it that waited on the same worker, and Dask blames them all: only a job that kills its
+    worker with nobody beside it is at fault.
+    """
+    suspects: list[Job] = []
+    for job, outcome in _submitted(jobs, client, progress):
+        if outcome is not None and outcome.worker_died and len(jobs) > 1 and job is not None:
+            suspects.append(job)
+        else:
+            yield job, outcome
+            if outcome is None:
+                return
+    for suspect in suspects:
+        for job, outcome in _submitted([suspect], client, progress):
+            yield job, outcome
+            if outcome is None:
+                return
+
+
+def _submitted(jobs: Sequence[Job], client: Client, progress: Progress) -> Outcomes:
     finished: queue.SimpleQueue[tuple[Job, Future]] = queue.SimpleQueue()
     futures = []
     for priority, job in enumerate(jobs):
@@ -205,12 +228,19 @@ def _cluster_outcomes(jobs: Sequence[Job], client: Client, progress: Progress) -
         except queue.Empty:
             continue
         remaining -= 1
-        error = future.exception()
-        if error is not None:  # the worker died, or the result could not travel
-            yield job, _Outcome(0.0, error=f"{type(error).__name__}: {error}")
-        else:
-            yield job, future.result()
+        yield job, _outcome_of(future)
         future.release()
+
+
+def _outcome_of(future: Future) -> _Outcome:
+    from distributed.scheduler import KilledWorker
+
+    error = future.exception()
+    if error is None:
+        outcome: _Outcome = future.result()
+        return outcome
+    # The worker died, or the result could not travel.
+    return _Outcome(0.0, error=f"{type(error).__name__}: {error}", worker_died=isinstance(error, KilledWorker))
 
 
 def _call(function: Callable[..., Any], arguments: Mapping[str, Any]) -> _Outcome:

@@ -138,6 +138,14 @@ def test_two_processes_share_the_jobs_and_survive_a_dead_worker(work, tmp_path):
     assert os.getpid() not in results.values()
 
 
+def test_a_dying_job_takes_no_other_with_it(work, tmp_path):
+    """On one worker all jobs wait behind the one that dies; Dask alone would blame some of them too."""
+    jobs = [Job("dies", work.die), *[Job(f"p{i}", work.process_id) for i in range(6)]]
+    summary = run_jobs(jobs, tmp_path, workers=1)
+    assert set(summary.failed) == {"dies"}
+    assert set(JobStore(tmp_path).results()) == {f"p{i}" for i in range(6)}
+
+
 def test_an_existing_cluster_is_used_and_left_running(work, tmp_path):
     from distributed import Client, LocalCluster
 
