@@ -114,14 +114,15 @@ def test_a_message_says_cause_and_remedy():
 
 @pytest.fixture
 def no_current_image(imagej):
-    """Other tests may leave an image that ImageJ takes for the selected one."""
+    """Nothing is open, and no thread of SciJava's pool still has the image of an earlier command as its current one."""
     manager, interpreter = imagej.java("ij.WindowManager"), imagej.java("ij.macro.Interpreter")
-    manager.setTempCurrentImage(None)
-    while (left := manager.getCurrentImage()) is not None:
+    for number in manager.getIDList() or ():
+        left = manager.getImage(number)
         interpreter.removeBatchModeImage(left)
         left.close()
-        if manager.getCurrentImage() is left:
-            break
+    current_by_thread = manager.class_.getDeclaredField("tempImageTable")
+    current_by_thread.setAccessible(True)
+    current_by_thread.get(None).clear()
 
 
 @pytest.mark.usefixtures("no_current_image")
