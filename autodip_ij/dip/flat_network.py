@@ -1,13 +1,12 @@
-"""The hourglass in plain PyTorch operations on flat parameters: what a CUDA graph captures.
+"""The hourglass on flat parameters, as a CUDA graph records it: autograd around a few fused operations.
 
-Compared with the modules of the reference: no biases before batch norm, weights cast once a step, padding that keeps
-the channels-last layout, and channel counts that suit matrix units.
+Compared with the modules of the reference: no biases before batch norm, weights cast once a step, padding that is
+written with the activation and keeps the channels-last layout, and channel counts that suit matrix units.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -15,41 +14,8 @@ from torch.nn import functional
 
 from autodip_ij.dip.architecture import Architecture
 from autodip_ij.dip.layout import parameter_shapes, skip_channels
-from autodip_ij.dip.network import centre_crop
+from autodip_ij.dip.map_operations import MapOperations, TorchOperations
 from autodip_ij.dip.parameters import FlatParameters
-
-
-class ReflectionPad(torch.autograd.Function):
-    """Pads (N, C, Y, X) by one reflected pixel, in the memory layout of the input.
-
-    PyTorch's own returns the channels-first layout on CUDA, which costs a conversion before every convolution, and adds
-    up its gradient in an order that changes from run to run.
-    """
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor) -> Tensor:
-        """Return `x` with a border of one pixel."""
-        n, channels, rows, columns = x.shape
-        out = torch.empty(
-            (n, channels, rows + 2, columns + 2), dtype=x.dtype, device=x.device, memory_format=torch.channels_last
-        )
-        out[:, :, 1:-1, 1:-1] = x
-        out[:, :, 1:-1, 0] = x[:, :, :, 1]
-        out[:, :, 1:-1, -1] = x[:, :, :, -2]
-        out[:, :, 0] = out[:, :, 2]
-        out[:, :, -1] = out[:, :, -3]
-        return out
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
-        """Return the gradient of the unpadded map: the border is added to the pixels it was taken from."""
-        (gradient,) = gradients
-        folded = gradient[:, :, 1:-1].clone(memory_format=torch.preserve_format)
-        folded[:, :, 1] += gradient[:, :, 0]
-        folded[:, :, -2] += gradient[:, :, -1]
-        folded[..., 2] += folded[..., 0]
-        folded[..., -3] += folded[..., -1]
-        return folded[..., 1:-1].contiguous(memory_format=torch.channels_last)
 
 
 class FlatHourglass:
@@ -65,12 +31,22 @@ class FlatHourglass:
         Where the parameters live.
     multiple
         Skip channels are rounded up to a multiple of this.
+    operations
+        What happens between convolutions.
     """
 
-    def __init__(self, architecture: Architecture, compute_type: torch.dtype, device: str, multiple: int = 8) -> None:
+    def __init__(
+        self,
+        architecture: Architecture,
+        compute_type: torch.dtype,
+        device: str,
+        multiple: int = 8,
+        operations: MapOperations | None = None,
+    ) -> None:
         self.architecture = architecture
         self.compute_type = compute_type
         self.parameters = FlatParameters(parameter_shapes(architecture, multiple), compute_type, device)
+        self._operations = operations or TorchOperations()
         self._slope = architecture.negative_slope if architecture.activation == "leaky_relu" else 0.0
         self._skip = skip_channels(architecture, multiple)
         self._no_shift = torch.zeros(self._skip + max(architecture.widths), device=device)
@@ -85,37 +61,37 @@ class FlatHourglass:
             for name in self.parameters.names
         }
 
-    def logits(self, leaves: Mapping[str, Tensor], z: Tensor) -> Tensor:
+    def logits(self, leaves: Mapping[str, Tensor], padded_z: Tensor) -> Tensor:
         """Return the output before the sigmoid (1, 1, Y, X), float32.
 
         Parameters
         ----------
         leaves
             Of `leaves`.
-        z
-            Input (1, input_channels, Y, X) in the compute type and channels-last layout.
+        padded_z
+            Input with a reflected border (1, input_channels, Y + 2, X + 2), in the compute type and channels-last.
         """
+        between, depth = self._operations, self.architecture.depth
 
-        def block(x: Tensor, name: str, stride: int = 1) -> Tensor:
-            weight = leaves[f"{name}.weight"]
-            padded = ReflectionPad.apply(x) if weight.shape[-1] == 3 else x
-            y = functional.conv2d(padded, weight, stride=stride)
-            y = functional.batch_norm(
-                y, None, None, leaves[f"{name}.scale"], leaves[f"{name}.shift"], training=True, eps=1e-5
+        def block(padded: Tensor, name: str, *, stride: int = 1, border: int = 0, pad: int = 0) -> Tensor:
+            raw = functional.conv2d(padded, leaves[f"{name}.weight"], stride=stride)
+            scale, shift = leaves[f"{name}.scale"], leaves[f"{name}.shift"]
+            return between.normalise(raw, scale, shift, self._slope, border=border, pad=pad)
+
+        padded, x = [padded_z], padded_z
+        for level in range(depth):
+            x = block(
+                block(padded[-1], f"{level}.down1", stride=2, pad=1), f"{level}.down2", pad=int(level < depth - 1)
             )
-            return functional.leaky_relu(y, self._slope, inplace=True)
-
-        inputs, x = [], z
-        for level in range(self.architecture.depth):
-            inputs.append(x)
-            x = block(block(x, f"{level}.down1", stride=2), f"{level}.down2")
-        for level in reversed(range(self.architecture.depth)):
-            up = functional.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
-            x = centre_crop(up, inputs[level].shape[-2:])
-            if self._skip:
-                x = torch.cat([block(inputs[level], f"{level}.skip"), x], dim=1)
+            padded.append(x)
+        for level in reversed(range(depth)):
+            entered = padded[level]
+            size = (entered.shape[-2] - 2, entered.shape[-1] - 2)
+            # A 1x1 convolution of the padded map spares an unpadded copy; batch norm leaves the border out.
+            skip = block(entered, f"{level}.skip", border=1) if self._skip else None
+            x = between.upsample_concat(skip, x, size)
             scale = leaves[f"{level}.join.scale"]
-            x = functional.batch_norm(x, None, None, scale, self._no_shift[: len(scale)], training=True, eps=1e-5)
+            x = between.normalise(x, scale, self._no_shift[: len(scale)], 1.0, pad=1)
             x = block(block(x, f"{level}.up1"), f"{level}.up2")
         weight = leaves["head.weight"].view(1, -1, 1, 1)
         return functional.conv2d(x, weight).float() + leaves["head.bias"]

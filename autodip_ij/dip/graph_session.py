@@ -14,6 +14,7 @@ from autodip_ij.dip.averaging import OutputAverage
 from autodip_ij.dip.flat_network import FlatHourglass
 from autodip_ij.dip.layout import load_parameters
 from autodip_ij.dip.losses import make_loss
+from autodip_ij.dip.map_operations import ReflectionPad, operations_of
 from autodip_ij.dip.options import FitOptions, Plane
 from autodip_ij.dip.parameters import FlatParameters
 from autodip_ij.dip.seeding import build_network, fixed_input, streams
@@ -116,7 +117,7 @@ class GraphSession:
         self.backend = backend
         device = backend.device
         compute_type = torch.bfloat16 if options.precision == "bfloat16" else torch.float32
-        self.network = FlatHourglass(architecture, compute_type, device)
+        self.network = FlatHourglass(architecture, compute_type, device, operations=operations_of(device))
         self.adam = TensorAdam(self.network.parameters, options.learning_rate)
         self.target = torch.zeros(1, 1, *plane.shape, device=device)
         size = (1, architecture.input_channels, *plane.shape)
@@ -153,7 +154,8 @@ class GraphSession:
             self.noise.normal_(generator=self.generator)
             z = torch.add(z, self.noise, alpha=self.key.input_noise)
         leaves = self.network.leaves()
-        output = torch.sigmoid(self.network.logits(leaves, z.to(self.network.compute_type)))
+        padded = ReflectionPad.apply(z.to(self.network.compute_type))
+        output = torch.sigmoid(self.network.logits(leaves, padded))
         loss = self.loss(output)
         gradients = torch.autograd.grad(loss, [leaves[name] for name in self._names])
         with torch.no_grad():

@@ -10,11 +10,12 @@ from torch.nn import functional
 
 from autodip_ij.dip import Architecture, FitOptions, graph
 from autodip_ij.dip.eager import EagerStepper
-from autodip_ij.dip.flat_network import FlatHourglass, ReflectionPad
+from autodip_ij.dip.flat_network import FlatHourglass
 from autodip_ij.dip.graph import GraphStepper, release_idle
 from autodip_ij.dip.graph_session import GraphSession
 from autodip_ij.dip.layout import load_parameters
 from autodip_ij.dip.loop import run
+from autodip_ij.dip.map_operations import ReflectionPad
 from autodip_ij.dip.reference import ReferenceStepper
 from autodip_ij.dip.seeding import build_network, fixed_input, streams
 
@@ -102,7 +103,7 @@ def test_gradients_of_the_flat_network_are_those_of_the_reference(rng, architect
     flat = FlatHourglass(architecture, torch.float32, "cpu", multiple)
     load_parameters(flat.parameters, network, multiple)
     leaves = flat.leaves()
-    output = torch.sigmoid(flat.logits(leaves, z))
+    output = torch.sigmoid(flat.logits(leaves, ReflectionPad.apply(z)))
     assert torch.allclose(output, network(z), atol=1e-5)
     found = dict(zip(leaves, torch.autograd.grad((output * weights).sum(), leaves.values()), strict=True))
     with torch.no_grad():
