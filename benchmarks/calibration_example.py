@@ -22,7 +22,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
@@ -108,7 +108,17 @@ def measurements(pack: Path) -> pd.DataFrame:
 def denoised(data: Path, weights: Path, pack: Path, target: Path) -> dict[str, Any]:
     """Denoise a file whose specimen is not known, so that the nearest calibration image decides."""
     file = data / "fmd" / "confocal_nucleus_fov2_avg2_0_noisy.png"
-    options = ["--calibration", str(pack), "--group", "confocal", "--weights", str(weights), "--quiet", "--json"]
+    options = [
+        "--calibration",
+        str(pack),
+        "--group",
+        "confocal",
+        "--weights",
+        str(weights),
+        "--quiet",
+        "--json",
+        "--overwrite",
+    ]
     report = json.loads(run([*AUTODIP, "denoise", str(file), str(target), *options]).stdout)
     channel = report["channels"][0]
     return {key: channel[key] for key in ("calibration", "group", "strategy", "reason", "parameters")}
@@ -162,36 +172,50 @@ def as_markdown(found: dict[str, Any]) -> str:
     )
 
 
+def once(file: Path, step: Callable[[], Any]) -> Any:
+    """Return what `step` found, from `file` if it was done before."""
+    if not file.exists():
+        result = step()
+        file.write_text(json.dumps(result))
+    return json.loads(file.read_text())
+
+
+def measured(data: Path, weights: Path, folder: Path) -> dict[str, Any]:
+    killed, clustered = folder / "example", folder / "clustered"
+
+    def on_a_cluster() -> None:
+        with dask_cluster(folder) as scheduler:
+            run(calibrate_command(data, weights, clustered, "--scheduler", str(scheduler), "--quiet"))
+
+    interruption = once(folder / "interruption.json", lambda: killed_and_resumed(data, weights, killed))
+    once(folder / "cluster.json", on_a_cluster)
+    shown = json.loads(run([*AUTODIP, "calibration", "show", str(killed), "--json"]).stdout)
+    tables = ("parameters.csv", "image_parameters.csv")
+    return {
+        "date": date.today().isoformat(),
+        "machine": machine(),
+        "load": os.getloadavg()[2],
+        "interruption": interruption,
+        "same_measurements": measurements(killed).equals(measurements(clustered)),
+        "same_parameters": all((killed / name).read_bytes() == (clustered / name).read_bytes() for name in tables),
+        "criterion": shown["criterion"],
+        "parameters": [row for row in shown["groups"] if row["group"] in (*GROUPS, "all")],
+        "denoised": denoised(data, weights, killed, folder / "denoised.ome.tif"),
+        "evaluation": evaluated(data, weights, killed, folder / "evaluation"),
+    }
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--weights", type=Path, required=True)
     parser.add_argument("--out", type=Path, default=HERE / "results")
+    parser.add_argument("--work", type=Path, help="folder that keeps finished steps; temporary if left out")
     arguments = parser.parse_args()
-    data, weights = arguments.data.resolve(), arguments.weights.resolve()
     with tempfile.TemporaryDirectory() as temporary:
-        folder = Path(temporary)
-        killed, clustered = folder / "example", folder / "clustered"
-        interruption = killed_and_resumed(data, weights, killed)
-        with dask_cluster(folder) as scheduler:
-            run(calibrate_command(data, weights, clustered, "--scheduler", str(scheduler), "--quiet"))
-        shown = json.loads(run([*AUTODIP, "calibration", "show", str(killed), "--json"]).stdout)
-        found = {
-            "date": date.today().isoformat(),
-            "machine": machine(),
-            "load": os.getloadavg()[2],
-            "interruption": interruption,
-            "same_measurements": measurements(killed).equals(measurements(clustered)),
-            "same_parameters": all(
-                (killed / name).read_bytes() == (clustered / name).read_bytes()
-                for name in ("parameters.csv", "image_parameters.csv", "original_dip.csv")
-                if (killed / name).exists()
-            ),
-            "criterion": shown["criterion"],
-            "parameters": [row for row in shown["groups"] if row["group"] in (*GROUPS, "all")],
-            "denoised": denoised(data, weights, killed, folder / "denoised.ome.tif"),
-            "evaluation": evaluated(data, weights, killed, folder / "evaluation"),
-        }
+        folder = (arguments.work or Path(temporary)).resolve()
+        folder.mkdir(parents=True, exist_ok=True)
+        found = measured(arguments.data.resolve(), arguments.weights.resolve(), folder)
     arguments.out.mkdir(exist_ok=True)
     (arguments.out / "calibration_example.json").write_text(json.dumps(found, indent=2) + "\n")
     (arguments.out / "calibration_example.md").write_text(as_markdown(found))

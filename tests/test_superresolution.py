@@ -7,12 +7,13 @@ import json
 import numpy as np
 import pytest
 
+from autodip_ij.calibration.model import Parameters
 from autodip_ij.cli import run
 from autodip_ij.errors import BadInput, Cancelled, UnwritableOutput
 from autodip_ij.groups.model import GroupDecision
 from autodip_ij.images import Channel, Image, PixelSize, read, write
 from autodip_ij.progress import Silent, Stop
-from autodip_ij.superresolution import SuperresSettings, superresolve_file, superresolve_image
+from autodip_ij.superresolution import SuperresSettings, enlarging_parameters, superresolve_file, superresolve_image
 
 QUICK = {"iterations": 3, "width": 4, "depth": 2, "device": "cpu", "group": "widefield/nucleus"}
 """Settings of a fit that takes milliseconds; what is tested here does not depend on its quality."""
@@ -76,6 +77,15 @@ def test_the_selection_is_kept_and_said(image):
     assert result.report.channels[0].method_parameters == {"scale": 2, "kernel": "lanczos"}
 
 
+def test_the_fit_is_adapted_to_enlarging_and_what_the_user_sets_stays():
+    group = Parameters(depth=4, width=32, skip=4, iterations=301, loss="gat", binning=2)
+    adapted = enlarging_parameters(group, SuperresSettings())
+    assert (adapted.depth, adapted.width, adapted.iterations) == (4, 32, 151)
+    assert (adapted.input_noise, adapted.averaging, adapted.binning, adapted.loss) == (0.03, 0.99, 1, "mse")
+    chosen = enlarging_parameters(group, SuperresSettings(iterations=40, noise=0, averaging=0))
+    assert (chosen.iterations, chosen.input_noise, chosen.averaging) == (40, 0, 0)
+
+
 def test_tiles_give_a_whole_image_without_holes(rng):
     image = Image.from_array((1000 + rng.poisson(50, (70, 90))).astype(np.float32))
     result = superresolve_image(image, SuperresSettings(tile=64, overlap=16, **QUICK))
@@ -89,7 +99,7 @@ def test_a_fit_enlarges_a_smooth_image_faithfully():
     fine = 300 + 200 * np.sin(7 * x) * np.cos(5 * y)
     coarse = fine.reshape(48, 2, 48, 2).mean((1, 3))
     settings = SuperresSettings(
-        iterations=250, depth=3, width=16, averaging=0.95, device="cpu", group="all", kernel="area"
+        iterations=250, depth=3, width=16, averaging=0.95, noise=0, device="cpu", group="all", kernel="area"
     )
     result = superresolve_image(Image.from_array(coarse), settings)
     nearest = superresolve_image(Image.from_array(coarse), SuperresSettings(method="nearest"))
