@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from autodip_ij.binning import binned, resampled
+from autodip_ij.ensemble import Ensemble
 from autodip_ij.errors import OutOfMemory
 from autodip_ij.images.tiles import Tile
 from autodip_ij.progress import Progress, Stop
@@ -58,7 +59,16 @@ class PlaneRecipe:
 
 @dataclass(frozen=True)
 class PlaneResult:
-    """A processed plane (Y, X), in the scale of the input, and how it was made."""
+    """A processed plane (Y, X), in the scale of the input, and how it was made.
+
+    Attributes
+    ----------
+    uncertainty
+        Standard deviation (Y, X) between the fits of each pixel, in the scale of `image`; NaN where a stop left fewer
+        than two. None if there was one fit.
+    disagreement
+        Root-mean-square difference of neighbouring tiles where they overlap; None without overlaps.
+    """
 
     image: Plane
     stopped: bool = False
@@ -70,6 +80,8 @@ class PlaneResult:
     engine: str | None = None
     precision: str | None = None
     messages: tuple[str, ...] = ()
+    uncertainty: Plane | None = None
+    disagreement: float | None = None
 
 
 class Watch:
@@ -219,6 +231,7 @@ def _fit_tiles(plane: Plane, recipe: PlaneRecipe, watch: Watch, fit_tile: FitTil
     tiles = [Tile(scale * cut.y, scale * cut.x, scale * cut.height, scale * cut.width) for cut in cuts]
     background = plane.repeat(scale, axis=0).repeat(scale, axis=1)
     blender = TileBlender(background.shape, tiles)
+    spread = TileBlender(background.shape, tiles) if parameters.seeds > 1 else None
     fits: list[FitResult] = []
     stopped = False
     for cut, tile in zip(cuts, tiles, strict=True):
@@ -228,16 +241,18 @@ def _fit_tiles(plane: Plane, recipe: PlaneRecipe, watch: Watch, fit_tile: FitTil
             whole[tile.slices] = preview
             return whole
 
-        result = np.zeros((tile.height, tile.width), np.float32)
+        ensemble = Ensemble((tile.height, tile.width))
         for k in range(parameters.seeds):
             job = TileJob(plane[cut.slices], cut, recipe.seed + k)
             fitted = fit_tile(job, recipe, watch, insert)
             fits.append(fitted)
-            result += (fitted.image - result) / (k + 1)
+            ensemble.add(fitted.image)
             stopped = fitted.stopped
             if stopped:
                 break
-        blender.add(tile, result)
+        blender.add(tile, ensemble.mean)
+        if spread is not None and ensemble.count > 1:
+            spread.add(tile, ensemble.deviation())
         if stopped:
             break
     return PlaneResult(
@@ -250,6 +265,8 @@ def _fit_tiles(plane: Plane, recipe: PlaneRecipe, watch: Watch, fit_tile: FitTil
         seconds=sum(fit.seconds for fit in fits),
         engine=fits[0].engine,
         precision=fits[0].precision,
+        uncertainty=None if spread is None else spread.result(background=np.full(background.shape, np.nan)),
+        disagreement=blender.disagreement,
     )
 
 

@@ -95,6 +95,8 @@ class TileBlender:
         self._columns = _profiles(shape[1], {tile.x for tile in tiles}, tiles[0].width)
         self._sum = np.zeros(shape, np.float64)
         self._weight = np.zeros(shape, np.float64)
+        self._difference_squared = 0.0
+        self._shared_pixels = 0
 
     def weights(self, tile: Tile) -> npt.NDArray[np.float64]:
         """Return the weights (height, width) of `tile`, in 0..1."""
@@ -103,8 +105,19 @@ class TileBlender:
     def add(self, tile: Tile, values: npt.ArrayLike) -> None:
         """Add the pixels `values` (height, width) of `tile`, once."""
         weights = self.weights(tile)
-        self._sum[tile.slices] += weights * np.asarray(values, np.float64)
+        pixels = np.asarray(values, np.float64)
+        before = self._weight[tile.slices]
+        shared = before > 0
+        there = self._sum[tile.slices][shared] / before[shared]
+        self._difference_squared += float(((pixels[shared] - there) ** 2).sum())
+        self._shared_pixels += there.size
+        self._sum[tile.slices] += weights * pixels
         self._weight[tile.slices] += weights
+
+    @property
+    def disagreement(self) -> float | None:
+        """Root-mean-square difference of each tile from those added before it, over all overlaps; None without one."""
+        return float(np.sqrt(self._difference_squared / self._shared_pixels)) if self._shared_pixels else None
 
     def result(self, background: npt.ArrayLike | None = None) -> npt.NDArray[np.float32]:
         """Return the plane (Y, X) so far.
