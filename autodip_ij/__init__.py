@@ -15,15 +15,16 @@ from typing import TYPE_CHECKING, Any
 from autodip_ij._version import __version__
 
 if TYPE_CHECKING:
-    from autodip_ij.denoising import Result, denoise, denoise_file, denoise_image
+    from autodip_ij.denoising import denoise, denoise_file, denoise_image
     from autodip_ij.images import Image, read, write
     from autodip_ij.inspection import inspect
+    from autodip_ij.result import Result
     from autodip_ij.settings import DenoiseSettings
 
 _HOME = {
     "DenoiseSettings": "autodip_ij.settings",
     "Image": "autodip_ij.images",
-    "Result": "autodip_ij.denoising",
+    "Result": "autodip_ij.result",
     "denoise": "autodip_ij.denoising",
     "denoise_file": "autodip_ij.denoising",
     "denoise_image": "autodip_ij.denoising",

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -18,61 +17,16 @@ from autodip_ij.announcing import announcements
 from autodip_ij.errors import BadInput
 from autodip_ij.groups.model import GroupDecision
 from autodip_ij.images.model import Image
-from autodip_ij.outputs import default_output, new_array, refuse_bad_target
-from autodip_ij.planes import PlaneRecipe, Watch, denoise_plane
+from autodip_ij.outputs import default_output, new_array, refuse_bad_target, uncertainty_path
+from autodip_ij.planes import Plane, PlaneRecipe, Watch, denoise_plane
 from autodip_ij.planning import ChannelPlan, Plan, plan_run
 from autodip_ij.progress import Progress, Silent
 from autodip_ij.record import Recorder
-from autodip_ij.report import Report, write_sidecar
+from autodip_ij.report import sidecar_path
+from autodip_ij.result import FileResult, Result
 from autodip_ij.series import INDEPENDENT, WarmStart, frame_order
 from autodip_ij.settings import DenoiseSettings
-
-
-@dataclass(frozen=True)
-class Result:
-    """A denoised image and the record of how it was made.
-
-    Attributes
-    ----------
-    output
-        The image: the selected planes of the input, denoised, with all their metadata.
-    report
-        What was decided and done.
-    """
-
-    output: Image
-    report: Report
-
-    @property
-    def image(self) -> np.ndarray[Any, Any]:
-        """The pixels as an array with the axes of the input (a (Y, X) input gives (Y, X))."""
-        return np.asarray(self.output)
-
-    def save(self, path: str | Path, *, overwrite: bool = False) -> Path:
-        """Write image and sidecar; the format follows the suffix (``.ome.tif``, ``.ome.zarr``, ``.tif``).
-
-        Raises
-        ------
-        autodip_ij.errors.UnwritableOutput
-            If the file exists and `overwrite` is false, or it cannot be written.
-        """
-        from autodip_ij.images import write
-
-        target = Path(path)
-        refuse_bad_target(target, self.output.source, overwrite)
-        written = write(self.output, target, overwrite=overwrite, provenance=self.report.model_dump_json())
-        record = self.report.output.model_copy(update={"file": written.name})
-        write_sidecar(self.report.model_copy(update={"output": record}), written)
-        return written
-
-
-@dataclass(frozen=True)
-class FileResult:
-    """What `denoise_file` wrote, and the record of it."""
-
-    output: Path
-    sidecar: Path
-    report: Report
+from autodip_ij.uncertainty import ONE_FIT, UncertaintyMap, has_uncertainty
 
 
 def denoise_image(
@@ -124,15 +78,39 @@ def denoise_image(
     for line in announcements(plan, settings):
         recorder.say(progress, line)
     pixels = new_array(plan.image.shape, plan.output_dtype)
+    spread = uncertainty_map(plan, plan.image, settings, recorder, progress)
     progress.start(plan.total_steps, f"Denoising {plan.image.name}")
     for position, channel in enumerate(plan.channels):
-        _denoise_channel(plan, channel, position, pixels, recorder, progress)
+        _denoise_channel(plan, channel, position, pixels, spread, recorder, progress)
     report = recorder.finish(time.perf_counter() - started)
-    return Result(plan.image.with_data(pixels), report)
+    return Result(plan.image.with_data(pixels), report, spread.image() if spread else None)
+
+
+def uncertainty_map(
+    plan: Plan, like: Image, settings: DenoiseSettings, recorder: Recorder, progress: Progress
+) -> UncertaintyMap | None:
+    """Return where the uncertainty of the planes of `like` is collected; None if it is not asked for, or unknown."""
+    if not settings.uncertainty:
+        return None
+    if has_uncertainty(channel.recipe for channel in plan.channels):
+        return UncertaintyMap(like)
+    recorder.say(progress, ONE_FIT)
+    return None
+
+
+def blended(source: Plane, result: Plane, strength: float) -> Plane:
+    """Return ``source + strength * (result - source)``, and `result` itself at strength 1."""
+    return result if strength == 1 else source + np.float32(strength) * (result - source)
 
 
 def _denoise_channel(
-    plan: Plan, channel: ChannelPlan, position: int, pixels: Any, recorder: Recorder, progress: Progress
+    plan: Plan,
+    channel: ChannelPlan,
+    position: int,
+    pixels: Any,
+    spread: UncertaintyMap | None,
+    recorder: Recorder,
+    progress: Progress,
 ) -> None:
     frames, _, slices, _, _ = plan.image.shape
     if channel.recipe is None:
@@ -144,7 +122,7 @@ def _denoise_channel(
         for t in frame_order(frames, channel.recipe.series):
             place = (t, position, z)
             if not recorder.stopped:
-                _denoise_plane(plan, channel.recipe, place, pixels, recorder, progress, warm)
+                _denoise_plane(plan, channel.recipe, place, pixels, spread, recorder, progress, warm)
             elif not recorder.knows(place):
                 _keep_plane(plan, place, pixels, recorder)
 
@@ -162,6 +140,7 @@ def _denoise_plane(
     recipe: PlaneRecipe,
     place: tuple[int, int, int],
     pixels: Any,
+    spread: UncertaintyMap | None,
     recorder: Recorder,
     progress: Progress,
     warm: WarmStart | None,
@@ -169,9 +148,12 @@ def _denoise_plane(
     window = plan.channels[place[1]].window
     source = plan.image.plane(*place)
     watch = Watch(progress, plan.title(*place), window.restore)
-    fitted = denoise_plane(window.normalise(source), recipe, watch, warm)
-    restored = window.restore(fitted.image, dtype=plan.output_dtype, source=source)
+    unit = window.normalise(source)
+    fitted = denoise_plane(unit, recipe, watch, warm)
+    restored = window.restore(blended(unit, fitted.image, recorder.strength), dtype=plan.output_dtype, source=source)
     pixels[place] = restored
+    if spread is not None:
+        spread.note(place, fitted.uncertainty, window, recorder.strength)
     recorder.denoised(place, source, restored, fitted)
     if fitted.stopped:
         recorder.say(progress, f"stopped at {plan.title(*place)}: planes not reached are returned unchanged")
@@ -205,12 +187,13 @@ def denoise_file(
         One line with the cause and the way out.
     """
     from autodip_ij.images import open_image
-    from autodip_ij.report import sidecar_path
 
     settings = settings or DenoiseSettings()
     source = Path(source)
     output = Path(target) if target is not None else default_output(source)
     refuse_bad_target(output, source, overwrite)
+    if settings.uncertainty:
+        refuse_bad_target(uncertainty_path(output), source, overwrite)
     image = open_image(source, settings.scene)
     result = denoise_image(image, settings, progress=progress)
     written = result.save(output, overwrite=overwrite)

@@ -41,6 +41,17 @@ def default_output(source: Path) -> Path:
     return source.with_name(f"{stem(source)}_autodip.ome.tif")
 
 
+def uncertainty_path(output: Path) -> Path:
+    """Return where the uncertainty map of `output` stands.
+
+    Examples
+    --------
+    >>> uncertainty_path(Path("cells_autodip.ome.zarr")).name
+    'cells_autodip.uncertainty.ome.tif'
+    """
+    return output.with_name(f"{stem(output)}.uncertainty.ome.tif")
+
+
 def refuse_bad_target(target: Path, source: Path | None, overwrite: bool) -> None:
     """Refuse, before any computing, a target that could not or must not be written.
 

@@ -252,6 +252,7 @@ def overrides(settings: DenoiseSettings) -> dict[str, Any]:
         "iterations": settings.iterations,
         "averaging": settings.averaging,
         "input_noise": settings.noise,
+        "seeds": settings.seeds or None,
     }
     return {name: value for name, value in given.items() if value is not None}
 

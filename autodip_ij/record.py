@@ -48,7 +48,7 @@ class _PlaneNote:
         valid = np.isfinite(source)
         a, b = source[valid].astype(np.float64), result[valid].astype(np.float64)
         pixels = np.ascontiguousarray(source).astype(source.dtype.newbyteorder("<"), copy=False).tobytes()
-        lean = made and replace(made, image=np.empty((0, 0), np.float32))
+        lean = made and replace(made, image=np.empty((0, 0), np.float32), uncertainty=None)
         return cls(
             made=lean,
             digest=hashlib.sha256(pixels).digest(),
@@ -78,6 +78,11 @@ class Recorder:
         self._notes: dict[Place, _PlaneNote] = {}
         self.messages: list[str] = []
         self.stopped = False
+
+    @property
+    def strength(self) -> float:
+        """Share of the denoised image in the result, 0..1."""
+        return self._settings.strength
 
     def say(self, progress: Progress, message: str) -> None:
         """Tell the user one line and keep it."""

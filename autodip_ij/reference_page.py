@@ -28,15 +28,25 @@ def settings_page() -> str:
 def _row(name: str) -> str:
     field = DenoiseSettings.model_fields[name]
     default = (
-        "from the group" if field.default is None else f"`{field.default}`" if field.default != "" else "all or none"
+        "from the group"
+        if field.default is None
+        else f"`{_text(field.default)}`"
+        if field.default != ""
+        else "all or none"
     )
     look = shown(DenoiseSettings, name)
     unit = f" {look.unit}" if look.unit else ""
     return f"| `{name}` | {default} | {_values(name)}{unit} | {'yes' if look.fiji else ''} | {field.description} |\n"
 
 
+def _text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else f"{value:g}" if isinstance(value, float) else str(value)
+
+
 def _values(name: str) -> str:
     bounds = bounds_of(DenoiseSettings, name)
+    if DenoiseSettings.model_fields[name].annotation is bool:
+        return "`true`, `false`"
     limits = f"{bounds['min']:g} to {bounds['max']:g}" if len(bounds) == 2 else ""
     choices = ", ".join(f"`{choice}`" for choice in choices_of(DenoiseSettings, name))
     return ", ".join(part for part in (limits, choices) if part) or "text"

@@ -108,6 +108,7 @@ class OutputRecord(_Record):
     """What was made."""
 
     file: str | None = None
+    uncertainty_file: str | None = Field(None, description="Map of the standard deviation between the fits")
     dtype: str
 
 

@@ -120,6 +120,28 @@ class DenoiseSettings(BaseModel):
         ),
         Shown("Input noise", fiji=False),
     ] = None
+    seeds: Annotated[
+        int,
+        Field(ge=0, le=64, description="Independent fits averaged instead of the group's number; 0 is the group's"),
+        Shown("Fits averaged (0 = from group)", fiji=False),
+    ] = 0
+    uncertainty: Annotated[
+        bool,
+        Field(
+            description="Also write OUTPUT.uncertainty.ome.tif, the standard deviation between the fits averaged, "
+            "in grey values"
+        ),
+        Shown("Uncertainty map", fiji=False),
+    ] = False
+    strength: Annotated[
+        float,
+        Field(
+            ge=0,
+            le=1,
+            description="Share of the denoised image in the result: input + strength * (denoised - input)",
+        ),
+        Shown("Strength", fiji=False),
+    ] = 1.0
     seed: Annotated[
         int,
         Field(ge=0, le=2**31 - 1, description="Seed of the random numbers; the same seed gives the same result"),

@@ -14,14 +14,16 @@ import numpy.typing as npt
 from pydantic import Field, field_validator
 
 from autodip_ij.announcing import announcements
-from autodip_ij.denoising import FileResult, Result
+from autodip_ij.denoising import blended, uncertainty_map
 from autodip_ij.images.model import Image, PixelSize
-from autodip_ij.outputs import new_array, refuse_bad_target, stem
+from autodip_ij.outputs import new_array, refuse_bad_target, stem, uncertainty_path
 from autodip_ij.planes import Plane, PlaneRecipe, PlaneResult, TileJob, Watch, fit_arguments, fit_tiles
 from autodip_ij.planning import ChannelPlan, Plan, estimate, plan_run
 from autodip_ij.progress import Progress, Silent, Stop
 from autodip_ij.record import Recorder
+from autodip_ij.result import FileResult, Result
 from autodip_ij.settings import DenoiseSettings, Shown
+from autodip_ij.uncertainty import UncertaintyMap
 
 if TYPE_CHECKING:
     from autodip_ij.calibration.model import Parameters
@@ -50,6 +52,11 @@ class SuperresSettings(DenoiseSettings):
         Field(description="dip, or a classic enlargement to compare with"),
         Shown("Method", fiji=False),
     ] = "dip"
+    strength: Annotated[
+        float,
+        Field(ge=0, le=1, description=f"Share of the method in the result; the rest is {FILLER} enlargement"),
+        Shown("Strength", fiji=False),
+    ] = 1.0
     series: Annotated[
         Literal["independent"],
         Field(description="Time series: every frame is fitted on its own"),
@@ -104,13 +111,15 @@ def superresolve_image(
     for line in announcements(fine, settings):
         recorder.say(progress, line)
     pixels = new_array(fine.image.shape, fine.output_dtype)
+    spread = uncertainty_map(fine, fine.image, settings, recorder, progress)
     progress.start(fine.total_steps, f"Enlarging {fine.image.name}")
     for position, channel in enumerate(coarse.channels):
         for t in range(coarse.image.shape[0]):
             for z in range(coarse.image.shape[2]):
-                pixels[t, position, z] = _enlarged(coarse, channel, (t, position, z), settings, recorder, progress)
+                place = (t, position, z)
+                pixels[place] = _enlarged(coarse, channel, place, settings, spread, recorder, progress)
     report = recorder.finish(time.perf_counter() - started)
-    return Result(fine.image.with_data(pixels), report)
+    return Result(fine.image.with_data(pixels), report, spread.image() if spread else None)
 
 
 def superresolve_file(
@@ -146,6 +155,8 @@ def superresolve_file(
     source = Path(source)
     output = Path(target) if target else source.with_name(f"{stem(source)}_autodip_x{settings.scale}.ome.tif")
     refuse_bad_target(output, source, overwrite)
+    if settings.uncertainty:
+        refuse_bad_target(uncertainty_path(output), source, overwrite)
     result = superresolve_image(open_image(source, settings.scene), settings, progress=progress)
     written = result.save(output, overwrite=overwrite)
     return FileResult(written, sidecar_path(written), result.report)
@@ -225,6 +236,7 @@ def _enlarged(
     channel: ChannelPlan,
     place: tuple[int, int, int],
     settings: SuperresSettings,
+    spread: UncertaintyMap | None,
     recorder: Recorder,
     progress: Progress,
 ) -> npt.NDArray[Any]:
@@ -251,7 +263,10 @@ def _enlarged(
         image = enlarge(unit, scale, settings.method).astype(np.float32)
         made = PlaneResult(image, seconds=time.perf_counter() - began, engine=settings.method)
         watch.end_fit(1)
-    result = restored(made.image)
+    filler = enlarge(unit, scale, FILLER).astype(np.float32) if settings.strength < 1 else made.image
+    result = restored(blended(filler, made.image, settings.strength))
+    if spread is not None:
+        spread.note(place, made.uncertainty, channel.window, settings.strength)
     # Seen at the size of the source, as the loss does, so that mean and residual can be compared.
     seen = channel.window.restore(resample(made.image, source.shape, settings.kernel), dtype=np.float64)
     recorder.denoised((t, position, z), source, seen, made)

@@ -10,7 +10,7 @@ from cyclopts import Parameter
 if TYPE_CHECKING:
     import numpy as np
 
-    from autodip_ij.denoising import FileResult
+    from autodip_ij.result import FileResult
     from autodip_ij.sample import Sample
 
 

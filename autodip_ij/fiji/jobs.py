@@ -50,6 +50,9 @@ def denoise_pixels(values: dict[str, Any], arrays: Arrays, progress: Progress) -
         # A channel the user names is denoised even where its metadata say that it is no fluorescence.
         settings = settings.model_copy(update={"channel": f"0-{source.shape[1] - 1}"})
     image = _image(source, values, found)
+    if settings.uncertainty:
+        progress.log("the uncertainty map is written beside files; for an open image save it and denoise the file")
+        settings = settings.model_copy(update={"uncertainty": False})
     result = denoise_image(
         image, settings, decisions=[found.decisions[c] for c in values["channels"]], progress=progress
     )
