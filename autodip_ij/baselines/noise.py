@@ -140,14 +140,14 @@ def _estimate(values: Plane, spacing: int) -> NoiseEstimate:
     smooth = gaussian_filter(values, 1.5 * spacing, mode="mirror")
     gradient = np.hypot(sobel(smooth, 0), sobel(smooth, 1))
 
-    usable = ~_near_clipping(values, 2 * spacing + 3)
+    usable = ~near_clipping(values, 2 * spacing + 3)
     if np.count_nonzero(usable) < 2 * _PIXELS_PER_LEVEL:
         raise BadInput("nearly every pixel is at the lowest or highest grey value; the noise cannot be estimated")
     levels, variances, counts = _level_sets(mean[usable], detail[usable], gradient[usable])
     return NoiseEstimate(_fit_line(levels, variances, counts), spacing, levels, variances)
 
 
-def _near_clipping(values: Plane, reach: int) -> npt.NDArray[np.bool_]:
+def near_clipping(values: Plane, reach: int) -> npt.NDArray[np.bool_]:
     """Return where a tenth of the neighbourhood is at the lowest or highest grey value, if those are crowded."""
     from scipy.ndimage import uniform_filter
 

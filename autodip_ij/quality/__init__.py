@@ -1,0 +1,30 @@
+"""What a user is told about the quality of a result: a few measures of each run, their limits, and one line of advice.
+
+The measures need neither a clean image nor a network: they look at what was taken away (input minus output) and ask
+whether it is noise of the strength that was there, and nothing else. ``docs/quality.md`` tells how the limits were
+found.
+"""
+
+from __future__ import annotations
+
+from autodip_ij.quality.judge import checks_of_planes, fit_verdict, judge, worst
+from autodip_ij.quality.limits import LIMITS, Limits
+from autodip_ij.quality.measures import Unknown, Value, measure_plane
+from autodip_ij.quality.model import Check, Verdict
+from autodip_ij.quality.summary import ALL_GREEN, quality_lines
+
+__all__ = [
+    "ALL_GREEN",
+    "LIMITS",
+    "Check",
+    "Limits",
+    "Unknown",
+    "Value",
+    "Verdict",
+    "checks_of_planes",
+    "fit_verdict",
+    "judge",
+    "measure_plane",
+    "quality_lines",
+    "worst",
+]

@@ -1,0 +1,119 @@
+"""The measures of one plane: what was taken away, against the noise that was there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from autodip_ij.errors import BadInput
+from autodip_ij.quality.limits import CONTRAST_SCALES_PX
+from autodip_ij.quality.noise import KnownNoise, known_noise
+from autodip_ij.quality.structure import contrast_kept
+
+Plane = npt.NDArray[np.float64]
+
+LARGEST_SIDE = 1024
+"""Of a larger plane only the middle is measured, so that the checks cost little beside a fit."""
+_DARK = 1e-3
+
+
+@dataclass(frozen=True)
+class Value:
+    """A measure that could be taken."""
+
+    value: float
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """A measure that could not be taken, and why."""
+
+    reason: str
+
+
+Measured = dict[str, Value | Unknown]
+
+
+def measure_plane(
+    noisy: npt.ArrayLike,
+    denoised: npt.ArrayLike,
+    *,
+    offset: float = 0.0,
+    span: float = 1.0,
+    uncertainty: npt.ArrayLike | None = None,
+    disagreement: float | None = None,
+) -> Measured:
+    """Measure a result against its input, without a clean image.
+
+    Parameters
+    ----------
+    noisy, denoised
+        Input and output (Y, X), finite, in one scale.
+    offset, span
+        Grey values are ``offset + span * noisy``; only the mean ratio depends on them.
+    uncertainty
+        Standard deviation (Y, X) between fits, in the scale of `noisy`; NaN where unknown.
+    disagreement
+        Root-mean-square difference of tiles in their overlaps, in that scale.
+
+    Returns
+    -------
+    dict
+        By name of `autodip_ij.quality.limits.LIMITS`; without the measures that do not apply to the run.
+    """
+    y, x = (_middle(np.asarray(plane, np.float64)) for plane in (noisy, denoised))
+    found: Measured = {"mean_ratio": _mean_ratio(offset + span * y, offset + span * x)}
+    try:
+        noise = known_noise(y, x)
+    except BadInput as problem:
+        unknown = Unknown(str(problem))
+        names = ["signal_to_noise", "noise_removed", "residual_correlation", *map(_contrast_name, CONTRAST_SCALES_PX)]
+        return found | dict.fromkeys(names, unknown)
+    found["signal_to_noise"] = Value(float(np.sqrt(max(y.var() - noise.sigma**2, 0.0))) / noise.sigma)
+    found["noise_removed"] = Value(noise.strength(y - x))
+    found["residual_correlation"] = _correlation(y - x, noise)
+    for scale in CONTRAST_SCALES_PX:
+        found[_contrast_name(scale)] = _contrast(y, x, noise, scale)
+    if disagreement is not None:
+        found["tile_disagreement"] = Value(disagreement / noise.sigma)
+    if uncertainty is not None and np.isfinite(spread := _middle(np.asarray(uncertainty, np.float64))).any():
+        found["uncertainty"] = Value(float(np.sqrt(np.nanmean(spread**2))) / noise.sigma)
+    return found
+
+
+def _contrast_name(scale: int) -> str:
+    return f"contrast_{scale}px"
+
+
+def _contrast(noisy: Plane, denoised: Plane, noise: KnownNoise, scale: int) -> Value | Unknown:
+    try:
+        return Value(contrast_kept(noisy, denoised, noise, scale))
+    except BadInput as problem:
+        return Unknown(str(problem))
+
+
+def _middle(plane: Plane) -> Plane:
+    cuts = tuple(
+        slice((side - min(side, LARGEST_SIDE)) // 2, (side + min(side, LARGEST_SIDE)) // 2) for side in plane.shape
+    )
+    return plane[cuts]
+
+
+def _mean_ratio(noisy: Plane, denoised: Plane) -> Value | Unknown:
+    # Beside a mean near zero, as after subtracting a background, any ratio is large and none means anything.
+    if noisy.mean() <= _DARK * max(np.ptp(noisy), 1e-300):
+        return Unknown("the mean of the input is near or below zero")
+    return Value(float(denoised.mean() / noisy.mean()))
+
+
+def _correlation(residual: Plane, noise: KnownNoise) -> Value | Unknown:
+    """Return the autocorrelation of the residual at the shortest distance at which the noise has none."""
+    lag = noise.spacing_px
+    if not np.ptp(residual):
+        return Unknown("nothing was removed")
+    z = noise.standardised(residual)
+    z -= z.mean()
+    pairs = ((z[lag:], z[:-lag]), (z[:, lag:], z[:, :-lag]))
+    return Value(float(np.mean([(a * b).mean() for a, b in pairs]) / max((z * z).mean(), 1e-300)))

@@ -1,0 +1,44 @@
+"""The checks of a run in a few lines for a person."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Protocol
+
+from autodip_ij.quality.model import Check
+
+ALL_GREEN = "quality: all checks green"
+
+
+class Checked(Protocol):
+    """A channel with its checks, as `autodip_ij.report.ChannelReport`."""
+
+    index: int
+    name: str
+    checks: list[Check]
+
+
+def quality_lines(channels: Iterable[Checked]) -> list[str]:
+    """Return one line an amber or red check, or that all are green; nothing where nothing was checked."""
+    checked = [channel for channel in channels if channel.checks]
+    if not checked:
+        return []
+    lines = [
+        f"quality, {_of(channel, len(checked))}{check.name} {_value(check)}, {check.verdict}: {check.advice}"
+        for channel in checked
+        for check in channel.checks
+        if check.verdict in ("amber", "red")
+    ]
+    unknown = sum(check.verdict == "unknown" for channel in checked for check in channel.checks)
+    every = sum(len(channel.checks) for channel in checked)
+    if lines:
+        return lines
+    return [f"{ALL_GREEN}{f' ({unknown} of {every} could not be made)' if unknown else ''}"]
+
+
+def _of(channel: Checked, count: int) -> str:
+    return f"channel {channel.index}{f' ({channel.name})' if channel.name else ''}, " if count > 1 else ""
+
+
+def _value(check: Check) -> str:
+    return "" if check.value is None else f"{check.value:.2f}"
