@@ -147,7 +147,7 @@ def _denoise_plane(
 ) -> None:
     window = plan.channels[place[1]].window
     source = plan.image.plane(*place)
-    watch = Watch(progress, plan.title(*place), window.restore)
+    watch = Watch(progress, plan.title(*place), window.restore, plan.channel_title(place[1]), recorder.told)
     unit = window.normalise(source)
     fitted = denoise_plane(unit, recipe, watch, warm)
     restored = window.restore(blended(unit, fitted.image, recorder.strength), dtype=plan.output_dtype, source=source)

@@ -12,9 +12,11 @@ import numpy as np
 import numpy.typing as npt
 
 from autodip_ij.binning import binned, resampled
+from autodip_ij.blending import classical_estimate
 from autodip_ij.ensemble import Ensemble
-from autodip_ij.errors import OutOfMemory
+from autodip_ij.errors import BadInput, OutOfMemory
 from autodip_ij.images.tiles import Tile
+from autodip_ij.noise_model import NOISE_AWARE, PlaneNoise, noise_of
 from autodip_ij.progress import Progress, Stop
 from autodip_ij.series import INDEPENDENT, WARM_ITERATIONS, WARM_LEARNING_RATE, WarmStart
 
@@ -44,6 +46,8 @@ class PlaneRecipe:
         Side and overlap of tiles, px.
     series
         How the frames of a time series are fitted: ``independent``, ``warm`` or ``back-and-forth``.
+    noise
+        Noise of the plane, once it was looked at; only a loss that depends on the noise needs it.
     """
 
     parameters: Parameters | None
@@ -55,6 +59,7 @@ class PlaneRecipe:
     method: str = "dip"
     method_parameters: Mapping[str, Any] = field(default_factory=dict)
     series: str = INDEPENDENT
+    noise: PlaneNoise | None = None
 
 
 @dataclass(frozen=True)
@@ -68,6 +73,10 @@ class PlaneResult:
         than two. None if there was one fit.
     disagreement
         Root-mean-square difference of neighbouring tiles where they overlap; None without overlaps.
+    noise
+        What the loss was chosen by; None for a loss that does not depend on the noise.
+    classical_weight
+        Share of a classical estimate in `image`.
     """
 
     image: Plane
@@ -82,6 +91,8 @@ class PlaneResult:
     messages: tuple[str, ...] = ()
     uncertainty: Plane | None = None
     disagreement: float | None = None
+    noise: PlaneNoise | None = None
+    classical_weight: float = 0.0
 
 
 class Watch:
@@ -95,12 +106,25 @@ class Watch:
         Title of previews, e.g. ``channel 1/2, frame 3/10``.
     show
         Turns a plane in the scale of the fit into grey values of the input.
+    channel
+        Its name, where the image has several.
+    told
+        What was said once a channel, kept from plane to plane.
     """
 
-    def __init__(self, progress: Progress, title: str, show: Callable[[Plane], Plane]) -> None:
+    def __init__(
+        self,
+        progress: Progress,
+        title: str,
+        show: Callable[[Plane], Plane],
+        channel: str = "",
+        told: set[str] | None = None,
+    ) -> None:
         self._progress = progress
         self._title = title
         self._show = show
+        self._channel = channel
+        self._told: set[str] = set() if told is None else told
         self._done = 0
         self.request = Stop.NO
         self.messages: list[str] = []
@@ -109,6 +133,13 @@ class Watch:
         """Tell the user one line, and remember it for the report."""
         self.messages.append(message)
         self._progress.log(message)
+
+    def say_once(self, message: str) -> None:
+        """Tell the user one line about the channel, unless an earlier plane of it did."""
+        line = f"{self._channel}: {message}" if self._channel else message
+        if line not in self._told:
+            self._told.add(line)
+            self.say(line)
 
     def begin_fit(self) -> None:
         """Start counting the iterations of the next fit."""
@@ -152,9 +183,35 @@ def denoise_plane(plane: Plane, recipe: PlaneRecipe, watch: Watch, warm: WarmSta
     """
     if recipe.method != "dip":
         return _compare(plane, recipe, watch)
-    if warm is None:
-        return fit_tiles(plane, recipe, watch, _fit)
-    return fit_tiles(plane, recipe, watch, partial(_fit, warm=warm))
+    recipe = with_noise(plane, recipe)
+    if recipe.noise is not None and not recipe.noise.usable:
+        watch.say_once(f"plain loss instead of one fitted to the noise: {recipe.noise.reason}")
+    # Before the fit, so that a method that cannot run does not cost one.
+    estimate = _classical(plane, recipe, watch)
+    fitted = fit_tiles(plane, recipe, watch, _fit if warm is None else partial(_fit, warm=warm))
+    return _blended(replace(fitted, noise=recipe.noise), estimate, _known(recipe).classical_weight)
+
+
+def with_noise(plane: Plane, recipe: PlaneRecipe) -> PlaneRecipe:
+    """Return `recipe` with the noise of `plane` (Y, X), where its loss depends on it."""
+    parameters = _known(recipe)
+    return replace(recipe, noise=noise_of(plane, parameters.binning)) if parameters.loss == NOISE_AWARE else recipe
+
+
+def _classical(plane: Plane, recipe: PlaneRecipe, watch: Watch) -> Plane | None:
+    try:
+        return classical_estimate(plane, _known(recipe))
+    except BadInput as problem:
+        watch.say_once(f"the fit alone, without a classical estimate: {problem}")
+        return None
+
+
+def _blended(fitted: PlaneResult, estimate: Plane | None, weight: float) -> PlaneResult:
+    if estimate is None:
+        return fitted
+    spread = None if fitted.uncertainty is None else (1 - np.float32(weight)) * fitted.uncertainty
+    image = fitted.image + np.float32(weight) * (estimate - fitted.image)
+    return replace(fitted, image=image, uncertainty=spread, classical_weight=weight)
 
 
 @dataclass(frozen=True)
@@ -317,6 +374,8 @@ def fit_arguments(recipe: PlaneRecipe, seed: int) -> tuple[Any, Any]:
         seed=seed,
         precision=recipe.precision,
     )
+    if parameters.loss == NOISE_AWARE:
+        options = recipe.noise.applied_to(options) if recipe.noise else replace(options, loss="mse")
     return architecture, options
 
 

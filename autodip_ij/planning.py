@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from autodip_ij.blending import blend_in_words, check_blend
 from autodip_ij.calibration.model import Choice, Parameters
 from autodip_ij.decisions import decide, treated
 from autodip_ij.errors import BadInput
@@ -89,12 +90,16 @@ class Plan:
         """Estimated time of the run."""
         return sum(channel.seconds for channel in self.channels)
 
+    def channel_title(self, position: int) -> str:
+        """Return the words for one channel; empty for the only one without a name."""
+        name, count = self.channels[position].decision.name, self.image.shape[1]
+        return f"channel {position + 1} of {count}{f' ({name})' if name else ''}" if count > 1 or name else ""
+
     def title(self, t: int, position: int, z: int) -> str:
         """Return the words for one plane, with indices of the selection from 1, leaving out axes of length 1."""
-        length_t, length_c, length_z, _, _ = self.image.shape
-        name = self.channels[position].decision.name
+        length_t, _, length_z, _, _ = self.image.shape
         parts = [
-            f"channel {position + 1} of {length_c}{f' ({name})' if name else ''}" if length_c > 1 or name else "",
+            self.channel_title(position),
             f"frame {t + 1} of {length_t}" if length_t > 1 else "",
             f"slice {z + 1} of {length_z}" if length_z > 1 else "",
         ]
@@ -232,7 +237,7 @@ def choose_for(
     """
     from autodip_ij.calibration import choose, load_calibration
 
-    return choose(
+    choice = choose(
         load_calibration(settings.calibration),
         decision,
         effort=settings.effort,
@@ -241,6 +246,11 @@ def choose_for(
         weights=settings.weights or None,
         overrides=overrides(settings),
     )
+    if settings.classical and settings.classical_weight is None and not choice.parameters.classical_weight:
+        raise BadInput("classical needs its share of the result: give classical_weight, 0.4 for 40 %")
+    check_blend(choice.parameters)
+    words = blend_in_words(choice.parameters)
+    return replace(choice, reason=f"{choice.reason}; {words}") if words else choice
 
 
 def overrides(settings: DenoiseSettings) -> dict[str, Any]:
@@ -252,7 +262,10 @@ def overrides(settings: DenoiseSettings) -> dict[str, Any]:
         "iterations": settings.iterations,
         "averaging": settings.averaging,
         "input_noise": settings.noise,
+        "loss": settings.loss,
         "seeds": settings.seeds or None,
+        "classical": settings.classical,
+        "classical_weight": settings.classical_weight,
     }
     return {name: value for name, value in given.items() if value is not None}
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,11 +18,15 @@ from autodip_ij.report import (
     EvidenceRow,
     FitRecord,
     InputRecord,
+    NoiseRecord,
     OutputRecord,
     ParameterValues,
     Report,
 )
 from autodip_ij.settings import DenoiseSettings
+
+if TYPE_CHECKING:
+    from autodip_ij.images.intensity import Window
 
 Array = np.ndarray[Any, Any]
 
@@ -78,6 +83,7 @@ class Recorder:
         self._notes: dict[Place, _PlaneNote] = {}
         self.messages: list[str] = []
         self.stopped = False
+        self.told: set[str] = set()
 
     @property
     def strength(self) -> float:
@@ -160,6 +166,7 @@ class Recorder:
             mean_ratio=_mean_ratio(notes),
             residual_std=_residual_std(notes),
             nonfinite_pixels=sum(note.nonfinite for note in notes),
+            noise=_noise_record([note.made for note in notes if note.made], channel.window),
             fit=_fit_record([note.made for note in notes if note.made], len(notes), recipe is not None),
         )
 
@@ -177,6 +184,31 @@ def _residual_std(notes: Sequence[_PlaneNote]) -> float | None:
     return float(np.sqrt(max(0.0, sum(note.residual_squared for note in notes) / count - mean**2)))
 
 
+def _noise_record(made: Sequence[PlaneResult], window: Window) -> NoiseRecord | None:
+    noises = [plane.noise for plane in made if plane.noise is not None]
+    if not noises:
+        return None
+    planes = Counter(noise.loss for noise in noises)
+    loss = planes.most_common(1)[0][0]
+    leading = [noise for noise in noises if noise.loss == loss]
+    low, span = float(window.low), float(window.high) - float(window.low)
+    found = [noise.in_grey_values(low, span) for noise in leading if noise.a is not None]
+    values = (
+        dict(zip(("a", "b", "sigma", "sigma_uncertainty"), np.median(found, axis=0).tolist(), strict=True))
+        if found
+        else {}
+    )
+    spacings = [noise.spacing_px for noise in leading if noise.spacing_px is not None]
+    return NoiseRecord(
+        source="estimated" if found else "none",
+        **values,
+        spacing_px=int(np.median(spacings)) if spacings else None,
+        loss=loss,
+        planes=dict(planes),
+        reason=leading[0].reason,
+    )
+
+
 def _fit_record(made: Sequence[PlaneResult], planes: int, wanted: bool) -> FitRecord:
     if not made:
         return FitRecord(unchanged_planes=planes if wanted else 0)
@@ -190,6 +222,7 @@ def _fit_record(made: Sequence[PlaneResult], planes: int, wanted: bool) -> FitRe
         seconds=sum(plane.seconds for plane in made),
         seconds_per_iteration=float(np.median(known)) if known else None,
         engine=made[-1].engine,
+        blended_planes=sum(plane.classical_weight > 0 for plane in made),
         stopped=any(plane.stopped for plane in made),
         unchanged_planes=planes - len(made),
     )

@@ -48,6 +48,26 @@ class ParameterValues(_Record):
     activation: str | None = None
     binning: int | None = None
     seeds: int | None = None
+    classical: str | None = None
+    classical_weight: float | None = None
+
+
+class NoiseRecord(_Record):
+    """Noise of the planes of a channel as they were fitted, binned if at all; medians over the planes."""
+
+    source: str = Field(description="estimated (from the pixels), or none (it could not be)")
+    a: float | None = Field(None, description="Slope of the variance a * value + b, in grey values")
+    b: float | None = Field(None, description="Variance at grey value 0, in grey values squared")
+    sigma: float | None = Field(None, description="Root mean variance, in grey values")
+    sigma_uncertainty: float | None = Field(
+        None, description="Standard deviation of the sigma at single grey values from the model's, in grey values"
+    )
+    spacing_px: int | None = Field(
+        None, description="Distance of the pixels compared; above 1 where neighbours share noise"
+    )
+    loss: str = Field(description="Loss of most planes: gat (variance-stabilised) or mse")
+    planes: dict[str, int] = Field(description="Planes by loss")
+    reason: str = Field(description="Why that loss")
 
 
 class FitRecord(_Record):
@@ -60,6 +80,7 @@ class FitRecord(_Record):
     seconds: float = 0.0
     seconds_per_iteration: float | None = None
     engine: str | None = None
+    blended_planes: int = Field(0, description="Planes with the share of a classical estimate that parameters name")
     stopped: bool = Field(False, description="Whether the user stopped the run and kept what there was")
     unchanged_planes: int = Field(0, description="Planes returned as they were because the run was stopped before them")
 
@@ -85,6 +106,7 @@ class ChannelReport(_Record):
     mean_ratio: float | None = Field(None, description="Mean of the output over mean of the input")
     residual_std: float | None = Field(None, description="Standard deviation of input - output, in grey values")
     nonfinite_pixels: int = 0
+    noise: NoiseRecord | None = Field(None, description="What a noise-aware loss was chosen by; None for other losses")
     fit: FitRecord = FitRecord()
 
 

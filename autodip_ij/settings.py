@@ -120,6 +120,27 @@ class DenoiseSettings(BaseModel):
         ),
         Shown("Input noise", fiji=False),
     ] = None
+    loss: Annotated[
+        Literal["mse", "noise-aware"] | None,
+        Field(
+            description="Loss instead of the group's: mse, or noise-aware (variance-stabilised where the noise "
+            "estimated from the plane is shot noise, else mse)"
+        ),
+        Shown("Loss", fiji=False),
+    ] = None
+    classical: Annotated[
+        str | None,
+        Field(
+            description="Classical estimate blended into the result instead of the group's, as in gaussian sigma_px=1; "
+            "gaussian, median, nlm, vst-nlm, bm3d, vst-bm3d or tv"
+        ),
+        Shown("Classical estimate", fiji=False),
+    ] = None
+    classical_weight: Annotated[
+        float | None,
+        Field(ge=0, le=1, description="Share of the classical estimate in the result instead of the group's; 0 is off"),
+        Shown("Share of the classical estimate", fiji=False),
+    ] = None
     seeds: Annotated[
         int,
         Field(ge=0, le=64, description="Independent fits averaged instead of the group's number; 0 is the group's"),
@@ -205,6 +226,16 @@ class DenoiseSettings(BaseModel):
     def _width_in_range(cls, value: int | str | None) -> int | str | None:
         if isinstance(value, int) and not 1 <= value <= 1024:
             raise ValueError(f"width {value} is outside 1 to 1024")
+        return value
+
+    @field_validator("classical")
+    @classmethod
+    def _known_classical(cls, value: str | None) -> str | None:
+        from autodip_ij.blending import parse_classical
+
+        if not (value or "").strip():
+            return None
+        parse_classical(value or "")
         return value
 
     @classmethod

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from pydantic import Field, field_validator
 
 from autodip_ij.announcing import announcements
+from autodip_ij.blending import blend_in_words
 from autodip_ij.denoising import blended, uncertainty_map
 from autodip_ij.images.model import Image, PixelSize
 from autodip_ij.outputs import new_array, refuse_bad_target, stem, uncertainty_path
@@ -187,8 +188,13 @@ def _for_enlarging(channel: ChannelPlan, settings: SuperresSettings, particular:
         channel,
         recipe=replace(recipe, parameters=parameters),
         choice=replace(channel.choice, parameters=parameters),
-        reason=f"{channel.reason}; {_ADAPTED}",
+        reason=f"{_without_blend(channel.reason, channel.choice.parameters)}; {_ADAPTED}",
     )
+
+
+def _without_blend(reason: str, parameters: Parameters) -> str:
+    words = blend_in_words(parameters)
+    return reason.replace(f"; {words}", "") if words else reason
 
 
 def enlarging_parameters(parameters: Parameters, settings: SuperresSettings) -> Parameters:
@@ -203,9 +209,11 @@ def enlarging_parameters(parameters: Parameters, settings: SuperresSettings) -> 
         iterations=settings.iterations or -(-parameters.iterations // 2),
         input_noise=INPUT_NOISE if settings.noise is None else settings.noise,
         averaging=AVERAGING if settings.averaging is None else settings.averaging,
-        # Binning would undo the enlargement; other losses have no form for it.
+        # Binning would undo the enlargement; other losses, and a classical estimate, have no form for it.
         binning=1,
         loss="mse",
+        classical="",
+        classical_weight=0.0,
     )
 
 

@@ -110,7 +110,8 @@ def with_overrides(choice: Choice, overrides: Mapping[str, Any]) -> Choice:
     if not overrides:
         return choice
     said = [
-        f"{in_words(name)} {value} instead of {getattr(choice.parameters, name)}" for name, value in overrides.items()
+        f"{in_words(name)} {value} instead of {_or_none(getattr(choice.parameters, name))}"
+        for name, value in overrides.items()
     ]
     everything = {"depth", "width", "skip", "iterations"} <= overrides.keys()
     return replace(
@@ -120,6 +121,10 @@ def with_overrides(choice: Choice, overrides: Mapping[str, Any]) -> Choice:
         reason=f"{choice.reason}; set by hand: {', '.join(said)}",
         details={**choice.details, "overrides": dict(overrides)},
     )
+
+
+def _or_none(value: Any) -> Any:
+    return "none" if value == "" else value
 
 
 def _from_nearest_image(

@@ -37,13 +37,19 @@ class Parameters:
     input_noise
         Standard deviation of the Gaussian noise added to the network input at every step; 0 is off.
     loss
-        ``mse``, or another loss of `autodip_ij.dip`.
+        ``mse``; ``noise-aware``, which is ``mse`` or variance-stabilised by the noise of each plane; or another loss of
+        `autodip_ij.dip`.
     activation
         Activation function of the network (``leaky_relu`` in the paper).
     binning
         Side of the square of pixels averaged before the fit; 1 is off.
     seeds
         Independent fits averaged.
+    classical
+        Classical estimate that is blended into the result: a method of `autodip_ij.baselines` with its parameters, as
+        in ``gaussian sigma_px=1``; empty for none.
+    classical_weight
+        Share of the classical estimate in the result, 0..1.
     """
 
     depth: int
@@ -56,6 +62,8 @@ class Parameters:
     activation: str = "leaky_relu"
     binning: int = 1
     seeds: int = 1
+    classical: str = ""
+    classical_weight: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from datetime import date
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from autodip_ij.calibration.model import Parameters
 from autodip_ij.calibration.pack_files import MANIFEST, PackFiles
@@ -25,6 +25,13 @@ Specimen = Literal["nucleus", "actin", "mito"]
 
 def _canonical_group(value: str) -> str:
     return group_name(*split_group(value))
+
+
+def _known_classical(text: str) -> str:
+    from autodip_ij.blending import parse_classical
+
+    parse_classical(text)
+    return text
 
 
 def _number_if_possible(value: Any) -> Any:
@@ -67,6 +74,8 @@ class ParameterRow(_Row):
     activation: str = "leaky_relu"
     binning: Annotated[int, Field(ge=1)] = 1
     seeds: Annotated[int, Field(ge=1)] = 1
+    classical: Annotated[str, AfterValidator(_known_classical)] = ""
+    classical_weight: Annotated[float, Field(ge=0, le=1)] = 0.0
 
     @property
     def parameters(self) -> Parameters:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from autodip_ij.blending import check_blend
 from autodip_ij.calibration.model import Parameters
 from autodip_ij.errors import BadInput, nearest
 from autodip_ij.evaluation.datasets.model import safe_name
@@ -214,7 +215,9 @@ def _split(given: Mapping[str, Any]) -> tuple[Parameters, dict[str, Any]]:
         if name not in given:
             raise BadInput(f"fit: '{name}' is missing; give depth, width, skip and iterations")
     settings = {name: given[name] for name in _FIT_SETTINGS if name in given}
-    return Parameters(**{name: given[name] for name in names if name in given}), settings
+    parameters = Parameters(**{name: given[name] for name in names if name in given})
+    check_blend(parameters)
+    return parameters, settings
 
 
 def _run_baseline(name: str, noisy: Plane, parameters: Mapping[str, Any], device: str) -> MethodResult:

@@ -43,8 +43,9 @@ def run_search_job(
     precision: Precision,
     with_lpips: bool,
     weights: str | None,
+    blends: tuple[str, ...] = ("",),
 ) -> dict[str, Any]:
-    """Fit one configuration to one image and score it at every stop.
+    """Fit one configuration to one image and score it at every stop, with every share of a classical estimate.
 
     A fit that diverges keeps the stops before; one that does not fit into memory keeps none. Both are results, not
     errors: the setting counts as failed, and a repeated search does not run into it again.
@@ -65,11 +66,13 @@ def run_search_job(
         As in `autodip_ij.dip.fit`; on a machine with several GPUs each local worker takes its own.
     with_lpips, weights
         Whether to measure LPIPS, and the folder of its backbone weights.
+    blends
+        Shares of classical estimates as in `Grid.blend`.
 
     Returns
     -------
     dict
-        ``status``, ``message``, ``scores`` (metric -> one value a stop reached), ``stops`` reached, ``shape``,
+        ``status``, ``message``, ``scores`` (blend -> metric -> one value a stop reached), ``stops`` reached, ``shape``,
         ``seconds_per_iteration``, ``device``, ``precision``, ``engine``, ``version``.
     """
     from autodip_ij._version import __version__
@@ -89,13 +92,18 @@ def run_search_job(
         status, message, snapshots = OUT_OF_MEMORY, str(error), [{}]
     reached = [stop for stop in stops if all(stop in snapshot for snapshot in snapshots)]
     used = fits[0].device if fits else device
-    averages = (np.mean([snapshot[stop] for snapshot in snapshots], axis=0) for stop in reached)
-    scores = [score(images, image, with_lpips=with_lpips, weights=weights, device=used) for image in averages]
+    averages = [np.mean([snapshot[stop] for snapshot in snapshots], axis=0) for stop in reached]
+    scores = {}
+    for blend in blends:
+        mixed = _mixed(images.noisy, averages, configuration.blended(blend))
+        scored = [score(images, image, with_lpips=with_lpips, weights=weights, device=used) for image in mixed]
+        measured = [name for name in METRICS if not scored or name in scored[0]]
+        scores[blend] = {name: [values[name] for values in scored] for name in measured}
     return {
         "status": status,
         "message": message,
         "stops": reached,
-        "scores": {name: [values[name] for values in scores] for name in METRICS if not scores or name in scores[0]},
+        "scores": scores,
         "shape": list(images.shape),
         "seconds_per_iteration": fits[0].seconds_per_iteration * configuration.seeds if fits else None,
         "device": used,
@@ -137,22 +145,31 @@ def _fit(
     from autodip_ij.binning import binned, resampled
     from autodip_ij.dip import fit
     from autodip_ij.images.intensity import measure_window
-    from autodip_ij.planes import PlaneRecipe, fit_arguments
+    from autodip_ij.planes import PlaneRecipe, fit_arguments, with_noise
 
     parameters = configuration.parameters(stops[-1])
-    architecture, options = fit_arguments(PlaneRecipe(parameters, device, precision, seed), seed)
     window = measure_window(noisy)
+    plane = window.normalise(noisy)
+    architecture, options = fit_arguments(with_noise(plane, PlaneRecipe(parameters, device, precision, seed)), seed)
 
     def keep(iteration: int, result: Plane) -> None:
         snapshots[iteration] = window.restore(resampled(result, noisy.shape))
 
     return fit(
-        binned(window.normalise(noisy), configuration.binning),
+        binned(plane, configuration.binning),
         architecture,
         replace(options, snapshots=stops),
         device=_own_device(device),
         on_snapshot=keep,
     )
+
+
+def _mixed(noisy: Plane, results: list[Plane], configuration: Configuration) -> list[Plane]:
+    """Return the results with the share of a classical estimate that a denoising run would blend in."""
+    from autodip_ij.blending import CLASSICAL_ESTIMATE
+    from autodip_ij.images.intensity import measure_window
+
+    return results
 
 
 def _own_device(device: str) -> str:

@@ -12,6 +12,7 @@ from autodip_ij.calibration.search.grid import Configuration, Grid
 from autodip_ij.calibration.search.images import LARGEST_SIDE, prepare
 from autodip_ij.calibration.search.job import run_search_job
 from autodip_ij.errors import BadInput
+from autodip_ij.noise_model import NOISE_AWARE
 
 if TYPE_CHECKING:
     from autodip_ij.dip.options import Precision
@@ -104,7 +105,7 @@ def plan_search(pairs: Sequence[Pair], grid: Grid, options: SearchOptions) -> Se
     for pair in pairs:
         images = prepare(pair, options.crop)
         shapes[pair.name] = images.shape
-        for configuration in grid.configurations():
+        for configuration in grid.fits():
             if not _bears(images.shape, configuration):
                 too_deep[configuration.name] += 1
                 continue
@@ -160,6 +161,7 @@ def _run(
         "precision": options.precision,
         "with_lpips": options.with_lpips,
         "weights": options.weights,
+        "blends": grid.blend,
     }
     weight = max(1, round(cost / 1e9))
     job = Job(f"{pair.name}+{configuration.name}", run_search_job, arguments, weight)
@@ -171,7 +173,8 @@ def _check_configurations(grid: Grid) -> None:
     from autodip_ij.dip.network import check_architecture
 
     for loss in grid.loss:
-        check_loss(loss, {})
+        if loss != NOISE_AWARE:
+            check_loss(loss, {})
     for configuration in grid.configurations():
         check_architecture(architecture_of(configuration.parameters(1)))
 

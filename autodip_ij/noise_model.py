@@ -1,0 +1,167 @@
+"""The noise of a plane, estimated from it, and the loss that suits it; what it was is kept for the report."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from autodip_ij.binning import binned
+from autodip_ij.errors import BadInput
+from autodip_ij.noise_faults import fault_of, grey_step
+
+if TYPE_CHECKING:
+    from autodip_ij.baselines.noise import NoiseEstimate, NoiseModel
+    from autodip_ij.dip.options import FitOptions
+
+Plane = npt.NDArray[np.float32]
+
+NOISE_AWARE = "noise-aware"
+"""The loss that is chosen for each plane by its noise: variance-stabilised, or plain."""
+
+_COARSE_STEP = 2.0
+_FALLING = 0.5
+
+
+@dataclass(frozen=True)
+class PlaneNoise:
+    """The noise of one plane on the grid that is fitted, in its [0, 1] scale, and the loss it leads to.
+
+    Attributes
+    ----------
+    loss
+        ``gat`` or ``mse``.
+    reason
+        Why that loss, in words.
+    usable
+        Whether the noise could be modelled; without that the loss is the plain one.
+    a, b
+        Variance ``a * u + b`` of a pixel of expected value u; None where it was not estimated.
+    sigma
+        Root mean variance over the plane.
+    sigma_uncertainty
+        Standard deviation, over the grey values, of the sigma measured there from the model's: what the model gets
+        wrong at a single grey value, sampling included.
+    spacing_px
+        Distance of the pixels that were compared, on the grid of the input; above 1 where neighbours share noise.
+    """
+
+    loss: str
+    reason: str
+    usable: bool
+    a: float | None = None
+    b: float | None = None
+    sigma: float | None = None
+    sigma_uncertainty: float | None = None
+    spacing_px: int | None = None
+
+    def in_grey_values(self, low: float, span: float) -> tuple[float, float, float, float]:
+        """Return (a, b, sigma, its uncertainty) in grey values ``low + span * u``; for noise that was estimated.
+
+        Examples
+        --------
+        >>> noise = PlaneNoise("gat", "", usable=True, a=0.02, b=0.001, sigma=0.1, sigma_uncertainty=0.01)
+        >>> noise.in_grey_values(low=100, span=1000)
+        (20.0, -1000.0, 100.0, 10.0)
+        """
+        a, b = self.a or 0.0, self.b or 0.0
+        return (
+            a * span,
+            span**2 * b - a * span * low,
+            (self.sigma or 0.0) * span,
+            (self.sigma_uncertainty or 0.0) * span,
+        )
+
+    def applied_to(self, options: FitOptions) -> FitOptions:
+        """Return `options` with the loss of this plane."""
+        from autodip_ij.dip import with_noise_aware_loss
+
+        if self.loss != "gat" or self.a is None or self.b is None:
+            return replace(options, loss="mse", loss_options={})
+        return with_noise_aware_loss(options, self.a, self.b)
+
+
+def noise_of(plane: Plane, binning: int = 1) -> PlaneNoise:
+    """Return the noise of a plane as it is fitted, after averaging squares of `binning` px.
+
+    Parameters
+    ----------
+    plane
+        (Y, X) float32 in [0, 1], before binning.
+    binning
+        Side of the squares. Whether neighbours share noise is looked at before binning, where the image is smoother
+        against its pixels: on the coarse grid structure is easily taken for correlated noise.
+
+    Returns
+    -------
+    PlaneNoise
+        With the plain loss, and the reason, where the image is too small, clipped, stretched, compressed, where its
+        noise falls with the signal, lies below the steps of the grey values, or is correlated between the pixels of
+        the fit.
+    """
+    from autodip_ij.baselines import estimate_noise
+
+    if fault := fault_of(plane):
+        return _plain(fault)
+    try:
+        fine = estimate_noise(plane)
+        # Independent noise is averaged exactly; correlated noise has to be seen on the grid of the fit.
+        shared = binning > 1 and fine.spacing_px > 1
+        found = estimate_noise(binned(plane, binning)) if shared else fine
+    except BadInput as problem:
+        return _plain(str(problem))
+    step = grey_step(plane)
+    if step is not None and _COARSE_STEP * fine.model.sigma(plane) < step:
+        return _plain("the noise is weaker than the steps between the grey values")
+    if falls_with_signal(found):
+        return _plain("the noise falls where the signal rises, so the grey values are not proportional to light")
+    model = found.model if shared or binning == 1 else found.model.of_mean(binning**2)
+    return _judged(model, found, found.spacing_px * (binning if shared else 1), binned(plane, binning))
+
+
+def falls_with_signal(estimate: NoiseEstimate) -> bool:
+    """Return whether the brighter half of the level sets has less than half the variance of the darker one."""
+    if estimate.model.a > 0 or estimate.variances.size < 4:
+        return False
+    darker, brighter = np.array_split(estimate.variances, 2)
+    return bool(np.median(brighter) < _FALLING * np.median(darker))
+
+
+def _judged(model: NoiseModel, found: NoiseEstimate, spacing_px: int, fitted: Plane) -> PlaneNoise:
+    from autodip_ij.dip import FitOptions, with_noise_aware_loss
+
+    sigma = model.sigma(fitted)
+    known = PlaneNoise(
+        loss="mse",
+        reason="",
+        usable=True,
+        a=model.a,
+        b=model.b,
+        sigma=sigma,
+        sigma_uncertainty=sigma * _scatter(found),
+        spacing_px=spacing_px,
+    )
+    if found.spacing_px > 1:
+        reason = f"the noise of pixels up to {spacing_px - 1} px apart is correlated"
+        return replace(known, usable=False, reason=reason)
+    white = model.a + model.b
+    if with_noise_aware_loss(FitOptions(iterations=1), model.a, model.b).loss == "gat":
+        return replace(known, loss="gat", reason="shot noise: its variance rises with the grey value")
+    share = model.a / white if white > 0 else 0.0
+    return replace(known, reason=f"additive noise: shot noise is {share:.0%} of the variance of a white pixel")
+
+
+def _scatter(estimate: NoiseEstimate) -> float:
+    """Return the relative standard deviation of the sigma of the level sets from that of the model."""
+    expected = estimate.model.variance(estimate.levels)
+    valid = expected > 0
+    if not valid.any():
+        return 0.0
+    deviation = np.sqrt(estimate.variances[valid] / expected[valid]) - 1
+    return float(np.sqrt(np.mean(np.minimum(np.abs(deviation), 1.0) ** 2)))
+
+
+def _plain(reason: str) -> PlaneNoise:
+    return PlaneNoise(loss="mse", reason=reason, usable=False)

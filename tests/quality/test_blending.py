@@ -1,0 +1,117 @@
+"""A share of a classical estimate in the result."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import autodip_ij
+from autodip_ij.baselines import run_method
+from autodip_ij.blending import blend_in_words, parse_classical
+from autodip_ij.calibration import load_calibration
+from autodip_ij.calibration.model import Parameters
+from autodip_ij.calibration.pack_writer import PackContent, write_pack
+from autodip_ij.errors import BadInput
+from autodip_ij.planes import PlaneRecipe, Watch, denoise_plane
+from autodip_ij.progress import Silent
+
+SMALL = Parameters(depth=2, width=4, skip=4, iterations=3)
+NOISY = np.random.default_rng(0).random((40, 48), dtype=np.float32)
+FEW = {"group": "confocal/actin", "iterations": 2, "depth": 2, "width": 4, "device": "cpu"}
+
+
+def fitted(parameters: Parameters, plane: np.ndarray = NOISY) -> tuple[np.ndarray, list[str]]:
+    watch = Watch(Silent(), "", lambda unit: unit)
+    return denoise_plane(plane, PlaneRecipe(parameters, "cpu"), watch).image, watch.messages
+
+
+@pytest.mark.parametrize("weight", [0.25, 1.0])
+def test_the_result_is_the_weighted_mean_of_both(weight: float) -> None:
+    alone, _ = fitted(SMALL)
+    blended, _ = fitted(replace(SMALL, classical="median size_px=3", classical_weight=weight))
+    classical = run_method("median", NOISY, size_px=3)
+    np.testing.assert_allclose(blended, (1 - weight) * alone + weight * classical, atol=1e-6)
+
+
+def test_without_a_share_the_fit_is_untouched() -> None:
+    assert np.array_equal(fitted(SMALL)[0], fitted(replace(SMALL, classical="tv", classical_weight=0.0))[0])
+
+
+def test_the_uncertainty_shrinks_with_the_share_of_the_fit() -> None:
+    watch = Watch(Silent(), "", lambda unit: unit)
+    twice = replace(SMALL, seeds=2)
+    alone = denoise_plane(NOISY, PlaneRecipe(twice, "cpu"), watch).uncertainty
+    half = replace(twice, classical="gaussian", classical_weight=0.5)
+    blended = denoise_plane(NOISY, PlaneRecipe(half, "cpu"), watch).uncertainty
+    assert alone is not None
+    assert blended is not None
+    np.testing.assert_allclose(blended, alone / 2, rtol=1e-6)
+
+
+def test_a_method_that_cannot_take_the_plane_leaves_the_fit_and_says_so() -> None:
+    """Noise cannot be estimated on so few pixels."""
+    tiny = NOISY[:20, :20]
+    image, messages = fitted(replace(SMALL, classical="vst-nlm", classical_weight=0.5), tiny)
+    assert np.array_equal(image, fitted(SMALL, tiny)[0])
+    assert [message for message in messages if "without a classical estimate" in message]
+
+
+def test_the_user_reads_it_before_and_finds_it_after_the_run() -> None:
+    report = autodip_ij.denoise(NOISY, **FEW, classical="gaussian sigma_px=1.5", classical_weight=0.4).report
+    words = "blended with 40 % of a Gaussian filter, sigma 1.5 px"
+    assert words in report.messages[0]
+    assert words in report.channels[0].reason
+    assert report.channels[0].parameters.classical == "gaussian sigma_px=1.5"
+    assert report.channels[0].parameters.classical_weight == 0.4
+    assert report.channels[0].fit.blended_planes == 1
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"classical": "gausian", "classical_weight": 0.1}, "did you mean 'gaussian'"),
+        ({"classical": "original-dip", "classical_weight": 0.1}, "no classical method"),
+        ({"classical": "gaussian sigma=1", "classical_weight": 0.1}, "did you mean 'sigma_px'"),
+        ({"classical": "gaussian sigma_px=-1", "classical_weight": 0.1}, "greater than 0"),
+        ({"classical": "gaussian 3", "classical_weight": 0.1}, "name=value"),
+        ({"classical": "gaussian"}, "give classical_weight"),
+        ({"classical_weight": 0.3}, "needs a method"),
+        ({"classical_weight": 1.5}, "less than or equal to 1"),
+    ],
+)
+def test_what_cannot_be_blended_is_refused_before_the_fit(settings: dict[str, object], words: str) -> None:
+    with pytest.raises(BadInput, match=re.escape(words)):
+        autodip_ij.denoise(NOISY, **FEW, **settings)
+
+
+def test_a_pack_keeps_the_blend_and_one_without_the_columns_does_not_blend(tmp_path: Path) -> None:
+    mixed = replace(SMALL, loss="noise-aware", classical="gaussian sigma_px=1", classical_weight=0.35)
+    content = PackContent("mine", "a test", "psnr", {("psnr", "confocal", None): mixed, ("psnr", "all", None): SMALL})
+    table = load_calibration(write_pack(content, tmp_path / "mine")).table
+    assert table == {("confocal", None): mixed, ("all", None): SMALL}
+    assert all(not row.classical_weight for row in load_calibration("paper").table.values())
+
+
+def test_a_pack_with_an_unknown_classical_method_is_refused(tmp_path: Path) -> None:
+    content = PackContent("mine", "a test", "psnr", {("psnr", "all", None): replace(SMALL, classical="gaussian")})
+    folder = write_pack(content, tmp_path / "mine")
+    table = folder / "parameters.csv"
+    table.write_text(table.read_text().replace("gaussian", "gausian"))
+    with pytest.raises(BadInput, match=r"parameters\.csv line 2.*gausian"):
+        load_calibration(folder)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("gaussian", "blended with 50 % of a Gaussian filter"),
+        ("vst-nlm distance_px=5", "blended with 50 % of non-local means after variance stabilisation, distance 5 px"),
+    ],
+)
+def test_words(text: str, words: str) -> None:
+    assert blend_in_words(replace(SMALL, classical=text, classical_weight=0.5)) == words
+    assert parse_classical(text.replace(" ", ",")) == parse_classical(text)

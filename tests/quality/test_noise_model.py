@@ -1,0 +1,168 @@
+"""The noise of a plane, what spoils it, and the loss it leads to."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import autodip_ij
+from autodip_ij.binning import binned
+from autodip_ij.dip import FitOptions
+from autodip_ij.noise_faults import fault_of, grey_step, has_comb
+from autodip_ij.noise_model import noise_of
+
+SIDE = 160
+GAIN, OFFSET, READ = 12.0, 100.0, 6.0
+"""Grey values a photo-electron, dark level, and standard deviation of the read noise, in grey values."""
+
+
+def electrons(side: int = SIDE) -> np.ndarray:
+    """Expected photo-electrons of a smooth scene, 3 to 63."""
+    y, x = np.mgrid[:side, :side] / side
+    return 3 + 60 * np.sin(np.pi * x) ** 2 * np.sin(np.pi * y) ** 2
+
+
+def capture(seed: int = 0, side: int = SIDE) -> np.ndarray:
+    random = np.random.default_rng(seed)
+    return GAIN * random.poisson(electrons(side)) + OFFSET + random.normal(0, READ, (side, side))
+
+
+def scaled(grey: np.ndarray) -> np.ndarray:
+    return ((grey - grey.min()) / np.ptp(grey)).astype(np.float32)
+
+
+def true_sigma(binning: int = 1) -> float:
+    return float(np.sqrt(np.mean(GAIN**2 * electrons() + READ**2))) / binning
+
+
+@pytest.mark.parametrize("binning", [1, 2])
+def test_noise_in_grey_values_is_that_of_the_detector(binning: int) -> None:
+    grey = np.rint(capture())
+    noise = noise_of(scaled(grey), binning)
+    a, b, sigma, uncertainty = noise.in_grey_values(grey.min(), np.ptp(grey))
+    assert (noise.loss, noise.usable, noise.spacing_px) == ("gat", True, 1)
+    assert a == pytest.approx(GAIN / binning**2, rel=0.15)
+    assert b == pytest.approx((READ**2 - GAIN * OFFSET) / binning**2, rel=0.35)
+    assert sigma == pytest.approx(true_sigma(binning), rel=0.1)
+    assert 0 < uncertainty < 0.2 * sigma
+
+
+def test_the_loss_is_stabilised_for_the_scale_of_the_fit() -> None:
+    grey = np.rint(capture())
+    options = noise_of(scaled(grey)).applied_to(FitOptions(iterations=3))
+    assert options.loss == "gat"
+    assert options.loss_options["slope"] == pytest.approx(GAIN / np.ptp(grey), rel=0.15)
+
+
+def test_additive_noise_keeps_the_plain_loss_without_being_a_fault() -> None:
+    camera = electrons() + np.random.default_rng(0).normal(0, 5, (SIDE, SIDE))
+    noise = noise_of(scaled(camera))
+    assert (noise.loss, noise.usable) == ("mse", True)
+    assert "additive" in noise.reason
+
+
+def stretched(grey: np.ndarray) -> np.ndarray:
+    eight_bit = np.rint(grey / 8)
+    return np.rint(255 * scaled(eight_bit))
+
+
+def correlated(grey: np.ndarray) -> np.ndarray:
+    from scipy.ndimage import gaussian_filter
+
+    return gaussian_filter(grey - GAIN * electrons(), 1.0) + GAIN * electrons()
+
+
+SPOILT = {
+    "lowest grey value": lambda grey: np.maximum(grey, np.quantile(grey, 0.4)),
+    "highest grey value": lambda grey: np.minimum(grey, np.quantile(grey, 0.95)),
+    "stretched": stretched,
+    "correlated": correlated,
+    "falls": lambda grey: np.log(np.maximum(grey - OFFSET + 4 * GAIN, 1)),
+    "at least 32 px": lambda grey: grey[:20],
+    "steps": lambda grey: np.rint(electrons() + np.random.default_rng(0).normal(0, 0.05, grey.shape)),
+}
+
+
+@pytest.mark.parametrize("words", SPOILT)
+def test_a_spoilt_image_falls_back_to_the_plain_loss_and_says_why(words: str) -> None:
+    noise = noise_of(scaled(SPOILT[words](capture())))
+    assert (noise.loss, noise.usable) == ("mse", False)
+    assert words in noise.reason
+    assert noise.applied_to(FitOptions(iterations=3)).loss == "mse"
+
+
+def test_strong_compression_is_seen_and_noise_alone_is_not() -> None:
+    from PIL import Image
+
+    grey = np.clip(capture(side=256) / 5, 0, 255).astype(np.uint8)
+    buffer = BytesIO()
+    Image.fromarray(grey).save(buffer, "JPEG", quality=50)
+    assert "compressed" in fault_of(scaled(np.asarray(Image.open(buffer), np.float32)))
+    assert fault_of(scaled(grey.astype(np.float32))) == ""
+
+
+@pytest.mark.parametrize("factor", [1, 16])
+@pytest.mark.parametrize("levels", [30, 255, 4095, 65535])
+def test_the_step_of_grey_values_is_found_whatever_they_are_multiplied_by(levels: int, factor: int) -> None:
+    values = np.random.default_rng(0).integers(0, levels, (64, 64), endpoint=True)
+    values[0, :3] = 0, 1, levels
+    assert grey_step(scaled(factor * values)) == pytest.approx(1 / levels, rel=1e-3)
+    assert not has_comb(scaled(factor * values))
+
+
+def test_a_continuous_scale_has_no_step() -> None:
+    assert grey_step(np.random.default_rng(0).random((64, 64), dtype=np.float32)) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "loss", "spacing"),
+    [
+        ("confocal_nucleus_fov1_c0", "gat", 1),
+        ("twophoton_mito_fov19_c1", "gat", 1),
+        ("widefield_nucleus_fov19_c1", "mse", 4),
+    ],
+)
+@pytest.mark.parametrize("binning", [1, 2])
+def test_published_captures(shared: Path, name: str, loss: str, spacing: int, binning: int) -> None:
+    """FMD: shot noise between independent pixels, but on the wide-field camera additive noise that neighbours share."""
+    noise = noise_of(scaled(autodip_ij.read(shared / f"data/fmd/{name}_noisy.png").plane(0, 0, 0)), binning)
+    assert noise.loss == loss
+    assert (noise.spacing_px or 0) >= spacing
+    assert (noise.spacing_px == 1) == (spacing == 1)
+
+
+def test_the_record_of_a_stack_and_one_line_a_channel() -> None:
+    good = np.rint(np.stack([capture(1, 64), capture(2, 64)]))
+    clipped = np.minimum(good, np.quantile(good, 0.8))
+    result = autodip_ij.denoise(
+        np.stack([good, clipped], axis=1).astype(np.uint16),
+        axes="TCYX", group="confocal/actin", loss="noise-aware", iterations=2, depth=2, width=4, device="cpu",
+    )  # fmt: skip
+    first, second = (channel.noise for channel in result.report.channels)
+    assert first is not None
+    assert second is not None
+    assert (first.loss, first.planes, first.source) == ("gat", {"gat": 2}, "estimated")
+    assert first.a == pytest.approx(GAIN, rel=0.3)
+    assert (second.loss, second.planes, second.source, second.a) == ("mse", {"mse": 2}, "none", None)
+    said = [line for line in result.report.messages if "plain loss" in line]
+    assert len(said) == 1
+    assert said[0].startswith("channel 2 of 2")
+    assert "clipped" in said[0]
+
+
+def test_a_plain_loss_leaves_no_record_of_noise() -> None:
+    settings = {"group": "confocal/actin", "iterations": 2, "depth": 2, "width": 4, "device": "cpu"}
+    assert autodip_ij.denoise(capture(side=40), **settings).report.channels[0].noise is None
+
+
+def test_binning_for_the_report_is_that_of_the_fit() -> None:
+    plane = scaled(np.rint(capture()))
+    noise = noise_of(plane, 2)
+    assert noise.a is not None
+    assert noise.b is not None
+    assert noise.sigma is not None
+    expected = np.sqrt(np.mean(np.maximum(noise.a * binned(plane, 2) + noise.b, 0)))
+    assert noise.sigma == pytest.approx(float(expected), rel=1e-6)
