@@ -44,7 +44,7 @@ class Layout:
 
 
 _BIOSR = {
-    "licence": "CC BY 4.0",
+    "licence": "not verified here; check with the authors",
     "source": "https://doi.org/10.6084/m9.figshare.13264793",
     "download": "stable addresses, but no published SHA-256 could be checked; archives of tens of GB",
 }
