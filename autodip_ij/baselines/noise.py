@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import chain, pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -119,23 +119,23 @@ def estimate_noise(plane: npt.ArrayLike, *, spacing_px: int | None = None) -> No
         return NoiseEstimate(NoiseModel(0.0, 0.0), 1, values[0, :1], np.zeros(1))
     if spacing_px is not None:
         return _estimate(values, spacing_px)
-    found = [_estimate(values, spacing) for spacing in range(1, _WIDEST_SPACING_PX + 1)]
-    sigmas = [estimate.model.sigma(values) for estimate in found]
-    for step, (nearer, wider) in enumerate(pairwise(sigmas)):
-        if wider <= _SAME_STRENGTH * nearer:
-            return found[step + 1] if step else found[0]
-    return found[0]
+    first = _estimate(values, 1)
+    # A generator: on most images the second spacing settles it.
+    wider_ones = (_estimate(values, spacing) for spacing in range(2, _WIDEST_SPACING_PX + 1))
+    for nearer, wider in pairwise(chain([first], wider_ones)):
+        if wider.model.sigma(values) <= _SAME_STRENGTH * nearer.model.sigma(values):
+            return first if nearer is first else wider
+    return first
 
 
 def _estimate(values: Plane, spacing: int) -> NoiseEstimate:
     """Return the estimate from pixels `spacing` px apart."""
-    from scipy.ndimage import convolve, gaussian_filter, sobel, uniform_filter
+    from scipy.ndimage import convolve1d, gaussian_filter, sobel, uniform_filter
 
-    second_difference = np.array([1.0, -2.0, 1.0])
-    kernel = np.zeros((2 * spacing + 1, 2 * spacing + 1))
-    # The nine weights have a root sum of squares of 6: white noise keeps its variance.
-    kernel[::spacing, ::spacing] = np.outer(second_difference, second_difference) / 6
-    detail = convolve(values, kernel, mode="mirror")
+    second_difference = np.zeros(2 * spacing + 1)
+    # Along both axes the nine weights have a root sum of squares of 1: white noise keeps its variance.
+    second_difference[::spacing] = np.array([1.0, -2.0, 1.0]) / np.sqrt(6)
+    detail = convolve1d(convolve1d(values, second_difference, 0, mode="mirror"), second_difference, 1, mode="mirror")
     mean = uniform_filter(values, 2 * spacing + 3, mode="mirror")
     smooth = gaussian_filter(values, 1.5 * spacing, mode="mirror")
     gradient = np.hypot(sobel(smooth, 0), sobel(smooth, 1))
