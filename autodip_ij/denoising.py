@@ -18,7 +18,7 @@ from autodip_ij.errors import BadInput
 from autodip_ij.groups.model import GroupDecision
 from autodip_ij.images.model import Image
 from autodip_ij.outputs import default_output, new_array, refuse_bad_target, uncertainty_path
-from autodip_ij.planes import Plane, PlaneRecipe, Watch, denoise_plane
+from autodip_ij.planes import Plane, PlaneRecipe, denoise_plane
 from autodip_ij.planning import ChannelPlan, Plan, plan_run
 from autodip_ij.progress import Progress, Silent
 from autodip_ij.record import Recorder
@@ -27,6 +27,7 @@ from autodip_ij.result import FileResult, Result
 from autodip_ij.series import INDEPENDENT, WarmStart, frame_order
 from autodip_ij.settings import DenoiseSettings
 from autodip_ij.uncertainty import ONE_FIT, UncertaintyMap, has_uncertainty
+from autodip_ij.watch import Watch
 
 
 def denoise_image(
@@ -82,6 +83,7 @@ def denoise_image(
     progress.start(plan.total_steps, f"Denoising {plan.image.name}")
     for position, channel in enumerate(plan.channels):
         _denoise_channel(plan, channel, position, pixels, spread, recorder, progress)
+    recorder.tell_quality(progress)
     report = recorder.finish(time.perf_counter() - started)
     return Result(plan.image.with_data(pixels), report, spread.image() if spread else None)
 
@@ -155,6 +157,7 @@ def _denoise_plane(
     if spread is not None:
         spread.note(place, fitted.uncertainty, window, recorder.strength)
     recorder.denoised(place, source, restored, fitted)
+    recorder.check(place, unit, fitted)
     if fitted.stopped:
         recorder.say(progress, f"stopped at {plan.title(*place)}: planes not reached are returned unchanged")
 

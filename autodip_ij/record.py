@@ -13,19 +13,24 @@ import numpy as np
 from autodip_ij.planes import PlaneResult
 from autodip_ij.planning import ChannelPlan, Plan
 from autodip_ij.progress import Progress
+from autodip_ij.quality import Check, checks_of_planes, fit_verdict, measure_plane, quality_lines
+from autodip_ij.quality.measures import Measured
 from autodip_ij.report import (
     ChannelReport,
     EvidenceRow,
     FitRecord,
+    GuardRecord,
     InputRecord,
     NoiseRecord,
     OutputRecord,
     ParameterValues,
     Report,
 )
+from autodip_ij.series import INDEPENDENT
 from autodip_ij.settings import DenoiseSettings
 
 if TYPE_CHECKING:
+    from autodip_ij.dip.guard import GuardReading
     from autodip_ij.images.intensity import Window
 
 Array = np.ndarray[Any, Any]
@@ -81,6 +86,7 @@ class Recorder:
         self._plan = plan
         self._settings = settings
         self._notes: dict[Place, _PlaneNote] = {}
+        self._measured: dict[Place, Measured] = {}
         self.messages: list[str] = []
         self.stopped = False
         self.told: set[str] = set()
@@ -108,6 +114,31 @@ class Recorder:
         self._notes[place] = _PlaneNote.of(source, restored, made)
         self.stopped = self.stopped or made.stopped
         self.messages.extend(made.messages)
+
+    def check(self, place: Place, source: Array, made: PlaneResult) -> None:
+        """Measure the quality of a plane in the scale of its fit, before blending with `source`, if it is looked at.
+
+        The first, the middle and the last plane of a channel are: the checks must cost little beside the fits.
+        """
+        frames, _, slices, _, _ = self._plan.image.shape
+        if place[0] * slices + place[2] in {0, frames * slices // 2, frames * slices - 1}:
+            window = self._plan.channels[place[1]].window
+            low = float(window.low)
+            self._measured[place] = measure_plane(
+                source,
+                made.image,
+                offset=low,
+                span=float(window.high) - low,
+                uncertainty=made.uncertainty,
+                disagreement=made.disagreement,
+            )
+
+    def tell_quality(self, progress: Progress) -> None:
+        """Tell the user what the checks found, and keep it."""
+        for line in quality_lines(
+            self._channel(position, channel) for position, channel in enumerate(self._plan.channels)
+        ):
+            self.say(progress, line)
 
     def finish(self, seconds: float) -> Report:
         """Return the report of the whole run, which took `seconds`."""
@@ -143,6 +174,8 @@ class Recorder:
 
     def _channel(self, position: int, channel: ChannelPlan) -> ChannelReport:
         decision, choice, recipe = channel.decision, channel.choice, channel.recipe
+        measured = {(t, z): found for (t, c, z), found in sorted(self._measured.items()) if c == position}
+        checks = self._checks(measured, channel, position)
         notes = [self._notes[place] for place in sorted(self._notes) if place[1] == position]
         return ChannelReport(
             index=decision.index,
@@ -166,9 +199,19 @@ class Recorder:
             mean_ratio=_mean_ratio(notes),
             residual_std=_residual_std(notes),
             nonfinite_pixels=sum(note.nonfinite for note in notes),
+            fit_verdict=fit_verdict(checks),
+            checks=checks,
+            checked_planes=len(measured),
             noise=_noise_record([note.made for note in notes if note.made], channel.window),
             fit=_fit_record([note.made for note in notes if note.made], len(notes), recipe is not None),
         )
+
+    def _checks(self, measured: dict[tuple[int, int], Measured], channel: ChannelPlan, position: int) -> list[Check]:
+        parameters = channel.recipe.parameters if channel.recipe and channel.recipe.method == "dip" else None
+        if not measured or parameters is None or channel.recipe is None or channel.recipe.series != INDEPENDENT:
+            return checks_of_planes(measured)
+        made = [note.made for place, note in self._notes.items() if place[1] == position and note.made]
+        return checks_of_planes(measured, min(plane.iterations for plane in made) / parameters.iterations)
 
 
 def _mean_ratio(notes: Sequence[_PlaneNote]) -> float | None:
@@ -209,6 +252,19 @@ def _noise_record(made: Sequence[PlaneResult], window: Window) -> NoiseRecord | 
     )
 
 
+def _guard_record(readings: Sequence[GuardReading]) -> GuardRecord | None:
+    if not readings:
+        return None
+    reached = [reading.overfitted_at for reading in readings if reading.overfitted_at is not None]
+    return GuardRecord(
+        fits=len(readings),
+        overfitted=len(reached),
+        stopped=sum(reading.stopped for reading in readings),
+        overfitted_at=int(np.median(reached)) if reached else None,
+        ratio=float(np.median([reading.ratio for reading in readings])),
+    )
+
+
 def _fit_record(made: Sequence[PlaneResult], planes: int, wanted: bool) -> FitRecord:
     if not made:
         return FitRecord(unchanged_planes=planes if wanted else 0)
@@ -222,6 +278,7 @@ def _fit_record(made: Sequence[PlaneResult], planes: int, wanted: bool) -> FitRe
         seconds=sum(plane.seconds for plane in made),
         seconds_per_iteration=float(np.median(known)) if known else None,
         engine=made[-1].engine,
+        guard=_guard_record([reading for plane in made for reading in plane.guards]),
         blended_planes=sum(plane.classical_weight > 0 for plane in made),
         stopped=any(plane.stopped for plane in made),
         unchanged_planes=planes - len(made),

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from autodip_ij._version import __version__
 from autodip_ij.errors import UnreadableFile, UnwritableOutput
+from autodip_ij.quality.model import Check, FitVerdict
 from autodip_ij.versions import versions
 
 SCHEMA_VERSION = 1
@@ -65,9 +66,21 @@ class NoiseRecord(_Record):
     spacing_px: int | None = Field(
         None, description="Distance of the pixels compared; above 1 where neighbours share noise"
     )
-    loss: str = Field(description="Loss of most planes: gat (variance-stabilised) or mse")
+    loss: str = Field(description="Loss of most planes: gat (variance-stabilised), mse, or the one of the group")
     planes: dict[str, int] = Field(description="Planes by loss")
-    reason: str = Field(description="Why that loss")
+    reason: str = Field(description="What kind of noise it is, or why it cannot be modelled")
+
+
+class GuardRecord(_Record):
+    """What the guards of the fits of a channel saw; see `autodip_ij.dip.guard`."""
+
+    fits: int = Field(description="Fits with a guard")
+    overfitted: int = Field(description="Fits that took up the noise")
+    stopped: int = Field(description="Fits that were ended there")
+    overfitted_at: int | None = Field(None, description="Iteration at which they were seen to, median")
+    ratio: float = Field(
+        description="Variance of what was removed to that of the noise, at the end; median of the fits"
+    )
 
 
 class FitRecord(_Record):
@@ -80,6 +93,7 @@ class FitRecord(_Record):
     seconds: float = 0.0
     seconds_per_iteration: float | None = None
     engine: str | None = None
+    guard: GuardRecord | None = Field(None, description="None without a guard, or where the noise is not known")
     blended_planes: int = Field(0, description="Planes with the share of a classical estimate that parameters name")
     stopped: bool = Field(False, description="Whether the user stopped the run and kept what there was")
     unchanged_planes: int = Field(0, description="Planes returned as they were because the run was stopped before them")
@@ -106,7 +120,12 @@ class ChannelReport(_Record):
     mean_ratio: float | None = Field(None, description="Mean of the output over mean of the input")
     residual_std: float | None = Field(None, description="Standard deviation of input - output, in grey values")
     nonfinite_pixels: int = 0
-    noise: NoiseRecord | None = Field(None, description="What a noise-aware loss was chosen by; None for other losses")
+    fit_verdict: FitVerdict = Field("unknown", description="Whether noise was kept or structure lost, from the checks")
+    checks: list[Check] = Field([], description="Measures of the result with their limits, on a few planes")
+    checked_planes: int = Field(0, description="Planes that were measured: the first, middle and last at most")
+    noise: NoiseRecord | None = Field(
+        None, description="What the loss and the guard go by; None where neither needs it"
+    )
     fit: FitRecord = FitRecord()
 
 

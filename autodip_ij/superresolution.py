@@ -18,13 +18,14 @@ from autodip_ij.blending import blend_in_words
 from autodip_ij.denoising import blended, uncertainty_map
 from autodip_ij.images.model import Image, PixelSize
 from autodip_ij.outputs import new_array, refuse_bad_target, stem, uncertainty_path
-from autodip_ij.planes import Plane, PlaneRecipe, PlaneResult, TileJob, Watch, fit_arguments, fit_tiles
+from autodip_ij.planes import Plane, PlaneRecipe, PlaneResult, TileJob, fit_arguments, fit_tiles
 from autodip_ij.planning import ChannelPlan, Plan, estimate, plan_run
 from autodip_ij.progress import Progress, Silent, Stop
 from autodip_ij.record import Recorder
 from autodip_ij.result import FileResult, Result
 from autodip_ij.settings import DenoiseSettings, Shown
 from autodip_ij.uncertainty import UncertaintyMap
+from autodip_ij.watch import Watch
 
 if TYPE_CHECKING:
     from autodip_ij.calibration.model import Parameters
@@ -119,6 +120,7 @@ def superresolve_image(
             for z in range(coarse.image.shape[2]):
                 place = (t, position, z)
                 pixels[place] = _enlarged(coarse, channel, place, settings, spread, recorder, progress)
+    recorder.tell_quality(progress)
     report = recorder.finish(time.perf_counter() - started)
     return Result(fine.image.with_data(pixels), report, spread.image() if spread else None)
 
@@ -276,8 +278,9 @@ def _enlarged(
     if spread is not None:
         spread.note(place, made.uncertainty, channel.window, settings.strength)
     # Seen at the size of the source, as the loss does, so that mean and residual can be compared.
-    seen = channel.window.restore(resample(made.image, source.shape, settings.kernel), dtype=np.float64)
-    recorder.denoised((t, position, z), source, seen, made)
+    coarse = resample(made.image, source.shape, settings.kernel).astype(np.float32)
+    recorder.denoised((t, position, z), source, channel.window.restore(coarse, dtype=np.float64), made)
+    recorder.check((t, position, z), unit, replace(made, image=coarse, uncertainty=None))
     if made.stopped or watch.request is Stop.KEEP:
         recorder.say(progress, f"stopped at {plan.title(t, position, z)}: later planes are only enlarged ({FILLER})")
     return result

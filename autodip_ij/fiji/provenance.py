@@ -31,6 +31,8 @@ def provenance_block(report: dict[str, Any], metadata: str = "") -> str:
         lines.append(f"metadata = {metadata}")
     for channel in report["channels"]:
         lines.append(f"channel {channel['index']} = {_channel(channel)}")
+        if channel.get("checks"):
+            lines.append(f"quality {channel['index']} = {_quality(channel)}")
     lines += [f"report = {json.dumps(report, separators=(',', ':'))}", END]
     return "\n".join(lines)
 
@@ -42,6 +44,15 @@ def _channel(channel: dict[str, Any]) -> str:
     words = {key: value for key, value in channel["parameters"].items() if value is not None}
     parameters = ", ".join(f"{key} {words[key]}" for key in ("depth", "width", "skip", "iterations") if key in words)
     return f"{name}{channel['group']} ({parameters or channel['method']}); {channel['reason']}".rstrip("; ")
+
+
+def _quality(channel: dict[str, Any]) -> str:
+    found = [
+        f"{check['name']} {check['value']:.2f} {check['verdict']}"
+        for check in channel["checks"]
+        if check["verdict"] in ("amber", "red")
+    ]
+    return "; ".join([channel["fit_verdict"], *found])
 
 
 def without_blocks(info: str) -> str:

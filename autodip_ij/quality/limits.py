@@ -64,7 +64,7 @@ def _contrast(size: int, green: float, amber: float) -> Limits:
 
 LIMITS: dict[str, Limits] = {
     "signal_to_noise": Limits(
-        green=(0.5, 10.0),
+        green=(0.75, 10.0),
         amber=(None, None),
         below="the input is noisier than all images the limits were found with: average captures or expose longer, and "
         "trust fine structure least",
@@ -79,8 +79,8 @@ LIMITS: dict[str, Limits] = {
         "iterations, a wider network or less binning",
     ),
     "residual_correlation": Limits(
-        green=(-0.16, 0.12),
-        amber=(-0.32, 0.25),
+        green=(-0.18, 0.13),
+        amber=(-0.24, 0.25),
         below="what was removed alternates from pixel to pixel, because noise was kept (over-fitted): take fewer "
         "iterations, or more averaging or input noise",
         above="what was removed is no noise, neighbouring pixels share it (under-fitted): take more iterations, and "
@@ -88,7 +88,7 @@ LIMITS: dict[str, Limits] = {
     ),
     "contrast_2px": _contrast(2, 0.85, 0.65),
     "contrast_4px": _contrast(4, 0.94, 0.85),
-    "contrast_8px": _contrast(8, 0.96, 0.92),
+    "contrast_8px": _contrast(8, 0.96, 0.94),
     "mean_ratio": Limits(
         green=(0.98, 1.02),
         amber=(0.95, 1.05),

@@ -19,21 +19,26 @@ class Checked(Protocol):
 
 
 def quality_lines(channels: Iterable[Checked]) -> list[str]:
-    """Return one line an amber or red check, or that all are green; nothing where nothing was checked."""
+    """Return one line an amber or red check, or that all are green; nothing where nothing was checked.
+
+    A size at which no structure stands out of the noise is no news; that the noise is unknown is.
+    """
     checked = [channel for channel in channels if channel.checks]
     if not checked:
         return []
     lines = [
+        f"quality, {_of(channel, len(checked))}cannot be judged: {check.advice}"
+        for channel in checked
+        for check in channel.checks
+        if check.name == "noise_removed" and check.verdict == "unknown"
+    ]
+    lines += [
         f"quality, {_of(channel, len(checked))}{check.name} {_value(check)}, {check.verdict}: {check.advice}"
         for channel in checked
         for check in channel.checks
         if check.verdict in ("amber", "red")
     ]
-    unknown = sum(check.verdict == "unknown" for channel in checked for check in channel.checks)
-    every = sum(len(channel.checks) for channel in checked)
-    if lines:
-        return lines
-    return [f"{ALL_GREEN}{f' ({unknown} of {every} could not be made)' if unknown else ''}"]
+    return lines or [ALL_GREEN]
 
 
 def _of(channel: Checked, count: int) -> str:
