@@ -14,6 +14,7 @@ from autodip_ij.noise_faults import fault_of, grey_step
 
 if TYPE_CHECKING:
     from autodip_ij.baselines.noise import NoiseEstimate, NoiseModel
+    from autodip_ij.dip.guard import GuardOptions
     from autodip_ij.dip.options import FitOptions
 
 Plane = npt.NDArray[np.float32]
@@ -32,9 +33,9 @@ class PlaneNoise:
     Attributes
     ----------
     loss
-        ``gat`` or ``mse``.
+        ``gat`` or ``mse``; the loss of the fit where it does not depend on the noise.
     reason
-        Why that loss, in words.
+        What kind of noise it is, or why it cannot be modelled, in words.
     usable
         Whether the noise could be modelled; without that the loss is the plain one.
     a, b
@@ -73,6 +74,12 @@ class PlaneNoise:
             (self.sigma or 0.0) * span,
             (self.sigma_uncertainty or 0.0) * span,
         )
+
+    def guard_options(self, *, stop: bool) -> GuardOptions | None:
+        """Return what a guard needs of this noise; None where it is not known."""
+        from autodip_ij.dip.guard import GuardOptions
+
+        return None if self.a is None or self.b is None else GuardOptions(self.a, self.b, stop)
 
     def applied_to(self, options: FitOptions) -> FitOptions:
         """Return `options` with the loss of this plane."""

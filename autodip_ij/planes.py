@@ -17,14 +17,22 @@ from autodip_ij.ensemble import Ensemble
 from autodip_ij.errors import BadInput, OutOfMemory
 from autodip_ij.images.tiles import Tile
 from autodip_ij.noise_model import NOISE_AWARE, PlaneNoise, noise_of
-from autodip_ij.progress import Progress, Stop
+from autodip_ij.progress import Stop
 from autodip_ij.series import INDEPENDENT, WARM_ITERATIONS, WARM_LEARNING_RATE, WarmStart
+from autodip_ij.watch import Watch
 
 if TYPE_CHECKING:
     from autodip_ij.calibration.model import Parameters
-    from autodip_ij.dip.options import FitResult, Precision, Step
+    from autodip_ij.dip.guard import GuardReading
+    from autodip_ij.dip.options import FitResult, Precision
 
 Plane = npt.NDArray[np.float32]
+
+_OVERFITTED = {
+    "warn": "over-fitted: less was removed than 60 % of the variance of the noise, and the count of iterations is too "
+    "high for this image; take fewer, or guard=stop",
+    "stop": "stopped before the count of iterations, where less was removed than 60 % of the variance of the noise",
+}
 
 SMALLEST_TILE = 128
 """Tiles are not cut below this side when memory runs out: the prior needs context."""
@@ -46,8 +54,10 @@ class PlaneRecipe:
         Side and overlap of tiles, px.
     series
         How the frames of a time series are fitted: ``independent``, ``warm`` or ``back-and-forth``.
+    guard
+        What happens when a fit takes up the noise: ``off``, ``warn`` or ``stop``.
     noise
-        Noise of the plane, once it was looked at; only a loss that depends on the noise needs it.
+        Noise of the plane, once it was looked at; only a guard and a loss that depends on the noise need it.
     """
 
     parameters: Parameters | None
@@ -59,6 +69,7 @@ class PlaneRecipe:
     method: str = "dip"
     method_parameters: Mapping[str, Any] = field(default_factory=dict)
     series: str = INDEPENDENT
+    guard: str = "off"
     noise: PlaneNoise | None = None
 
 
@@ -74,7 +85,9 @@ class PlaneResult:
     disagreement
         Root-mean-square difference of neighbouring tiles where they overlap; None without overlaps.
     noise
-        What the loss was chosen by; None for a loss that does not depend on the noise.
+        What the loss was chosen by and the guard compares with; None where neither needs it.
+    guards
+        What the guards of the fits saw.
     classical_weight
         Share of a classical estimate in `image`.
     """
@@ -92,72 +105,8 @@ class PlaneResult:
     uncertainty: Plane | None = None
     disagreement: float | None = None
     noise: PlaneNoise | None = None
+    guards: tuple[GuardReading, ...] = ()
     classical_weight: float = 0.0
-
-
-class Watch:
-    """Carries the steps of the fits of a plane to a `Progress`, and the user's wish to stop back.
-
-    Parameters
-    ----------
-    progress
-        Who watches.
-    title
-        Title of previews, e.g. ``channel 1/2, frame 3/10``.
-    show
-        Turns a plane in the scale of the fit into grey values of the input.
-    channel
-        Its name, where the image has several.
-    told
-        What was said once a channel, kept from plane to plane.
-    """
-
-    def __init__(
-        self,
-        progress: Progress,
-        title: str,
-        show: Callable[[Plane], Plane],
-        channel: str = "",
-        told: set[str] | None = None,
-    ) -> None:
-        self._progress = progress
-        self._title = title
-        self._show = show
-        self._channel = channel
-        self._told: set[str] = set() if told is None else told
-        self._done = 0
-        self.request = Stop.NO
-        self.messages: list[str] = []
-
-    def say(self, message: str) -> None:
-        """Tell the user one line, and remember it for the report."""
-        self.messages.append(message)
-        self._progress.log(message)
-
-    def say_once(self, message: str) -> None:
-        """Tell the user one line about the channel, unless an earlier plane of it did."""
-        line = f"{self._channel}: {message}" if self._channel else message
-        if line not in self._told:
-            self._told.add(line)
-            self.say(line)
-
-    def begin_fit(self) -> None:
-        """Start counting the iterations of the next fit."""
-        self._done = 0
-
-    def step(self, step: Step, insert: Callable[[Plane], Plane]) -> Stop:
-        """Report `step`; `insert` places the preview of a tile into its plane."""
-        self._progress.advance(step.iteration - self._done)
-        self._done = step.iteration
-        if self._progress.wants_preview():
-            title = f"{self._title}, iteration {step.iteration} of {step.total}"
-            self._progress.preview(self._show(insert(step.preview())), title)
-        self.request = self._progress.stop_request()
-        return self.request
-
-    def end_fit(self, total: int) -> None:
-        """Count the iterations of a fit that ended between two reports, or was stopped."""
-        self._progress.advance(max(0, total - self._done))
 
 
 def denoise_plane(plane: Plane, recipe: PlaneRecipe, watch: Watch, warm: WarmStart | None = None) -> PlaneResult:
@@ -184,18 +133,25 @@ def denoise_plane(plane: Plane, recipe: PlaneRecipe, watch: Watch, warm: WarmSta
     if recipe.method != "dip":
         return _compare(plane, recipe, watch)
     recipe = with_noise(plane, recipe)
-    if recipe.noise is not None and not recipe.noise.usable:
+    if recipe.noise is not None and not recipe.noise.usable and _known(recipe).loss == NOISE_AWARE:
         watch.say_once(f"plain loss instead of one fitted to the noise: {recipe.noise.reason}")
     # Before the fit, so that a method that cannot run does not cost one.
     estimate = _classical(plane, recipe, watch)
     fitted = fit_tiles(plane, recipe, watch, _fit if warm is None else partial(_fit, warm=warm))
-    return _blended(replace(fitted, noise=recipe.noise), estimate, _known(recipe).classical_weight)
+    if any(reading.overfitted_at is not None for reading in fitted.guards):
+        watch.say_once(_OVERFITTED[recipe.guard])
+    fitted = replace(fitted, noise=recipe.noise, messages=tuple(watch.messages))
+    return _blended(fitted, estimate, _known(recipe).classical_weight)
 
 
 def with_noise(plane: Plane, recipe: PlaneRecipe) -> PlaneRecipe:
-    """Return `recipe` with the noise of `plane` (Y, X), where its loss depends on it."""
+    """Return `recipe` with the noise of `plane` (Y, X), where its loss or its guard needs it."""
     parameters = _known(recipe)
-    return replace(recipe, noise=noise_of(plane, parameters.binning)) if parameters.loss == NOISE_AWARE else recipe
+    if parameters.loss == NOISE_AWARE:
+        return replace(recipe, noise=noise_of(plane, parameters.binning))
+    if recipe.guard == "off":
+        return recipe
+    return replace(recipe, noise=replace(noise_of(plane, parameters.binning), loss=parameters.loss))
 
 
 def _classical(plane: Plane, recipe: PlaneRecipe, watch: Watch) -> Plane | None:
@@ -324,6 +280,7 @@ def _fit_tiles(plane: Plane, recipe: PlaneRecipe, watch: Watch, fit_tile: FitTil
         precision=fits[0].precision,
         uncertainty=None if spread is None else spread.result(background=np.full(background.shape, np.nan)),
         disagreement=blender.disagreement,
+        guards=tuple(fit.guard for fit in fits if fit.guard is not None),
     )
 
 
@@ -376,6 +333,8 @@ def fit_arguments(recipe: PlaneRecipe, seed: int) -> tuple[Any, Any]:
     )
     if parameters.loss == NOISE_AWARE:
         options = recipe.noise.applied_to(options) if recipe.noise else replace(options, loss="mse")
+    if recipe.guard != "off" and recipe.noise is not None:
+        options = replace(options, guard=recipe.noise.guard_options(stop=recipe.guard == "stop"))
     return architecture, options
 
 

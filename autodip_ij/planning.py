@@ -203,6 +203,7 @@ def recipe_of(parameters: Parameters, device: str, settings: DenoiseSettings) ->
         settings.tile,
         settings.overlap,
         series=settings.series,
+        guard=settings.guard,
     )
 
 

@@ -141,6 +141,14 @@ class DenoiseSettings(BaseModel):
         Field(ge=0, le=1, description="Share of the classical estimate in the result instead of the group's; 0 is off"),
         Shown("Share of the classical estimate", fiji=False),
     ] = None
+    guard: Annotated[
+        Literal["warn", "stop", "off"],
+        Field(
+            description="What to do when a fit takes up the noise before its last iteration (less removed than 60 % of "
+            "the variance of the noise): say so, or end that fit there"
+        ),
+        Shown("Guard", fiji=False),
+    ] = "warn"
     seeds: Annotated[
         int,
         Field(ge=0, le=64, description="Independent fits averaged instead of the group's number; 0 is the group's"),

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from autodip_ij.dip.architecture import Architecture
 from autodip_ij.dip.devices import memory_errors_explained, resolve_device
 from autodip_ij.dip.eager import EagerStepper
+from autodip_ij.dip.guard import Guard, check_guard
 from autodip_ij.dip.loop import Diverged, Stepper, run
 from autodip_ij.dip.losses import check_loss
 from autodip_ij.dip.network import check_architecture
@@ -142,7 +143,8 @@ def _run(
     try:
         if start is not None:
             stepper.set_weights(start)
-        outcome = run(stepper, options, on_step, on_snapshot)
+        guard = Guard(plane, options.guard, options.iterations) if options.guard else None
+        outcome = run(stepper, options, on_step, on_snapshot, guard)
         weights = stepper.weights() if keep_weights else None
     finally:
         stepper.close()
@@ -157,6 +159,7 @@ def _run(
         seconds_per_iteration=outcome.seconds_per_iteration,
         losses=outcome.losses,
         weights=weights,
+        guard=guard.reading if guard else None,
     )
 
 
@@ -214,6 +217,8 @@ def _check_options(options: FitOptions) -> None:
     if outside := [at for at in options.snapshots if not 1 <= at <= options.iterations]:
         raise BadInput(f"snapshot {outside[0]} lies outside the iterations 1 to {options.iterations}")
     check_loss(options.loss, options.loss_options)
+    if options.guard is not None:
+        check_guard(options.guard)
 
 
 def _watchers(

@@ -12,6 +12,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from autodip_ij.dip.guard import Guard
 from autodip_ij.dip.options import FitOptions, OnSnapshot, OnStep, Plane, Step
 from autodip_ij.errors import AutodipError, Cancelled
 from autodip_ij.progress import Stop
@@ -72,12 +73,16 @@ class Outcome:
 
 
 def run(
-    stepper: Stepper, options: FitOptions, on_step: OnStep | None = None, on_snapshot: OnSnapshot | None = None
+    stepper: Stepper,
+    options: FitOptions,
+    on_step: OnStep | None = None,
+    on_snapshot: OnSnapshot | None = None,
+    guard: Guard | None = None,
 ) -> Outcome:
     """Run `options.iterations` steps of `stepper`.
 
     `on_step` is called after the first and the last iteration and in between at most every 50 ms, so that fast
-    iterations do not wait for a slow watcher.
+    iterations do not wait for a slow watcher. `guard` may end the run before.
 
     Raises
     ------
@@ -93,7 +98,8 @@ def run(
     next_poll = 0.0
     stopped = False
     iteration = 0
-    while iteration < total and not stopped:
+    ended = False
+    while iteration < total and not (stopped or ended):
         stepper.step()
         iteration += 1
         now = perf_counter()
@@ -101,7 +107,9 @@ def run(
             marks.append(now)
         if iteration in snapshots and on_snapshot:
             on_snapshot(iteration, _finite(stepper.output(), iteration))
-        if now >= next_poll or iteration == total:
+        if guard is not None and guard.is_due(iteration):
+            ended = guard.look(iteration, stepper.output())
+        if now >= next_poll or iteration == total or ended:
             _note_loss(stepper, losses)
             stopped = _asked_to_stop(on_step, Step(iteration, total, stepper.output))
             next_poll = perf_counter() + POLL_SECONDS

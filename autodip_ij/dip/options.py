@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from autodip_ij.dip.guard import GuardOptions, GuardReading
 from autodip_ij.progress import Stop
 
 Plane = npt.NDArray[np.float32]
@@ -41,6 +42,8 @@ class FitOptions:
         ``float32``, ``bfloat16``, or ``auto``: bfloat16 where the device has it in hardware.
     snapshots
         Iterations (1-based) whose result is handed to `on_snapshot`.
+    guard
+        Noise of the plane, to notice when the fit takes it up; None looks at nothing.
     """
 
     iterations: int
@@ -53,6 +56,7 @@ class FitOptions:
     seed: int = 1
     precision: Precision = "auto"
     snapshots: tuple[int, ...] = ()
+    guard: GuardOptions | None = None
 
 
 @dataclass(frozen=True)
@@ -105,6 +109,8 @@ class FitResult:
     weights
         The fitted network as one vector in the engine's own order, float32, if it was asked for; fits of the next frame
         of a series start from it.
+    guard
+        What the guard saw; None without one.
     """
 
     image: Plane
@@ -117,3 +123,4 @@ class FitResult:
     seconds_per_iteration: float
     losses: Mapping[int, float] = field(default_factory=dict)
     weights: npt.NDArray[np.float32] | None = None
+    guard: GuardReading | None = None

@@ -16,8 +16,9 @@ from autodip_ij.calibration import load_calibration
 from autodip_ij.calibration.model import Parameters
 from autodip_ij.calibration.pack_writer import PackContent, write_pack
 from autodip_ij.errors import BadInput
-from autodip_ij.planes import PlaneRecipe, Watch, denoise_plane
+from autodip_ij.planes import PlaneRecipe, denoise_plane
 from autodip_ij.progress import Silent
+from autodip_ij.watch import Watch
 
 SMALL = Parameters(depth=2, width=4, skip=4, iterations=3)
 NOISY = np.random.default_rng(0).random((40, 48), dtype=np.float32)
