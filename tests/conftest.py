@@ -51,3 +51,16 @@ def microscope_file(request: pytest.FixtureRequest) -> Path:
     if request.param is None:
         pytest.skip("shared microscope files absent: neither $AUTODIP_SHARED nor ../shared is a folder")
     return request.param
+
+
+@pytest.fixture(scope="session")
+def random_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with an AlexNet backbone of random weights: enough to test what is done with features."""
+    import torch
+    from torchvision.models import alexnet
+
+    folder = tmp_path_factory.mktemp("weights")
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        torch.save(alexnet(weights=None).features.state_dict(), folder / "alexnet_features.pth")
+    return folder

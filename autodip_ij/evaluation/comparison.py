@@ -17,6 +17,7 @@ from autodip_ij.evaluation.jobs import Job, JobStore, RunSummary, run_jobs
 from autodip_ij.evaluation.matching import Matched, match
 from autodip_ij.evaluation.measures import score
 from autodip_ij.evaluation.methods import parse_method, run
+from autodip_ij.evaluation.peak_memory import PeakMemory
 from autodip_ij.progress import Progress
 
 Plane = npt.NDArray[np.float32]
@@ -62,7 +63,7 @@ class Comparison:
     Attributes
     ----------
     rows
-        One mapping a pair and method: the pair's facts, ``method``, ``seconds``, the measures of
+        One mapping a pair and method: the pair's facts, ``method``, ``seconds``, ``memory_mb``, the measures of
         `autodip_ij.evaluation.measures.MEASURES`, and what was done to the reference.
     summary
         What the run did.
@@ -167,7 +168,8 @@ def compare_one(pair: Pair, method: str, options: Options) -> dict[str, Any]:
     """Denoise one pair by one method and return its row; the function that workers run."""
     noisy, clean = (central(recipe.read(), options.crop) for recipe in (pair.noisy, pair.clean))
     matched = matched_pair(pair, noisy, clean, options)
-    result = run(parse_method(method), noisy, pair.decision(), device=options.device)
+    with PeakMemory() as peak:
+        result = run(parse_method(method), noisy, pair.decision(), device=options.device)
     scores = score(
         matched.inner(matched.reference),
         matched.inner(result.image),
@@ -183,6 +185,7 @@ def compare_one(pair: Pair, method: str, options: Options) -> dict[str, Any]:
         **facts(pair),
         "method": method,
         "seconds": result.seconds,
+        "memory_mb": peak.megabytes,
         **scores,
         "height": noisy.shape[0],
         "width": noisy.shape[1],

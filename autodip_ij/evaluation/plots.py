@@ -74,7 +74,7 @@ def box_plots(table: pd.DataFrame, measures: Sequence[str], path: str | Path, *,
     return save(drawing, Path(path))
 
 
-def time_plot(means: pd.DataFrame, measure: str, path: str | Path) -> Path:
+def time_plot(means: pd.DataFrame, measure: str, path: str | Path, *, front: bool = False) -> Path:
     """Draw the mean of a measure against the mean run time, one dot a method, time on a logarithmic axis.
 
     Parameters
@@ -85,6 +85,8 @@ def time_plot(means: pd.DataFrame, measure: str, path: str | Path) -> Path:
         Name of the measure.
     path
         File to write.
+    front
+        Join the methods than which none is both faster and better.
     """
     from matplotlib.ticker import LogLocator, NullFormatter
 
@@ -104,6 +106,9 @@ def time_plot(means: pd.DataFrame, measure: str, path: str | Path) -> Path:
             color=INK,
             fontsize=8,
         )
+    if front:
+        best = pareto_front(timed, measure)
+        axes.step(best["seconds"], best[measure], where="post", color=GREY, linewidth=1, zorder=2)
     axes.set_xscale("log")
     axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
     axes.xaxis.set_major_formatter(lambda value, _: seconds(value))
@@ -112,6 +117,14 @@ def time_plot(means: pd.DataFrame, measure: str, path: str | Path) -> Path:
     axes.set_ylabel(measure_of(measure).label, color=INK, fontsize=9)
     _dress(axes, "run time of one image")
     return save(drawing, Path(path))
+
+
+def pareto_front(means: pd.DataFrame, measure: str) -> pd.DataFrame:
+    """Return the methods than which none is both faster and better, from the fastest to the best."""
+    sign = -1.0 if measure_of(measure).better == "lower" else 1.0
+    ordered = means.assign(quality=sign * means[measure]).sort_values(["seconds", "quality"], ascending=[True, False])
+    better_than_all_faster = ordered["quality"] > ordered["quality"].cummax().shift(fill_value=-np.inf)
+    return ordered[better_than_all_faster].drop(columns="quality")
 
 
 def gradient_plot(points: Sequence[Mapping[str, Any]], path: str | Path, *, title: str = "") -> Path:

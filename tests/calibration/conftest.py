@@ -1,21 +1,6 @@
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
-
-
-@pytest.fixture(scope="session")
-def random_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with an AlexNet backbone of random weights: enough to test what is done with features."""
-    import torch
-    from torchvision.models import alexnet
-
-    folder = tmp_path_factory.mktemp("weights")
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        torch.save(alexnet(weights=None).features.state_dict(), folder / "alexnet_features.pth")
-    return folder
 
 
 @pytest.fixture(autouse=True)

@@ -1,0 +1,82 @@
+"""Means of groups of images with confidence intervals that know which images belong together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from autodip_ij.evaluation.summary import CONFIDENCE, RESAMPLES
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FEWEST_FIELDS = 3
+_SEED = 20260112
+
+
+def fields_of(table: pd.DataFrame) -> pd.Series:
+    """Return the field of view of every row; an image without one stands for itself."""
+    field = table["field"].fillna("").astype(str)
+    unit = field.where(field != "", table["pair"])
+    return table["dataset"] + "|" + table["microscope"] + "|" + table["subject"] + "|" + unit
+
+
+def mean_intervals(table: pd.DataFrame, by: Sequence[str], measures: Sequence[str]) -> pd.DataFrame:
+    """Return the mean of every measure for each group and method, with its confidence interval.
+
+    Within a group only the images are used that every method of the group has done, so that its means compare.
+
+    Parameters
+    ----------
+    table
+        As `autodip_ij.evaluation.summary.table_of` gives it.
+    by
+        Columns whose values make a group; none for all images together.
+    measures
+        Columns of numbers.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The columns of `by`, ``method``, ``measure``, ``mean``, ``low``, ``high`` (95 %; NaN for fewer than three fields
+        of view), ``images``, ``fields``.
+    """
+    import pandas as pd
+
+    rows = []
+    groups = table.groupby(list(by), sort=False) if by else [((), table)]
+    for names, group in groups:
+        done = group.groupby("pair")["method"].agg(set)
+        common = group[group["pair"].isin(done[done == set(group["method"])].index)]
+        for method, part in common.groupby("method", sort=False):
+            units = fields_of(part)
+            for measure in measures:
+                values = pd.to_numeric(part[measure])
+                known = np.isfinite(values)
+                if not known.any():
+                    continue
+                mean, low, high = clustered_mean(values[known].to_numpy(np.float64), units[known].to_numpy(str))
+                counts = {"images": int(known.sum()), "fields": int(units[known].nunique())}
+                found = {"mean": mean, "low": low, "high": high, **counts}
+                rows.append({**dict(zip(by, names, strict=True)), "method": method, "measure": measure, **found})
+    return pd.DataFrame(rows)
+
+
+def clustered_mean(values: npt.NDArray[np.float64], units: npt.NDArray[np.str_]) -> tuple[float, float, float]:
+    """Return the mean of `values` and the interval of a bootstrap that draws whole units (fields of view).
+
+    Captures of one field share structure and ground truth: drawing images would make the interval too narrow. NaN
+    bounds for fewer than three units.
+    """
+    mean = float(values.mean())
+    names, place = np.unique(units, return_inverse=True)
+    if len(names) < FEWEST_FIELDS:
+        return mean, float("nan"), float("nan")
+    sums, counts = np.bincount(place, values), np.bincount(place)
+    drawn = np.random.default_rng(_SEED).integers(0, len(names), (RESAMPLES, len(names)))
+    means = sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1)
+    low, high = np.quantile(means, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
+    return mean, float(low), float(high)

@@ -1,0 +1,140 @@
+"""What a method gains by leftover grain: its result mixed with a little of the noisy image.
+
+LPIPS falls when some noise is mixed into a smooth result, whatever made it. A method is better than another only if
+its curve of PSNR over LPIPS, with 0 to 20 % of the noisy image, lies above the other's.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from autodip_ij.evaluation.comparison import Options, central, facts, image_file, job_key, matched_pair
+from autodip_ij.evaluation.datasets.model import Pair
+from autodip_ij.evaluation.jobs import Job, JobStore, run_jobs
+from autodip_ij.evaluation.methods import parse_method
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Curve = npt.NDArray[np.float64]
+SHARES = (0.0, 0.05, 0.1, 0.15, 0.2)
+"""Shares of the noisy image."""
+_BETWEEN = 50
+"""Points to which the stretch between two shares is filled for a comparison."""
+
+
+def mixing_curves(
+    tasks: Sequence[tuple[Pair, str]],
+    folder: str | Path,
+    options: Options,
+    shares: Sequence[float] = SHARES,
+    **running: Any,
+) -> list[dict[str, Any]]:
+    """Score the kept results of methods, mixed with the noisy image; goes on where it was stopped.
+
+    Parameters
+    ----------
+    tasks
+        Pairs with the method whose result is mixed; the result must be in ``options.images``.
+    folder
+        Where finished jobs are.
+    options
+        As the results were made.
+    shares
+        Of the noisy image in the mixture.
+    **running
+        As in `autodip_ij.evaluation.jobs.run_jobs`.
+
+    Returns
+    -------
+    list of dict
+        The pair's facts, ``method``, ``share``, ``psnr``, ``ssim``, ``lpips_01``, ``lpips_11``; without the tasks that
+        have no kept result.
+    """
+    jobs = [job for pair, method in tasks if (job := _job(pair, method, options, tuple(shares))) is not None]
+    summary = run_jobs(jobs, folder, message="mixtures", **running)
+    finished = {*summary.done, *summary.resumed}
+    results = JobStore(Path(folder)).results()
+    return [row for job in jobs if job.key in finished for row in results[job.key]]
+
+
+def mix_one(pair: Pair, method: str, options: Options, shares: tuple[float, ...], digest: str) -> list[dict[str, Any]]:
+    """Score one kept result at every share; the function that workers run. `digest` tells results apart."""
+    import tifffile
+
+    from autodip_ij import metrics
+
+    noisy, clean = (central(recipe.read(), options.crop) for recipe in (pair.noisy, pair.clean))
+    matched = matched_pair(pair, noisy, clean, options)
+    reference = matched.inner(matched.reference)
+    result = tifffile.imread(image_file(Path(options.images), pair.name, method))
+    scale: Any = pair.value_range if pair.value_range is not None else "reference"
+    conventions: Mapping[str, Any] = {"lpips_01": "zero_one", "lpips_11": "minus_one_one"} if options.perceptual else {}
+    rows = []
+    for share in shares:
+        mixture = matched.inner((result + np.float32(share) * (noisy - result)).astype(np.float32))
+        scores = {
+            "psnr": metrics.psnr(reference, mixture, data_range=scale),
+            "ssim": metrics.ssim(reference, mixture, data_range=scale),
+        }
+        for name, convention in conventions.items():
+            scores[name] = metrics.lpips(
+                reference, mixture, data_range=scale, convention=convention, weights=options.weights or None
+            )
+        rows.append({**facts(pair), "method": method, "share": share, **scores})
+    return rows
+
+
+def common_images(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of the images that every method of their microscope has, so that mean curves compare."""
+    wanted = rows.groupby("microscope")["method"].transform("nunique")
+    return rows[rows.groupby("pair")["method"].transform("nunique") == wanted]
+
+
+def mean_curve(rows: pd.DataFrame, method: str, lpips: str = "lpips_01") -> Curve:
+    """Return the mean (LPIPS, PSNR) of a method at each share, ascending: (shares, 2)."""
+    of_it = rows[rows["method"] == method]
+    return of_it.groupby("share", sort=True)[[lpips, "psnr"]].mean().to_numpy(np.float64)
+
+
+def least_lead(curve: Curve, rival: Curve) -> float:
+    """Return by how much a curve lies above a rival's at the rival's best point, in dB; negative where it lies below.
+
+    For every point of the rival, the lead is the PSNR of the best mixture of `curve` with no higher LPIPS, less the
+    rival's PSNR; the least of them counts. Minus infinity where the rival reaches an LPIPS that `curve` does not.
+
+    Parameters
+    ----------
+    curve, rival
+        (points, 2): LPIPS and PSNR, in the order of the shares; straight lines are drawn between the points.
+
+    Examples
+    --------
+    >>> ours, theirs = np.array([[0.2, 35.0], [0.1, 34.0]]), np.array([[0.2, 34.0], [0.15, 33.5]])
+    >>> least_lead(ours, theirs), least_lead(theirs, ours)
+    (1.0, -inf)
+    """
+    ours, theirs = _filled(curve), _filled(rival)
+    reached = ours[None, :, 0] <= theirs[:, None, 0] + 1e-9
+    best = np.where(reached, ours[None, :, 1], -np.inf).max(axis=1)
+    return float((best - theirs[:, 1]).min())
+
+
+def _filled(curve: Curve) -> Curve:
+    places = np.linspace(0, len(curve) - 1, (len(curve) - 1) * _BETWEEN + 1)
+    return np.stack([np.interp(places, np.arange(len(curve)), column) for column in curve.T], axis=1)
+
+
+def _job(pair: Pair, method: str, options: Options, shares: tuple[float, ...]) -> Job | None:
+    kept = image_file(Path(options.images), pair.name, method)
+    if not kept.is_file():
+        return None
+    digest = hashlib.sha256(kept.read_bytes()).hexdigest()[:16]
+    arguments = {"pair": pair, "method": method, "options": options, "shares": shares, "digest": digest}
+    return Job(job_key(pair.name, parse_method(method).key, method), mix_one, arguments)
