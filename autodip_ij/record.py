@@ -211,7 +211,9 @@ class Recorder:
         if not measured or parameters is None or channel.recipe is None or channel.recipe.series != INDEPENDENT:
             return checks_of_planes(measured)
         made = [note.made for place, note in self._notes.items() if place[1] == position and note.made]
-        return checks_of_planes(measured, min(plane.iterations for plane in made) / parameters.iterations)
+        # A fit that its guard ended was ended on purpose.
+        counted = [plane.iterations for plane in made if not any(guard.stopped for guard in plane.guards)]
+        return checks_of_planes(measured, min(counted) / parameters.iterations if counted else None)
 
 
 def _mean_ratio(notes: Sequence[_PlaneNote]) -> float | None:

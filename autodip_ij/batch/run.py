@@ -21,6 +21,7 @@ from autodip_ij.batch.work import DenoiseFile, Outcome, perform
 from autodip_ij.cluster import dask_client
 from autodip_ij.errors import AutodipError, BadInput, Cancelled, UnwritableOutput
 from autodip_ij.progress import Progress, Silent, Stop
+from autodip_ij.quality import worst
 from autodip_ij.settings import DenoiseSettings
 
 _POLL_SECONDS = 0.2
@@ -214,6 +215,7 @@ class _Table:
         row.finished = datetime.now(UTC).isoformat(timespec="seconds")
         if outcome.report:
             row.group = ";".join(channel.group for channel in outcome.report.channels)
+            row.quality = worst(check for channel in outcome.report.channels for check in channel.checks)
         self.file.write(self.rows)
 
     def leave(self) -> None:

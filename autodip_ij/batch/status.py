@@ -34,6 +34,8 @@ class Row:
         user).
     group
         Calibration group of every channel, separated by ``;``.
+    quality
+        Worst verdict of the quality checks: ``green``, ``amber``, ``red`` or ``unknown``.
     seconds
         Time the job took.
     finished
@@ -47,6 +49,7 @@ class Row:
     output: str
     status: str = PENDING
     group: str = ""
+    quality: str = ""
     seconds: float | None = None
     finished: str = ""
     message: str = ""

@@ -54,6 +54,7 @@ def folder_rows(answer: dict[str, Any]) -> Iterator[Row]:
             "Output": row["output"],
             "Status": row["status"],
             "Group": row["group"],
+            "Quality": row["quality"],
             "Seconds": row["seconds"],
             "Message": row["message"],
         }
