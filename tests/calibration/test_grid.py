@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -79,3 +80,22 @@ def test_grid_of_the_documentation_is_a_grid(tmp_path: Path) -> None:
 def test_grid_of_the_example_has_three_networks() -> None:
     file = Path(__file__).resolve().parents[2] / "benchmarks" / "calibration_grid.toml"
     assert [c.name for c in read_grid(file).configurations()] == ["d5_w8_s4", "d5_w16_s4", "d5_w32_s4"]
+
+
+def test_shares_of_classical_estimates_share_a_fit():
+    grid = Grid(depth=(4,), width=(32, 64), skip=(4,), blend=("", "0.25 gaussian sigma_px=1"))
+    assert [c.name for c in grid.fits()] == ["d4_w32_s4", "d4_w64_s4"]
+    plain, blended = grid.configurations()[:2]
+    assert (plain.classical_weight, blended.classical_weight) == (0, 0.25)
+    assert blended.parameters(7) == replace(plain.parameters(7), classical="gaussian sigma_px=1", classical_weight=0.25)
+
+
+@pytest.mark.parametrize(
+    ("blend", "message"),
+    [("vst-nlm", "begin with a share"), ("2 vst-nlm", "begin with a share"), ("0.3 gausian", "no classical method")],
+)
+def test_a_share_that_cannot_be_used_is_refused(tmp_path, blend, message):
+    file = tmp_path / "grid.toml"
+    file.write_text(f"blend = ['{blend}']")
+    with pytest.raises(BadInput, match=message):
+        read_grid(file)

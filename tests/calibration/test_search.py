@@ -8,13 +8,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.ndimage import gaussian_filter
 
 from autodip_ij.calibration import choose, load_calibration
 from autodip_ij.calibration.cost import operations
 from autodip_ij.calibration.search.calibrate import Workers, calibrate
 from autodip_ij.calibration.search.grid import Configuration, Grid, Iterations
 from autodip_ij.calibration.search.images import prepare
-from autodip_ij.calibration.search.job import run_search_job
+from autodip_ij.calibration.search.job import run_search_job, score
 from autodip_ij.calibration.search.plan import SearchOptions, SearchPlan, plan_search
 from autodip_ij.calibration.search.provenance import About
 from autodip_ij.calibration.search.selection import Selected
@@ -191,13 +192,32 @@ def test_stop_of_one_long_run_equals_a_run_of_that_length(pairs: tuple[Pair, ...
     configuration = Configuration(2, 4, 4)
     long = job_of(pairs[0], configuration, (4, 8))
     short = job_of(pairs[0], configuration, (4,))
-    assert long["scores"]["psnr"][0] == short["scores"]["psnr"][0]
+    assert long["scores"][""]["psnr"][0] == short["scores"][""]["psnr"][0]
 
 
 def test_several_seeds_are_averaged_before_scoring(pairs: tuple[Pair, ...]) -> None:
     one, two = (job_of(pairs[0], Configuration(2, 4, 4, seeds=count)) for count in (1, 2))
     assert two["status"] == "done"
-    assert two["scores"]["psnr"] != one["scores"]["psnr"]
+    assert two["scores"][""]["psnr"] != one["scores"][""]["psnr"]
+
+
+def test_a_share_of_a_classical_estimate_is_scored_as_a_run_would_blend_it(pairs: tuple[Pair, ...]) -> None:
+    blends = ("", "0.5 gaussian sigma_px=1", "1 gaussian sigma_px=1")
+    arguments = (512, "", Configuration(2, 4, 4), (4, 8), 1, "cpu", "float32", False, None)
+    scores = run_search_job(pairs[0], *arguments, blends)["scores"]
+    images = prepare(pairs[0], 512)
+    alone = score(images, gaussian_filter(images.noisy, 1, mode="mirror"), with_lpips=False)
+    assert scores[blends[2]]["psnr"] == pytest.approx([alone["psnr"]] * 2, abs=0.05)
+    for name in ("mse", "mae"):
+        assert scores[blends[1]][name][1] < (scores[blends[0]][name][1] + scores[blends[2]][name][1]) / 2 + 1e-9
+
+
+def test_the_best_effort_averages_as_many_fits_as_the_grid_says(pairs: tuple[Pair, ...], tmp_path: Path) -> None:
+    grid = GRID.model_copy(update={"best_seeds": 3, "blend": ("0.2 gaussian sigma_px=1",)})
+    calibration = load_calibration(search(plan_search(pairs, grid, OPTIONS), tmp_path / "mine"))
+    chosen = {effort: calibration.table["confocal/actin", effort] for effort in ("fast", "standard", "best")}
+    assert [found.seeds for found in chosen.values()] == [1, 1, 3]
+    assert {(found.classical, found.classical_weight) for found in chosen.values()} == {("gaussian sigma_px=1", 0.2)}
 
 
 def test_binned_fit_is_scored_at_full_size(pairs: tuple[Pair, ...]) -> None:
@@ -215,7 +235,7 @@ def test_diverging_fit_keeps_the_stops_before(pairs: tuple[Pair, ...], monkeypat
     monkeypatch.setattr(autodip_ij.dip, "fit", fit, raising=False)
     result = job_of(pairs[0], Configuration(2, 4, 4))
     assert (result["status"], result["stops"]) == ("diverged", [4])
-    assert len(result["scores"]["psnr"]) == 1
+    assert len(result["scores"][""]["psnr"]) == 1
 
 
 def test_fit_that_needs_too_much_memory_is_a_failed_setting(

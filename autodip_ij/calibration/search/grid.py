@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from itertools import product
 from pathlib import Path
 from typing import Annotated, Literal
@@ -31,10 +31,12 @@ class Configuration:
     activation: str = "leaky_relu"
     binning: int = 1
     seeds: int = 1
+    classical: str = ""
+    classical_weight: float = 0.0
 
     @property
     def name(self) -> str:
-        """Short name, usable as a file name; what is off is left out.
+        """Short name; what is off is left out. That of a fit (nothing blended in) is usable as a file name.
 
         Examples
         --------
@@ -44,10 +46,34 @@ class Configuration:
         width = "asc" if self.width == ASCENDING else self.width
         extras = [
             f"{field.name.replace('_', '-')}{getattr(self, field.name)}"
-            for field in fields(self)[3:]
+            for field in fields(self)[3:-2]
             if getattr(self, field.name) != field.default
         ]
+        if self.classical:
+            extras.append(f"blend {self.classical_weight:g} {self.classical}")
         return "_".join([f"d{self.depth}", f"w{width}", f"s{self.skip}", *extras])
+
+    def blended(self, blend: str) -> Configuration:
+        """Return this fit with a share of a classical estimate, written as in a grid: ``0.3 vst-nlm``; empty for none.
+
+        Raises
+        ------
+        autodip_ij.errors.BadInput
+            If the share is no number from 0 to 1, or the method is not known.
+        """
+        from autodip_ij.blending import parse_classical
+
+        if not blend:
+            return self
+        share, _, classical = blend.strip().partition(" ")
+        try:
+            weight = float(share)
+        except ValueError:
+            weight = -1.0
+        if not 0 < weight <= 1:
+            raise BadInput(f"blend: '{blend}' does not begin with a share above 0, up to 1, as in '0.3 vst-nlm'")
+        parse_classical(classical)
+        return replace(self, classical=classical, classical_weight=weight)
 
     def parameters(self, iterations: int) -> Parameters:
         """Return the parameters of a run that stops after `iterations`."""
@@ -55,6 +81,9 @@ class Configuration:
             **{field.name: getattr(self, field.name) for field in fields(self)},
             iterations=iterations,
         )
+
+
+_SEARCHED = tuple(field.name for field in fields(Configuration) if not field.name.startswith("classical"))
 
 
 class Iterations(BaseModel):
@@ -98,7 +127,10 @@ class Grid(BaseModel):
         psnr_db = 0.1
         lpips = 0.005
 
-    `cost` is what "cheap" is counted in: floating-point operations, the same on every machine, or measured seconds.
+    `blend` names shares of classical estimates (``"0.3 vst-nlm"``, empty for none): they are tried on the results of
+    the same fits, so that they cost next to nothing. `best_seeds` is the number of fits that the effort `best`
+    averages; it is set, not searched. `cost` is what "cheap" is counted in: floating-point operations, the same on
+    every machine, or measured seconds.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -114,6 +146,8 @@ class Grid(BaseModel):
     activation: tuple[str, ...] = ("leaky_relu",)
     binning: tuple[Annotated[int, Field(ge=1, le=8)], ...] = (1,)
     seeds: tuple[Annotated[int, Field(ge=1, le=16)], ...] = (1,)
+    blend: tuple[str, ...] = ("",)
+    best_seeds: Annotated[int, Field(ge=1, le=16)] = 1
     iterations: Iterations = Iterations()
     standard: Tolerance = Tolerance(psnr_db=0.1, lpips=0.005)
     fast: Tolerance = Tolerance(psnr_db=0.5, lpips=0.025)
@@ -121,12 +155,16 @@ class Grid(BaseModel):
 
     @model_validator(mode="after")
     def _nothing_empty(self) -> Grid:
-        for name in Configuration.__dataclass_fields__:
+        for name in (*_SEARCHED, "blend"):
             values = getattr(self, name)
             if not values:
                 raise ValueError(f"{name} is empty")
             if len(set(values)) < len(values):
                 raise ValueError(f"{name} names a value twice")
+        try:
+            self.configurations()
+        except BadInput as error:
+            raise ValueError(str(error)) from error
         return self
 
     @property
@@ -134,17 +172,26 @@ class Grid(BaseModel):
         """Iterations at which every run is looked at."""
         return tuple(range(self.iterations.start, self.iterations.stop + 1, self.iterations.step))
 
-    def configurations(self) -> list[Configuration]:
-        """Return the runs that each image gets.
+    def fits(self) -> list[Configuration]:
+        """Return the fits that each image gets.
 
         Examples
         --------
-        >>> len(Grid().configurations()), len(Grid().stops)
+        >>> len(Grid().fits()), len(Grid().stops)
         (70, 30)
         """
-        names = [field.name for field in fields(Configuration)]
-        combined = product(*(getattr(self, name) for name in names))
-        return [Configuration(**dict(zip(names, values, strict=True))) for values in combined]
+        combined = product(*(getattr(self, name) for name in _SEARCHED))
+        return [Configuration(**dict(zip(_SEARCHED, values, strict=True))) for values in combined]
+
+    def configurations(self) -> list[Configuration]:
+        """Return what is compared: every fit with every share of a classical estimate.
+
+        Examples
+        --------
+        >>> len(Grid(blend=("", "0.3 vst-nlm")).configurations())
+        140
+        """
+        return [fit.blended(blend) for fit in self.fits() for blend in self.blend]
 
 
 def read_grid(path: str | Path) -> Grid:

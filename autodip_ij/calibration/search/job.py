@@ -166,10 +166,15 @@ def _fit(
 
 def _mixed(noisy: Plane, results: list[Plane], configuration: Configuration) -> list[Plane]:
     """Return the results with the share of a classical estimate that a denoising run would blend in."""
-    from autodip_ij.blending import CLASSICAL_ESTIMATE
+    from autodip_ij.blending import classical_estimate
     from autodip_ij.images.intensity import measure_window
 
-    return results
+    window = measure_window(noisy)
+    estimate = classical_estimate(window.normalise(noisy), configuration.parameters(1))
+    if estimate is None:
+        return results
+    classical, weight = window.restore(estimate), configuration.classical_weight
+    return [(1 - weight) * result + weight * classical for result in results]
 
 
 def _own_device(device: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from autodip_ij.calibration.cost import ORIGINAL_DIP, operations
@@ -96,7 +96,8 @@ def find_best(results: pd.DataFrame, grid: Grid) -> Verdict:
             without_result.append(key)
             return
         for effort, (name, iterations) in by_effort(judged, grid).items():
-            into[criterion, key, effort] = configurations[name].parameters(iterations)
+            found = configurations[name].parameters(iterations)
+            into[criterion, key, effort] = replace(found, seeds=grid.best_seeds) if effort == "best" else found
         if into is parameters:
             front = pareto_front(judged, grid.cost).reset_index()
             fronts.append(front.assign(criterion=criterion, group=key))
@@ -138,9 +139,6 @@ def _rows(run: Run, grid: Grid, result: Mapping[str, Any]) -> list[dict[str, Any
         "image": run.pair.name,
         "microscope": run.pair.microscope,
         "specimen": run.pair.specimen,
-        "configuration": run.configuration.name,
-        **asdict(run.configuration),
-        "width": str(run.configuration.width),
         "status": result["status"],
         "device": result["device"],
         "precision": result["precision"],
@@ -148,17 +146,24 @@ def _rows(run: Run, grid: Grid, result: Mapping[str, Any]) -> list[dict[str, Any
         "version": result["version"],
     }
     pace = result["seconds_per_iteration"]
-    measured = [name for name in METRICS if name in result["scores"] or not position]
-    return [
-        {
-            **common,
-            "iterations": stop,
-            **{name: result["scores"][name][position[stop]] if stop in position else float("nan") for name in measured},
-            "operations": operations(run.configuration.parameters(stop), run.shape),
-            "seconds": float("nan") if pace is None else pace * stop,
-        }
-        for stop in grid.stops
-    ]
+    rows = []
+    for blend in grid.blend:
+        configuration = run.configuration.blended(blend)
+        scores = result["scores"].get(blend, {})
+        measured = [name for name in METRICS if name in scores or not position]
+        of_blend = {**common, "configuration": configuration.name, **asdict(configuration)}
+        of_blend["width"] = str(configuration.width)
+        rows += [
+            {
+                **of_blend,
+                "iterations": stop,
+                **{name: scores[name][position[stop]] if stop in position else float("nan") for name in measured},
+                "operations": operations(configuration.parameters(stop), run.shape),
+                "seconds": float("nan") if pace is None else pace * stop,
+            }
+            for stop in grid.stops
+        ]
+    return rows
 
 
 def _membership(results: pd.DataFrame) -> dict[str, list[str]]:
