@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import time
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from autodip_ij.errors import BadInput
+from autodip_ij.errors import BadInput, EnvironmentProblem
 
 if TYPE_CHECKING:
     from autodip_ij.calibration.model import Parameters
 
 Plane = npt.NDArray[np.float32]
+
+_TIMED_SIDE = 128
+_WARM_SIDE = 40
 
 _IN_WORDS = {
     "gaussian": "a Gaussian filter",
@@ -104,6 +109,28 @@ def classical_estimate(plane: Plane, parameters: Parameters) -> Plane | None:
         return None
     name, values = parse_classical(parameters.classical)
     return run_method(name, plane, device="cpu", **values)
+
+
+def classical_seconds(parameters: Parameters, pixels: int) -> float:
+    """Return about how long the classical estimate of a plane of so many pixels takes on this machine."""
+    if not (parameters.classical and parameters.classical_weight):
+        return 0.0
+    return _seconds_per_pixel(parameters.classical) * pixels
+
+
+@cache
+def _seconds_per_pixel(classical: str) -> float:
+    from autodip_ij.baselines import run_method
+
+    name, values = parse_classical(classical)
+    plane = np.random.default_rng(0).random((_TIMED_SIDE, _TIMED_SIDE), dtype=np.float32)
+    try:
+        run_method(name, plane[:_WARM_SIDE, :_WARM_SIDE], device="cpu", **values)
+        started = time.perf_counter()
+        run_method(name, plane, device="cpu", **values)
+    except EnvironmentProblem:
+        return 0.0  # said when the method runs
+    return (time.perf_counter() - started) / plane.size
 
 
 def _value_in_words(name: str, value: Any) -> str:

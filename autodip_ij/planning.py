@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from autodip_ij.blending import blend_in_words, check_blend
+from autodip_ij.blending import blend_in_words, check_blend, classical_seconds
 from autodip_ij.calibration.model import Choice, Parameters
 from autodip_ij.decisions import decide, treated
 from autodip_ij.errors import BadInput
@@ -285,7 +285,8 @@ def estimate(recipe: PlaneRecipe, shape: tuple[int, ...]) -> tuple[float, int]:
     cost = estimate_cost(
         architecture.fitted_to(side), side, iterations, device=recipe.device, precision=recipe.precision
     )
-    return cost.seconds * _fits_per_plane(recipe, (height, width)), cost.bytes
+    blend = classical_seconds(recipe.parameters, height * width) if recipe.parameters else 0.0
+    return cost.seconds * _fits_per_plane(recipe, (height, width)) + length_t * length_z * blend, cost.bytes
 
 
 def _fits_per_plane(recipe: PlaneRecipe, shape: tuple[int, int]) -> int:

@@ -11,7 +11,7 @@ import pytest
 
 import autodip_ij
 from autodip_ij.baselines import run_method
-from autodip_ij.blending import blend_in_words, parse_classical
+from autodip_ij.blending import blend_in_words, classical_seconds, parse_classical
 from autodip_ij.calibration import load_calibration
 from autodip_ij.calibration.model import Parameters
 from autodip_ij.calibration.pack_writer import PackContent, write_pack
@@ -116,3 +116,10 @@ def test_a_pack_with_an_unknown_classical_method_is_refused(tmp_path: Path) -> N
 def test_words(text: str, words: str) -> None:
     assert blend_in_words(replace(SMALL, classical=text, classical_weight=0.5)) == words
     assert parse_classical(text.replace(" ", ",")) == parse_classical(text)
+
+
+def test_the_estimate_counts_the_classical_estimate() -> None:
+    slow = replace(SMALL, classical="nlm", classical_weight=0.5)
+    assert classical_seconds(slow, 2_000_000) == pytest.approx(2 * classical_seconds(slow, 1_000_000))
+    assert classical_seconds(slow, 1_000_000) > classical_seconds(replace(slow, classical="gaussian"), 1_000_000) > 0
+    assert classical_seconds(SMALL, 1_000_000) == classical_seconds(replace(slow, classical_weight=0), 1_000_000) == 0
