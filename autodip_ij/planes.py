@@ -317,22 +317,24 @@ def _fit(
 
 def fit_arguments(recipe: PlaneRecipe, seed: int) -> tuple[Any, Any]:
     """Return the `Architecture` and `FitOptions` of one fit of `recipe`."""
-    from autodip_ij.dip import Architecture, FitOptions
+    from autodip_ij.calibration.cost import architecture_of
+    from autodip_ij.dip import FitOptions
+    from autodip_ij.dip.losses import parse_loss
 
     parameters = _known(recipe)
-    architecture = Architecture(
-        depth=parameters.depth, width=parameters.width, skip=parameters.skip, activation=parameters.activation
-    )
+    architecture = architecture_of(parameters)
+    loss, loss_options = ("mse", {}) if parameters.loss == NOISE_AWARE else parse_loss(parameters.loss)
     options = FitOptions(
         iterations=parameters.iterations,
         averaging=parameters.averaging,
         input_noise=parameters.input_noise,
-        loss=parameters.loss,
+        loss=loss,
+        loss_options=loss_options,
         seed=seed,
         precision=recipe.precision,
     )
-    if parameters.loss == NOISE_AWARE:
-        options = recipe.noise.applied_to(options) if recipe.noise else replace(options, loss="mse")
+    if parameters.loss == NOISE_AWARE and recipe.noise:
+        options = recipe.noise.applied_to(options)
     if recipe.guard != "off" and recipe.noise is not None:
         options = replace(options, guard=recipe.noise.guard_options(stop=recipe.guard == "stop"))
     return architecture, options

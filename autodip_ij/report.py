@@ -51,6 +51,10 @@ class ParameterValues(_Record):
     seeds: int | None = None
     classical: str | None = None
     classical_weight: float | None = None
+    down: str | None = None
+    up: str | None = None
+    input_channels: int | None = None
+    negative_slope: float | None = None
 
 
 class NoiseRecord(_Record):

@@ -15,7 +15,14 @@ ORIGINAL_DIP = Parameters(depth=5, width=128, skip=4, iterations=1800)
 def architecture_of(parameters: Parameters) -> Architecture:
     """Return the network that `parameters` stand for."""
     return Architecture(
-        depth=parameters.depth, width=parameters.width, skip=parameters.skip, activation=parameters.activation
+        depth=parameters.depth,
+        width=parameters.width,
+        skip=parameters.skip,
+        input_channels=parameters.input_channels,
+        activation=parameters.activation,
+        negative_slope=parameters.negative_slope,
+        down=parameters.down,
+        up=parameters.up,
     )
 
 

@@ -38,7 +38,7 @@ class Parameters:
         Standard deviation of the Gaussian noise added to the network input at every step; 0 is off.
     loss
         ``mse``; ``noise-aware``, which is ``mse`` or variance-stabilised by the noise of each plane; or another loss of
-        `autodip_ij.dip`.
+        `autodip_ij.dip` with its options, as in ``perceptual mse=1 ssim=0.2``.
     activation
         Activation function of the network (``leaky_relu`` in the paper).
     binning
@@ -50,6 +50,8 @@ class Parameters:
         in ``gaussian sigma_px=1``; empty for none.
     classical_weight
         Share of the classical estimate in the result, 0..1.
+    down, up, input_channels, negative_slope
+        Variants of the network, as in `autodip_ij.dip.architecture.Architecture`; by default the paper's.
     """
 
     depth: int
@@ -64,6 +66,10 @@ class Parameters:
     seeds: int = 1
     classical: str = ""
     classical_weight: float = 0.0
+    down: str = "stride"
+    up: str = "bilinear"
+    input_channels: int = 32
+    negative_slope: float = 0.2
 
 
 @dataclass(frozen=True)

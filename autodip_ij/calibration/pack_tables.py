@@ -76,6 +76,10 @@ class ParameterRow(_Row):
     seeds: Annotated[int, Field(ge=1)] = 1
     classical: Annotated[str, AfterValidator(_known_classical)] = ""
     classical_weight: Annotated[float, Field(ge=0, le=1)] = 0.0
+    down: Literal["stride", "max", "average"] = "stride"
+    up: Literal["bilinear", "nearest", "transposed"] = "bilinear"
+    input_channels: Annotated[int, Field(ge=1, le=1024)] = 32
+    negative_slope: Annotated[float, Field(ge=0, le=1)] = 0.2
 
     @property
     def parameters(self) -> Parameters:

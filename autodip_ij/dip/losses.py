@@ -66,6 +66,33 @@ def check_loss(name: str, options: Mapping[str, Any]) -> None:
         raise BadInput(f"loss '{name}' has no option '{unknown[0]}'{nearest(unknown[0], kind.needs | kind.accepts)}")
 
 
+def parse_loss(text: str) -> tuple[str, dict[str, Any]]:
+    """Return name and options of a loss written as ``perceptual mse=1 ssim=0.2``.
+
+    Raises
+    ------
+    autodip_ij.errors.BadInput
+        For an unknown loss, an option that it does not have or that is missing, or a word that is no ``name=value``.
+
+    Examples
+    --------
+    >>> parse_loss("perceptual mse=1 ssim=0.2 net=squeeze")
+    ('perceptual', {'mse': 1.0, 'ssim': 0.2, 'net': 'squeeze'})
+    """
+    name, *assignments = text.split() or [""]
+    options: dict[str, Any] = {}
+    for assignment in assignments:
+        key, equals, value = assignment.partition("=")
+        if not equals or not value:
+            raise BadInput(f"loss: '{assignment}' is not of the form name=value, as in 'perceptual ssim=0.2'")
+        try:
+            options[key] = float(value)
+        except ValueError:
+            options[key] = value
+    check_loss(name, options)
+    return name, options
+
+
 def make_loss(name: str, target: Tensor, options: Mapping[str, Any] | None = None) -> Loss:
     """Return the loss `name` bound to `target` (1, 1, Y, X), float32.
 

@@ -7,7 +7,7 @@ import json
 import os
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,8 @@ from autodip_ij.errors import BadInput, UnreadableFile, UnwritableOutput
 
 _SAFE_KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+=,-]*")
 _DONE, _FAILED = ".json", ".failed.json"
+ADDED_LATER = {"added_later": True}
+"""Metadata of a dataclass field that counts only if it differs from its default: results from before it stay valid."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,11 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _plain(value: Any) -> Any:
     if is_dataclass(value) and not isinstance(value, type):
-        return asdict(value)
+        return {
+            field.name: found
+            for field in fields(value)
+            if (found := getattr(value, field.name)) != field.default or "added_later" not in field.metadata
+        }
     if isinstance(value, Path):
         return str(value)
     if isinstance(value, Enum):

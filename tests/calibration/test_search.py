@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from autodip_ij.calibration.search.provenance import About
 from autodip_ij.calibration.search.selection import Selected
 from autodip_ij.errors import AutodipError, BadInput, Cancelled, UnwritableOutput
 from autodip_ij.evaluation.datasets import Pair, open_dataset
+from autodip_ij.evaluation.job_store import fingerprint
 from autodip_ij.progress import Silent, Stop
 
 from .hand_made import noisy, texture
@@ -259,3 +261,45 @@ def test_fits_that_fail_otherwise_are_reported_and_no_pack_is_written(pairs: tup
     with pytest.raises(AutodipError, match=r"2 of the fits failed, first .*the same command tries them again"):
         search(plan, tmp_path / "mine")
     assert not (tmp_path / "mine").exists()
+
+
+def test_variants_of_network_and_loss_are_searched_kept_and_used(pairs: tuple[Pair, ...], tmp_path: Path) -> None:
+    from autodip_ij.planes import PlaneRecipe, fit_arguments
+
+    network = {"skip": 8, "activation": "silu", "down": "max", "up": "nearest", "input_channels": 4}
+    wanted = {**network, "negative_slope": 0.02, "loss": "perceptual mse=1 ssim=0.2"}
+    single = {"depth": (2,), **{key: (value,) for key, value in wanted.items()}}
+    plan = plan_search(pairs[:1], Grid.model_validate({**GRID.model_dump(), **single}), OPTIONS)
+    chosen = choose(load_calibration(search(plan, tmp_path / "mine")), "confocal/actin", effort="best").parameters
+    assert {key: getattr(chosen, key) for key in wanted} == wanted
+    architecture, options = fit_arguments(PlaneRecipe(chosen, "cpu", "float32"), 1)
+    assert {key: getattr(architecture, key) for key in network} == network
+    assert (options.loss, options.loss_options) == ("perceptual", {"mse": 1, "ssim": 0.2})
+    cheaper = replace(chosen, input_channels=1)
+    assert operations(cheaper, (41, 41)) < operations(chosen, (41, 41))
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "complaint"),
+    [
+        ("up", "bilinar", "did you mean 'bilinear'"),
+        ("down", "strid", "did you mean 'stride'"),
+        ("loss", "perceptual sim=1", "did you mean 'ssim'"),
+        ("loss", "perceptual ssim", "not of the form name=value"),
+    ],
+)
+def test_unknown_variants_are_refused_before_anything_is_computed(
+    key: str, value: str, complaint: str, pairs: tuple[Pair, ...]
+) -> None:
+    with pytest.raises(BadInput, match=complaint):
+        plan_search(pairs[:1], Grid.model_validate({**GRID.model_dump(), key: (value,)}), OPTIONS)
+
+
+def test_results_from_before_a_variant_was_known_stay_valid() -> None:
+    before = {
+        "depth": 2, "width": 4, "skip": 4, "averaging": 0.0, "input_noise": 0.0, "loss": "mse",
+        "activation": "leaky_relu", "binning": 1, "seeds": 1, "classical": "", "classical_weight": 0.0,
+    }  # fmt: skip
+    assert fingerprint("fit", {"of": Configuration(2, 4, 4)}) == fingerprint("fit", {"of": before})
+    other = {**before, "up": "nearest"}
+    assert fingerprint("fit", {"of": Configuration(2, 4, 4, up="nearest")}) == fingerprint("fit", {"of": other})

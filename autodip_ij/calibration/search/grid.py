@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from itertools import product
 from pathlib import Path
 from typing import Annotated, Literal
@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from autodip_ij.calibration.model import Parameters, Width
 from autodip_ij.dip.architecture import ASCENDING
 from autodip_ij.errors import BadInput, UnreadableFile, nearest
+from autodip_ij.evaluation.job_store import ADDED_LATER
 
 Unit = Annotated[float, Field(ge=0, lt=1)]
 Positive = Annotated[int, Field(ge=1)]
@@ -33,6 +34,10 @@ class Configuration:
     seeds: int = 1
     classical: str = ""
     classical_weight: float = 0.0
+    down: str = field(default="stride", metadata=ADDED_LATER)
+    up: str = field(default="bilinear", metadata=ADDED_LATER)
+    input_channels: int = field(default=32, metadata=ADDED_LATER)
+    negative_slope: float = field(default=0.2, metadata=ADDED_LATER)
 
     @property
     def name(self) -> str:
@@ -45,9 +50,9 @@ class Configuration:
         """
         width = "asc" if self.width == ASCENDING else self.width
         extras = [
-            f"{field.name.replace('_', '-')}{getattr(self, field.name)}"
-            for field in fields(self)[3:-2]
-            if getattr(self, field.name) != field.default
+            f"{option.name.replace('_', '-')}{getattr(self, option.name)}".replace(" ", ",")
+            for option in fields(self)[3:]
+            if getattr(self, option.name) != option.default and not option.name.startswith("classical")
         ]
         if self.classical:
             extras.append(f"blend {self.classical_weight:g} {self.classical}")
@@ -144,6 +149,10 @@ class Grid(BaseModel):
     input_noise: tuple[Unit, ...] = (0.0,)
     loss: tuple[str, ...] = ("mse",)
     activation: tuple[str, ...] = ("leaky_relu",)
+    down: tuple[str, ...] = ("stride",)
+    up: tuple[str, ...] = ("bilinear",)
+    input_channels: tuple[Annotated[int, Field(ge=1, le=1024)], ...] = (32,)
+    negative_slope: tuple[Annotated[float, Field(ge=0, le=1)], ...] = (0.2,)
     binning: tuple[Annotated[int, Field(ge=1, le=8)], ...] = (1,)
     seeds: tuple[Annotated[int, Field(ge=1, le=16)], ...] = (1,)
     blend: tuple[str, ...] = ("",)

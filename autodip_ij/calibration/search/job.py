@@ -174,7 +174,7 @@ def _mixed(noisy: Plane, results: list[Plane], configuration: Configuration) -> 
     if estimate is None:
         return results
     classical, weight = window.restore(estimate), configuration.classical_weight
-    return [(1 - weight) * result + weight * classical for result in results]
+    return [((1 - weight) * result + weight * classical).astype(np.float32) for result in results]
 
 
 def _own_device(device: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from io import BytesIO
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -77,7 +78,7 @@ def stop_curves(results: pd.DataFrame, title: str) -> bytes:
         curves = results.pivot_table(index="iterations", columns="configuration", values=metric)
         peaks = curves.max() if larger_is_better else -curves.min()
         for name in peaks.sort_values(ascending=False, kind="stable").index[:_CURVES]:
-            axis.plot(curves.index, curves[name], label=name, linewidth=1.2)
+            axis.plot(curves.index, curves[name], label="\n".join(wrap(name.replace("_", " "), 34)), linewidth=1.2)
         axis.set_xlabel("iterations")
         axis.set_ylabel(label)
         axis.legend(fontsize=7)

@@ -169,12 +169,12 @@ def _run(
 
 
 def _check_configurations(grid: Grid) -> None:
-    from autodip_ij.dip.losses import check_loss
+    from autodip_ij.dip.losses import parse_loss
     from autodip_ij.dip.network import check_architecture
 
     for loss in grid.loss:
         if loss != NOISE_AWARE:
-            check_loss(loss, {})
+            parse_loss(loss)
     for configuration in grid.configurations():
         check_architecture(architecture_of(configuration.parameters(1)))
 
