@@ -110,7 +110,7 @@ def with_overrides(choice: Choice, overrides: Mapping[str, Any]) -> Choice:
     if not overrides:
         return choice
     said = [
-        f"{in_words(name)} {value} instead of {_or_none(getattr(choice.parameters, name))}"
+        f"{in_words(name)} {value}{_instead_of(getattr(choice.parameters, name), value)}"
         for name, value in overrides.items()
     ]
     everything = {"depth", "width", "skip", "iterations"} <= overrides.keys()
@@ -121,6 +121,10 @@ def with_overrides(choice: Choice, overrides: Mapping[str, Any]) -> Choice:
         reason=f"{choice.reason}; set by hand: {', '.join(said)}",
         details={**choice.details, "overrides": dict(overrides)},
     )
+
+
+def _instead_of(usual: Any, value: Any) -> str:
+    return ", as in the calibration" if usual == value else f" instead of {_or_none(usual)}"
 
 
 def _or_none(value: Any) -> Any:

@@ -53,6 +53,11 @@ def test_overridden_parameter_is_used_and_recorded_with_the_value_it_replaces() 
     assert choice.strategy == "group"
 
 
+def test_a_parameter_set_to_what_the_group_has_is_not_said_to_replace_it() -> None:
+    choice = choose(PAPER, "confocal/nucleus", overrides={"depth": 4, "width": 16})
+    assert "depth 4, as in the calibration, width 16 instead of 32" in choice.reason
+
+
 def test_network_set_wholly_by_hand_is_the_users_choice() -> None:
     everything = {"depth": 5, "width": 128, "skip": 4, "iterations": 1800}
     choice = choose(PAPER, "all", overrides=everything)
