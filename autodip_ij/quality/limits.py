@@ -49,17 +49,17 @@ CONTRAST_SCALES_PX = (2, 4, 8)
 """Sizes (Gaussian sigma, px) at which the contrast of structures is compared."""
 
 _FLATTER = (
-    "structures of about {size} px came out flatter than they are in the input: more iterations, a wider network or "
-    "less binning bring them back, strength below 1 a part of them"
+    "structures of this size came out flatter than they are in the input: more iterations, a wider network or less "
+    "binning bring them back, strength below 1 a part of them"
 )
 _STEEPER = (
-    "structures of about {size} px came out stronger than they are in the input: compare with the input, and take "
-    "fewer iterations"
+    "structures of this size came out stronger than they are in the input: compare with the input, and take fewer "
+    "iterations"
 )
 
 
-def _contrast(size: int, green: float, amber: float) -> Limits:
-    return Limits((green, 1.1), (amber, 1.25), _FLATTER.format(size=size), _STEEPER.format(size=size))
+def _contrast(green: float, amber: float) -> Limits:
+    return Limits((green, 1.1), (amber, 1.25), _FLATTER, _STEEPER)
 
 
 LIMITS: dict[str, Limits] = {
@@ -86,9 +86,9 @@ LIMITS: dict[str, Limits] = {
         above="what was removed is no noise, neighbouring pixels share it (under-fitted): take more iterations, and "
         "look at input minus result for structure",
     ),
-    "contrast_2px": _contrast(2, 0.85, 0.65),
-    "contrast_4px": _contrast(4, 0.94, 0.85),
-    "contrast_8px": _contrast(8, 0.96, 0.94),
+    "contrast_2px": _contrast(0.85, 0.65),
+    "contrast_4px": _contrast(0.94, 0.85),
+    "contrast_8px": _contrast(0.96, 0.94),
     "mean_ratio": Limits(
         green=(0.98, 1.02),
         amber=(0.95, 1.05),
@@ -102,15 +102,15 @@ LIMITS: dict[str, Limits] = {
         above="",
     ),
     "tile_disagreement": Limits(
-        green=(None, 1.0),
-        amber=(None, 2.0),
+        green=(None, 0.7),
+        amber=(None, 1.4),
         below="",
         above="neighbouring tiles differ by more than the noise where they overlap, so seams may show: take larger "
         "tiles or a larger overlap",
     ),
     "uncertainty": Limits(
-        green=(None, 0.5),
-        amber=(None, 1.0),
+        green=(None, 0.35),
+        amber=(None, 0.7),
         below="",
         above="independent fits differ by a large part of the noise: average more of them (seeds), or take fewer "
         "iterations",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import groupby
 from typing import Protocol
 
 from autodip_ij.quality.model import Check
@@ -32,13 +33,16 @@ def quality_lines(channels: Iterable[Checked]) -> list[str]:
         for check in channel.checks
         if check.name == "noise_removed" and check.verdict == "unknown"
     ]
-    lines += [
-        f"quality, {_of(channel, len(checked))}{check.name} {_value(check)}, {check.verdict}: {check.advice}"
-        for channel in checked
-        for check in channel.checks
-        if check.verdict in ("amber", "red")
-    ]
+    for channel in checked:
+        lines += [f"quality, {_of(channel, len(checked))}{line}" for line in _flagged(channel.checks)]
     return lines or [ALL_GREEN]
+
+
+def _flagged(checks: Iterable[Check]) -> Iterator[str]:
+    """Yield one line an amber or red check; neighbours that have the same advice share one."""
+    flagged = (check for check in checks if check.verdict in ("amber", "red"))
+    for advice, group in groupby(flagged, lambda check: check.advice):
+        yield f"{', '.join(f'{check.name} {_value(check)} {check.verdict}' for check in group)}: {advice}"
 
 
 def _of(channel: Checked, count: int) -> str:

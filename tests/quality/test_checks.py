@@ -173,7 +173,7 @@ def test_every_limit_has_room_and_words() -> None:
 def test_lines_name_the_channel_only_among_several() -> None:
     red = judge("mean_ratio", Value(0.5))
     one = ChannelReport(index=1, name="DAPI", treatment="denoised", checks=[red])
-    assert quality_lines([one])[0].startswith("quality, mean_ratio 0.50, red: the result is darker")
+    assert quality_lines([one])[0].startswith("quality, mean_ratio 0.50 red: the result is darker")
     other = ChannelReport(index=2, name="", treatment="denoised", checks=[judge("mean_ratio", Value(1.0))])
     assert quality_lines([one, other])[0].startswith("quality, channel 1 (DAPI), mean_ratio 0.50")
     assert quality_lines([other]) == [ALL_GREEN]
