@@ -23,6 +23,7 @@ from autodip_ij.evaluation.output_files import write_text
 from autodip_ij.evaluation.summary import overall_means
 
 MEASURES = ("psnr_fixed", "psnr_reference", "ssim", "lpips_01", "lpips_11", "frc_px", "seconds", "memory_mb")
+_TUNED = " `gaussian-tuned`: sigma chosen for each image on the other fields of its microscope."
 _HEADINGS = {"seconds": ("time", 0), "memory_mb": ("memory / MB", 0)}
 
 
@@ -115,8 +116,9 @@ def _page(
         f"Measured {about['made_by']} `{about['command']}`; load {about['load']:.1f}, so take run times as an order of "
         f"magnitude. {len(about['images'])} pairs{about['crop_in_words']}, device {about['device']}. Means over the "
         "images that every method has done, with 95 % bootstrap intervals that draw whole fields of view (none for "
-        "fewer than three fields). PSNR on the fixed scale of the data (255) and on the span of the clean image. "
-        "`gaussian-tuned`: sigma chosen for each image on the other fields of its microscope.",
+        "fewer than three fields). PSNR on the fixed scale of the data (255), and on the span of the clean image. "
+        "Memory: the most that the process occupied, libraries included, without that of a GPU."
+        f"{_TUNED if 'gaussian-tuned' in about['methods'] else ''}",
         "",
         "## All images",
         "",
