@@ -203,7 +203,7 @@ def enlarging_parameters(parameters: Parameters, settings: SuperresSettings) -> 
     """Return the parameters of a group, found for denoising, made fit for enlarging; what the user set stays.
 
     Input noise 0.03 (as the authors of the deep image prior use for super-resolution), averaging 0.99 and half the
-    iterations. On the four images of ``benchmarks/results/superresolution.md``, on which this was chosen, the group's
+    iterations. On the two images of ``benchmarks/results/superresolution.md``, on which this was chosen, the group's
     own settings fit the noise again.
     """
     return replace(
