@@ -219,6 +219,8 @@ def _command_line() -> str:
     """Return the command line with names in place of paths, which are nobody's business when the pack is shared."""
     import shlex
 
-    return shlex.join(
-        ["autodip", *(Path(word).name if "/" in word and Path(word).exists() else word for word in sys.argv[1:])]
-    )
+    def without_folder(word: str) -> str:
+        path = Path(word)
+        return path.name if path.is_absolute() or ("/" in word and path.exists()) else word
+
+    return shlex.join(["autodip", *map(without_folder, sys.argv[1:])])

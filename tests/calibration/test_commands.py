@@ -10,6 +10,7 @@ import pytest
 import tifffile
 
 from autodip_ij.cli import run
+from autodip_ij.commands.calibrate import _command_line
 
 from .hand_made import noisy, texture
 
@@ -142,3 +143,10 @@ def test_transfer_with_a_calibration_without_images_answers_from_the_table(
     ]
     assert found["used"] == "group"
     assert "comes without its images" in found["reason"]
+
+
+def test_the_recorded_command_names_no_folder(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = data / "not there yet"
+    line = ["autodip", "calibrate", str(data), str(target), "--groups", "widefield/actin"]
+    monkeypatch.setattr("sys.argv", line)
+    assert _command_line() == f"autodip calibrate {data.name} 'not there yet' --groups widefield/actin"
