@@ -177,7 +177,7 @@ def compare_one(pair: Pair, method: str, options: Options) -> dict[str, Any]:
         value_range=pair.value_range,
         perceptual=options.perceptual,
         weights=options.weights or None,
-        device=_scoring_device(options.device),
+        device=scoring_device(options.device),
     )
     if options.images:
         _keep(Path(options.images), pair.name, method, result.image)
@@ -251,6 +251,6 @@ def central(image: Plane, side: int | None) -> Plane:
     return np.ascontiguousarray(image[top : top + height, left : left + width])
 
 
-def _scoring_device(device: str) -> str:
+def scoring_device(device: str) -> str:
     """Return the torch device of LPIPS: its values are compared between machines, so the CPU unless told otherwise."""
     return device if device not in ("auto", "") else "cpu"

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from autodip_ij.evaluation.comparison import Options, central, facts, image_file, job_key, matched_pair
+from autodip_ij.evaluation.comparison import Options, central, facts, image_file, job_key, matched_pair, scoring_device
 from autodip_ij.evaluation.datasets.model import Pair
 from autodip_ij.evaluation.jobs import Job, JobStore, run_jobs
 from autodip_ij.evaluation.methods import parse_method
@@ -85,7 +85,12 @@ def mix_one(pair: Pair, method: str, options: Options, shares: tuple[float, ...]
         }
         for name, convention in conventions.items():
             scores[name] = metrics.lpips(
-                reference, mixture, data_range=scale, convention=convention, weights=options.weights or None
+                reference,
+                mixture,
+                data_range=scale,
+                convention=convention,
+                weights=options.weights or None,
+                device=scoring_device(options.device),
             )
         rows.append({**facts(pair), "method": method, "share": share, **scores})
     return rows
