@@ -38,7 +38,8 @@ def markdown(table: pd.DataFrame, results: pd.DataFrame, pack: Path) -> str:
     rows = table.round({**DECIMALS, "tera_operations": 1}).astype(str).values.tolist()
     return (
         f"# Variants tried for `{pack.name}`\n\n"
-        f"Scores of {made['made'][:10]}, {made['machine']['processor']}; central squares of {made['options']['crop']} px. "
+        f"Scores of {made['made'][:10]}, {made['machine']['processor']}; central squares of "
+        f"{made['options']['crop']} px. "
         "Made by `python benchmarks/variants.py`. PSNR with the fixed scale of the data (255), LPIPS with inputs in "
         "[0, 1] and in [-1, 1]. One stop for all images of a microscope, the best in mean PSNR on these very images: "
         "figures of calibration images, for comparing variants with one another.\n\n"
