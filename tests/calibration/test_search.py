@@ -214,6 +214,15 @@ def test_a_share_of_a_classical_estimate_is_scored_as_a_run_would_blend_it(pairs
         assert scores[blends[1]][name][1] < (scores[blends[0]][name][1] + scores[blends[2]][name][1]) / 2 + 1e-9
 
 
+def test_a_classical_method_that_cannot_take_an_image_leaves_the_fit(pairs: tuple[Pair, ...]) -> None:
+    """A run would return the fit alone, so the search scores that: here the noise of a clipped image is not known."""
+    file = pairs[0].noisy.files[0]
+    np.save(file, np.where(np.load(file) > 100, 255.0, 0.0))
+    arguments = (512, "", Configuration(2, 4, 4), (4,), 1, "cpu", "float32", False, None)
+    scores = run_search_job(pairs[0], *arguments, ("", "0.5 vst-nlm"))["scores"]
+    assert scores["0.5 vst-nlm"] == scores[""]
+
+
 def test_the_best_effort_averages_as_many_fits_as_the_grid_says(pairs: tuple[Pair, ...], tmp_path: Path) -> None:
     grid = GRID.model_copy(update={"best_seeds": 3, "blend": ("0.2 gaussian sigma_px=1",)})
     calibration = load_calibration(search(plan_search(pairs, grid, OPTIONS), tmp_path / "mine"))

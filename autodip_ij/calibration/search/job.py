@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from autodip_ij.calibration.search.grid import Configuration
 from autodip_ij.calibration.search.images import PreparedPair, prepare
-from autodip_ij.errors import EnvironmentProblem, OutOfMemory
+from autodip_ij.errors import BadInput, EnvironmentProblem, OutOfMemory
 
 if TYPE_CHECKING:
     from autodip_ij.dip.options import FitResult, Precision
@@ -165,12 +165,18 @@ def _fit(
 
 
 def _mixed(noisy: Plane, results: list[Plane], configuration: Configuration) -> list[Plane]:
-    """Return the results with the share of a classical estimate that a denoising run would blend in."""
+    """Return the results with the share of a classical estimate that a denoising run would blend in.
+
+    Where the method cannot take the plane, that is none, there as here.
+    """
     from autodip_ij.blending import classical_estimate
     from autodip_ij.images.intensity import measure_window
 
     window = measure_window(noisy)
-    estimate = classical_estimate(window.normalise(noisy), configuration.parameters(1))
+    try:
+        estimate = classical_estimate(window.normalise(noisy), configuration.parameters(1))
+    except BadInput:
+        estimate = None
     if estimate is None:
         return results
     classical, weight = window.restore(estimate), configuration.classical_weight
