@@ -223,6 +223,13 @@ def test_a_classical_method_that_cannot_take_an_image_leaves_the_fit(pairs: tupl
     assert scores["0.5 vst-nlm"] == scores[""]
 
 
+def test_an_image_of_an_unknown_specimen_counts_for_its_microscope(pairs: tuple[Pair, ...], tmp_path: Path) -> None:
+    known, unknown = pairs[0], replace(pairs[1], specimen=None)
+    calibration = load_calibration(search(plan_search((known, unknown), GRID, OPTIONS), tmp_path / "mine"))
+    groups = {group for group, _ in calibration.table}
+    assert groups == {"confocal/actin", "confocal", "actin", "widefield", "all"}
+
+
 def test_the_best_effort_averages_as_many_fits_as_the_grid_says(pairs: tuple[Pair, ...], tmp_path: Path) -> None:
     grid = GRID.model_copy(update={"best_seeds": 3, "blend": ("0.2 gaussian sigma_px=1",)})
     calibration = load_calibration(search(plan_search(pairs, grid, OPTIONS), tmp_path / "mine"))

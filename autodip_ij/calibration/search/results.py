@@ -169,7 +169,8 @@ def _rows(run: Run, grid: Grid, result: Mapping[str, Any]) -> list[dict[str, Any
 def _membership(results: pd.DataFrame) -> dict[str, list[str]]:
     """Return the images of every group that has any."""
     members: dict[str, list[str]] = {}
-    for row in results.drop_duplicates("image")[["image", "microscope", "specimen"]].itertuples(index=False):
-        for group in groups_of(row.microscope or None, row.specimen or None):
-            members.setdefault(group, []).append(row.image)
+    for image, *known in results.drop_duplicates("image")[["image", "microscope", "specimen"]].values.tolist():
+        # An unknown one may have become NaN in the table.
+        for group in groups_of(*(name if isinstance(name, str) and name else None for name in known)):
+            members.setdefault(group, []).append(image)
     return members
