@@ -161,6 +161,16 @@ def groups_of(microscope: str | None, specimen: str | None) -> tuple[str, ...]:
     )
 
 
+def membership_of(results: pd.DataFrame) -> dict[str, list[str]]:
+    """Return the images of every group that has any."""
+    members: dict[str, list[str]] = {}
+    for image, *known in results.drop_duplicates("image")[["image", "microscope", "specimen"]].values.tolist():
+        # An unknown one may have become NaN in the table.
+        for group in groups_of(*(name if isinstance(name, str) and name else None for name in known)):
+            members.setdefault(group, []).append(image)
+    return members
+
+
 def _able(judged: pd.DataFrame) -> pd.DataFrame:
     able = judged[judged["score"].notna()]
     if able.empty:

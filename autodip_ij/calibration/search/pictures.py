@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from autodip_ij.calibration.search.criteria import groups_of, images_of
+from autodip_ij.calibration.search.criteria import images_of, membership_of
 from autodip_ij.dip.architecture import ASCENDING
 
 if TYPE_CHECKING:
@@ -116,15 +116,11 @@ def embedding(selected: Sequence[Selected], title: str) -> bytes:
 
 def pictures_of(results: pd.DataFrame, groups: Sequence[str]) -> dict[str, bytes]:
     """Return heat maps and stop curves by file name; groups of the same images share those of the first."""
-    rows = results.drop_duplicates("image")[["image", "microscope", "specimen"]]
+    membership = membership_of(results)
     found: dict[str, bytes] = {}
     drawn: set[tuple[str, ...]] = set()
     for group in groups:
-        names = tuple(
-            row.image
-            for row in rows.itertuples(index=False)
-            if group in groups_of(row.microscope or None, row.specimen or None)
-        )
+        names = tuple(membership[group])
         subset = images_of(results, names)
         if names in drawn or not subset["psnr"].notna().any():
             continue

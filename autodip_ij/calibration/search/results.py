@@ -12,10 +12,10 @@ from autodip_ij.calibration.pack_writer import Key
 from autodip_ij.calibration.search.criteria import (
     any_succeeded,
     by_effort,
-    groups_of,
     images_of,
     judge,
     means_of,
+    membership_of,
     pareto_front,
     usable_criteria,
 )
@@ -80,7 +80,7 @@ def find_best(results: pd.DataFrame, grid: Grid) -> Verdict:
     """Return the best settings of every group and image under every criterion, at every effort."""
     import pandas as pd
 
-    membership = _membership(results)
+    membership = membership_of(results)
     configurations = {configuration.name: configuration for configuration in grid.configurations()}
     parameters: dict[Key, Parameters] = {}
     image_parameters: dict[Key, Parameters] = {}
@@ -164,13 +164,3 @@ def _rows(run: Run, grid: Grid, result: Mapping[str, Any]) -> list[dict[str, Any
             for stop in grid.stops
         ]
     return rows
-
-
-def _membership(results: pd.DataFrame) -> dict[str, list[str]]:
-    """Return the images of every group that has any."""
-    members: dict[str, list[str]] = {}
-    for image, *known in results.drop_duplicates("image")[["image", "microscope", "specimen"]].values.tolist():
-        # An unknown one may have become NaN in the table.
-        for group in groups_of(*(name if isinstance(name, str) and name else None for name in known)):
-            members.setdefault(group, []).append(image)
-    return members
