@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 # The fits of the tests are so small that threads only wait for each other; on a busy machine they wait long. Set
 # before PyTorch or NumPy is loaded, and inherited by the processes that tests start.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Without an NVIDIA driver Triton's kernels run under its interpreter, which has to be chosen before its first import,
+# and PyTorch imports it when it likes.
+if shutil.which("nvidia-smi") is None:
+    os.environ.setdefault("TRITON_INTERPRET", "1")
 
 import numpy as np
 import pytest
