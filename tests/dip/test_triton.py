@@ -23,7 +23,7 @@ from autodip_ij.dip.triton_operations import TritonOperations
 
 interpreted = pytest.mark.skipif(
     os.environ.get("TRITON_INTERPRET") != "1",
-    reason="Triton's interpreter is chosen only where there is no NVIDIA driver",
+    reason="the interpreter is for machines without an NVIDIA driver",
 )
 
 
