@@ -117,12 +117,12 @@ def least_lead(curve: Curve, rival: Curve) -> float:
     Parameters
     ----------
     curve, rival
-        (points, 2): LPIPS and PSNR, in the order of the shares; straight lines are drawn between the points.
+        (points, 2): LPIPS and PSNR, in the order of the shares; straight lines between the points are sampled.
 
     Examples
     --------
     >>> ours, theirs = np.array([[0.2, 35.0], [0.1, 34.0]]), np.array([[0.2, 34.0], [0.15, 33.5]])
-    >>> least_lead(ours, theirs), least_lead(theirs, ours)
+    >>> round(least_lead(ours, theirs), 1), least_lead(theirs, ours)
     (1.0, -inf)
     """
     ours, theirs = _filled(curve), _filled(rival)
