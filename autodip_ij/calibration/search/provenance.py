@@ -66,7 +66,7 @@ def provenance(plan: SearchPlan, results: pd.DataFrame, about: About, verdict: V
         "versions": dict(versions()),
         "grid": plan.grid.model_dump(mode="json"),
         "options": {**asdict(plan.options), "weights": bool(plan.options.weights)},
-        "fits": len(fits),
+        "fits": len(plan.runs),
         "status": dict(Counter(fits["status"])),
         "devices": dict(Counter(fits["device"].astype(str))),
         "precisions": dict(Counter(fits["precision"].astype(str))),
