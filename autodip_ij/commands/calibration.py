@@ -109,7 +109,7 @@ def show_command(
 
 
 def _table(rows: list[dict[str, object]], key: str, with_effort: bool) -> object:
-    """Return a table of the parameters that are not the same, off, in every row."""
+    """Return a table of what differs between the rows; what is on in all of them alike stands below it."""
     from dataclasses import fields
 
     from rich.table import Table
@@ -117,15 +117,26 @@ def _table(rows: list[dict[str, object]], key: str, with_effort: bool) -> object
     from autodip_ij.calibration.model import Parameters
 
     always = ["depth", "width", "skip", "iterations"]
-    shown = always + [
-        field.name
-        for field in fields(Parameters)
-        if field.name not in always and any(row[field.name] != field.default for row in rows)
-    ]
-    table = Table(key, *(["effort"] if with_effort else []), *(name.replace("_", " ") for name in shown))
-    table.add_column("TFLOP at 512 x 512", justify="right")
+    optional = [field for field in fields(Parameters) if field.name not in (*always, "classical_weight")]
+    used = always + [field.name for field in optional if any(row[field.name] != field.default for row in rows)]
+    shown = [name for name in used if len(rows) == 1 or len({_shown(row, name) for row in rows}) > 1]
+    alike = [f"{name.replace('_', ' ')} {_shown(rows[0], name)}" for name in used if name not in shown]
+    table = Table()
+    for name in (key, *(["effort"] if with_effort else [])):
+        table.add_column(name, no_wrap=True)
+    for name in shown:
+        table.add_column(name.replace("_", " "))
+    table.add_column("TFLOP", justify="right")
+    said = f"In all of them: {', '.join(alike)}. " if alike else ""
+    table.caption = f"{said}TFLOP: of a plane of 512 x 512 pixels."
     for row in rows:
         effort = [str(row["effort"] or "")] if with_effort else []
-        values = [str(row[name]) for name in shown]
+        values = [_shown(row, name) for name in shown]
         table.add_row(str(row[key]), *effort, *values, f"{row['tera_operations']:,.1f}")
     return table
+
+
+def _shown(row: dict[str, object], name: str) -> str:
+    if name == "classical" and row["classical"]:
+        return f"{row['classical_weight']:g} {row['classical']}"
+    return str(row[name])
