@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 from datetime import date
 from pathlib import Path
 from time import perf_counter
@@ -23,6 +22,7 @@ from skimage.io import imread
 
 from autodip_ij.baselines.hessian_search import FIDELITIES, SPARSITIES, search_parameters
 from autodip_ij.baselines.sparse_hessian import sparse_hessian
+from autodip_ij.dip.machine import processor_name
 from autodip_ij.metrics import lpips, lpips_available, psnr
 
 # Group: (noisy, sparse deconvolution) of Table II, PSNR in dB, mean of raw and avg2.
@@ -122,11 +122,7 @@ def _shown(quality: dict) -> str:
 
 
 def _machine() -> str:
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.is_file() else []
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    processor = names[0] if names else platform.processor() or platform.machine()
-    return f"{processor}, {os.cpu_count()} cores, OMP_NUM_THREADS={os.environ.get('OMP_NUM_THREADS', 'unset')}"
+    return f"{processor_name()}, {os.cpu_count()} cores, OMP_NUM_THREADS={os.environ.get('OMP_NUM_THREADS', 'unset')}"
 
 
 def _write(record: dict, out: Path) -> None:

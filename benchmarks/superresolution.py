@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 from datetime import date
 from pathlib import Path
 from time import perf_counter
@@ -29,6 +28,7 @@ from autodip_ij.baselines.enlarging import METHODS, enlarge
 from autodip_ij.calibration import load_calibration
 from autodip_ij.calibration.model import Parameters
 from autodip_ij.dip import Architecture, FitOptions, fit_superresolution
+from autodip_ij.dip.machine import processor_name
 from autodip_ij.dip.resampling import resample
 from autodip_ij.metrics import psnr, ssim
 from autodip_ij.superresolution import SuperresSettings, enlarging_parameters
@@ -164,11 +164,7 @@ def markdown(record: dict) -> str:
 
 
 def _machine() -> str:
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.is_file() else []
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    processor = names[0] if names else platform.processor() or platform.machine()
-    return f"{processor}, {os.cpu_count()} cores, {torch.get_num_threads()} thread(s)"
+    return f"{processor_name()}, {os.cpu_count()} cores, {torch.get_num_threads()} thread(s)"
 
 
 def _write(record: dict, out: Path) -> None:
