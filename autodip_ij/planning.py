@@ -267,6 +267,7 @@ def overrides(settings: DenoiseSettings) -> dict[str, Any]:
         "seeds": settings.seeds or None,
         "classical": settings.classical,
         "classical_weight": settings.classical_weight,
+        "guides": "" if settings.guides == "none" else settings.guides,
     }
     return {name: value for name, value in given.items() if value is not None}
 

@@ -51,6 +51,7 @@ class ParameterValues(_Record):
     seeds: int | None = None
     classical: str | None = None
     classical_weight: float | None = None
+    guides: str | None = None
     down: str | None = None
     up: str | None = None
     input_channels: int | None = None

@@ -132,7 +132,7 @@ class DenoiseSettings(BaseModel):
         str | None,
         Field(
             description="Classical estimate blended into the result instead of the group's, as in gaussian sigma_px=1; "
-            "gaussian, median, nlm, vst-nlm, bm3d, vst-bm3d or tv"
+            "gaussian, median, nlm, vst-nlm, vst-wavelet, bm3d, vst-bm3d or tv; of several, joined by +, the mean"
         ),
         Shown("Classical estimate", fiji=False),
     ] = None
@@ -140,6 +140,14 @@ class DenoiseSettings(BaseModel):
         float | None,
         Field(ge=0, le=1, description="Share of the classical estimate in the result instead of the group's; 0 is off"),
         Shown("Share of the classical estimate", fiji=False),
+    ] = None
+    guides: Annotated[
+        str | None,
+        Field(
+            description="Classical estimates that the fit starts from instead of the group's, as in "
+            "vst-nlm + vst-wavelet; none for a random input"
+        ),
+        Shown("Guides of the fit", fiji=False),
     ] = None
     guard: Annotated[
         Literal["warn", "stop", "off"],
@@ -239,11 +247,21 @@ class DenoiseSettings(BaseModel):
     @field_validator("classical")
     @classmethod
     def _known_classical(cls, value: str | None) -> str | None:
-        from autodip_ij.blending import parse_classical
+        from autodip_ij.estimates import parse_estimates
 
         if not (value or "").strip():
             return None
-        parse_classical(value or "")
+        parse_estimates(value or "")
+        return value
+
+    @field_validator("guides")
+    @classmethod
+    def _known_guides(cls, value: str | None) -> str | None:
+        from autodip_ij.estimates import parse_estimates
+
+        if not (value or "").strip():
+            return None
+        parse_estimates("" if value == "none" else value or "")
         return value
 
     @classmethod

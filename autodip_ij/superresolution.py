@@ -211,11 +211,12 @@ def enlarging_parameters(parameters: Parameters, settings: SuperresSettings) -> 
         iterations=settings.iterations or -(-parameters.iterations // 2),
         input_noise=INPUT_NOISE if settings.noise is None else settings.noise,
         averaging=AVERAGING if settings.averaging is None else settings.averaging,
-        # Binning would undo the enlargement; other losses, and a classical estimate, have no form for it.
+        # Binning would undo the enlargement; other losses, and classical estimates, have no form for it.
         binning=1,
         loss="mse",
         classical="",
         classical_weight=0.0,
+        guides="",
     )
 
 

@@ -17,6 +17,7 @@ _HOME = {
     "median": ("median", "MEDIAN"),
     "nlm": ("nonlocal_means", "NLM"),
     "vst-nlm": ("nonlocal_means", "VST_NLM"),
+    "vst-wavelet": ("wavelets", "VST_WAVELET"),
     "vst-bm3d": ("block_matching", "VST_BM3D"),
     "bm3d": ("block_matching", "BM3D"),
     "tv": ("total_variation", "TOTAL_VARIATION"),

@@ -46,10 +46,13 @@ class Parameters:
     seeds
         Independent fits averaged.
     classical
-        Classical estimate that is blended into the result: a method of `autodip_ij.baselines` with its parameters, as
-        in ``gaussian sigma_px=1``; empty for none.
+        Classical estimates whose mean is blended into the result: methods of `autodip_ij.baselines` with their
+        parameters, as in ``vst-nlm + gaussian sigma_px=1``; empty for none.
     classical_weight
-        Share of the classical estimate in the result, 0..1.
+        Share of that mean in the result, 0..1.
+    guides
+        Classical estimates, written alike, that take the place of the first channels of the network's input; empty for
+        the paper's random input.
     down, up, input_channels, negative_slope
         Variants of the network, as in `autodip_ij.dip.architecture.Architecture`; by default the paper's.
     """
@@ -66,6 +69,7 @@ class Parameters:
     seeds: int = 1
     classical: str = ""
     classical_weight: float = 0.0
+    guides: str = ""
     down: str = "stride"
     up: str = "bilinear"
     input_channels: int = 32

@@ -28,9 +28,9 @@ def _canonical_group(value: str) -> str:
 
 
 def _known_classical(text: str) -> str:
-    from autodip_ij.blending import parse_classical
+    from autodip_ij.estimates import parse_estimates
 
-    parse_classical(text)
+    parse_estimates(text)
     return text
 
 
@@ -76,6 +76,7 @@ class ParameterRow(_Row):
     seeds: Annotated[int, Field(ge=1)] = 1
     classical: Annotated[str, AfterValidator(_known_classical)] = ""
     classical_weight: Annotated[float, Field(ge=0, le=1)] = 0.0
+    guides: Annotated[str, AfterValidator(_known_classical)] = ""
     down: Literal["stride", "max", "average"] = "stride"
     up: Literal["bilinear", "nearest", "transposed"] = "bilinear"
     input_channels: Annotated[int, Field(ge=1, le=1024)] = 32

@@ -70,7 +70,7 @@ class CpuStepper:
         compute_type = torch.bfloat16 if self.precision == "bfloat16" else torch.float32
         self.network = FusedHourglass(architecture, plane.shape, compute_type, self.workers)
         self.network.load(build_network(architecture, random.weights))
-        self.z = fixed_input(architecture, plane.shape, options.input_scale, random.network_input)[0]
+        self.z = fixed_input(architecture, plane.shape, options.input_scale, random.network_input, options.guides)[0]
         self.network.set_input(self.z)
         self.noise = random.input_noise
         target = torch.from_numpy(np.array(plane, dtype=np.float32))[None, None]

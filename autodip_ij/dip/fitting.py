@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from time import perf_counter
 
@@ -104,6 +104,7 @@ def fit(
     plane = checked_plane(plane01)
     check_architecture(architecture)
     _check_options(options)
+    _check_guides(options.guides, architecture, plane)
     extended = _extended(plane)
     fitted = architecture.fitted_to(extended.shape)
     if fitted.depth < architecture.depth:
@@ -113,7 +114,8 @@ def fit(
         )  # fmt: skip
     resolved = resolve_device(device)
     make = engine_for(fitted, resolved, engine)
-    options = replace(options, precision=resolve_precision(options.precision, resolved))
+    guides = tuple(_extended(np.asarray(guide, np.float32)) for guide in options.guides)
+    options = replace(options, precision=resolve_precision(options.precision, resolved), guides=guides)
     watchers = _watchers(plane.shape, on_step, on_snapshot) if extended is not plane else (on_step, on_snapshot)
     started = perf_counter()
     with memory_errors_explained(resolved, plane.shape):
@@ -219,6 +221,14 @@ def _check_options(options: FitOptions) -> None:
     check_loss(options.loss, options.loss_options)
     if options.guard is not None:
         check_guard(options.guard)
+
+
+def _check_guides(guides: Sequence[Plane], architecture: Architecture, plane: Plane) -> None:
+    if len(guides) > architecture.input_channels:
+        raise BadInput(f"{len(guides)} guides were given for an input of {architecture.input_channels} channels")
+    for guide in guides:
+        if np.shape(guide) != plane.shape or not np.isfinite(guide).all():
+            raise BadInput(f"a guide must be a finite plane of shape {plane.shape}, not one of shape {np.shape(guide)}")
 
 
 def _watchers(

@@ -139,7 +139,7 @@ class GraphSession:
         architecture = self.key.architecture
         network = build_network(architecture, random.weights)
         load_parameters(self.network.parameters, network, multiple=8)
-        z = fixed_input(architecture, self.key.shape, self.key.input_scale, random.network_input)
+        z = fixed_input(architecture, self.key.shape, self.key.input_scale, random.network_input, options.guides)
         self.z.copy_(z)
         self.target.copy_(torch.from_numpy(plane.copy())[None, None])
         # The generator is part of the recording: it is set to the fit's state, not replaced.

@@ -39,7 +39,9 @@ class ReferenceStepper:
         self.iteration = 0
         self.target = torch.from_numpy(np.array(plane, dtype=np.float32))[None, None].to(device)
         self.network = build_network(architecture, random.weights, device)
-        self.z = fixed_input(architecture, plane.shape, options.input_scale, random.network_input).to(device)
+        self.z = fixed_input(architecture, plane.shape, options.input_scale, random.network_input, options.guides).to(
+            device
+        )
         self.noise = random.input_noise
         self.loss = make_loss(options.loss, self.target, options.loss_options)
         self.adam = torch.optim.Adam(self.network.parameters(), lr=options.learning_rate, foreach=False)

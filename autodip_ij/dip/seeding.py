@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import sqrt
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
@@ -70,8 +72,15 @@ def initialise(network: nn.Module, weights: torch.Generator) -> None:
 
 
 def fixed_input(
-    architecture: Architecture, shape: tuple[int, int], scale: float, network_input: torch.Generator
+    architecture: Architecture,
+    shape: tuple[int, int],
+    scale: float,
+    network_input: torch.Generator,
+    guides: Sequence[npt.NDArray[np.float32]] = (),
 ) -> Tensor:
-    """Return z (1, input_channels, Y, X), uniform in [0, scale), on the CPU."""
+    """Return z (1, input_channels, Y, X), uniform in [0, scale), on the CPU; `guides` (Y, X) are its first channels."""
     size = (1, architecture.input_channels, *shape)
-    return torch.empty(size).uniform_(0, 1, generator=network_input) * scale
+    z = torch.empty(size).uniform_(0, 1, generator=network_input) * scale
+    for channel, guide in enumerate(guides):
+        z[0, channel] = torch.from_numpy(np.ascontiguousarray(guide, dtype=np.float32))
+    return z

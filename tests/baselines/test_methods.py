@@ -48,7 +48,7 @@ def test_a_constant_plane_stays_constant(name):
     np.testing.assert_allclose(result, 0.25, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", ["vst-nlm", "vst-bm3d"])
+@pytest.mark.parametrize("name", ["vst-nlm", "vst-wavelet", "vst-bm3d"])
 def test_given_noise_is_used_instead_of_the_estimate(name, noisy):
     needs(name)
     given = baselines.run_method(name, noisy, a=0.02, b=1e-4)
@@ -60,6 +60,18 @@ def test_stabilising_helps_where_noise_grows_with_the_signal(rng, scene):
     noisy = (0.05 * rng.poisson(scene / 0.05)).astype(np.float32)
     plain, stabilised = (baselines.run_method(name, noisy) for name in ("nlm", "vst-nlm"))
     assert psnr(scene, stabilised, data_range=1) > psnr(scene, plain, data_range=1)
+
+
+@pytest.mark.parametrize("name", ["vst-nlm", "vst-wavelet"])
+def test_stabilised_methods_are_nearer_to_the_truth_than_the_noisy_image(rng, scene, name):
+    noisy = (0.05 * rng.poisson(scene / 0.05)).astype(np.float32)
+    assert psnr(scene, baselines.run_method(name, noisy), data_range=1) > psnr(scene, noisy, data_range=1) + 5
+
+
+def test_wavelets_follow_the_image_when_it_is_turned(noisy):
+    """Shifts go one way only; the margin keeps opposite borders apart."""
+    turned = baselines.run_method("vst-wavelet", noisy[::-1, ::-1])[::-1, ::-1]
+    assert np.abs(turned - baselines.run_method("vst-wavelet", noisy)).mean() < 0.15 * np.std(noisy)
 
 
 def test_the_strength_of_blur_follows_its_parameter(noisy):

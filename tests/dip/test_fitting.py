@@ -209,6 +209,34 @@ def test_what_is_no_finite_plane_is_refused(bad):
         run(bad)
 
 
+@pytest.mark.parametrize("engine", ["reference", "eager", "cpu"])
+def test_a_fit_that_is_guided_is_nearer_to_the_truth_after_as_many_iterations(rng, engine):
+    clean = gaussian_filter(rng.random((48, 56)), 3)
+    clean = ((clean - clean.min()) / np.ptp(clean)).astype(np.float32)
+    noisy = np.clip(clean + rng.normal(0, 0.1, clean.shape), 0, 1).astype(np.float32)
+    errors = {
+        len(guides): np.mean((run(noisy, replace(OPTIONS, guides=guides), engine=engine).image - clean) ** 2)
+        for guides in ((), (gaussian_filter(noisy, 1.5), gaussian_filter(noisy, 3)))
+    }
+    assert errors[2] < 0.7 * errors[0]
+
+
+def test_guides_of_a_tiny_plane_are_extended_with_it(rng):
+    tiny = rng.random((2, 9), dtype=np.float32)
+    assert run(tiny, replace(OPTIONS, guides=(tiny,))).image.shape == (2, 9)
+
+
+@pytest.mark.parametrize(
+    ("guides", "message"),
+    [([np.zeros((3, 3))], "finite plane of shape"), ([np.full((40, 33), np.nan)], "finite"), (33, "32 channels")],
+)
+def test_guides_that_do_not_belong_to_the_plane_are_refused(rng, guides, message):
+    plane = rng.random((40, 33), dtype=np.float32)
+    given = [plane] * guides if isinstance(guides, int) else guides
+    with pytest.raises(BadInput, match=message):
+        run(plane, replace(OPTIONS, guides=tuple(given)))
+
+
 def test_an_unknown_engine_is_refused(plane):
     with pytest.raises(BadInput, match="did you mean 'reference'"):
         run(plane, engine="referense")

@@ -150,6 +150,17 @@ def test_the_next_plane_uses_the_same_recording_and_memory(rng):
     assert all(np.array_equal(a, b) for a, b in zip(again, alone, strict=True))
 
 
+def test_the_guides_of_the_next_plane_replace_those_of_the_last(rng):
+    planes, backend = rng.random((2, 37, 50), dtype=np.float32), TapeBackend()
+    guided = [replace(OPTIONS, guides=(plane**2,)) for plane in planes]
+    stepper(planes[0], guided[0], backend=backend).close()
+    again = outputs(stepper(planes[1], guided[1], backend=backend), 3)
+    assert backend.captures == 1
+    release_idle()
+    alone = outputs(stepper(planes[1], guided[1]), 3)
+    assert all(np.array_equal(a, b) for a, b in zip(again, alone, strict=True))
+
+
 @pytest.mark.parametrize(
     "change",
     [

@@ -11,11 +11,12 @@ import pytest
 
 import autodip_ij
 from autodip_ij.baselines import run_method
-from autodip_ij.blending import blend_in_words, classical_seconds, parse_classical
+from autodip_ij.blending import blend_in_words, classical_seconds
 from autodip_ij.calibration import load_calibration
 from autodip_ij.calibration.model import Parameters
 from autodip_ij.calibration.pack_writer import PackContent, write_pack
 from autodip_ij.errors import BadInput
+from autodip_ij.estimates import parse_estimates
 from autodip_ij.planes import PlaneRecipe, denoise_plane
 from autodip_ij.progress import Silent
 from autodip_ij.watch import Watch
@@ -36,6 +37,13 @@ def test_the_result_is_the_weighted_mean_of_both(weight: float) -> None:
     blended, _ = fitted(replace(SMALL, classical="median size_px=3", classical_weight=weight))
     classical = run_method("median", NOISY, size_px=3)
     np.testing.assert_allclose(blended, (1 - weight) * alone + weight * classical, atol=1e-6)
+
+
+def test_of_several_classical_estimates_the_mean_is_blended_in() -> None:
+    alone, _ = fitted(SMALL)
+    blended, _ = fitted(replace(SMALL, classical="median size_px=3 + gaussian", classical_weight=0.5))
+    classical = (run_method("median", NOISY, size_px=3) + run_method("gaussian", NOISY)) / 2
+    np.testing.assert_allclose(blended, (alone + classical) / 2, atol=1e-6)
 
 
 def test_without_a_share_the_fit_is_untouched() -> None:
@@ -111,11 +119,12 @@ def test_a_pack_with_an_unknown_classical_method_is_refused(tmp_path: Path) -> N
     [
         ("gaussian", "blended with 50 % of a Gaussian filter"),
         ("vst-nlm distance_px=5", "blended with 50 % of non-local means after variance stabilisation, distance 5 px"),
+        ("tv + median", "blended with 50 % of the mean of total-variation denoising and a median filter"),
     ],
 )
 def test_words(text: str, words: str) -> None:
     assert blend_in_words(replace(SMALL, classical=text, classical_weight=0.5)) == words
-    assert parse_classical(text.replace(" ", ",")) == parse_classical(text)
+    assert parse_estimates(text.replace(" ", ",")) == parse_estimates(text)
 
 
 def test_the_estimate_counts_the_classical_estimate() -> None:

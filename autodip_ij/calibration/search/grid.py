@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from autodip_ij.calibration.model import Parameters, Width
 from autodip_ij.dip.architecture import ASCENDING
 from autodip_ij.errors import BadInput, UnreadableFile, nearest
+from autodip_ij.estimates import parse_estimates
 from autodip_ij.evaluation.job_store import ADDED_LATER
 
 Unit = Annotated[float, Field(ge=0, lt=1)]
@@ -34,6 +35,7 @@ class Configuration:
     seeds: int = 1
     classical: str = ""
     classical_weight: float = 0.0
+    guides: str = field(default="", metadata=ADDED_LATER)
     down: str = field(default="stride", metadata=ADDED_LATER)
     up: str = field(default="bilinear", metadata=ADDED_LATER)
     input_channels: int = field(default=32, metadata=ADDED_LATER)
@@ -66,8 +68,6 @@ class Configuration:
         autodip_ij.errors.BadInput
             If the share is no number from 0 to 1, or the method is not known.
         """
-        from autodip_ij.blending import parse_classical
-
         if not blend:
             return self
         share, _, classical = blend.strip().partition(" ")
@@ -77,7 +77,7 @@ class Configuration:
             weight = -1.0
         if not 0 < weight <= 1:
             raise BadInput(f"blend: '{blend}' does not begin with a share above 0, up to 1, as in '0.3 vst-nlm'")
-        parse_classical(classical)
+        parse_estimates(classical)
         return replace(self, classical=classical, classical_weight=weight)
 
     def parameters(self, iterations: int) -> Parameters:
@@ -132,8 +132,9 @@ class Grid(BaseModel):
         psnr_db = 0.1
         lpips = 0.005
 
-    `blend` names shares of classical estimates (``"0.3 vst-nlm"``, empty for none): they are tried on the results of
-    the same fits, so that they cost next to nothing. `best_seeds` is the number of fits that the effort `best`
+    `guides` names classical estimates that fits start from (``"vst-nlm + vst-wavelet"``, empty for none). `blend` names
+    shares of classical estimates (``"0.3 vst-nlm"``, empty for none): they are tried on the results of the same fits,
+    so that they cost next to nothing. `best_seeds` is the number of fits that the effort `best`
     averages; it is set, not searched. `cost` is what "cheap" is counted in: floating-point operations, the same on
     every machine, or measured seconds.
     """
@@ -155,6 +156,7 @@ class Grid(BaseModel):
     negative_slope: tuple[Annotated[float, Field(ge=0, le=1)], ...] = (0.2,)
     binning: tuple[Annotated[int, Field(ge=1, le=8)], ...] = (1,)
     seeds: tuple[Annotated[int, Field(ge=1, le=16)], ...] = (1,)
+    guides: tuple[str, ...] = ("",)
     blend: tuple[str, ...] = ("",)
     best_seeds: Annotated[int, Field(ge=1, le=16)] = 1
     iterations: Iterations = Iterations()
@@ -172,6 +174,8 @@ class Grid(BaseModel):
                 raise ValueError(f"{name} names a value twice")
         try:
             self.configurations()
+            for guides in self.guides:
+                parse_estimates(guides)
         except BadInput as error:
             raise ValueError(str(error)) from error
         return self

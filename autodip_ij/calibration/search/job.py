@@ -13,10 +13,13 @@ import numpy.typing as npt
 from autodip_ij.calibration.search.grid import Configuration
 from autodip_ij.calibration.search.images import PreparedPair, prepare
 from autodip_ij.errors import BadInput, EnvironmentProblem, OutOfMemory
+from autodip_ij.estimates import Estimates
 
 if TYPE_CHECKING:
     from autodip_ij.dip.options import FitResult, Precision
     from autodip_ij.evaluation.datasets import Pair
+    from autodip_ij.images.intensity import Window
+    from autodip_ij.planes import PlaneRecipe
 
 Plane = npt.NDArray[np.float32]
 
@@ -77,15 +80,20 @@ def run_search_job(
     """
     from autodip_ij._version import __version__
     from autodip_ij.dip.loop import Diverged
+    from autodip_ij.images.intensity import measure_window
+    from autodip_ij.planes import PlaneRecipe
 
     images = prepare(pair, crop)
+    window = measure_window(images.noisy)
+    estimates = Estimates(window.normalise(images.noisy))
     status, message = DONE, ""
     snapshots: list[dict[int, Plane]] = []
     fits: list[FitResult] = []
     try:
         for index in range(configuration.seeds):
             snapshots.append({})
-            fits.append(_fit(images.noisy, configuration, stops, seed + index, device, precision, snapshots[-1]))
+            recipe = PlaneRecipe(configuration.parameters(stops[-1]), device, precision, seed + index)
+            fits.append(_fit(images.noisy, recipe, stops, estimates, snapshots[-1]))
     except Diverged as error:
         status, message = DIVERGED, str(error)
     except OutOfMemory as error:
@@ -95,7 +103,7 @@ def run_search_job(
     averages = [np.mean([snapshot[stop] for snapshot in snapshots], axis=0) for stop in reached]
     scores = {}
     for blend in blends:
-        mixed = _mixed(images.noisy, averages, configuration.blended(blend))
+        mixed = _mixed(averages, configuration.blended(blend), estimates, window)
         scored = [score(images, image, with_lpips=with_lpips, weights=weights, device=used) for image in mixed]
         measured = [name for name in METRICS if not scored or name in scored[0]]
         scores[blend] = {name: [values[name] for values in scored] for name in measured}
@@ -133,53 +141,52 @@ def score(
 
 
 def _fit(
-    noisy: Plane,
-    configuration: Configuration,
-    stops: tuple[int, ...],
-    seed: int,
-    device: str,
-    precision: Precision,
-    snapshots: dict[int, Plane],
+    noisy: Plane, recipe: PlaneRecipe, stops: tuple[int, ...], estimates: Estimates, snapshots: dict[int, Plane]
 ) -> FitResult:
     """Fit as a denoising run does, collecting the result of every stop in grey values of `noisy`."""
     from autodip_ij.binning import binned, resampled
     from autodip_ij.dip import fit
     from autodip_ij.images.intensity import measure_window
-    from autodip_ij.planes import PlaneRecipe, fit_arguments, with_noise
+    from autodip_ij.planes import fit_arguments, with_noise
 
-    parameters = configuration.parameters(stops[-1])
     window = measure_window(noisy)
     plane = window.normalise(noisy)
-    architecture, options = fit_arguments(with_noise(plane, PlaneRecipe(parameters, device, precision, seed)), seed)
+    architecture, options = fit_arguments(with_noise(plane, recipe), recipe.seed)
+    binning = recipe.parameters.binning if recipe.parameters else 1
+    guides = tuple(binned(guide, binning) for guide in _guides(recipe, estimates))
 
     def keep(iteration: int, result: Plane) -> None:
         snapshots[iteration] = window.restore(resampled(result, noisy.shape))
 
     return fit(
-        binned(plane, configuration.binning),
+        binned(plane, binning),
         architecture,
-        replace(options, snapshots=stops),
-        device=_own_device(device),
+        replace(options, snapshots=stops, guides=guides),
+        device=_own_device(recipe.device),
         on_snapshot=keep,
     )
 
 
-def _mixed(noisy: Plane, results: list[Plane], configuration: Configuration) -> list[Plane]:
+def _guides(recipe: PlaneRecipe, estimates: Estimates) -> list[Plane]:
+    """Return the guides of a fit; none where a method cannot take the plane, as in a denoising run."""
+    try:
+        return estimates.each(recipe.parameters.guides) if recipe.parameters else []
+    except BadInput:
+        return []
+
+
+def _mixed(results: list[Plane], configuration: Configuration, estimates: Estimates, window: Window) -> list[Plane]:
     """Return the results with the share of a classical estimate that a denoising run would blend in.
 
     Where the method cannot take the plane, that is none, there as here.
     """
-    from autodip_ij.blending import classical_estimate
-    from autodip_ij.images.intensity import measure_window
-
-    window = measure_window(noisy)
-    try:
-        estimate = classical_estimate(window.normalise(noisy), configuration.parameters(1))
-    except BadInput:
-        estimate = None
-    if estimate is None:
+    if not configuration.classical_weight:
         return results
-    classical, weight = window.restore(estimate), configuration.classical_weight
+    try:
+        classical = window.restore(estimates.mean(configuration.classical))
+    except BadInput:
+        return results
+    weight = configuration.classical_weight
     return [((1 - weight) * result + weight * classical).astype(np.float32) for result in results]
 
 

@@ -1,0 +1,59 @@
+"""Translation-invariant wavelet shrinkage of variance-stabilised values, by scikit-image and PyWavelets.
+
+Cycle spinning: Coifman and Donoho, Translation-invariant de-noising, in Wavelets and Statistics, Springer 1995.
+Thresholds: BayesShrink, Chang, Yu and Vetterli, IEEE Trans. Image Process. 9, 1532 (2000).
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field
+
+from autodip_ij.baselines.method import Method, Plane, Run
+from autodip_ij.baselines.stabilised import PoissonGaussParameters, denoise_stabilised, noise_of
+
+_MARGIN_PX = 8
+
+
+class VstWaveletParameters(PoissonGaussParameters):
+    """Parameters of ``vst-wavelet``: BayesShrink on variance-stabilised values, averaged over shifts."""
+
+    wavelet: Annotated[
+        Literal["haar", "db2", "db4", "sym4", "sym8", "coif1", "bior4.4"],
+        Field(description="Wavelet, by its name in PyWavelets"),
+    ] = "sym4"
+    shifts_px: Annotated[
+        int, Field(ge=0, le=8, description="Largest shift along each axis of the copies that are averaged, px")
+    ] = 3
+
+
+def shrink_wavelets(plane: npt.NDArray[Any], sigma: float, *, wavelet: str, shifts_px: int) -> npt.NDArray[np.float64]:
+    """Return the plane (Y, X) with its wavelet coefficients shrunk for white noise of standard deviation `sigma`."""
+    from skimage.restoration import cycle_spin, denoise_wavelet
+
+    if sigma <= 0:
+        return plane.astype(np.float64)
+    # Shifting is periodic: the mirrored margin keeps opposite borders apart.
+    padded = np.pad(plane.astype(np.float64), _MARGIN_PX, mode="symmetric")
+    shrunk: npt.NDArray[np.float64] = cycle_spin(
+        padded,
+        func=denoise_wavelet,
+        max_shifts=shifts_px,
+        func_kw={"sigma": sigma, "wavelet": wavelet, "method": "BayesShrink", "rescale_sigma": False},
+    )
+    return shrunk[_MARGIN_PX:-_MARGIN_PX, _MARGIN_PX:-_MARGIN_PX]
+
+
+def _denoise(plane: Plane, parameters: VstWaveletParameters, run: Run) -> npt.NDArray[Any]:
+    options = parameters.model_dump(exclude={"a", "b"})
+    result = denoise_stabilised(
+        plane, noise_of(plane, parameters), lambda stabilised: shrink_wavelets(stabilised, 1.0, **options)
+    )
+    run.stopped_after(1, 1, lambda: result.astype(np.float32))
+    return result
+
+
+VST_WAVELET = Method("vst-wavelet", VstWaveletParameters, _denoise)
