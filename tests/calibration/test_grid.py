@@ -99,3 +99,37 @@ def test_a_share_that_cannot_be_used_is_refused(tmp_path, blend, message):
     file.write_text(f"blend = ['{blend}']")
     with pytest.raises(BadInput, match=message):
         read_grid(file)
+
+
+def test_parts_of_a_grid_are_searched_together_each_with_its_own_iterations(tmp_path):
+    file = tmp_path / "grid.toml"
+    file.write_text(
+        "depth = [4]\nwidth = [16]\nskip = [4]\nblend = ['', '0.3 nlm']\n"
+        "[iterations]\nstart = 100\nstop = 800\nstep = 100\n"
+        "[[parts]]\nbinning = [2]\n"
+        "[[parts]]\nguides = ['nlm + median']\niterations = {start = 50, stop = 150, step = 50}\n"
+    )
+    grid = read_grid(file)
+    binned, guided = grid.fits()
+    assert (binned.binning, binned.guides) == (2, "")
+    assert (guided.binning, guided.guides) == (1, "nlm + median")
+    assert grid.stops_of(binned) == tuple(range(100, 801, 100))
+    assert grid.stops_of(guided.blended("0.3 nlm")) == (50, 100, 150)
+    assert grid.stops == (50, 100, 150, *range(200, 801, 100))
+    assert len(grid.configurations()) == 4
+
+
+@pytest.mark.parametrize(
+    ("part", "message"),
+    [
+        ("binnig = [2]", "'binnig' cannot differ between parts; did you mean 'binning'"),
+        ("blend = ['0.3 nlm']", "'blend' cannot differ"),
+        ("guides = ['nln']", "did you mean 'nlm'"),
+        ("width = []", "width is empty"),
+    ],
+)
+def test_a_part_that_cannot_be_searched_is_refused(tmp_path, part, message):
+    file = tmp_path / "grid.toml"
+    file.write_text(f"[[parts]]\n{part}\n")
+    with pytest.raises(BadInput, match=message):
+        read_grid(file)

@@ -236,7 +236,7 @@ def default_workers(plan: SearchPlan, threads: int = 1) -> int:
     if device == "mps":
         return 1
     costliest = plan.runs[0]
-    stops = plan.grid.stops
+    stops = costliest.stops
     architecture = architecture_of(costliest.configuration.parameters(stops[-1]))
     need = estimate_cost(architecture, costliest.shape, stops[-1], device=device, precision=plan.options.precision)
     by_memory = int(psutil.virtual_memory().available // max(need.bytes, 1))

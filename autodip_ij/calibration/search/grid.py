@@ -6,7 +6,7 @@ import tomllib
 from dataclasses import dataclass, field, fields, replace
 from itertools import product
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -134,7 +134,16 @@ class Grid(BaseModel):
 
     `guides` names classical estimates that fits start from (``"vst-nlm + vst-wavelet"``, empty for none). `blend` names
     shares of classical estimates (``"0.3 vst-nlm"``, empty for none): they are tried on the results of the same fits,
-    so that they cost next to nothing. `best_seeds` is the number of fits that the effort `best`
+    so that they cost next to nothing. A search that is not one block has ``parts``: each replaces lists, or the
+    iterations, of the grid by its own, and all their fits are made::
+
+        [[parts]]
+        binning = [2]
+        [[parts]]
+        guides = ["vst-nlm + vst-wavelet"]
+        iterations = {start = 50, stop = 300, step = 50}
+
+    `best_seeds` is the number of fits that the effort `best`
     averages; it is set, not searched. `cost` is what "cheap" is counted in: floating-point operations, the same on
     every machine, or measured seconds.
     """
@@ -160,6 +169,7 @@ class Grid(BaseModel):
     blend: tuple[str, ...] = ("",)
     best_seeds: Annotated[int, Field(ge=1, le=16)] = 1
     iterations: Iterations = Iterations()
+    parts: tuple[dict[str, Any], ...] = ()
     standard: Tolerance = Tolerance(psnr_db=0.1, lpips=0.005)
     fast: Tolerance = Tolerance(psnr_db=0.5, lpips=0.025)
     cost: Literal["operations", "seconds"] = "operations"
@@ -173,17 +183,24 @@ class Grid(BaseModel):
             if len(set(values)) < len(values):
                 raise ValueError(f"{name} names a value twice")
         try:
+            for part in self._blocks():
+                for guides in part.guides:
+                    parse_estimates(guides)
             self.configurations()
-            for guides in self.guides:
-                parse_estimates(guides)
         except BadInput as error:
             raise ValueError(str(error)) from error
         return self
 
     @property
     def stops(self) -> tuple[int, ...]:
-        """Iterations at which every run is looked at."""
-        return tuple(range(self.iterations.start, self.iterations.stop + 1, self.iterations.step))
+        """All iterations at which some run is looked at."""
+        return tuple(sorted({stop for part in self._blocks() for stop in part._own_stops()}))
+
+    def stops_of(self, configuration: Configuration) -> tuple[int, ...]:
+        """Return the iterations at which the runs of a configuration, blended or not, are looked at."""
+        fit = replace(configuration, classical="", classical_weight=0.0)
+        stops = {stop for part in self._blocks() if fit in part._own_fits() for stop in part._own_stops()}
+        return tuple(sorted(stops))
 
     def fits(self) -> list[Configuration]:
         """Return the fits that each image gets.
@@ -193,8 +210,7 @@ class Grid(BaseModel):
         >>> len(Grid().fits()), len(Grid().stops)
         (70, 30)
         """
-        combined = product(*(getattr(self, name) for name in _SEARCHED))
-        return [Configuration(**dict(zip(_SEARCHED, values, strict=True))) for values in combined]
+        return list(dict.fromkeys(fit for part in self._blocks() for fit in part._own_fits()))
 
     def configurations(self) -> list[Configuration]:
         """Return what is compared: every fit with every share of a classical estimate.
@@ -205,6 +221,28 @@ class Grid(BaseModel):
         140
         """
         return [fit.blended(blend) for fit in self.fits() for blend in self.blend]
+
+    def _own_fits(self) -> list[Configuration]:
+        combined = product(*(getattr(self, name) for name in _SEARCHED))
+        return [Configuration(**dict(zip(_SEARCHED, values, strict=True))) for values in combined]
+
+    def _own_stops(self) -> tuple[int, ...]:
+        return tuple(range(self.iterations.start, self.iterations.stop + 1, self.iterations.step))
+
+    def _blocks(self) -> list[Grid]:
+        """Return the parts as grids of their own; the grid itself if it has none."""
+        if not self.parts:
+            return [self]
+        common = self.model_dump(exclude={"parts"})
+        return [Grid.model_validate({**common, **_allowed(part)}) for part in self.parts]
+
+
+def _allowed(part: dict[str, Any]) -> dict[str, Any]:
+    possible = (*_SEARCHED, "iterations")
+    for key in part:
+        if key not in possible:
+            raise BadInput(f"parts: '{key}' cannot differ between parts{nearest(key, possible)}")
+    return part
 
 
 def read_grid(path: str | Path) -> Grid:

@@ -48,12 +48,13 @@ class SearchOptions:
 
 @dataclass(frozen=True)
 class Run:
-    """One fit of a plan: an image, a configuration, the job that does it, and its floating-point operations."""
+    """One fit of a plan: image, configuration, the job that does it, shape, stops, and floating-point operations."""
 
     pair: Pair
     configuration: Configuration
     job: Job
     shape: tuple[int, int]
+    stops: tuple[int, ...]
     operations: float
 
 
@@ -126,7 +127,7 @@ def estimate_seconds(plan: SearchPlan) -> float:
     for run in plan.runs:
         key = (run.configuration.name, run.shape)
         if key not in known:
-            parameters = run.configuration.parameters(plan.grid.stops[-1])
+            parameters = run.configuration.parameters(run.stops[-1])
             cost = estimate_cost(
                 architecture_of(parameters),
                 binned_shape(run.shape, run.configuration.binning),
@@ -149,13 +150,14 @@ def _run(
 ) -> Run:
     from autodip_ij.evaluation.jobs import Job
 
-    cost = operations(configuration.parameters(grid.stops[-1]), shape)
+    stops = grid.stops_of(configuration)
+    cost = operations(configuration.parameters(stops[-1]), shape)
     arguments = {
         "pair": pair,
         "crop": options.crop,
         "digest": digest,
         "configuration": configuration,
-        "stops": grid.stops,
+        "stops": stops,
         "seed": options.seed,
         "device": options.device,
         "precision": options.precision,
@@ -165,7 +167,7 @@ def _run(
     }
     weight = max(1, round(cost / 1e9))
     job = Job(f"{pair.name}+{configuration.name}", run_search_job, arguments, weight)
-    return Run(pair, configuration, job, shape, cost)
+    return Run(pair, configuration, job, shape, stops, cost)
 
 
 def _check_configurations(grid: Grid) -> None:

@@ -125,11 +125,16 @@ def find_best(results: pd.DataFrame, grid: Grid) -> Verdict:
 
 def stops_at_an_end(parameters: Mapping[Key, Parameters], grid: Grid, criterion: str) -> tuple[str, ...]:
     """Return the groups whose best stop is the first or last of the grid, so that a better one may lie beyond."""
-    ends = {grid.stops[0], grid.stops[-1]} if len(grid.stops) > 1 else set()
+    stops = {replace(fit.parameters(1), seeds=1): grid.stops_of(fit) for fit in grid.fits()}
+
+    def at_an_end(found: Parameters) -> bool:
+        fit = replace(found, iterations=1, seeds=1, classical="", classical_weight=0.0)
+        return len(stops[fit]) > 1 and found.iterations in (stops[fit][0], stops[fit][-1])
+
     return tuple(
         group
         for (of, group, effort), found in parameters.items()
-        if of == criterion and effort == "best" and found.iterations in ends
+        if of == criterion and effort == "best" and at_an_end(found)
     )
 
 
@@ -161,6 +166,6 @@ def _rows(run: Run, grid: Grid, result: Mapping[str, Any]) -> list[dict[str, Any
                 "operations": operations(configuration.parameters(stop), run.shape),
                 "seconds": float("nan") if pace is None else pace * stop,
             }
-            for stop in grid.stops
+            for stop in run.stops
         ]
     return rows
