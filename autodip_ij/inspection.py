@@ -154,7 +154,7 @@ def _inspect_channel(shape: tuple[int, ...], decision: GroupDecision, settings: 
     from autodip_ij.planning import choose_for
     from autodip_ij.wording import sentences
 
-    choice = choose_for(decision, settings)
+    choice = choose_for(decision, settings, shape[3:])
     p = choice.parameters
     return ChannelInspection(
         **row,

@@ -219,11 +219,14 @@ def choose_parameters(
     def plane() -> np.ndarray[Any, Any]:
         return window.normalise(image.plane(image.shape[0] // 2, position, image.shape[2] // 2))
 
-    return choose_for(decision, settings, plane)
+    return choose_for(decision, settings, image.shape[3:], plane)
 
 
 def choose_for(
-    decision: GroupDecision, settings: DenoiseSettings, plane: Callable[[], np.ndarray[Any, Any]] | None = None
+    decision: GroupDecision,
+    settings: DenoiseSettings,
+    shape: Sequence[int],
+    plane: Callable[[], np.ndarray[Any, Any]] | None = None,
 ) -> Choice:
     """Return the parameters for a group decision: from the calibration, single ones overridden by the settings.
 
@@ -233,10 +236,13 @@ def choose_for(
         The group.
     settings
         Calibration, effort and overrides.
+    shape
+        (Y, X) of the planes, px.
     plane
         Reads a plane (Y, X) in [0, 1] for the nearest-image strategies; without it the group's own entry is taken.
     """
     from autodip_ij.calibration import choose, load_calibration
+    from autodip_ij.calibration.tile_side import side_of
 
     choice = choose(
         load_calibration(settings.calibration),
@@ -245,6 +251,7 @@ def choose_for(
         effort_given="effort" in settings.model_fields_set,
         plane=plane,
         weights=settings.weights or None,
+        side_px=side_of(shape, settings.tile),
         overrides=overrides(settings),
     )
     if settings.classical and settings.classical_weight is None and not choice.parameters.classical_weight:

@@ -26,6 +26,7 @@ import numpy.typing as npt
 from autodip_ij.calibration.group_choice import from_group, in_words, table_entry, what_is_known
 from autodip_ij.calibration.model import Calibration, Choice, Parameters
 from autodip_ij.calibration.pack_tables import EFFORTS
+from autodip_ij.calibration.tile_side import scaled_to
 from autodip_ij.calibration.transfer import CannotCompare, policy_strategy, transfer_nearest
 from autodip_ij.errors import BadInput, nearest
 from autodip_ij.groups.model import GroupDecision, group_name, split_group
@@ -41,6 +42,7 @@ def choose(
     effort_given: bool | None = None,
     plane: Plane | Callable[[], Plane] | None = None,
     weights: str | Path | None = None,
+    side_px: float | None = None,
     overrides: Mapping[str, Any] | None = None,
 ) -> Choice:
     """Choose the parameters for one channel.
@@ -61,6 +63,9 @@ def choose(
         incomplete.
     weights
         Folder of LPIPS backbone weights.
+    side_px
+        Side of the tiles that will be fitted, for calibrations whose iteration counts belong to a size; by default
+        that size.
     overrides
         Single parameters in place of the calibrated ones, by the names of `Parameters`.
 
@@ -91,6 +96,8 @@ def choose(
         choice = from_group(calibration, microscope, specimen, effort)
     else:
         choice = _from_nearest_image(calibration, microscope, specimen, effort, plane, weights)
+    if side_px is not None and "iterations" not in (overrides or {}):
+        choice = scaled_to(choice, calibration.side_px, side_px)
     given = (effort is not None) if effort_given is None else effort_given
     return with_overrides(_with_effort_said(calibration, choice, effort, given), overrides or {})
 

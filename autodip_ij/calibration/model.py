@@ -123,6 +123,8 @@ class Calibration:
         Parameters by group name and effort; the effort is None where the calibration knows none.
     images
         The images it was made from, for the strategies that look for the nearest; empty where they are unknown.
+    side_px
+        Side of the images it was made from, which its iteration counts belong to; None where none was given.
     original_dip
         Best iteration count of the original network (depth 5, width 128, skip 4) by group, where it was measured.
     """
@@ -132,6 +134,7 @@ class Calibration:
     source: str
     table: Mapping[tuple[str, str | None], Parameters]
     images: tuple[CalibrationImage, ...] = ()
+    side_px: int | None = None
     original_dip: Mapping[str, int] = field(default_factory=dict)
 
     @property

@@ -49,6 +49,7 @@ class Manifest(BaseModel):
     source: str
     licence: str = ""
     made: date | None = None
+    side_px: Annotated[int, Field(ge=1)] | None = None
     default_criterion: str
 
 

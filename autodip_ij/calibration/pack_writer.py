@@ -65,6 +65,8 @@ class PackContent:
     ----------
     name, title, source, licence, default_criterion
         The manifest.
+    side_px
+        Side of the images that the iteration counts belong to; None if they are meant for every size.
     parameters
         Parameters by (criterion, group, effort).
     images
@@ -83,6 +85,7 @@ class PackContent:
     parameters: Mapping[Key, Parameters]
     title: str = ""
     licence: str = ""
+    side_px: int | None = None
     images: Sequence[PackImage] = ()
     image_parameters: Mapping[Key, Parameters] = field(default_factory=dict)
     original_dip: Mapping[tuple[str, str], int] = field(default_factory=dict)
@@ -166,8 +169,9 @@ def _manifest(content: PackContent) -> bytes:
         "licence": content.licence,
         "made": date.today(),
         "default_criterion": content.default_criterion,
+        "side_px": content.side_px,
     }
-    return tomli_w.dumps({key: value for key, value in record.items() if value != ""}).encode()
+    return tomli_w.dumps({key: value for key, value in record.items() if value not in ("", None)}).encode()
 
 
 def _parameter_table(what: str, parameters: Mapping[Key, Parameters]) -> bytes:

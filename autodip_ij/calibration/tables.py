@@ -100,6 +100,7 @@ def load_calibration(name_or_path: str | Path, criterion: str | None = None) -> 
         source=manifest.source,
         table=table,
         images=_images(files, wanted),
+        side_px=manifest.side_px,
         original_dip={
             row.group: row.iterations
             for row in read_rows(files, "original_dip.csv", OriginalRow)

@@ -6,7 +6,9 @@ import json
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from math import sqrt
 from pathlib import Path
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from autodip_ij.calibration.cost import architecture_of
@@ -29,6 +31,9 @@ if TYPE_CHECKING:
     from autodip_ij.calibration.search.selection import Selected
     from autodip_ij.evaluation.datasets import Pair
     from autodip_ij.evaluation.jobs import RunSummary
+
+_ALIKE = 1.25
+"""Sides within this factor count as one."""
 
 _PREFERRED = ("lpips_psnr", "psnr")
 
@@ -166,6 +171,7 @@ def make_pack(
         title=f"Grid search over {len(images)} images",
         source=about.source,
         licence=about.licence,
+        side_px=_common_side(plan),
         default_criterion=default,
         parameters=verdict.parameters,
         images=images,
@@ -173,6 +179,12 @@ def make_pack(
         original_dip=verdict.original_dip,
         files=files,
     )
+
+
+def _common_side(plan: SearchPlan) -> int | None:
+    """Return the side of the images, px; None if they differ so much that no count belongs to all."""
+    sides = [sqrt(height * width) for height, width in plan.shapes.values()]
+    return round(median(sides)) if max(sides) <= _ALIKE * min(sides) else None
 
 
 def _pack_image(pair: Pair, plan: SearchPlan, with_images: bool) -> PackImage:

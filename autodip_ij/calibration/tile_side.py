@@ -1,0 +1,60 @@
+"""Iterations belong to a size of tile: a larger one of the same content takes more of them.
+
+A network of the same number of weights fits more structure then. On FMD images the best stop of a fit with a random
+input moved by factors of 1.7 to 3 between 256 and 512 px (see docs/experiments.md); it is taken to grow with the side.
+A guided fit, which starts from estimates of the clean plane, has its best stop at the same count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from math import sqrt
+
+from autodip_ij.calibration.model import Choice
+
+_WITHIN = 1.15
+"""Sides so near to one another are taken as equal."""
+_FEWEST = 25
+
+
+def side_of(shape: Sequence[int], tile: int) -> float:
+    """Return the side, px, of a square with as many pixels as the tiles of a plane (Y, X)."""
+    height, width = (min(length, tile) for length in shape)
+    return sqrt(height * width)
+
+
+def scaled_to(choice: Choice, calibrated_px: int | None, side_px: float) -> Choice:
+    """Return `choice` with the iterations that suit tiles of another side than those of the calibration.
+
+    Parameters
+    ----------
+    choice
+        What was chosen.
+    calibrated_px
+        Side of the images that the calibration was made from; None where it holds for every size, as published.
+    side_px
+        Side of the tiles of the image, from `side_of`.
+
+    Examples
+    --------
+    >>> from autodip_ij.calibration.model import Parameters
+    >>> found = Choice(Parameters(5, 16, 4, 600), "autodip", "widefield", "group", "known")
+    >>> scaled_to(found, 512, 256).reason
+    'known; 300 iterations for tiles of 256 px, from 600 for 512 px'
+    >>> scaled_to(found, 512, 500) == found
+    True
+    """
+    usual = choice.parameters.iterations
+    if calibrated_px is None or choice.parameters.guides or 1 / _WITHIN < side_px / calibrated_px < _WITHIN:
+        return choice
+    iterations = max(min(usual, _FEWEST), round(usual * side_px / calibrated_px))
+    if iterations == usual:
+        return choice
+    said = f"{iterations} iterations for tiles of {side_px:.0f} px, from {usual} for {calibrated_px} px"
+    return replace(
+        choice,
+        parameters=replace(choice.parameters, iterations=iterations),
+        reason=f"{choice.reason}; {said}",
+        details={**choice.details, "iterations_for_px": {"calibrated": calibrated_px, "used": round(side_px)}},
+    )
