@@ -135,8 +135,15 @@ def parameter_count(architecture: Architecture) -> int:
     return total
 
 
-def peak_bytes(architecture: Architecture, shape: tuple[int, int], precision: str, device: str = "cpu") -> int:
-    """Return the peak memory of a fit on its device, with what the program itself takes there.
+def fixed_bytes(device: str) -> int:
+    """Return what the program itself takes of the memory of a device, before the first fit."""
+    return PROGRAM_BYTES if device == "cpu" else DEVICE_BYTES
+
+
+def peak_bytes(
+    architecture: Architecture, shape: tuple[int, int], precision: str, device: str = "cpu", *, lanes: int = 1
+) -> int:
+    """Return the peak memory of fits on their device, with what the program itself takes there.
 
     Parameters
     ----------
@@ -146,11 +153,13 @@ def peak_bytes(architecture: Architecture, shape: tuple[int, int], precision: st
         ``float32`` or ``bfloat16``.
     device
         ``cpu``, ``cuda:0``, ``mps``; a GPU keeps more, since its network is that of autograd.
+    lanes
+        Fits at the same time.
     """
     engine = "cpu" if device == "cpu" and architecture.is_published_kind else "eager"
     maps = 4 * MAP_COPIES[engine, precision] * elements_per_iteration(architecture, shape)
-    fixed = PROGRAM_BYTES if device == "cpu" else DEVICE_BYTES
-    return int(fixed + maps + PARAMETER_BYTES * parameter_count(architecture.fitted_to(shape)))
+    parameters = PARAMETER_BYTES * parameter_count(architecture.fitted_to(shape))
+    return int(fixed_bytes(device) + lanes * (maps + parameters))
 
 
 def estimate_cost(
@@ -161,6 +170,7 @@ def estimate_cost(
     device: str = "cpu",
     precision: str = "auto",
     measure: bool = True,
+    lanes: int = 1,
 ) -> Estimate:
     """Return what fitting a plane of `shape` (Y, X) for `iterations` steps costs on this machine.
 
@@ -180,6 +190,8 @@ def estimate_cost(
         ``auto``, ``float32`` or ``bfloat16``.
     measure
         Whether to measure if nothing is known yet; otherwise the speed is assumed and the estimate says so.
+    lanes
+        Fits at the same time, which take the memory of as many.
 
     Raises
     ------
@@ -202,7 +214,8 @@ def estimate_cost(
     known = known or {"speeds": ASSUMED_SPEED, "precision": "float32"}
     features = _features(architecture, shape)
     a_step = sum(speed * feature for speed, feature in zip(known["speeds"], features, strict=True))
-    return Estimate(a_step * iterations, peak_bytes(architecture, shape, known["precision"], device), measured)
+    peak = peak_bytes(architecture, shape, known["precision"], device, lanes=lanes)
+    return Estimate(a_step * iterations, peak, measured)
 
 
 def _features(architecture: Architecture, shape: tuple[int, int]) -> tuple[float, float, float, float]:

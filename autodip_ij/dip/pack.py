@@ -19,7 +19,7 @@ import psutil
 import torch
 
 from autodip_ij.dip.architecture import Architecture
-from autodip_ij.dip.cost import DEVICE_BYTES, PROGRAM_BYTES, operations_per_iteration, peak_bytes
+from autodip_ij.dip.cost import fixed_bytes, operations_per_iteration, peak_bytes
 from autodip_ij.dip.devices import resolve_device
 from autodip_ij.dip.fitting import checked_plane, fit
 from autodip_ij.dip.options import FitOptions, FitResult, OnSnapshot, OnStep, Plane, Step
@@ -33,6 +33,8 @@ OnPackStep = Callable[[int, Step], Stop]
 """As `OnStep`, with the index of the plane first."""
 OnPackSnapshot = Callable[[int, int, Plane], None]
 """As `OnSnapshot`, with the index of the plane first."""
+OnPackResult = Callable[[int, FitResult], None]
+"""Takes the result of the plane of that index."""
 
 MEMORY_SHARE = 0.7
 """Part of the free memory that a pack may take."""
@@ -51,7 +53,7 @@ def fit_many(
     lanes: int | None = None,
     on_step: OnPackStep | None = None,
     on_snapshot: OnPackSnapshot | None = None,
-) -> list[FitResult]:
+) -> list[FitResult | None]:
     """Fit planes side by side; each result is that of `fit` alone.
 
     Parameters
@@ -68,12 +70,12 @@ def fit_many(
         Fits at the same time; by default as many as cores (or idle parts of the GPU) and free memory allow.
     on_step, on_snapshot
         As in `fit`, with the index of the plane first. Calls come from several threads but never two at once. A wish
-        to stop counts for all planes: planes not begun then end with the output of their first step.
+        to stop counts for all planes.
 
     Returns
     -------
-    list of FitResult
-        In the order of the planes.
+    list of FitResult or None
+        In the order of the planes; None for those that a wish to stop came before, that is before their first step.
 
     Raises
     ------
@@ -94,20 +96,69 @@ def fit_many(
     >>> [result.image.shape for result in fit_many(planes, Architecture(2, 8), FitOptions(2), device="cpu")]
     [(20, 24), (20, 24), (20, 24)]
     """
+    results: list[FitResult | None] = [None] * len(planes01)
+    fit_each(
+        planes01,
+        architecture,
+        options,
+        results.__setitem__,
+        device=device,
+        engine=engine,
+        lanes=lanes,
+        on_step=on_step,
+        on_snapshot=on_snapshot,
+    )
+    return results
+
+
+def fit_each(
+    planes01: Sequence[npt.ArrayLike],
+    architecture: Architecture,
+    options: FitOptions | Sequence[FitOptions],
+    on_result: OnPackResult,
+    *,
+    device: str = "auto",
+    engine: str = "auto",
+    lanes: int | None = None,
+    on_step: OnPackStep | None = None,
+    on_snapshot: OnPackSnapshot | None = None,
+) -> int:
+    """Fit planes side by side and hand over each result when it is there; nothing is kept here.
+
+    Parameters
+    ----------
+    planes01, architecture, options, device, engine, lanes, on_step, on_snapshot
+        As in `fit_many`.
+    on_result
+        Called with (index, result) when a fit has ended, never beside another callback; not for planes that a wish to
+        stop came before.
+
+    Returns
+    -------
+    int
+        Fits at the same time; 1 if memory ran out with several.
+
+    Raises
+    ------
+    autodip_ij.errors.AutodipError
+        As `fit_many`.
+    """
     every = [options] * len(planes01) if isinstance(options, FitOptions) else list(options)
     if len(every) != len(planes01):
         raise BadInput(f"{len(every)} options were given for {len(planes01)} planes; give one, or one a plane")
     if not every:
-        return []
+        return lanes or 1
     shapes = [checked_plane(plane).shape for plane in planes01]
     resolved = resolve_device(device)
     if lanes is None:
         shape = max(shapes, key=lambda yx: yx[0] * yx[1])
         lanes = lanes_for(architecture, shape, len(every), resolved, every[0].precision)
-    wishes = _Wishes(on_step, on_snapshot)
+    wishes = _Wishes(on_step, on_snapshot, on_result)
 
-    def one(index: int) -> FitResult:
-        return fit(
+    def one(index: int) -> None:
+        if wishes.stop is not Stop.NO:
+            return
+        result = fit(
             planes01[index],
             architecture,
             every[index],
@@ -116,15 +167,20 @@ def fit_many(
             on_step=wishes.watch(index),
             on_snapshot=wishes.snapshots(index),
         )
+        wishes.hand_over(index, result)
 
-    if lanes <= 1:
-        return [one(index) for index in range(len(every))]
-    try:
-        return _side_by_side(one, len(every), lanes, wishes, resolved)
-    except OutOfMemory as problem:
-        log.warning("%d fits at once: %s; fitting one after the other", lanes, problem)
-    wishes.stop = Stop.NO
-    return [one(index) for index in range(len(every))]
+    if lanes > 1 and len(every) > 1:
+        try:
+            _side_by_side(one, len(every), min(lanes, len(every)), wishes, resolved)
+            return lanes
+        except OutOfMemory as problem:
+            log.warning("%d fits at once: %s; fitting one after the other", lanes, problem)
+        wishes.stop = Stop.NO
+        lanes = 1
+    for index in range(len(every)):
+        if index not in wishes.ended:
+            one(index)
+    return lanes
 
 
 def lanes_for(architecture: Architecture, shape: tuple[int, int], count: int, device: str, precision: str) -> int:
@@ -144,10 +200,11 @@ def lanes_for(architecture: Architecture, shape: tuple[int, int], count: int, de
     if device == "mps":
         return 1
     need = peak_bytes(architecture, shape, resolve_precision(precision, device), device)
+    fixed = fixed_bytes(device)
     if device == "cpu":
-        free, fixed, most = psutil.virtual_memory().available, PROGRAM_BYTES, torch.get_num_threads()
+        free, most = psutil.virtual_memory().available, torch.get_num_threads()
     else:
-        free, fixed = torch.cuda.mem_get_info(device)[0], DEVICE_BYTES
+        free = torch.cuda.mem_get_info(device)[0]
         most = int(min(MOST_STREAMS, max(1.0, BUSY_OPERATIONS / operations_per_iteration(architecture, shape))))
     by_memory = int(MEMORY_SHARE * free / max(need - fixed, 1))
     return max(1, min(count, most, by_memory))
@@ -159,14 +216,18 @@ class _Wishes:
 
     on_step: OnPackStep | None
     on_snapshot: OnPackSnapshot | None
+    on_result: OnPackResult
     stop: Stop = Stop.NO
+    begun: set[int] = field(default_factory=set)
+    ended: set[int] = field(default_factory=set)
     lock: Lock = field(default_factory=Lock)
 
     def watch(self, index: int) -> OnStep:
         def watched(step: Step) -> Stop:
             with self.lock:
-                if self.stop is Stop.NO and self.on_step:
-                    self.stop = self.on_step(index, step)
+                if self.stop is Stop.NO:
+                    self.begun.add(index)
+                    self.stop = self.on_step(index, step) if self.on_step else Stop.NO
                 return self.stop
 
         return watched
@@ -182,13 +243,18 @@ class _Wishes:
 
         return taken
 
+    def hand_over(self, index: int, result: FitResult) -> None:
+        # A fit that heard of the wish to stop at its first step has nothing to show but that step.
+        with self.lock:
+            if index in self.begun:
+                self.ended.add(index)
+                self.on_result(index, result)
 
-def _side_by_side(
-    one: Callable[[int], FitResult], count: int, lanes: int, wishes: _Wishes, device: str
-) -> list[FitResult]:
-    def in_lane(index: int) -> FitResult:
+
+def _side_by_side(one: Callable[[int], None], count: int, lanes: int, wishes: _Wishes, device: str) -> None:
+    def in_lane(index: int) -> None:
         with _stream(device):
-            return one(index)
+            one(index)
 
     with _threads_shared_by(lanes) as share, ThreadPoolExecutor(lanes, "autodip-lane", initializer=share) as pool:
         futures = [pool.submit(in_lane, index) for index in range(count)]
@@ -196,7 +262,6 @@ def _side_by_side(
             done, _ = wait(futures, return_when=FIRST_EXCEPTION)
             for future in done:
                 future.result()  # raises the first error
-            return [future.result() for future in futures]
         except BaseException:
             wishes.stop = Stop.DISCARD  # ends the other lanes
             for future in futures:

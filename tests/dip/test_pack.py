@@ -9,7 +9,7 @@ import psutil
 import pytest
 import torch
 
-from autodip_ij.dip import Architecture, FitOptions, fit, fit_many, pack
+from autodip_ij.dip import Architecture, FitOptions, fit, fit_each, fit_many, pack
 from autodip_ij.errors import BadInput, Cancelled, OutOfMemory
 from autodip_ij.progress import Stop
 
@@ -89,11 +89,42 @@ def test_discarding_one_discards_all(planes, lanes):
 
 
 @pytest.mark.parametrize("lanes", [1, 3])
-def test_keeping_keeps_a_result_for_every_plane(planes, lanes):
-    options = replace(OPTIONS, iterations=500)
-    results = fit_many(planes, NET, options, device="cpu", lanes=lanes, on_step=lambda index, step: Stop.KEEP)
+def test_keeping_keeps_what_was_begun_and_leaves_out_the_rest(planes, lanes):
+    seen = set()
+
+    def watch(index, step):
+        seen.add(index)
+        return Stop.KEEP if step.iteration > 1 else Stop.NO
+
+    options = replace(OPTIONS, iterations=100_000)
+    results = fit_many(planes, NET, options, device="cpu", lanes=lanes, on_step=watch)
     assert len(results) == 5
-    assert all(result.stopped and np.isfinite(result.image).all() for result in results)
+    assert {index for index, result in enumerate(results) if result is not None} == seen
+    assert all(results[index].stopped and np.isfinite(results[index].image).all() for index in seen)
+    assert 4 not in seen
+
+
+def test_a_wish_that_came_before_the_first_step_of_a_fit_leaves_it_out(planes):
+    """All lanes begin together; only the one that asked the user has a picture worth keeping."""
+    options = replace(OPTIONS, iterations=100_000)
+    results = fit_many(planes, NET, options, device="cpu", lanes=3, on_step=lambda index, step: Stop.KEEP)
+    assert [result is not None for result in results].count(True) == 1
+
+
+def test_results_are_handed_over_one_at_a_time_as_they_end(planes):
+    order = []
+    steps = []
+
+    def watch(index, step):
+        steps.append((index, step.iteration))
+        return Stop.NO
+
+    def take(index, result):
+        assert (index, OPTIONS.iterations) in steps
+        order.append(index)
+
+    assert fit_each(planes, NET, OPTIONS, take, device="cpu", lanes=2, on_step=watch) == 2
+    assert sorted(order) == [0, 1, 2, 3, 4]
 
 
 def test_an_error_in_one_lane_ends_the_pack_with_that_error(planes, monkeypatch):
@@ -108,15 +139,22 @@ def test_an_error_in_one_lane_ends_the_pack_with_that_error(planes, monkeypatch)
         fit_many(planes, NET, every, device="cpu", lanes=2)
 
 
-def test_memory_that_runs_out_is_met_by_fitting_one_after_the_other(planes, monkeypatch, caplog):
-    def narrow(plane, *arguments, **keywords):
-        if threading.current_thread() is not threading.main_thread():
+def test_memory_that_runs_out_is_met_by_fitting_the_rest_one_after_the_other(planes, monkeypatch, caplog):
+    fitted = []
+
+    def narrow(plane, architecture, options, **keywords):
+        if threading.current_thread() is not threading.main_thread() and options.seed != 0:
             raise OutOfMemory("too much at once")
-        return fit(plane, *arguments, **keywords)
+        fitted.append(options.seed)
+        return fit(plane, architecture, options, **keywords)
 
     monkeypatch.setattr(pack, "fit", narrow)
+    every = [replace(OPTIONS, seed=seed) for seed in range(5)]
+    taken = {}
     with caplog.at_level(logging.WARNING, "autodip_ij.dip"):
-        assert len(fit_many(planes, NET, OPTIONS, device="cpu", lanes=2)) == 5
+        assert fit_each(planes, NET, every, taken.__setitem__, device="cpu", lanes=2) == 1
+    assert sorted(taken) == [0, 1, 2, 3, 4]
+    assert sorted(fitted)[-4:] == [1, 2, 3, 4]
     assert "one after the other" in caplog.text
 
 
