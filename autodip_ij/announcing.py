@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from autodip_ij.planes import fit_arguments
 from autodip_ij.planning import ChannelPlan, Plan
+from autodip_ij.recipe import fit_arguments
 from autodip_ij.settings import DenoiseSettings
 from autodip_ij.wording import duration, sentences
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from autodip_ij.errors import BadInput
-from autodip_ij.estimates import Estimates, Plane, estimate_seconds, estimates_in_words, parse_estimates
+from autodip_ij.estimates import estimate_seconds, estimates_in_words, parse_estimates
 
 if TYPE_CHECKING:
     from autodip_ij.calibration.model import Parameters
@@ -57,16 +57,3 @@ def blend_in_words(parameters: Parameters) -> str:
 def classical_seconds(parameters: Parameters, pixels: int) -> float:
     """Return about how long the classical estimates of a plane of so many pixels take on this machine."""
     return estimate_seconds((parameters.guides, blend_of(parameters)), pixels)
-
-
-def classical_estimate(plane: Plane, parameters: Parameters) -> Plane | None:
-    """Return the mean of the classical estimates of a plane (Y, X) in [0, 1] to be blended in; None if none is wanted.
-
-    Raises
-    ------
-    autodip_ij.errors.BadInput
-        If a method cannot process this plane.
-    autodip_ij.errors.EnvironmentProblem
-        If the package that it needs is not there.
-    """
-    return Estimates(plane).mean(parameters.classical) if blend_of(parameters) else None

@@ -7,27 +7,23 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from itertools import product
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from autodip_ij.announcing import announcements
 from autodip_ij.errors import BadInput
 from autodip_ij.groups.model import GroupDecision
 from autodip_ij.images.model import Image
 from autodip_ij.outputs import default_output, new_array, refuse_bad_target, uncertainty_path
-from autodip_ij.planes import Plane, PlaneRecipe, denoise_plane
-from autodip_ij.planning import ChannelPlan, Plan, plan_run
+from autodip_ij.pipeline import StageTimes
+from autodip_ij.planning import Plan, plan_run
 from autodip_ij.progress import Progress, Silent
 from autodip_ij.record import Recorder
 from autodip_ij.report import sidecar_path
 from autodip_ij.result import FileResult, Result
-from autodip_ij.series import INDEPENDENT, WarmStart, frame_order
+from autodip_ij.run import Run
 from autodip_ij.settings import DenoiseSettings
 from autodip_ij.uncertainty import ONE_FIT, UncertaintyMap, has_uncertainty
-from autodip_ij.watch import Watch
 
 
 def denoise_image(
@@ -42,7 +38,7 @@ def denoise_image(
     Parameters
     ----------
     image
-        Lazy image (T, C, Z, Y, X); planes are read one at a time.
+        Lazy image (T, C, Z, Y, X); planes are read a few at a time.
     settings
         Defaults are those of `DenoiseSettings`.
     decisions
@@ -66,6 +62,7 @@ def denoise_image(
 
     Examples
     --------
+    >>> import numpy as np
     >>> noisy = np.random.default_rng(0).poisson(40, (48, 40)).astype(np.uint16)
     >>> settings = DenoiseSettings(group="widefield/nucleus", iterations=2, width=4, device="cpu")
     >>> denoise_image(Image.from_array(noisy), settings).image.shape
@@ -74,17 +71,18 @@ def denoise_image(
     settings = settings or DenoiseSettings()
     progress = progress or Silent()
     started = time.perf_counter()
-    plan = plan_run(image, settings, decisions)
+    times = StageTimes()
+    with times.of("plan"):
+        plan = plan_run(image, settings, decisions)
     recorder = Recorder(plan, settings)
     for line in announcements(plan, settings):
         recorder.say(progress, line)
     pixels = new_array(plan.image.shape, plan.output_dtype)
     spread = uncertainty_map(plan, plan.image, settings, recorder, progress)
     progress.start(plan.total_steps, f"Denoising {plan.image.name}")
-    for position, channel in enumerate(plan.channels):
-        _denoise_channel(plan, channel, position, pixels, spread, recorder, progress)
+    Run(plan, recorder, pixels, spread, progress, times).denoise()
     recorder.tell_quality(progress)
-    report = recorder.finish(time.perf_counter() - started)
+    report = recorder.finish(time.perf_counter() - started, times.seconds())
     return Result(plan.image.with_data(pixels), report, spread.image() if spread else None)
 
 
@@ -98,68 +96,6 @@ def uncertainty_map(
         return UncertaintyMap(like)
     recorder.say(progress, ONE_FIT)
     return None
-
-
-def blended(source: Plane, result: Plane, strength: float) -> Plane:
-    """Return ``source + strength * (result - source)``, and `result` itself at strength 1."""
-    return result if strength == 1 else source + np.float32(strength) * (result - source)
-
-
-def _denoise_channel(
-    plan: Plan,
-    channel: ChannelPlan,
-    position: int,
-    pixels: Any,
-    spread: UncertaintyMap | None,
-    recorder: Recorder,
-    progress: Progress,
-) -> None:
-    frames, _, slices, _, _ = plan.image.shape
-    if channel.recipe is None:
-        for t, z in product(range(frames), range(slices)):
-            _keep_plane(plan, (t, position, z), pixels, recorder)
-        return
-    for z in range(slices):
-        warm = None if channel.recipe.series == INDEPENDENT else WarmStart()
-        for t in frame_order(frames, channel.recipe.series):
-            place = (t, position, z)
-            if not recorder.stopped:
-                _denoise_plane(plan, channel.recipe, place, pixels, spread, recorder, progress, warm)
-            elif not recorder.knows(place):
-                _keep_plane(plan, place, pixels, recorder)
-
-
-def _keep_plane(plan: Plan, place: tuple[int, int, int], pixels: Any, recorder: Recorder) -> None:
-    from autodip_ij.images.intensity import cast
-
-    source = plan.image.plane(*place)
-    pixels[place] = cast(source, plan.output_dtype)
-    recorder.unchanged(place, source)
-
-
-def _denoise_plane(
-    plan: Plan,
-    recipe: PlaneRecipe,
-    place: tuple[int, int, int],
-    pixels: Any,
-    spread: UncertaintyMap | None,
-    recorder: Recorder,
-    progress: Progress,
-    warm: WarmStart | None,
-) -> None:
-    window = plan.channels[place[1]].window
-    source = plan.image.plane(*place)
-    watch = Watch(progress, plan.title(*place), window.restore, plan.channel_title(place[1]), recorder.told)
-    unit = window.normalise(source)
-    fitted = denoise_plane(unit, recipe, watch, warm)
-    restored = window.restore(blended(unit, fitted.image, recorder.strength), dtype=plan.output_dtype, source=source)
-    pixels[place] = restored
-    if spread is not None:
-        spread.note(place, fitted.uncertainty, window, recorder.strength)
-    recorder.denoised(place, source, restored, fitted)
-    recorder.check(place, unit, fitted)
-    if fitted.stopped:
-        recorder.say(progress, f"stopped at {plan.title(*place)}: planes not reached are returned unchanged")
 
 
 def denoise_file(

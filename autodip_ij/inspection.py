@@ -166,7 +166,8 @@ def _inspect_channel(shape: tuple[int, ...], decision: GroupDecision, settings: 
 
 
 def _estimate(shape: tuple[int, ...], parameters: Parameters, settings: DenoiseSettings) -> Estimate | None:
-    from autodip_ij.planning import estimate, recipe_of, resolve
+    from autodip_ij.estimating import estimate
+    from autodip_ij.planning import recipe_of, resolve
 
     try:
         device = resolve(settings.device)

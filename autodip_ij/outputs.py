@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import math
+import os
+import shutil
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -13,7 +16,9 @@ from autodip_ij.errors import UnwritableOutput
 
 COMPOUND_SUFFIXES = (".ome.zarr.zip", ".ome.tiff", ".ome.tif", ".ome.zarr", ".ome.xml", ".zarr.zip")
 SHARE_OF_MEMORY = 0.25
-"""A result larger than this share of the free memory is held in a temporary file instead."""
+"""A result larger than this share of the free memory cannot be held there."""
+LARGEST_IN_MEMORY = 256_000_000
+"""Bytes from which on a result is held in a temporary file, so that a long stack takes the memory of a few planes."""
 
 
 def stem(path: Path) -> str:
@@ -75,18 +80,36 @@ def _same(a: Path, b: Path) -> bool:
 
 
 def new_array(shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
-    """Return an array of zeros, in memory or, where it would crowd the memory, in a unnamed temporary file."""
+    """Return an array of zeros, in memory or, where it is large, in an unnamed temporary file.
+
+    Raises
+    ------
+    autodip_ij.errors.UnwritableOutput
+        If neither has room for it.
+    """
     import psutil
 
     size = math.prod(shape) * dtype.itemsize
-    if size <= SHARE_OF_MEMORY * psutil.virtual_memory().available:
+    fits = size <= SHARE_OF_MEMORY * psutil.virtual_memory().available
+    if fits and size <= LARGEST_IN_MEMORY:
         return np.zeros(shape, dtype)
     try:
         with tempfile.TemporaryFile(prefix="autodip-") as file:
+            _reserve(file.fileno(), size)
             # The mapping keeps the unnamed file alive; it is freed when the array is, also after a crash.
             return np.memmap(file, dtype, "w+", shape=shape)
     except OSError as error:
+        if fits:
+            return np.zeros(shape, dtype)
         raise UnwritableOutput(
             f"a result of {size / 1e9:.1f} GB fits neither in memory nor in {tempfile.gettempdir()} "
             f"({error.strerror}); set TMPDIR to a larger disk, or select fewer planes"
         ) from error
+
+
+def _reserve(file: int, size: int) -> None:
+    """Take the room on the disk now: a full disk found later, through the mapping, would kill the process."""
+    if hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(file, 0, size)
+    elif shutil.disk_usage(tempfile.gettempdir()).free < size:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

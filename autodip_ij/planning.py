@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from autodip_ij.blending import blend_in_words, check_blend, classical_seconds
+from autodip_ij.blending import blend_in_words, check_blend
 from autodip_ij.calibration.model import Choice, Parameters
 from autodip_ij.decisions import decide, treated
 from autodip_ij.errors import BadInput
+from autodip_ij.estimating import estimate, fits_per_plane, lanes_of
 from autodip_ij.groups.model import GroupDecision
 from autodip_ij.images.model import Image
-from autodip_ij.planes import PlaneRecipe, fit_arguments
+from autodip_ij.recipe import PlaneRecipe
 from autodip_ij.series import iterations_of
 from autodip_ij.settings import DenoiseSettings
 
@@ -79,7 +80,7 @@ class Plan:
         length_t, _, length_z, height, width = self.image.shape
         return sum(
             length_z
-            * _fits_per_plane(channel.recipe, (height, width))
+            * fits_per_plane(channel.recipe, (height, width))
             * iterations_of(length_t, channel.recipe.series, _iterations(channel.recipe))
             for channel in self.channels
             if channel.recipe
@@ -89,6 +90,12 @@ class Plan:
     def seconds(self) -> float:
         """Estimated time of the run."""
         return sum(channel.seconds for channel in self.channels)
+
+    def places(self) -> Iterator[tuple[int, int, int]]:
+        """Yield the indices (T, C, Z) of all planes, channel by channel."""
+        length_t, length_c, length_z, _, _ = self.image.shape
+        for c, t, z in product(range(length_c), range(length_t), range(length_z)):
+            yield t, c, z
 
     def channel_title(self, position: int) -> str:
         """Return the words for one channel; empty for the only one without a name."""
@@ -189,6 +196,7 @@ def plan_channel(
         return ChannelPlan(decision, window, recipe, None, f"method {settings.method}")
     choice = choose_parameters(image, position, decision, settings, window)
     recipe = recipe_of(choice.parameters, device, settings)
+    recipe = replace(recipe, lanes=lanes_of(recipe, image.shape))
     seconds, peak = estimate(recipe, image.shape)
     return ChannelPlan(decision, window, recipe, choice, choice.reason, seconds, peak)
 
@@ -277,32 +285,6 @@ def overrides(settings: DenoiseSettings) -> dict[str, Any]:
         "guides": "" if settings.guides == "none" else settings.guides,
     }
     return {name: value for name, value in given.items() if value is not None}
-
-
-def estimate(recipe: PlaneRecipe, shape: tuple[int, ...]) -> tuple[float, int]:
-    """Return (seconds, peak bytes) that one channel of an image of `shape` (T, C, Z, Y, X) will take."""
-    from autodip_ij.dip import estimate_cost
-    from autodip_ij.images.tiles import plan_tiles
-
-    length_t, _, length_z, height, width = shape
-    architecture, options = fit_arguments(recipe, recipe.seed)
-    tile = plan_tiles((height, width), recipe.tile, recipe.overlap)[0]
-    binning = recipe.parameters.binning if recipe.parameters else 1
-    side = (math.ceil(tile.height / binning), math.ceil(tile.width / binning))
-    iterations = length_z * iterations_of(length_t, recipe.series, options.iterations)
-    cost = estimate_cost(
-        architecture.fitted_to(side), side, iterations, device=recipe.device, precision=recipe.precision
-    )
-    blend = classical_seconds(recipe.parameters, height * width) if recipe.parameters else 0.0
-    return cost.seconds * _fits_per_plane(recipe, (height, width)) + length_t * length_z * blend, cost.bytes
-
-
-def _fits_per_plane(recipe: PlaneRecipe, shape: tuple[int, int]) -> int:
-    from autodip_ij.images.tiles import plan_tiles
-
-    if recipe.parameters is None:
-        return 1
-    return len(plan_tiles(shape, recipe.tile, recipe.overlap)) * recipe.parameters.seeds
 
 
 def _iterations(recipe: PlaneRecipe) -> int:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from autodip_ij.planes import PlaneResult
 from autodip_ij.planning import ChannelPlan, Plan
 from autodip_ij.progress import Progress
 from autodip_ij.quality import Check, checks_of_planes, fit_verdict, measure_plane, quality_lines
 from autodip_ij.quality.measures import Measured
+from autodip_ij.recipe import PlaneResult
 from autodip_ij.report import (
     ChannelReport,
     EvidenceRow,
@@ -115,6 +115,10 @@ class Recorder:
         self.stopped = self.stopped or made.stopped
         self.messages.extend(made.messages)
 
+    def stop(self) -> None:
+        """Note that the user stopped the run before its end."""
+        self.stopped = True
+
     def check(self, place: Place, source: Array, made: PlaneResult) -> None:
         """Measure the quality of a plane in the scale of its fit, before blending with `source`, if it is looked at.
 
@@ -140,8 +144,8 @@ class Recorder:
         ):
             self.say(progress, line)
 
-    def finish(self, seconds: float) -> Report:
-        """Return the report of the whole run, which took `seconds`."""
+    def finish(self, seconds: float, stages: Mapping[str, float] | None = None) -> Report:
+        """Return the report of the whole run, which took `seconds`, and in its stages those."""
         image = self._plan.image
         return Report(
             input=InputRecord(
@@ -159,6 +163,7 @@ class Recorder:
             precision=self._precision(),
             seed=self._settings.seed,
             seconds=round(seconds, 3),
+            stages=dict(stages or {}),
             messages=self.messages,
         )
 
@@ -203,7 +208,9 @@ class Recorder:
             checks=checks,
             checked_planes=len(measured),
             noise=_noise_record([note.made for note in notes if note.made], channel.window),
-            fit=_fit_record([note.made for note in notes if note.made], len(notes), recipe is not None),
+            fit=_fit_record(
+                [note.made for note in notes if note.made], len(notes), recipe is not None, stopped=self.stopped
+            ),
         )
 
     def _checks(self, measured: dict[tuple[int, int], Measured], channel: ChannelPlan, position: int) -> list[Check]:
@@ -267,9 +274,9 @@ def _guard_record(readings: Sequence[GuardReading]) -> GuardRecord | None:
     )
 
 
-def _fit_record(made: Sequence[PlaneResult], planes: int, wanted: bool) -> FitRecord:
+def _fit_record(made: Sequence[PlaneResult], planes: int, wanted: bool, *, stopped: bool) -> FitRecord:
     if not made:
-        return FitRecord(unchanged_planes=planes if wanted else 0)
+        return FitRecord(unchanged_planes=planes if wanted else 0, stopped=wanted and stopped)
     speeds = [plane.seconds_per_iteration for plane in made if plane.seconds_per_iteration is not None]
     known = [speed for speed in speeds if np.isfinite(speed)]
     return FitRecord(
@@ -282,6 +289,6 @@ def _fit_record(made: Sequence[PlaneResult], planes: int, wanted: bool) -> FitRe
         engine=made[-1].engine,
         guard=_guard_record([reading for plane in made for reading in plane.guards]),
         blended_planes=sum(plane.classical_weight > 0 for plane in made),
-        stopped=any(plane.stopped for plane in made),
+        stopped=any(plane.stopped for plane in made) or (stopped and planes > len(made)),
         unchanged_planes=planes - len(made),
     )

@@ -174,6 +174,7 @@ class Report(_Record):
     versions: dict[str, str] = Field(default_factory=lambda: dict(versions()))
     platform: str = Field(default_factory=platform.platform)
     seconds: float = 0.0
+    stages: dict[str, float] = Field(default_factory=dict)
     messages: list[str] = Field([], description="Every line the user was shown: choices, fallbacks, warnings")
 
 

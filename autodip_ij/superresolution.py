@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -14,16 +13,20 @@ import numpy.typing as npt
 from pydantic import Field, field_validator
 
 from autodip_ij.announcing import announcements
+from autodip_ij.assembly import PlaneToFit, TileJob
 from autodip_ij.blending import blend_in_words
-from autodip_ij.denoising import blended, uncertainty_map
+from autodip_ij.denoising import uncertainty_map
+from autodip_ij.estimating import estimate
 from autodip_ij.images.model import Image, PixelSize
 from autodip_ij.outputs import new_array, refuse_bad_target, stem, uncertainty_path
-from autodip_ij.planes import Plane, PlaneRecipe, PlaneResult, TileJob, fit_arguments, fit_tiles
-from autodip_ij.planning import ChannelPlan, Plan, estimate, plan_run
+from autodip_ij.planning import ChannelPlan, Plan, plan_run
 from autodip_ij.progress import Progress, Silent, Stop
+from autodip_ij.recipe import PlaneResult, fit_arguments
 from autodip_ij.record import Recorder
 from autodip_ij.result import FileResult, Result
+from autodip_ij.run import blended
 from autodip_ij.settings import DenoiseSettings, Shown
+from autodip_ij.tile_fits import Capacity, fit_tiles, one_by_one
 from autodip_ij.uncertainty import UncertaintyMap
 from autodip_ij.watch import Watch
 
@@ -116,10 +119,11 @@ def superresolve_image(
     spread = uncertainty_map(fine, fine.image, settings, recorder, progress)
     progress.start(fine.total_steps, f"Enlarging {fine.image.name}")
     for position, channel in enumerate(coarse.channels):
+        capacity = None if channel.recipe is None else Capacity.of(channel.recipe)
         for t in range(coarse.image.shape[0]):
             for z in range(coarse.image.shape[2]):
                 place = (t, position, z)
-                pixels[place] = _enlarged(coarse, channel, place, settings, spread, recorder, progress)
+                pixels[place] = _enlarged(coarse, channel, place, settings, capacity, spread, recorder, progress)
     recorder.tell_quality(progress)
     report = recorder.finish(time.perf_counter() - started)
     return Result(fine.image.with_data(pixels), report, spread.image() if spread else None)
@@ -231,7 +235,7 @@ def _on_fine_grid(plan: Plan, settings: SuperresSettings) -> Plan:
     for channel in plan.channels:
         seconds, peak = channel.seconds, channel.bytes
         if channel.recipe is not None and channel.recipe.parameters is not None:
-            seconds, peak = estimate(channel.recipe, (*outer, *shape))
+            seconds, peak = estimate(replace(channel.recipe, lanes=1), (*outer, *shape))
         channels.append(replace(channel, seconds=seconds, bytes=peak))
     size = image.pixel_size
     finer = replace(image, data=da.zeros((*outer, *shape), dtype=image.dtype), pixel_size=_divided(size, scale))
@@ -247,6 +251,7 @@ def _enlarged(
     channel: ChannelPlan,
     place: tuple[int, int, int],
     settings: SuperresSettings,
+    capacity: Capacity | None,
     spread: UncertaintyMap | None,
     recorder: Recorder,
     progress: Progress,
@@ -263,17 +268,20 @@ def _enlarged(
         return channel.window.restore(unit, dtype=plan.output_dtype, source=repeated)
 
     unit = channel.window.normalise(source)
-    if channel.recipe is None or recorder.stopped:
+    if channel.recipe is None or capacity is None or recorder.stopped:
         recorder.unchanged((t, position, z), source)
         return restored(enlarge(unit, scale, FILLER))
     watch = Watch(progress, plan.title(t, position, z), channel.window.restore)
     if settings.method == "dip":
-        made = fit_tiles(unit, channel.recipe, watch, partial(_fit_tile, settings), scale=scale)
+        fit_jobs = one_by_one(partial(_fit_tile, settings))
+        (fitted,) = fit_tiles([PlaneToFit(unit, channel.recipe, watch)], fit_jobs, capacity, scale=scale)
+        assert fitted is not None, "fits one by one begin before anybody is asked whether to stop"
+        made = fitted
     else:
         began = time.perf_counter()
         image = enlarge(unit, scale, settings.method).astype(np.float32)
         made = PlaneResult(image, seconds=time.perf_counter() - began, engine=settings.method)
-        watch.end_fit(1)
+        watch.skip(1)
     filler = enlarge(unit, scale, FILLER).astype(np.float32) if settings.strength < 1 else made.image
     result = restored(blended(filler, made.image, settings.strength))
     if spread is not None:
@@ -283,30 +291,24 @@ def _enlarged(
     recorder.denoised((t, position, z), source, channel.window.restore(coarse, dtype=np.float64), made)
     recorder.check((t, position, z), unit, replace(made, image=coarse, uncertainty=None))
     if made.stopped or watch.request is Stop.KEEP:
+        recorder.stop()
         recorder.say(progress, f"stopped at {plan.title(t, position, z)}: later planes are only enlarged ({FILLER})")
     return result
 
 
-def _fit_tile(
-    settings: SuperresSettings,
-    job: TileJob,
-    recipe: PlaneRecipe,
-    watch: Watch,
-    insert: Callable[[Plane], Plane],
-) -> FitResult:
-    """Fit the fine image of one tile; a `autodip_ij.planes.FitTile` once the settings are bound."""
+def _fit_tile(settings: SuperresSettings, job: TileJob) -> FitResult:
+    """Fit the fine image of one tile; a `autodip_ij.tile_fits.FitTile` once the settings are bound."""
     from autodip_ij.dip import fit_superresolution
 
-    architecture, options = fit_arguments(recipe, job.seed)
-    watch.begin_fit()
+    architecture, options = fit_arguments(job.recipe, job.seed)
     result = fit_superresolution(
         job.pixels,
         settings.scale,
         architecture,
         options,
         kernel=settings.kernel,
-        device=recipe.device,
-        on_step=lambda step: watch.step(step, insert),
+        device=job.recipe.device,
+        on_step=job.watch.step,
     )
-    watch.end_fit(options.iterations)
+    job.watch.end(options.iterations)
     return result

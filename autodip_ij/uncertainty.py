@@ -10,7 +10,7 @@ import numpy as np
 
 from autodip_ij.images.model import Image
 from autodip_ij.outputs import new_array
-from autodip_ij.planes import Plane, PlaneRecipe
+from autodip_ij.recipe import Plane, PlaneRecipe
 
 if TYPE_CHECKING:
     from autodip_ij.images.intensity import Window

@@ -31,6 +31,8 @@ class Watch:
         Its name, where the image has several.
     told
         What was said once a channel, kept from plane to plane.
+    check
+        Called at every step; raises what went wrong beside the fits, so that nobody waits for their end.
     """
 
     def __init__(
@@ -40,13 +42,14 @@ class Watch:
         show: Callable[[Plane], Plane],
         channel: str = "",
         told: set[str] | None = None,
+        check: Callable[[], None] = lambda: None,
     ) -> None:
         self._progress = progress
         self._title = title
         self._show = show
         self._channel = channel
         self._told: set[str] = set() if told is None else told
-        self._done = 0
+        self._check = check
         self.request = Stop.NO
         self.messages: list[str] = []
 
@@ -62,20 +65,53 @@ class Watch:
             self._told.add(line)
             self.say(line)
 
-    def begin_fit(self) -> None:
-        """Start counting the iterations of the next fit."""
-        self._done = 0
+    def fit(self, insert: Callable[[Plane], Plane]) -> FitWatch:
+        """Return who is told of the steps of one fit; `insert` places the preview of a tile into its plane."""
+        return FitWatch(self, insert)
 
-    def step(self, step: Step, insert: Callable[[Plane], Plane]) -> Stop:
-        """Report `step`; `insert` places the preview of a tile into its plane."""
-        self._progress.advance(step.iteration - self._done)
-        self._done = step.iteration
+    def note(self, steps: int, step: Step, insert: Callable[[Plane], Plane]) -> Stop:
+        """Report that a fit got `steps` further, to `step`; return what the user wants."""
+        self._check()
+        self._progress.advance(steps)
         if self._progress.wants_preview():
             title = f"{self._title}, iteration {step.iteration} of {step.total}"
             self._progress.preview(self._show(insert(step.preview())), title)
         self.request = self._progress.stop_request()
         return self.request
 
-    def end_fit(self, total: int) -> None:
+    def skip(self, steps: int) -> None:
+        """Count steps that were not reported one by one."""
+        self._progress.advance(steps)
+
+
+class FitWatch:
+    """Counts the steps of one fit; several fits of a plane may be under way, but their calls come one at a time.
+
+    Parameters
+    ----------
+    plane
+        The watch of the plane.
+    insert
+        Places a preview of the fit into the plane.
+    """
+
+    def __init__(self, plane: Watch, insert: Callable[[Plane], Plane]) -> None:
+        self._plane = plane
+        self._insert = insert
+        self._done = 0
+
+    @property
+    def request(self) -> Stop:
+        """What the user wanted when last asked."""
+        return self._plane.request
+
+    def step(self, step: Step) -> Stop:
+        """Report `step`; a fit that was begun again is counted from where it was before."""
+        further = max(0, step.iteration - self._done)
+        self._done += further
+        return self._plane.note(further, step, self._insert)
+
+    def end(self, total: int) -> None:
         """Count the iterations of a fit that ended between two reports, or was stopped."""
-        self._progress.advance(max(0, total - self._done))
+        self._plane.skip(max(0, total - self._done))
+        self._done = total

@@ -183,8 +183,9 @@ def _run_dip(
 def _run_fit(noisy: Plane, given: Mapping[str, Any], device: str, progress: Progress | None) -> MethodResult:
     from autodip_ij.dip import resolve_device
     from autodip_ij.images.intensity import measure_window
-    from autodip_ij.planes import PlaneRecipe, denoise_plane
+    from autodip_ij.planes import denoise_plane
     from autodip_ij.progress import Silent
+    from autodip_ij.recipe import PlaneRecipe
     from autodip_ij.watch import Watch
 
     window = measure_window(noisy)

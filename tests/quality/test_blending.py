@@ -15,10 +15,12 @@ from autodip_ij.blending import blend_in_words, classical_seconds
 from autodip_ij.calibration import load_calibration
 from autodip_ij.calibration.model import Parameters
 from autodip_ij.calibration.pack_writer import PackContent, write_pack
+from autodip_ij.dip import fit
 from autodip_ij.errors import BadInput
 from autodip_ij.estimates import parse_estimates
-from autodip_ij.planes import PlaneRecipe, denoise_plane
+from autodip_ij.planes import denoise_plane
 from autodip_ij.progress import Silent
+from autodip_ij.recipe import PlaneRecipe, fit_arguments
 from autodip_ij.watch import Watch
 
 SMALL = Parameters(depth=2, width=4, skip=4, iterations=3)
@@ -48,6 +50,26 @@ def test_of_several_classical_estimates_the_mean_is_blended_in() -> None:
 
 def test_without_a_share_the_fit_is_untouched() -> None:
     assert np.array_equal(fitted(SMALL)[0], fitted(replace(SMALL, classical="tv", classical_weight=0.0))[0])
+
+
+def test_a_guided_fit_starts_from_its_guides_in_every_tile() -> None:
+    """The network sees the estimate of the whole plane, cut like the plane itself."""
+    parameters = replace(SMALL, guides="median size_px=3")
+    whole = run_method("median", NOISY, size_px=3)
+    recipe = PlaneRecipe(parameters, "cpu", tile=32, overlap=8)
+    watch = Watch(Silent(), "", lambda unit: unit)
+    tiled = denoise_plane(NOISY, recipe, watch).image
+    architecture, options = fit_arguments(recipe, recipe.seed)
+    first = fit(NOISY[:32, :32], architecture, replace(options, guides=(whole[:32, :32],)), device="cpu").image
+    assert np.array_equal(tiled[:8, :16], first[:8, :16])  # the corner that no other tile reaches
+    assert not np.array_equal(first, fit(NOISY[:32, :32], architecture, options, device="cpu").image)
+
+
+def test_guides_that_cannot_be_made_leave_a_fit_without_them_and_say_so() -> None:
+    tiny = NOISY[:20, :20]
+    image, messages = fitted(replace(SMALL, guides="vst-nlm"), tiny)
+    assert np.array_equal(image, fitted(SMALL, tiny)[0])
+    assert [message for message in messages if "without guides" in message]
 
 
 def test_the_uncertainty_shrinks_with_the_share_of_the_fit() -> None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from autodip_ij.dip.options import FitResult, Precision
     from autodip_ij.evaluation.datasets import Pair
     from autodip_ij.images.intensity import Window
-    from autodip_ij.planes import PlaneRecipe
+    from autodip_ij.recipe import PlaneRecipe
 
 Plane = npt.NDArray[np.float32]
 
@@ -81,7 +81,7 @@ def run_search_job(
     from autodip_ij._version import __version__
     from autodip_ij.dip.loop import Diverged
     from autodip_ij.images.intensity import measure_window
-    from autodip_ij.planes import PlaneRecipe
+    from autodip_ij.recipe import PlaneRecipe
 
     images = prepare(pair, crop)
     window = measure_window(images.noisy)
@@ -147,7 +147,7 @@ def _fit(
     from autodip_ij.binning import binned, resampled
     from autodip_ij.dip import fit
     from autodip_ij.images.intensity import measure_window
-    from autodip_ij.planes import fit_arguments, with_noise
+    from autodip_ij.recipe import fit_arguments, with_noise
 
     window = measure_window(noisy)
     plane = window.normalise(noisy)

@@ -1,0 +1,69 @@
+"""How many fits a channel takes, how many of them run at the same time, and what they cost."""
+
+from __future__ import annotations
+
+import math
+
+from autodip_ij.blending import classical_seconds
+from autodip_ij.recipe import PlaneRecipe, fit_arguments
+from autodip_ij.series import INDEPENDENT, iterations_of
+
+
+def estimate(recipe: PlaneRecipe, shape: tuple[int, ...]) -> tuple[float, int]:
+    """Return (seconds, peak bytes) that one channel of an image of `shape` (T, C, Z, Y, X) will take.
+
+    The time is that of one fit after the other on the whole device, an upper mark where they run side by side; the
+    memory is that of the fits that do. Classical estimates are made beside the fits, but not on a processor.
+    """
+    from autodip_ij.dip import estimate_cost
+
+    length_t, _, length_z, height, width = shape
+    architecture, options = fit_arguments(recipe, recipe.seed)
+    side = _fitted_side(recipe, (height, width))
+    iterations = length_z * iterations_of(length_t, recipe.series, options.iterations)
+    cost = estimate_cost(
+        architecture.fitted_to(side),
+        side,
+        iterations,
+        device=recipe.device,
+        precision=recipe.precision,
+        lanes=recipe.lanes or lanes_of(recipe, shape),
+    )
+    fits = cost.seconds * fits_per_plane(recipe, (height, width))
+    blend = length_t * length_z * classical_seconds(recipe.network, height * width)
+    return fits + blend if recipe.device == "cpu" else max(fits, blend), cost.bytes
+
+
+def lanes_of(recipe: PlaneRecipe, shape: tuple[int, ...]) -> int:
+    """Return how many fits of one channel of an image of `shape` (T, C, Z, Y, X) run at the same time."""
+    from autodip_ij.dip import lanes_for
+
+    length_t, _, length_z, height, width = shape
+    if recipe.series != INDEPENDENT:
+        return 1
+    side = _fitted_side(recipe, (height, width))
+    architecture, _ = fit_arguments(recipe, recipe.seed)
+    count = length_t * length_z * fits_per_plane(recipe, (height, width))
+    return lanes_for(architecture.fitted_to(side), side, count, recipe.device, recipe.precision)
+
+
+def planes_at_once(recipe: PlaneRecipe, shape: tuple[int, int]) -> int:
+    """Return how many planes of `shape` (Y, X) fill the lanes of a recipe with their tiles and seeds; at least one."""
+    return max(1, (recipe.lanes or 1) // fits_per_plane(recipe, shape))
+
+
+def fits_per_plane(recipe: PlaneRecipe, shape: tuple[int, int]) -> int:
+    """Return the number of fits, over tiles and seeds, of a plane of `shape` (Y, X)."""
+    from autodip_ij.images.tiles import plan_tiles
+
+    if recipe.parameters is None:
+        return 1
+    return len(plan_tiles(shape, recipe.tile, recipe.overlap)) * recipe.parameters.seeds
+
+
+def _fitted_side(recipe: PlaneRecipe, shape: tuple[int, int]) -> tuple[int, int]:
+    """Return the (Y, X) that one fit sees: a tile, binned."""
+    from autodip_ij.images.tiles import plan_tiles
+
+    tile = plan_tiles(shape, recipe.tile, recipe.overlap)[0]
+    return math.ceil(tile.height / recipe.network.binning), math.ceil(tile.width / recipe.network.binning)

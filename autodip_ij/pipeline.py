@@ -1,0 +1,164 @@
+"""Work ahead and behind: what comes before and after a long step runs beside it, in order, a few things at a time."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Any, Generic, Self, TypeVar
+
+Item = TypeVar("Item")
+Made = TypeVar("Made")
+
+
+class _Beside:
+    """One background thread and what was given to it; ends with the block that it is used in."""
+
+    def __init__(self, name: str, most: int) -> None:
+        self._pool = ThreadPoolExecutor(1, name) if most else None
+        self._most = most
+        self._queue: deque[Future[Any]] = deque()
+
+    def check(self) -> None:
+        """Raise the error of the thread, if it had one."""
+        for future in list(self._queue):
+            if future.done() and not future.cancelled():
+                future.result()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if self._pool is not None:
+            # What is under way ends by itself; nothing else of it begins.
+            self._pool.shutdown(wait=True, cancel_futures=True)
+
+
+class Ahead(_Beside, Generic[Item, Made]):
+    """Makes things in order, in a thread of its own, ahead of who takes them.
+
+    Parameters
+    ----------
+    make
+        Makes one thing of one item.
+    items
+        All items, in order.
+    most
+        Things ready or in the making at most; with 0 each is made when it is taken, without a thread.
+
+    Examples
+    --------
+    >>> with Ahead(str, [1, 2, 3], most=2) as ahead:
+    ...     ahead.take(), ahead.take()
+    ('1', '2')
+    """
+
+    def __init__(self, make: Callable[[Item], Made], items: Iterable[Item], most: int) -> None:
+        super().__init__("autodip-ahead", most)
+        self._make = make
+        self._items = iter(items)
+
+    def take(self) -> Made:
+        """Return the next thing; waits until it is made.
+
+        Raises
+        ------
+        StopIteration
+            After the last one.
+        Exception
+            What `make` raised.
+        """
+        if self._pool is None:
+            return self._make(next(self._items))
+        self._fill(self._pool)
+        if not self._queue:
+            raise StopIteration
+        made: Made = self._queue.popleft().result()
+        self._fill(self._pool)
+        return made
+
+    def _fill(self, pool: ThreadPoolExecutor) -> None:
+        while len(self._queue) < self._most:
+            try:
+                item = next(self._items)
+            except StopIteration:
+                return
+            self._queue.append(pool.submit(self._make, item))
+
+
+class Behind(_Beside, Generic[Item]):
+    """Finishes things in order, in a thread of its own, behind who puts them.
+
+    Parameters
+    ----------
+    finish
+        Finishes one thing.
+    most
+        Things not yet finished at most: `put` waits; with 0 it finishes them itself, without a thread.
+
+    Examples
+    --------
+    >>> done = []
+    >>> with Behind(done.append, most=2) as behind:
+    ...     for thing in "abc":
+    ...         behind.put(thing)
+    ...     behind.wait()
+    >>> done
+    ['a', 'b', 'c']
+    """
+
+    def __init__(self, finish: Callable[[Item], None], most: int) -> None:
+        super().__init__("autodip-behind", most)
+        self._finish = finish
+
+    def put(self, thing: Item) -> None:
+        """Have `thing` finished after those before it.
+
+        Raises
+        ------
+        Exception
+            What finishing an earlier one raised.
+        """
+        if self._pool is None:
+            self._finish(thing)
+            return
+        while len(self._queue) >= self._most:
+            self._queue.popleft().result()
+        self._queue.append(self._pool.submit(self._finish, thing))
+
+    def wait(self) -> None:
+        """Wait until everything is finished; raises what finishing raised."""
+        while self._queue:
+            self._queue.popleft().result()
+
+
+class StageTimes:
+    """Adds up the seconds spent in named stages; each stage runs in one thread at a time.
+
+    Examples
+    --------
+    >>> times = StageTimes()
+    >>> with times.of("fit"):
+    ...     pass
+    >>> sorted(times.seconds())
+    ['fit']
+    """
+
+    def __init__(self) -> None:
+        self._seconds: dict[str, float] = defaultdict(float)
+
+    @contextmanager
+    def of(self, stage: str) -> Iterator[None]:
+        """Count the time of the block to `stage`."""
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            self._seconds[stage] += time.perf_counter() - started
+
+    def seconds(self) -> dict[str, float]:
+        """Return the seconds by stage."""
+        return {stage: round(seconds, 3) for stage, seconds in self._seconds.items()}

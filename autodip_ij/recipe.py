@@ -1,0 +1,146 @@
+"""How a plane is processed, and what comes of it: plain data between planning, fits and record."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from autodip_ij.noise_model import NOISE_AWARE, PlaneNoise, noise_of
+from autodip_ij.series import INDEPENDENT
+
+if TYPE_CHECKING:
+    from autodip_ij.calibration.model import Parameters
+    from autodip_ij.dip.guard import GuardReading
+    from autodip_ij.dip.options import Precision
+
+Plane = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class PlaneRecipe:
+    """How every plane of a channel is processed.
+
+    Attributes
+    ----------
+    parameters
+        Network and fit; unused by a comparison method.
+    method, method_parameters
+        ``dip``, or a name and keywords of `autodip_ij.baselines.run_method`.
+    device, precision, seed
+        As in the settings, the device resolved.
+    tile, overlap
+        Side and overlap of tiles, px.
+    series
+        How the frames of a time series are fitted: ``independent``, ``warm`` or ``back-and-forth``.
+    guard
+        What happens when a fit takes up the noise: ``off``, ``warn`` or ``stop``.
+    noise
+        Noise of the plane, once it was looked at; only a guard and a loss that depends on the noise need it.
+    lanes
+        Fits at the same time; None for as many as the device has room for when they begin.
+    """
+
+    parameters: Parameters | None
+    device: str
+    precision: Precision = "auto"
+    seed: int = 1
+    tile: int = 512
+    overlap: int = 128
+    method: str = "dip"
+    method_parameters: Mapping[str, Any] = field(default_factory=dict)
+    series: str = INDEPENDENT
+    guard: str = "off"
+    noise: PlaneNoise | None = None
+    lanes: int | None = None
+
+    @property
+    def network(self) -> Parameters:
+        """The parameters of network and fit, which every recipe for DIP has.
+
+        Raises
+        ------
+        ValueError
+            For the recipe of a comparison method.
+        """
+        if self.parameters is None:
+            raise ValueError("a recipe for DIP needs parameters")
+        return self.parameters
+
+
+@dataclass(frozen=True)
+class PlaneResult:
+    """A processed plane (Y, X), in the scale of the input, and how it was made.
+
+    Attributes
+    ----------
+    seconds
+        Wall time of its fits, shared evenly where planes were fitted side by side.
+    seconds_per_iteration
+        Median over its fits, each beside the others.
+    uncertainty
+        Standard deviation (Y, X) between the fits of each pixel, in the scale of `image`; NaN where a stop left fewer
+        than two. None if there was one fit.
+    disagreement
+        Root-mean-square difference of neighbouring tiles where they overlap; None without overlaps.
+    noise
+        What the loss was chosen by and the guard compares with; None where neither needs it.
+    guards
+        What the guards of the fits saw.
+    classical_weight
+        Share of a classical estimate in `image`.
+    """
+
+    image: Plane
+    stopped: bool = False
+    tiles: int = 1
+    tile: int | None = None
+    iterations: int = 0
+    seconds_per_iteration: float | None = None
+    seconds: float = 0.0
+    engine: str | None = None
+    precision: str | None = None
+    messages: tuple[str, ...] = ()
+    uncertainty: Plane | None = None
+    disagreement: float | None = None
+    noise: PlaneNoise | None = None
+    guards: tuple[GuardReading, ...] = ()
+    classical_weight: float = 0.0
+
+
+def with_noise(plane: Plane, recipe: PlaneRecipe) -> PlaneRecipe:
+    """Return `recipe` with the noise of `plane` (Y, X), where its loss or its guard needs it."""
+    parameters = recipe.network
+    if parameters.loss == NOISE_AWARE:
+        return replace(recipe, noise=noise_of(plane, parameters.binning))
+    if recipe.guard == "off":
+        return recipe
+    return replace(recipe, noise=replace(noise_of(plane, parameters.binning), loss=parameters.loss))
+
+
+def fit_arguments(recipe: PlaneRecipe, seed: int) -> tuple[Any, Any]:
+    """Return the `Architecture` and `FitOptions` of one fit of `recipe`."""
+    from autodip_ij.calibration.cost import architecture_of
+    from autodip_ij.dip import FitOptions
+    from autodip_ij.dip.losses import parse_loss
+
+    parameters = recipe.network
+    architecture = architecture_of(parameters)
+    loss, loss_options = ("mse", {}) if parameters.loss == NOISE_AWARE else parse_loss(parameters.loss)
+    options = FitOptions(
+        iterations=parameters.iterations,
+        averaging=parameters.averaging,
+        input_noise=parameters.input_noise,
+        loss=loss,
+        loss_options=loss_options,
+        seed=seed,
+        precision=recipe.precision,
+    )
+    if parameters.loss == NOISE_AWARE and recipe.noise:
+        options = recipe.noise.applied_to(options)
+    if recipe.guard != "off" and recipe.noise is not None:
+        options = replace(options, guard=recipe.noise.guard_options(stop=recipe.guard == "stop"))
+    return architecture, options

@@ -1,0 +1,194 @@
+"""The planes of a run: read, prepared, fitted and finished, each stage beside the others where the device allows.
+
+On a GPU the planes of the next fits are read and prepared, and those of the last ones finished, in a thread each while
+the fits of the present ones run. On a processor, where computing beside a fit only slows both, it is reading alone that
+goes on beside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from autodip_ij.pipeline import Ahead, Behind, StageTimes
+from autodip_ij.planes import PreparedPlane, fit_planes, prepare_plane, with_estimate
+from autodip_ij.planning import Plan
+from autodip_ij.progress import Progress, Stop
+from autodip_ij.recipe import Plane, PlaneResult
+from autodip_ij.record import Place, Recorder
+from autodip_ij.schedule import Group, schedule
+from autodip_ij.tile_fits import Capacity
+from autodip_ij.uncertainty import UncertaintyMap
+from autodip_ij.watch import Watch
+
+if TYPE_CHECKING:
+    Pixels = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class _Member:
+    """A plane on its way: as read, as prepared (None for one that is returned unchanged), as fitted."""
+
+    place: Place
+    source: Pixels
+    prepared: PreparedPlane | None = None
+    made: PlaneResult | None = None
+
+
+class Run:
+    """Processes the planes of a plan.
+
+    Parameters
+    ----------
+    plan
+        What is done.
+    recorder
+        Takes notes.
+    pixels
+        Takes the results (T, C, Z, Y, X).
+    spread
+        Takes the uncertainties; None for none.
+    progress
+        Who is told and may stop the run; called by one thread at a time.
+    times
+        Adds up the time of the stages: ``read``, ``prepare``, ``fit``, ``finish``.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        recorder: Recorder,
+        pixels: Pixels,
+        spread: UncertaintyMap | None,
+        progress: Progress,
+        times: StageTimes,
+    ) -> None:
+        self._plan = plan
+        self._recorder = recorder
+        self._pixels = pixels
+        self._spread = spread
+        self._progress = progress
+        self._times = times
+        self._capacities = {
+            position: Capacity.of(channel.recipe)
+            for position, channel in enumerate(plan.channels)
+            if channel.recipe is not None
+        }
+
+    def denoise(self) -> None:
+        """Process all planes; those that a wish to stop left out are returned unchanged."""
+        groups = schedule(self._plan)
+        most = max(len(group.places) for group in groups)
+        beside = self._plan.device != "cpu"
+        places = (place for group in groups for place in group.places)
+        with (
+            Ahead(self._ready if beside else self._read, places, most) as ahead,
+            Behind(self._finish, most if beside else 0) as behind,
+        ):
+
+            def check() -> None:
+                ahead.check()
+                behind.check()
+
+            stopped_at = None
+            for group in groups:
+                members = [ahead.take() for _ in group.places]
+                if not beside:
+                    members = [self._prepared(member) for member in members]
+                done, stopped_at = self._fitted(group, members, check)
+                del members  # held by the finishing alone
+                while done:
+                    behind.put(done.pop(0))
+                if stopped_at is not None:
+                    break
+            behind.wait()
+        if stopped_at is not None:
+            self._stop(stopped_at)
+
+    def _ready(self, place: Place) -> _Member:
+        return self._prepared(self._read(place))
+
+    def _read(self, place: Place) -> _Member:
+        with self._times.of("read"):
+            return _Member(place, self._plan.image.plane(*place))
+
+    def _prepared(self, member: _Member) -> _Member:
+        channel = self._plan.channels[member.place[1]]
+        if channel.recipe is None:
+            return member
+        with self._times.of("prepare"):
+            unit = channel.window.normalise(member.source)
+            return _Member(member.place, member.source, prepare_plane(unit, channel.recipe))
+
+    def _fitted(
+        self, group: Group, members: Sequence[_Member], check: Callable[[], None]
+    ) -> tuple[list[_Member], Place | None]:
+        """Fit a group; return what there is to finish, and where the user stopped."""
+        prepared = [member.prepared for member in members if member.prepared is not None]
+        if not prepared:
+            return list(members), None
+        watches = [self._watch(place, check) for place in group.places]
+        with self._times.of("fit"):
+            results = fit_planes(prepared, watches, self._capacities[group.places[0][1]], group.warm)
+        done = [
+            _Member(member.place, member.source, member.prepared, made)
+            for member, made in zip(members, results, strict=True)
+            if made is not None
+        ]
+        for watch, made in zip(watches, results, strict=True):
+            if made is None:
+                self._recorder.messages.extend(watch.messages)
+        ended_early = [place for place, made in zip(group.places, results, strict=True) if made is None or made.stopped]
+        if ended_early:
+            return done, ended_early[0]
+        wished = any(watch.request is Stop.KEEP for watch in watches)
+        return done, group.places[-1] if wished else None
+
+    def _watch(self, place: Place, check: Callable[[], None]) -> Watch:
+        window = self._plan.channels[place[1]].window
+        titles = self._plan.title(*place), self._plan.channel_title(place[1])
+        return Watch(self._progress, titles[0], window.restore, titles[1], self._recorder.told, check)
+
+    def _finish(self, member: _Member) -> None:
+        with self._times.of("finish"):
+            if member.prepared is None or member.made is None:
+                self._keep(member.place, member.source)
+            else:
+                self._store(member, member.prepared.plane, with_estimate(member.prepared, member.made))
+
+    def _store(self, member: _Member, unit: Plane, made: PlaneResult) -> None:
+        place, strength = member.place, self._recorder.strength
+        window = self._plan.channels[place[1]].window
+        mixed = blended(unit, made.image, strength)
+        restored = window.restore(mixed, dtype=self._plan.output_dtype, source=member.source)
+        self._pixels[place] = restored
+        if self._spread is not None:
+            self._spread.note(place, made.uncertainty, window, strength)
+        self._recorder.denoised(place, member.source, restored, made)
+        self._recorder.check(place, unit, made)
+
+    def _keep(self, place: Place, source: Pixels) -> None:
+        from autodip_ij.images.intensity import cast
+
+        self._pixels[place] = cast(source, self._plan.output_dtype)
+        self._recorder.unchanged(place, source)
+
+    def _stop(self, at: Place) -> None:
+        left = [place for place in self._plan.places() if not self._recorder.knows(place)]
+        if not left and not self._recorder.stopped:
+            return  # the wish came with the last step
+        self._recorder.stop()
+        self._recorder.say(
+            self._progress, f"stopped at {self._plan.title(*at)}: planes not reached are returned unchanged"
+        )
+        for place in left:
+            self._keep(place, self._plan.image.plane(*place))
+
+
+def blended(source: Plane, result: Plane, strength: float) -> Plane:
+    """Return ``source + strength * (result - source)``, and `result` itself at strength 1."""
+    return result if strength == 1 else source + np.float32(strength) * (result - source)
