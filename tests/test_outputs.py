@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 
 from autodip_ij import outputs
 from autodip_ij.errors import UnwritableOutput
+from autodip_ij.images import Image
 from autodip_ij.outputs import default_output, new_array, refuse_bad_target
 
 
@@ -58,3 +60,27 @@ def test_a_result_beyond_the_memory_is_held_in_a_file(monkeypatch: pytest.Monkey
     assert isinstance(array, np.memmap)
     array[1, 2] = 5
     assert array.sum() == 5
+
+
+def test_a_long_result_is_held_in_a_file_and_read_back_plane_by_plane(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever memory is free: a stack of many planes takes that of a few."""
+    monkeypatch.setattr(outputs, "LARGEST_IN_MEMORY", 1000)
+    small, large = new_array((2, 1, 1, 10, 10), np.dtype(np.uint8)), new_array((2, 1, 1, 30, 20), np.dtype(np.uint8))
+    assert not isinstance(small, np.memmap)
+    assert isinstance(large, np.memmap)
+    large[1, 0, 0] = 7
+    image = Image.from_array(np.zeros((2, 30, 20), np.uint8), "TYX").with_data(large)
+    assert image.plane(1, 0, 0).min() == 7
+    assert image.plane(0, 0, 0).max() == 0
+
+
+def test_where_the_disk_is_full_a_result_that_memory_can_hold_is_held_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(file: int, size: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(outputs, "_reserve", full)
+    monkeypatch.setattr(outputs, "LARGEST_IN_MEMORY", 0)
+    assert not isinstance(new_array((3, 4), np.dtype(np.float32)), np.memmap)
+    monkeypatch.setattr(outputs, "SHARE_OF_MEMORY", 0.0)
+    with pytest.raises(UnwritableOutput, match="TMPDIR"):
+        new_array((3, 4), np.dtype(np.float32))
