@@ -6,6 +6,7 @@ Thresholds: BayesShrink, Chang, Yu and Vetterli, IEEE Trans. Image Process. 9, 1
 
 from __future__ import annotations
 
+from itertools import product
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -32,19 +33,21 @@ class VstWaveletParameters(PoissonGaussParameters):
 
 def shrink_wavelets(plane: npt.NDArray[Any], sigma: float, *, wavelet: str, shifts_px: int) -> npt.NDArray[np.float64]:
     """Return the plane (Y, X) with its wavelet coefficients shrunk for white noise of standard deviation `sigma`."""
-    from skimage.restoration import cycle_spin, denoise_wavelet
+    from skimage.restoration import denoise_wavelet
 
     if sigma <= 0:
         return plane.astype(np.float64)
     # Shifting is periodic: the mirrored margin keeps opposite borders apart.
     padded = np.pad(plane.astype(np.float64), _MARGIN_PX, mode="symmetric")
-    shrunk: npt.NDArray[np.float64] = cycle_spin(
-        padded,
-        func=denoise_wavelet,
-        max_shifts=shifts_px,
-        func_kw={"sigma": sigma, "wavelet": wavelet, "method": "BayesShrink", "rescale_sigma": False},
-    )
-    return shrunk[_MARGIN_PX:-_MARGIN_PX, _MARGIN_PX:-_MARGIN_PX]
+    total = np.zeros_like(padded)
+    # Not by cycle_spin of scikit-image, which hands the shifts to Dask: inside a worker that would wait for itself.
+    shifts = list(product(range(shifts_px + 1), repeat=2))
+    for shift in shifts:
+        moved = np.roll(padded, shift, axis=(0, 1))
+        shrunk = denoise_wavelet(moved, sigma=sigma, wavelet=wavelet, method="BayesShrink", rescale_sigma=False)
+        total += np.roll(shrunk, (-shift[0], -shift[1]), axis=(0, 1))
+    inside: npt.NDArray[np.float64] = total[_MARGIN_PX:-_MARGIN_PX, _MARGIN_PX:-_MARGIN_PX]
+    return inside / len(shifts)
 
 
 def _denoise(plane: Plane, parameters: VstWaveletParameters, run: Run) -> npt.NDArray[Any]:
