@@ -25,8 +25,13 @@ log = logging.getLogger(__name__)
 BLOCK_SECONDS = 0.03
 """Work queued at a time: long enough to keep the device busy, short enough to stop when asked."""
 MOST_IN_BLOCK = 64
-KEPT_SESSIONS = 2
-"""Idle sessions that keep their memory for the next plane of their size."""
+KEPT_SESSIONS = 8
+"""Idle sessions of one kind that keep their memory for the next planes: as many as fits ever run side by side."""
+KEPT_OTHERS = 1
+"""Idle sessions of other kinds that do."""
+
+
+_recording = Lock()
 
 
 class CudaBackend:
@@ -46,8 +51,9 @@ class CudaBackend:
         graph = torch.cuda.CUDAGraph()
         for generator in generators:
             graph.register_generator_state(generator)
-        # thread_local: fits in other lanes go on while this one records.
-        with torch.cuda.graph(graph, capture_error_mode="thread_local"):
+        # thread_local: fits in other lanes go on while this one records. But only one may record, since a recording
+        # begins by synchronising the device, which breaks any other that is under way.
+        with _recording, torch.cuda.graph(graph, capture_error_mode="thread_local"):
             body()
         return graph.replay
 
@@ -164,9 +170,11 @@ def _take(plane: Plane, architecture: Architecture, options: FitOptions, backend
 
 def _give_back(session: GraphSession) -> None:
     with _lock:
+        alike = [idle for idle in _idle if idle.key == session.key]
+        others = [idle for idle in _idle if idle.key != session.key]
         if session.key.reusable:
-            _idle.append(session)
-        del _idle[:-KEPT_SESSIONS]
+            alike.append(session)
+        _idle[:] = others[-KEPT_OTHERS:] + alike[-KEPT_SESSIONS:]
 
 
 def release_idle() -> bool:
@@ -175,7 +183,8 @@ def release_idle() -> bool:
         had = bool(_idle)
         _idle.clear()
     if torch.cuda.is_available():
-        torch.cuda.empty_cache()
+        with _recording:
+            torch.cuda.empty_cache()
     return had
 
 

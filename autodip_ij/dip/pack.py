@@ -204,7 +204,8 @@ def lanes_for(architecture: Architecture, shape: tuple[int, int], count: int, de
     if device == "cpu":
         free, most = psutil.virtual_memory().available, torch.get_num_threads()
     else:
-        free = torch.cuda.mem_get_info(device)[0]
+        # What this process holds for fits that ended is used again, or given up first.
+        free = torch.cuda.mem_get_info(device)[0] + torch.cuda.memory_reserved(device)
         most = int(min(MOST_STREAMS, max(1.0, BUSY_OPERATIONS / operations_per_iteration(architecture, shape))))
     by_memory = int(MEMORY_SHARE * free / max(need - fixed, 1))
     return max(1, min(count, most, by_memory))

@@ -1,7 +1,12 @@
 from __future__ import annotations
 
 import logging
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -191,9 +196,47 @@ def test_a_loss_that_keeps_facts_about_its_target_is_recorded_anew(rng):
 def test_idle_sessions_are_few(rng):
     for side in (20, 24, 28, 32):
         stepper(rng.random((side, side), dtype=np.float32)).close()
-    assert len(graph._idle) == graph.KEPT_SESSIONS
+    assert len(graph._idle) == 1 + graph.KEPT_OTHERS
     assert release_idle()
     assert not release_idle()
+
+
+def test_sessions_of_fits_side_by_side_are_all_used_again(plane):
+    def generation():
+        steppers = [stepper(plane), stepper(plane)]
+        sessions = {id(one._session) for one in steppers}
+        for one in steppers:
+            one.close()
+        return sessions
+
+    first = generation()
+    assert len(first) == 2
+    assert generation() == first
+
+
+def test_one_step_is_recorded_at_a_time(monkeypatch):
+    """Recording begins by synchronising the device, which would break a recording in another lane."""
+    recording = threading.Lock()
+
+    @contextmanager
+    def record(*_, **__):
+        assert recording.acquire(blocking=False)
+        time.sleep(0.02)
+        yield
+        recording.release()
+
+    stream = SimpleNamespace(wait_stream=lambda _: None)
+    fake = SimpleNamespace(
+        Stream=lambda _: stream,
+        current_stream=lambda _: stream,
+        stream=lambda _: nullcontext(),
+        CUDAGraph=lambda: SimpleNamespace(replay=None, register_generator_state=lambda _: None),
+        graph=record,
+    )
+    monkeypatch.setattr(graph.torch, "cuda", fake)
+    with ThreadPoolExecutor(4) as pool:
+        for lane in [pool.submit(graph.CudaBackend("cuda:0").capture, lambda: None, []) for _ in range(4)]:
+            lane.result()
 
 
 class SlowDevice(TapeBackend):
