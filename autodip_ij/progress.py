@@ -27,7 +27,10 @@ class Stop(StrEnum):
 
 @runtime_checkable
 class Progress(Protocol):
-    """What long work tells and asks. Calls are cheap: at most a few hundred a second are made."""
+    """What long work tells and asks. Calls are cheap: at most a few hundred a second are made.
+
+    Fits side by side call from the threads that they run in, but never two at once.
+    """
 
     def start(self, total: int, message: str) -> None:
         """Begin `total` steps (iterations summed over planes and tiles), shown as `message`."""

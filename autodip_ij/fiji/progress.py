@@ -19,7 +19,7 @@ _SECOND_REQUEST_SECONDS = 1.0
 
 
 class FijiProgress(Silent):
-    """A `Progress` on a SciJava task; all calls come from the thread of the script.
+    """A `Progress` on a SciJava task; calls come from any thread, one at a time.
 
     Parameters
     ----------

@@ -74,6 +74,25 @@ def test_the_task_shows_steps_times_and_end(tasks):
     assert task.isDone()
 
 
+def test_threads_of_fits_may_tell_and_ask(tasks):
+    """Fits side by side call from threads of Python that Java has not seen before."""
+    progress = FijiProgress(tasks)
+    progress.start(10, "x")
+    time.sleep(0.25)
+    asked = []
+
+    def fit():
+        progress.advance(7)
+        asked.append(progress.stop_request())
+
+    thread = threading.Thread(target=fit)
+    thread.start()
+    thread.join()
+    assert asked == [Stop.NO]
+    assert tasks.made[-1].getProgressValue() == 7
+    progress.close()
+
+
 def test_the_cancel_button_of_the_task_is_seen(tasks):
     progress = FijiProgress(tasks)
     progress.start(10, "x")
