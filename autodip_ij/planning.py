@@ -259,7 +259,7 @@ def choose_for(
         effort_given="effort" in settings.model_fields_set,
         plane=plane,
         weights=settings.weights or None,
-        side_px=side_of(shape, settings.tile),
+        side_px=side_of(shape, settings.tile, settings.overlap),
         overrides=overrides(settings),
     )
     if settings.classical and settings.classical_weight is None and not choice.parameters.classical_weight:

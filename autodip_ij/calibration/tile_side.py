@@ -12,16 +12,18 @@ from dataclasses import replace
 from math import sqrt
 
 from autodip_ij.calibration.model import Choice
+from autodip_ij.images.tiles import plan_tiles
 
-_WITHIN = 1.15
+_WITHIN = 1.25
 """Sides so near to one another are taken as equal."""
 _FEWEST = 25
 
 
-def side_of(shape: Sequence[int], tile: int) -> float:
+def side_of(shape: Sequence[int], tile: int, overlap: int) -> float:
     """Return the side, px, of a square with as many pixels as the tiles of a plane (Y, X)."""
-    height, width = (min(length, tile) for length in shape)
-    return sqrt(height * width)
+    height, width = shape
+    cut = plan_tiles((height, width), tile, overlap)[0]
+    return sqrt(cut.height * cut.width)
 
 
 def scaled_to(choice: Choice, calibrated_px: int | None, side_px: float) -> Choice:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import ceil
 
 import numpy as np
 import numpy.typing as npt
 
 from autodip_ij.errors import BadInput
+
+_STEP = 8
+"""Sides of tiles are multiples of this where they may be: odd ones cost a network copies at every level."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +42,8 @@ def plan_tiles(shape: tuple[int, int], tile: int = 512, overlap: int = 128) -> l
     """Cut a plane into tiles of one size that cover all of it, row by row.
 
     The paper (section on large images) uses tiles of 512 pixels that overlap by 128. A side no longer than `tile` is
-    not cut. Along a longer side every tile is `tile` long; the last one is shifted inward and overlaps by more.
+    not cut. A longer one gets the fewest tiles that overlap by `overlap`, or by up to an eighth less where that saves
+    one; they are as short as that allows and evenly spaced, so that the work grows with the number of pixels.
 
     Parameters
     ----------
@@ -47,7 +52,7 @@ def plan_tiles(shape: tuple[int, int], tile: int = 512, overlap: int = 128) -> l
     tile
         Largest side of a tile, in pixels.
     overlap
-        Smallest overlap of neighbours, in pixels; less than `tile`.
+        Wanted overlap of neighbours, in pixels; less than `tile`.
 
     Raises
     ------
@@ -57,12 +62,11 @@ def plan_tiles(shape: tuple[int, int], tile: int = 512, overlap: int = 128) -> l
     Examples
     --------
     >>> [(tile.y, tile.x) for tile in plan_tiles((512, 1000))]
-    [(0, 0), (0, 384), (0, 488)]
+    [(0, 0), (0, 288), (0, 576)]
     """
     if tile < 1 or not 0 <= overlap < tile:
         raise BadInput(f"overlap {overlap} px is not possible with tiles of {tile} px; choose 0 to {max(tile - 1, 0)}")
-    rows, columns = (_starts(length, tile, overlap) for length in shape)
-    height, width = (min(length, tile) for length in shape)
+    (height, rows), (width, columns) = (_cuts(length, tile, overlap) for length in shape)
     return [Tile(y, x, height, width) for y in rows for x in columns]
 
 
@@ -136,18 +140,22 @@ class TileBlender:
         return plane.astype(np.float32)
 
 
-def _starts(length: int, tile: int, overlap: int) -> list[int]:
-    """Return where tiles start along a side."""
+def _cuts(length: int, tile: int, overlap: int) -> tuple[int, list[int]]:
+    """Return the side of the tiles along a side of the plane, and where they start."""
     if length <= tile:
-        return [0]
-    return [*range(0, length - tile, tile - overlap), length - tile]
+        return length, [0]
+    least = overlap - overlap // 8
+    count = ceil((length - least) / (tile - least))
+    shortest = ceil((length + (count - 1) * overlap) / count)
+    side = min(tile, _STEP * ceil(shortest / _STEP))
+    return side, [round(index * (length - side) / (count - 1)) for index in range(count)]
 
 
 def _profiles(length: int, starts: set[int], size: int) -> dict[int, npt.NDArray[np.float64]]:
     """Return the weights of the tile at each start along one side; they sum to one at every pixel.
 
-    Ramps are half-pixel centred raised cosines, so that the two of an overlap add up to one by themselves; where the
-    last tile was shifted inward and three tiles meet, the sum is divided out.
+    Ramps are half-pixel centred raised cosines, so that the two of an overlap add up to one by themselves; where three
+    tiles meet, as overlaps above half a tile make them, the sum is divided out.
     """
     ordered = sorted(starts)
     profiles = {}

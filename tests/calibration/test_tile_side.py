@@ -55,5 +55,5 @@ def test_the_published_counts_hold_for_every_size():
 
 
 def test_planes_above_the_tile_count_as_tiles():
-    assert side_of((4000, 3000), 512) == 512
-    assert side_of((100, 400), 512) == pytest.approx(200)
+    assert side_of((4096, 2048), 512, 128) == 512
+    assert side_of((100, 400), 512, 128) == pytest.approx(200)
