@@ -95,10 +95,14 @@ class Run:
                 behind.check()
 
             stopped_at = None
-            for group in groups:
+            for index, group in enumerate(groups):
                 members = [ahead.take() for _ in group.places]
                 if not beside:
                     members = [self._prepared(member) for member in members]
+                if index and self._progress.stop_request() is Stop.KEEP:
+                    # Asked while planes were prepared: another fit would only show its first step.
+                    stopped_at = groups[index - 1].places[-1]
+                    break
                 done, stopped_at = self._fitted(group, members, check)
                 del members  # held by the finishing alone
                 while done:

@@ -234,6 +234,25 @@ def test_a_wish_to_keep_ends_the_run_and_returns_the_rest_unchanged(monkeypatch:
     assert no_threads_are_left()
 
 
+def test_a_wish_to_keep_between_fits_begins_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first output of a network is no picture of the plane."""
+
+    class KeepingBetween(Silent):
+        fitted = False
+
+        def stop_request(self) -> Stop:
+            return Stop.KEEP if self.fitted else Stop.NO
+
+    progress = KeepingBetween()
+    fits = Fits(monkeypatch, lambda *_: setattr(progress, "fitted", True))
+    recorder, pixels = perform(plan_of(4), progress)
+    assert fits.groups == [1]
+    np.testing.assert_array_equal(pixels[0, 0], stack(4))
+    fit = recorder.finish(1.0).channels[0].fit
+    assert (fit.stopped, fit.planes, fit.unchanged_planes) == (True, 1, 3)
+    assert "stopped at slice 1 of 4" in recorder.messages[-1]
+
+
 class Watching(Silent):
     """Counts steps, keeps titles of previews, and is never called twice at the same time."""
 
