@@ -1,0 +1,40 @@
+"""Vectorised passes over feature maps for the CPU engine, compiled by Numba for the processor at hand.
+
+A map is a C-contiguous array (rows, columns, channels) of float32, or of uint16 holding bfloat16 bits. `pad` is the
+width of the border an array carries (0 or 1), `at` the first channel used of it. Every kernel works on the image rows
+`first` to `last` of the map, so that several threads can share it; none holds the interpreter lock. The tests for
+negative arguments at the top of each let the compiler drop Python's negative indexing, which prevents vectorisation.
+
+PyTorch would need a separate pass for each of statistics, normalisation, activation, padding, upsampling and
+concatenation, forward and backward; these do as much as possible per pass. All arithmetic is float32.
+"""
+
+from autodip_ij.dip.cpu_kernels.borders import fold_border, mirror_border
+from autodip_ij.dip.cpu_kernels.head import head_apply, head_forward, head_sums
+from autodip_ij.dip.cpu_kernels.normalisation import (
+    add_affine,
+    channel_sums,
+    gradient_apply,
+    gradient_sums,
+    normalise_activate,
+)
+from autodip_ij.dip.cpu_kernels.parameters import adam_update, fold_scale, unfold_scale
+from autodip_ij.dip.cpu_kernels.upsampling import upsample_activate, upsample_gradient
+
+__all__ = [
+    "adam_update",
+    "add_affine",
+    "channel_sums",
+    "fold_border",
+    "fold_scale",
+    "gradient_apply",
+    "gradient_sums",
+    "head_apply",
+    "head_forward",
+    "head_sums",
+    "mirror_border",
+    "normalise_activate",
+    "unfold_scale",
+    "upsample_activate",
+    "upsample_gradient",
+]
