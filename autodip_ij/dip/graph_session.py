@@ -13,11 +13,11 @@ from autodip_ij.dip.architecture import Architecture
 from autodip_ij.dip.averaging import OutputAverage
 from autodip_ij.dip.flat_network import FlatHourglass
 from autodip_ij.dip.layout import load_parameters
-from autodip_ij.dip.losses import make_loss
+from autodip_ij.dip.losses import RefillableLoss, loss_kind, make_loss
 from autodip_ij.dip.map_operations import ReflectionPad, operations_of
 from autodip_ij.dip.options import FitOptions, Plane
 from autodip_ij.dip.parameters import FlatParameters
-from autodip_ij.dip.seeding import build_network, fixed_input, streams
+from autodip_ij.dip.seeding import Streams, build_network, fixed_input, place_guides, streams
 
 
 class Mark(Protocol):
@@ -97,8 +97,8 @@ class SessionKey:
 
     @property
     def reusable(self) -> bool:
-        """Whether the recording holds for other planes: losses besides mse keep facts about their target."""
-        return self.loss == "mse"
+        """Whether the recording holds for other planes: some losses keep facts about their target out of its reach."""
+        return loss_kind(self.loss).refillable
 
 
 class GraphSession:
@@ -119,33 +119,49 @@ class GraphSession:
         compute_type = torch.bfloat16 if options.precision == "bfloat16" else torch.float32
         self.network = FlatHourglass(architecture, compute_type, device, operations=operations_of(device))
         self.adam = TensorAdam(self.network.parameters, options.learning_rate)
-        self.target = torch.zeros(1, 1, *plane.shape, device=device)
+        self.target = torch.from_numpy(plane.copy())[None, None].to(device)
         size = (1, architecture.input_channels, *plane.shape)
         self.z = torch.zeros(size, device=device).to(memory_format=torch.channels_last)
         self.noise = torch.zeros_like(self.z)
         self.generator = torch.Generator(device)
         self.average = OutputAverage(options.averaging, self.target)
         self.loss_value = torch.zeros((), device=device)
-        self.reset(plane, options)
+        self._drawn: tuple[int, int] | None = None
+        self._initial = torch.zeros(0)
         self.loss = make_loss(options.loss, self.target, options.loss_options)
+        self.reset(plane, options)
         self._names = self.network.parameters.names
         self._gradients = [self.network.parameters.gradient(name) for name in self._names]
         self.replay = backend.capture(self._body, [self.generator])
         self.reset(plane, options)
 
     def reset(self, plane: Plane, options: FitOptions) -> None:
-        """Start anew with another plane and seed, in place."""
+        """Start anew with another plane, noise, guides and seed, in place."""
         random = streams(options.seed, noise_device=self.backend.device)
-        architecture = self.key.architecture
-        network = build_network(architecture, random.weights)
-        load_parameters(self.network.parameters, network, multiple=8)
-        z = fixed_input(architecture, self.key.shape, self.key.input_scale, random.network_input, options.guides)
-        self.z.copy_(z)
+        # Drawing takes the host as long as tens of iterations take a GPU; the planes of a stack have one seed.
+        if self._drawn == (options.seed, len(options.guides)):
+            self.network.parameters.values.copy_(self._initial)
+            place_guides(self.z, options.guides)
+        else:
+            self._draw(random, options)
         self.target.copy_(torch.from_numpy(plane.copy())[None, None])
+        if isinstance(self.loss, RefillableLoss):
+            self.loss.refill(options.loss_options)
         # The generator is part of the recording: it is set to the fit's state, not replaced.
         self.generator.manual_seed(random.input_noise.initial_seed())
         self.adam.reset()
         self.average.reset()
+
+    def _draw(self, random: Streams, options: FitOptions) -> None:
+        """Draw weights and input, and keep the weights on the host for the next fit of this seed."""
+        self._drawn = None
+        architecture, parameters = self.key.architecture, self.network.parameters
+        load_parameters(parameters, build_network(architecture, random.weights), multiple=8)
+        self._initial = parameters.values.to("cpu", copy=True)
+        self.z.copy_(
+            fixed_input(architecture, self.key.shape, self.key.input_scale, random.network_input, options.guides)
+        )
+        self._drawn = (options.seed, len(options.guides))
 
     def _body(self) -> None:
         """One iteration, without a word to the host: input noise, output, loss, gradients, update, average."""

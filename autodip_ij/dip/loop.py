@@ -99,6 +99,7 @@ def run(
     stopped = False
     iteration = 0
     ended = False
+    looked_at: Plane | None = None
     while iteration < total and not (stopped or ended):
         stepper.step()
         iteration += 1
@@ -107,13 +108,15 @@ def run(
             marks.append(now)
         if iteration in snapshots and on_snapshot:
             on_snapshot(iteration, _finite(stepper.output(), iteration))
-        if guard is not None and guard.is_due(iteration):
-            ended = guard.look(iteration, stepper.output())
+        looked_at = stepper.output() if guard is not None and guard.is_due(iteration) else None
+        if guard is not None and looked_at is not None:
+            ended = guard.look(iteration, looked_at)
         if now >= next_poll or iteration == total or ended:
             _note_loss(stepper, losses)
             stopped = _asked_to_stop(on_step, Step(iteration, total, stepper.output))
             next_poll = perf_counter() + POLL_SECONDS
-    image = _finite(stepper.output(), iteration)
+    # The guard looks at the last result too: it is not fetched from the device twice.
+    image = _finite(stepper.output() if looked_at is None else looked_at, iteration)
     spans = [(late - early) / stepper.block for early, late in pairwise(marks)]
     return Outcome(image, iteration, stopped and iteration < total, median(spans) if spans else float("nan"), losses)
 

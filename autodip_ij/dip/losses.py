@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -15,6 +15,17 @@ from autodip_ij.errors import BadInput, nearest
 
 Loss = Callable[[Tensor], Tensor]
 """A loss bound to its target: output (N, 1, Y, X) in [0, 1] to one scalar."""
+
+
+@runtime_checkable
+class RefillableLoss(Protocol):
+    """A loss whose facts about its target lie in tensors, so that a recorded step can go on to another target."""
+
+    def __call__(self, output: Tensor) -> Tensor:
+        """Return the loss of an output, a scalar."""
+
+    def refill(self, options: Mapping[str, Any]) -> None:
+        """Make the facts anew, in place, from what the target it was bound to holds now and from other options."""
 
 
 @dataclass(frozen=True)
@@ -29,11 +40,14 @@ class LossKind:
         Options that must be given.
     accepts
         Options that may be given.
+    refillable
+        Whether it builds a `RefillableLoss`.
     """
 
     build: Callable[[Tensor, Mapping[str, Any]], Loss]
     needs: frozenset[str] = frozenset()
     accepts: frozenset[str] = frozenset()
+    refillable: bool = False
 
 
 LOSSES: dict[str, LossKind] = {}
@@ -42,24 +56,29 @@ _HOME = {"perceptual": "autodip_ij.dip.perceptual", "downsampled-mse": "autodip_
 
 
 def register(
-    name: str, *, needs: tuple[str, ...] = (), accepts: tuple[str, ...] = ()
+    name: str, *, needs: tuple[str, ...] = (), accepts: tuple[str, ...] = (), refillable: bool = False
 ) -> Callable[[Callable[[Tensor, Mapping[str, Any]], Loss]], Callable[[Tensor, Mapping[str, Any]], Loss]]:
     """Enter the decorated builder into the registry as `name`."""
 
     def enter(build: Callable[[Tensor, Mapping[str, Any]], Loss]) -> Callable[[Tensor, Mapping[str, Any]], Loss]:
-        LOSSES[name] = LossKind(build, frozenset(needs), frozenset(accepts))
+        LOSSES[name] = LossKind(build, frozenset(needs), frozenset(accepts), refillable)
         return build
 
     return enter
 
 
-def check_loss(name: str, options: Mapping[str, Any]) -> None:
-    """Raise `BadInput` if the loss is unknown, lacks an option, or is given one it does not have."""
+def loss_kind(name: str) -> LossKind:
+    """Return the registered loss `name`, or raise `BadInput` if there is none."""
     if name in _HOME:
         import_module(_HOME[name])
     if name not in LOSSES:
         raise BadInput(f"loss: '{name}' is not known{nearest(name, LOSSES | _HOME)}")
-    kind = LOSSES[name]
+    return LOSSES[name]
+
+
+def check_loss(name: str, options: Mapping[str, Any]) -> None:
+    """Raise `BadInput` if the loss is unknown, lacks an option, or is given one it does not have."""
+    kind = loss_kind(name)
     if missing := sorted(kind.needs - options.keys()):
         raise BadInput(f"loss '{name}' needs the option {missing[0]}; give it in loss_options")
     if unknown := sorted(options.keys() - kind.needs - kind.accepts):
@@ -106,14 +125,22 @@ def make_loss(name: str, target: Tensor, options: Mapping[str, Any] | None = Non
     return LOSSES[name].build(target, options)
 
 
-@register("mse")
-def _mse(target: Tensor, options: Mapping[str, Any]) -> Loss:
+@register("mse", refillable=True)
+class _SquaredError:
     """Mean squared error, the paper's loss."""
-    return lambda output: functional.mse_loss(output, target)
+
+    def __init__(self, target: Tensor, options: Mapping[str, Any]) -> None:
+        self._target = target
+
+    def __call__(self, output: Tensor) -> Tensor:
+        return functional.mse_loss(output, self._target)
+
+    def refill(self, options: Mapping[str, Any]) -> None:
+        """Nothing is known of the target but its values."""
 
 
-@register("gat", needs=("slope", "offset"))
-def _stabilised_mse(target: Tensor, options: Mapping[str, Any]) -> Loss:
+@register("gat", needs=("slope", "offset"), refillable=True)
+class _StabilisedSquaredError:
     r"""Mean squared error after the generalised Anscombe transform, for Poisson-Gaussian noise.
 
     With noise variance :math:`a\,u + b` in the [0, 1] scale of the plane (`slope` a > 0, `offset` b), the transform
@@ -126,16 +153,30 @@ def _stabilised_mse(target: Tensor, options: Mapping[str, Any]) -> Loss:
     ----------
     Makitalo and Foi, "Optimal inversion of the generalized Anscombe transformation", IEEE TIP 22 (2013).
     """
-    slope, offset = float(options["slope"]), float(options["offset"])
-    if slope <= 0:
-        raise BadInput(
-            f"loss 'gat': the slope {slope} of the noise variance must be above 0; for additive noise use mse"
+
+    def __init__(self, target: Tensor, options: Mapping[str, Any]) -> None:
+        self._target = target
+        self._slope, self._shift, self._offset, self._floor, self._factor = self._numbers = torch.empty(
+            5, device=target.device
         )
-    floor = (0.01 * slope) ** 2
+        self._stabilised = torch.empty_like(target)
+        self._scale = torch.empty((), device=target.device)
+        self.refill(options)
 
-    def stabilise(u: Tensor) -> Tensor:
-        return torch.sqrt(torch.clamp(slope * u + 0.375 * slope**2 + offset, min=floor)) * (2 / slope)
+    def __call__(self, output: Tensor) -> Tensor:
+        return functional.mse_loss(self._stabilise(output), self._stabilised) * self._scale
 
-    stabilised = stabilise(target)
-    scale = torch.clamp(slope * target.mean() + offset, min=floor)
-    return lambda output: functional.mse_loss(stabilise(output), stabilised) * scale
+    def refill(self, options: Mapping[str, Any]) -> None:
+        """Take the noise from `options` and stabilise the target anew."""
+        slope, offset = float(options["slope"]), float(options["offset"])
+        if slope <= 0:
+            raise BadInput(
+                f"loss 'gat': the slope {slope} of the noise variance must be above 0; for additive noise use mse"
+            )
+        self._numbers.copy_(torch.tensor([slope, 0.375 * slope**2, offset, (0.01 * slope) ** 2, 2 / slope]))
+        self._stabilised.copy_(self._stabilise(self._target))
+        self._scale.copy_(torch.clamp(self._slope * self._target.mean() + self._offset, min=self._floor))
+
+    def _stabilise(self, u: Tensor) -> Tensor:
+        variance = self._slope * u + self._shift + self._offset
+        return torch.sqrt(torch.clamp(variance, min=self._floor)) * self._factor

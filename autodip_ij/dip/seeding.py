@@ -81,6 +81,11 @@ def fixed_input(
     """Return z (1, input_channels, Y, X), uniform in [0, scale), on the CPU; `guides` (Y, X) are its first channels."""
     size = (1, architecture.input_channels, *shape)
     z = torch.empty(size).uniform_(0, 1, generator=network_input) * scale
+    place_guides(z, guides)
+    return z
+
+
+def place_guides(z: Tensor, guides: Sequence[npt.NDArray[np.float32]]) -> None:
+    """Put `guides` (Y, X) into the first channels of `z` (1, input_channels, Y, X), in place."""
     for channel, guide in enumerate(guides):
         z[0, channel] = torch.from_numpy(np.ascontiguousarray(guide, dtype=np.float32))
-    return z

@@ -18,11 +18,13 @@ from autodip_ij.dip.eager import EagerStepper
 from autodip_ij.dip.flat_network import FlatHourglass
 from autodip_ij.dip.graph import GraphStepper, release_idle
 from autodip_ij.dip.graph_session import GraphSession
+from autodip_ij.dip.guard import Guard, GuardOptions
 from autodip_ij.dip.layout import load_parameters
 from autodip_ij.dip.loop import run
 from autodip_ij.dip.map_operations import ReflectionPad
 from autodip_ij.dip.reference import ReferenceStepper
 from autodip_ij.dip.seeding import build_network, fixed_input, streams
+from autodip_ij.progress import Stop
 
 from .tape import HostWaits, Passed, TapeBackend
 
@@ -155,9 +157,13 @@ def test_the_next_plane_uses_the_same_recording_and_memory(rng):
     assert all(np.array_equal(a, b) for a, b in zip(again, alone, strict=True))
 
 
-def test_the_guides_of_the_next_plane_replace_those_of_the_last(rng):
+@pytest.mark.parametrize(("before", "after"), [(1, 1), (2, 1), (0, 1), (1, 0)])
+def test_the_guides_of_the_next_plane_replace_those_of_the_last(rng, before, after):
     planes, backend = rng.random((2, 37, 50), dtype=np.float32), TapeBackend()
-    guided = [replace(OPTIONS, guides=(plane**2,)) for plane in planes]
+    guided = [
+        replace(OPTIONS, guides=(plane**2, plane**3)[:count])
+        for plane, count in zip(planes, (before, after), strict=True)
+    ]
     stepper(planes[0], guided[0], backend=backend).close()
     again = outputs(stepper(planes[1], guided[1], backend=backend), 3)
     assert backend.captures == 1
@@ -184,9 +190,43 @@ def test_another_kind_of_fit_gets_a_recording_of_its_own(plane, change):
     assert second._session is not first._session
 
 
-def test_a_loss_that_keeps_facts_about_its_target_is_recorded_anew(rng):
+def with_noise(options: FitOptions, slope: float, offset: float) -> FitOptions:
+    return replace(options, loss="gat", loss_options={"slope": slope, "offset": offset})
+
+
+def test_the_noise_of_the_next_plane_replaces_that_of_the_last(rng):
+    planes, backend = rng.random((2, 37, 50), dtype=np.float32), TapeBackend()
+    noisy = [with_noise(OPTIONS, *noise) for noise in ((0.1, 0.01), (0.02, -0.001))]
+    first = stepper(planes[0], noisy[0], backend=backend)
+    outputs(first, 2)
+    first.close()
+    again = outputs(stepper(planes[1], noisy[1], backend=backend), 4)
+    assert backend.captures == 1
+    release_idle()
+    alone = outputs(stepper(planes[1], noisy[1]), 4)
+    assert all(np.array_equal(a, b) for a, b in zip(again, alone, strict=True))
+
+
+def test_the_loss_fitted_to_noise_and_its_gradients_are_those_of_the_reference(plane):
+    options = with_noise(replace(OPTIONS, input_noise=0.0), 0.05, 0.002)
+    reference, recorded = ReferenceStepper(plane, NET, options), stepper(plane, options)
+    for each in (reference, recorded):
+        each.step()
+    session = recorded._session
+    assert session.loss_value.item() == pytest.approx(reference.latest_loss()[1], rel=1e-4)
+    with torch.no_grad():
+        for parameter in reference.network.parameters():
+            parameter.copy_(parameter.grad)
+    expected, found = FlatHourglass(NET, torch.float32, "cpu").parameters, session.network.parameters
+    load_parameters(expected, reference.network, 8)
+    largest = max(float(expected.value(name).norm()) for name in expected.names)
+    for name in expected.names:
+        assert float((found.gradient(name) - expected.value(name)).norm()) < 1e-4 * largest, name
+
+
+def test_a_loss_that_cannot_be_refilled_is_recorded_anew(rng):
     planes = rng.random((2, 37, 50), dtype=np.float32)
-    options = replace(OPTIONS, loss="gat", loss_options={"slope": 0.1, "offset": 0.01})
+    options = replace(OPTIONS, loss="perceptual")
     first = stepper(planes[0], options)
     first.close()
     second = stepper(planes[1], options)
@@ -271,6 +311,15 @@ def test_the_host_stays_two_blocks_ahead_at_most(plane):
     iteration, loss = fit.latest_loss()
     assert iteration == 24
     assert 0 < loss < 1
+
+
+def test_a_plane_is_fetched_from_the_device_only_where_the_guard_looks(plane, monkeypatch):
+    fetched, output = [], GraphStepper.output
+    monkeypatch.setattr(GraphStepper, "output", lambda self: (fetched.append(self.iteration), output(self))[1])
+    options = with_noise(replace(OPTIONS, iterations=25, guides=(plane**2,)), 0.1, 0.01)
+    guard = Guard(plane, GuardOptions(0.1, 0.01), 25)
+    run(stepper(plane, options), options, on_step=lambda _: Stop.NO, guard=guard)
+    assert fetched == [10, 20, 25]
 
 
 def test_the_loss_of_the_last_step_is_known_at_the_end(plane):

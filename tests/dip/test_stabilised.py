@@ -22,6 +22,15 @@ def test_the_loss_is_the_squared_error_of_stabilised_values(rng):
     assert found == pytest.approx(error * noise.variance(target.mean()), rel=1e-4)
 
 
+def test_a_refilled_loss_is_that_of_the_new_target(rng):
+    first, second, output = torch.from_numpy(rng.random((3, 1, 1, 9, 13), dtype=np.float32))
+    target, noise = first.clone(), {"slope": 0.2, "offset": -0.01}
+    loss = make_loss("gat", target, {"slope": 0.03, "offset": 0.001})
+    target.copy_(second)
+    loss.refill(noise)
+    assert torch.equal(loss(output), make_loss("gat", second, noise)(output))
+
+
 def test_noise_of_detector_units_must_be_converted_to_the_plane(rng):
     # Detector values 100 .. 1100 with variance 2 (y - 100) + 50.
     unit = NoiseModel(2, 50 - 2 * 100).rescaled(offset=100, span=1000)
