@@ -164,6 +164,8 @@ class PlaneAssembly:
             uncertainty=None if self._spread is None else self._spread.result(background=nowhere),
             disagreement=self._blender.disagreement,
             guards=tuple(fit.guard for fit in fits if fit.guard is not None),
+            lanes=max(fit.lanes for fit in fits),
+            threads=tuple(sorted({fit.threads for fit in fits if fit.threads is not None})),
         )
 
     def _empty(self) -> Ensemble:

@@ -92,6 +92,10 @@ class PlaneResult:
         What the guards of the fits saw.
     classical_weight
         Share of a classical estimate in `image`.
+    lanes
+        Fits at the same time; None for a comparison method.
+    threads
+        Processor threads that its fits had, each number once; empty on a GPU.
     """
 
     image: Plane
@@ -109,6 +113,8 @@ class PlaneResult:
     noise: PlaneNoise | None = None
     guards: tuple[GuardReading, ...] = ()
     classical_weight: float = 0.0
+    lanes: int | None = None
+    threads: tuple[int, ...] = ()
 
 
 def with_noise(plane: Plane, recipe: PlaneRecipe) -> PlaneRecipe:

@@ -287,6 +287,8 @@ def _fit_record(made: Sequence[PlaneResult], planes: int, wanted: bool, *, stopp
         seconds=sum(plane.seconds for plane in made),
         seconds_per_iteration=float(np.median(known)) if known else None,
         engine=made[-1].engine,
+        lanes=max((plane.lanes for plane in made if plane.lanes is not None), default=None),
+        threads=sorted({threads for plane in made for threads in plane.threads}),
         guard=_guard_record([reading for plane in made for reading in plane.guards]),
         blended_planes=sum(plane.classical_weight > 0 for plane in made),
         stopped=any(plane.stopped for plane in made) or (stopped and planes > len(made)),

@@ -98,6 +98,10 @@ class FitRecord(_Record):
     seconds: float = 0.0
     seconds_per_iteration: float | None = None
     engine: str | None = None
+    lanes: int | None = Field(None, description="Fits at the same time, at most; None for a comparison method")
+    threads: list[int] = Field(
+        [], description="Processor threads of a fit; several where the last planes were fewer than the lanes"
+    )
     guard: GuardRecord | None = Field(None, description="None without a guard, or where the noise is not known")
     blended_planes: int = Field(0, description="Planes with the share of a classical estimate that parameters name")
     stopped: bool = Field(False, description="Whether the user stopped the run and kept what there was")

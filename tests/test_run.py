@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from autodip_ij import run as module
 from autodip_ij.denoising import denoise
@@ -352,6 +353,14 @@ def test_tiles_that_were_too_large_for_one_plane_are_not_tried_in_the_next(monke
     assert len([line for line in progress.lines if "going on with 128 px" in line]) == 1
     assert result.report.channels[0].fit.tile == 128
     np.testing.assert_allclose(result.image, image, atol=0.01)
+
+
+def test_the_record_tells_lanes_and_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pack, "lanes_for", lambda *_: 2)
+    fit = denoise(stack(3), axes="ZYX", **QUICK).report.channels[0].fit
+    assert fit.lanes == 2
+    whole = torch.get_num_threads()
+    assert fit.threads == sorted({max(1, whole // 2), whole}), "two planes side by side, the third alone"
 
 
 def test_the_announced_memory_is_that_of_the_lanes(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ from time import perf_counter
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from autodip_ij.dip.architecture import Architecture
 from autodip_ij.dip.devices import memory_errors_explained, resolve_device
@@ -162,6 +163,7 @@ def _run(
         losses=outcome.losses,
         weights=weights,
         guard=guard.reading if guard else None,
+        threads=torch.get_num_threads() if device == "cpu" else None,
     )
 
 

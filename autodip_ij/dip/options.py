@@ -116,6 +116,10 @@ class FitResult:
         of a series start from it.
     guard
         What the guard saw; None without one.
+    threads
+        Threads of PyTorch that a fit on the CPU had, which its rounding depends on; None on other devices.
+    lanes
+        Fits that ran at the same time, this one among them.
     """
 
     image: Plane
@@ -129,3 +133,5 @@ class FitResult:
     losses: Mapping[int, float] = field(default_factory=dict)
     weights: npt.NDArray[np.float32] | None = None
     guard: GuardReading | None = None
+    threads: int | None = None
+    lanes: int = 1

@@ -11,7 +11,8 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from threading import Lock
 
 import numpy.typing as npt
@@ -155,7 +156,7 @@ def fit_each(
         lanes = lanes_for(architecture, shape, len(every), resolved, every[0].precision)
     wishes = _Wishes(on_step, on_snapshot, on_result)
 
-    def one(index: int) -> None:
+    def one(index: int, beside: int = 1) -> None:
         if wishes.stop is not Stop.NO:
             return
         result = fit(
@@ -167,11 +168,12 @@ def fit_each(
             on_step=wishes.watch(index),
             on_snapshot=wishes.snapshots(index),
         )
-        wishes.hand_over(index, result)
+        wishes.hand_over(index, replace(result, lanes=beside))
 
     if lanes > 1 and len(every) > 1:
         try:
-            _side_by_side(one, len(every), min(lanes, len(every)), wishes, resolved)
+            side_by_side = min(lanes, len(every))
+            _side_by_side(partial(one, beside=side_by_side), len(every), side_by_side, wishes, resolved)
             return lanes
         except OutOfMemory as problem:
             log.warning("%d fits at once: %s; fitting one after the other", lanes, problem)
