@@ -138,7 +138,7 @@ class GraphSession:
     def reset(self, plane: Plane, options: FitOptions) -> None:
         """Start anew with another plane, noise, guides and seed, in place."""
         random = streams(options.seed, noise_device=self.backend.device)
-        # Drawing takes the host as long as tens of iterations take a GPU; the planes of a stack have one seed.
+        # Drawing is work of the host, which the device waits for; the planes of a stack have one seed.
         if self._drawn == (options.seed, len(options.guides)):
             self.network.parameters.values.copy_(self._initial)
             place_guides(self.z, options.guides)
