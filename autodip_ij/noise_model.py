@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from autodip_ij.dip.options import FitOptions
 
 Plane = npt.NDArray[np.float32]
+
+NoiseKind = Literal["white", "correlated"]
+"""Whether neighbouring pixels share noise."""
 
 NOISE_AWARE = "noise-aware"
 """The loss that is chosen for each plane by its noise: variance-stabilised, or plain."""
@@ -126,6 +129,23 @@ def noise_of(plane: Plane, binning: int = 1) -> PlaneNoise:
         return _plain("the noise falls where the signal rises, so the grey values are not proportional to light")
     model = found.model if shared or binning == 1 else found.model.of_mean(binning**2)
     return _judged(model, found, found.spacing_px * (binning if shared else 1), binned(plane, binning))
+
+
+def noise_kind(plane: Plane) -> NoiseKind | None:
+    """Return whether neighbouring pixels of a plane (Y, X) share noise; None where it is too small to tell.
+
+    Examples
+    --------
+    >>> noisy = np.random.default_rng(0).normal(0.5, 0.1, (64, 64)).astype(np.float32)
+    >>> noise_kind(noisy)
+    'white'
+    """
+    from autodip_ij.baselines import estimate_noise
+
+    try:
+        return "correlated" if estimate_noise(plane).spacing_px > 1 else "white"
+    except BadInput:
+        return None
 
 
 def falls_with_signal(estimate: NoiseEstimate) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from autodip_ij.errors import BadInput
 from autodip_ij.estimating import estimate, fits_per_plane, lanes_of
 from autodip_ij.groups.model import GroupDecision
 from autodip_ij.images.model import Image
+from autodip_ij.noise_model import noise_kind
 from autodip_ij.recipe import PlaneRecipe
 from autodip_ij.series import iterations_of
 from autodip_ij.settings import DenoiseSettings
@@ -219,11 +221,18 @@ def _method_parameters(settings: DenoiseSettings) -> dict[str, Any]:
     return {"seed": settings.seed} if settings.method == "original-dip" else {}
 
 
+_NOISE: dict[str, str] = {
+    "white": "noise that differs from pixel to pixel",
+    "correlated": "noise that neighbouring pixels share",
+}
+
+
 def choose_parameters(
     image: Image, position: int, decision: GroupDecision, settings: DenoiseSettings, window: Window
 ) -> Choice:
     """Return the parameters for one channel, by its group or, where that is incomplete, by its middle plane."""
 
+    @cache
     def plane() -> np.ndarray[Any, Any]:
         return window.normalise(image.plane(image.shape[0] // 2, position, image.shape[2] // 2))
 
@@ -252,8 +261,11 @@ def choose_for(
     from autodip_ij.calibration import choose, load_calibration
     from autodip_ij.calibration.tile_side import side_of
 
+    calibration = load_calibration(settings.calibration)
+    kind = noise_kind(plane()) if calibration.noise_tables and plane is not None else None
+    of_kind = calibration.for_noise(kind)
     choice = choose(
-        load_calibration(settings.calibration),
+        of_kind,
         decision,
         effort=settings.effort,
         effort_given="effort" in settings.model_fields_set,
@@ -265,8 +277,9 @@ def choose_for(
     if settings.classical and settings.classical_weight is None and not choice.parameters.classical_weight:
         raise BadInput("classical needs its share of the result: give classical_weight, 0.4 for 40 %")
     check_blend(choice.parameters)
-    words = blend_in_words(choice.parameters)
-    return replace(choice, reason=f"{choice.reason}; {words}") if words else choice
+    noise = f"of the images with {_NOISE[kind]}" if of_kind is not calibration and kind else ""
+    words = [choice.reason, noise, blend_in_words(choice.parameters)]
+    return replace(choice, reason="; ".join(word for word in words if word))
 
 
 def overrides(settings: DenoiseSettings) -> dict[str, Any]:

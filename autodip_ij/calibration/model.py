@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -92,6 +92,8 @@ class CalibrationImage:
         Reads the noisy image (Y, X), float32, in its own grey values; None where the image is not shipped.
     descriptor
         What is known of it without its pixels; None where it was not measured.
+    noise
+        ``white`` or ``correlated``; empty where it was not looked at.
     """
 
     name: str
@@ -100,6 +102,7 @@ class CalibrationImage:
     parameters: Mapping[str | None, Parameters]
     read: Callable[[], npt.NDArray[np.float32]] | None = None
     descriptor: Descriptor | None = None
+    noise: str = ""
 
     @property
     def group(self) -> str:
@@ -123,6 +126,8 @@ class Calibration:
         Parameters by group name and effort; the effort is None where the calibration knows none.
     images
         The images it was made from, for the strategies that look for the nearest; empty where they are unknown.
+    noise_tables
+        Tables from images of one kind of noise, ``white`` or ``correlated``; see `for_noise`.
     side_px
         Side of the images it was made from, which its iteration counts belong to; None where none was given.
     original_dip
@@ -134,6 +139,7 @@ class Calibration:
     source: str
     table: Mapping[tuple[str, str | None], Parameters]
     images: tuple[CalibrationImage, ...] = ()
+    noise_tables: Mapping[str, Mapping[tuple[str, str | None], Parameters]] = field(default_factory=dict)
     side_px: int | None = None
     original_dip: Mapping[str, int] = field(default_factory=dict)
 
@@ -146,6 +152,17 @@ class Calibration:
     def groups(self) -> tuple[str, ...]:
         """Groups it has parameters for, in the order of the table."""
         return tuple(dict.fromkeys(group for group, _ in self.table))
+
+    def for_noise(self, kind: str | None) -> Calibration:
+        """Return the calibration as its images of one kind of noise alone give it; itself if it has none of them.
+
+        What suits a fit depends on whether neighbouring pixels share noise more than on the specimen: a group may hold
+        both, of cameras of different make.
+        """
+        if kind is None or kind not in self.noise_tables:
+            return self
+        images = tuple(image for image in self.images if image.noise == kind)
+        return replace(self, table=self.noise_tables[kind], images=images, noise_tables={})
 
     def parameters(self, group: str, effort: str | None = None) -> Parameters | None:
         """Return the parameters of a group, or None if it has none; `effort` counts only where it is known."""

@@ -17,6 +17,7 @@ from autodip_ij.errors import BadInput, UnreadableFile
 from autodip_ij.groups.model import group_name, split_group
 
 FORMAT = 1
+NOISE_KINDS = ("white", "correlated")
 EFFORTS = ("fast", "standard", "best")
 Effort = Literal["fast", "standard", "best"]
 Microscope = Literal["confocal", "twophoton", "widefield"]
@@ -109,6 +110,7 @@ class ImageRow(_Row):
     specimen: Specimen | None = None
     field: str = ""
     level: str = ""
+    noise: Literal["white", "correlated", ""] = ""
     height: Annotated[int, Field(ge=1)]
     width: Annotated[int, Field(ge=1)]
     file: str | None = None
@@ -120,6 +122,17 @@ class OriginalRow(_Row):
     criterion: str
     group: Annotated[str, BeforeValidator(_canonical_group)]
     iterations: Annotated[int, Field(ge=1)]
+
+
+def table_name(noise: str = "") -> str:
+    """Return the file of the group table, or of that for one kind of noise.
+
+    Examples
+    --------
+    >>> table_name(), table_name("white")
+    ('parameters.csv', 'parameters_white.csv')
+    """
+    return f"parameters_{noise}.csv" if noise else "parameters.csv"
 
 
 def read_manifest(files: PackFiles) -> Manifest:

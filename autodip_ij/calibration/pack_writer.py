@@ -20,7 +20,7 @@ from autodip_ij.calibration.descriptors import FILE as DESCRIPTORS
 from autodip_ij.calibration.descriptors import Descriptor, pack_descriptors
 from autodip_ij.calibration.model import Parameters
 from autodip_ij.calibration.pack_files import MANIFEST
-from autodip_ij.calibration.pack_tables import FORMAT
+from autodip_ij.calibration.pack_tables import FORMAT, table_name
 from autodip_ij.errors import UnwritableOutput
 
 Key = tuple[str, str, str | None]
@@ -45,6 +45,8 @@ class PackImage:
         Noisy image (Y, X) to be shipped; None to leave it out.
     descriptor
         What is known of it without pixels.
+    noise
+        ``white`` or ``correlated``; empty where it was not looked at.
     """
 
     name: str
@@ -55,6 +57,7 @@ class PackImage:
     level: str = ""
     pixels: npt.NDArray[np.float32] | None = None
     descriptor: Descriptor | None = None
+    noise: str = ""
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,8 @@ class PackContent:
         Side of the images that the iteration counts belong to; None if they are meant for every size.
     parameters
         Parameters by (criterion, group, effort).
+    noise_parameters
+        The same from the images of one kind of noise alone, by kind.
     images
         The calibration images.
     image_parameters
@@ -88,6 +93,7 @@ class PackContent:
     side_px: int | None = None
     images: Sequence[PackImage] = ()
     image_parameters: Mapping[Key, Parameters] = field(default_factory=dict)
+    noise_parameters: Mapping[str, Mapping[Key, Parameters]] = field(default_factory=dict)
     original_dip: Mapping[tuple[str, str], int] = field(default_factory=dict)
     files: Mapping[str, bytes] = field(default_factory=dict)
 
@@ -141,7 +147,9 @@ def _remove(path: Path) -> None:
 
 def _files(content: PackContent) -> Iterable[tuple[str, bytes]]:
     yield MANIFEST, _manifest(content)
-    yield "parameters.csv", _parameter_table("group", content.parameters)
+    yield table_name(), _parameter_table("group", content.parameters)
+    for kind, parameters in content.noise_parameters.items():
+        yield table_name(kind), _parameter_table("group", parameters)
     if content.original_dip:
         rows = [[*key, iterations] for key, iterations in content.original_dip.items()]
         yield "original_dip.csv", _table(["criterion", "group", "iterations"], rows)
@@ -190,7 +198,7 @@ def _parameter_table(what: str, parameters: Mapping[Key, Parameters]) -> bytes:
 
 
 def _image_table(images: Sequence[PackImage]) -> bytes:
-    header = ["image", "microscope", "specimen", "field", "level", "height", "width", "file"]
+    header = ["image", "microscope", "specimen", "field", "level", "noise", "height", "width", "file"]
     rows = [
         [
             image.name,
@@ -198,6 +206,7 @@ def _image_table(images: Sequence[PackImage]) -> bytes:
             image.specimen or "",
             image.field,
             image.level,
+            image.noise,
             *image.shape,
             _image_file(image) if image.pixels is not None else "",
         ]

@@ -17,6 +17,7 @@ from autodip_ij.calibration.descriptors import unpack_descriptors
 from autodip_ij.calibration.model import Calibration, CalibrationImage, Parameters
 from autodip_ij.calibration.pack_files import MANIFEST, PackFiles
 from autodip_ij.calibration.pack_tables import (
+    NOISE_KINDS,
     GroupRow,
     ImageParameterRow,
     ImageRow,
@@ -24,6 +25,7 @@ from autodip_ij.calibration.pack_tables import (
     OriginalRow,
     read_manifest,
     read_rows,
+    table_name,
 )
 from autodip_ij.errors import BadInput, UnreadableFile, nearest
 from autodip_ij.resources import shipped
@@ -90,16 +92,15 @@ def load_calibration(name_or_path: str | Path, criterion: str | None = None) -> 
     known = list(dict.fromkeys(row.criterion for row in rows))
     if wanted not in known:
         raise BadInput(f"calibration '{manifest.name}' knows no criterion '{wanted}'{nearest(wanted, known)}")
-    table: dict[tuple[str, str | None], Parameters] = {
-        (row.group, row.effort): row.parameters for row in rows if row.criterion == wanted
-    }
-    _check_efforts(files, table)
+    table = _table(files, rows, wanted)
+    by_noise = {kind: list(read_rows(files, table_name(kind), GroupRow)) for kind in NOISE_KINDS}
     return Calibration(
         name=manifest.name,
         criterion=wanted,
         source=manifest.source,
         table=table,
         images=_images(files, wanted),
+        noise_tables={kind: _table(files, found, wanted) for kind, found in by_noise.items() if found},
         side_px=manifest.side_px,
         original_dip={
             row.group: row.iterations
@@ -150,6 +151,14 @@ def _criteria(files: PackFiles) -> tuple[str, ...]:
     return tuple(dict.fromkeys(row.criterion for row in read_rows(files, "parameters.csv", GroupRow)))
 
 
+def _table(files: PackFiles, rows: list[GroupRow], criterion: str) -> dict[tuple[str, str | None], Parameters]:
+    table: dict[tuple[str, str | None], Parameters] = {
+        (row.group, row.effort): row.parameters for row in rows if row.criterion == criterion
+    }
+    _check_efforts(files, table)
+    return table
+
+
 def _check_efforts(files: PackFiles, table: dict[tuple[str, str | None], Parameters]) -> None:
     with_effort = {group for group, effort in table if effort is not None}
     without = sorted({group for group, effort in table if effort is None})
@@ -173,6 +182,7 @@ def _images(files: PackFiles, criterion: str) -> tuple[CalibrationImage, ...]:
             microscope=row.microscope,
             specimen=row.specimen,
             parameters=best[row.image],
+            noise=row.noise,
             read=_reader(files, row.file),
             descriptor=descriptors.get(row.image),
         )

@@ -176,6 +176,7 @@ def make_pack(
         parameters=verdict.parameters,
         images=images,
         image_parameters=verdict.image_parameters,
+        noise_parameters=verdict.noise_parameters,
         original_dip=verdict.original_dip,
         files=files,
     )
@@ -196,6 +197,7 @@ def _pack_image(pair: Pair, plan: SearchPlan, with_images: bool) -> PackImage:
         shape=prepared.shape,
         field=pair.field,
         level=pair.level,
+        noise=plan.noise[pair.name],
         pixels=prepared.noisy if with_images else None,
         descriptor=_describe(prepared, plan),
     )

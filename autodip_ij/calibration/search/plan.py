@@ -12,7 +12,7 @@ from autodip_ij.calibration.search.grid import Configuration, Grid
 from autodip_ij.calibration.search.images import LARGEST_SIDE, prepare
 from autodip_ij.calibration.search.job import run_search_job
 from autodip_ij.errors import BadInput
-from autodip_ij.noise_model import NOISE_AWARE
+from autodip_ij.noise_model import NOISE_AWARE, noise_kind
 
 if TYPE_CHECKING:
     from autodip_ij.dip.options import Precision
@@ -68,6 +68,8 @@ class SearchPlan:
         The images.
     shapes
         (Y, X) of each as searched, by name.
+    noise
+        Its kind of noise, ``white`` or ``correlated``, by name; empty where that cannot be told.
     grid, options
         What is tried and how.
     runs
@@ -78,6 +80,7 @@ class SearchPlan:
 
     pairs: tuple[Pair, ...]
     shapes: dict[str, tuple[int, int]]
+    noise: dict[str, str]
     grid: Grid
     options: SearchOptions
     runs: tuple[Run, ...]
@@ -102,10 +105,12 @@ def plan_search(pairs: Sequence[Pair], grid: Grid, options: SearchOptions) -> Se
     _check_configurations(grid)
     runs: list[Run] = []
     shapes: dict[str, tuple[int, int]] = {}
+    noise: dict[str, str] = {}
     too_deep: Counter[str] = Counter()
     for pair in pairs:
         images = prepare(pair, options.crop)
         shapes[pair.name] = images.shape
+        noise[pair.name] = noise_kind(images.noisy) or ""
         for configuration in grid.fits():
             if not _bears(images.shape, configuration):
                 too_deep[configuration.name] += 1
@@ -114,7 +119,7 @@ def plan_search(pairs: Sequence[Pair], grid: Grid, options: SearchOptions) -> Se
     if not runs:
         raise BadInput(f"every network of the grid is too deep for these images ({max(shapes.values())} px at most)")
     runs.sort(key=lambda run: -run.operations)
-    return SearchPlan(tuple(pairs), shapes, grid, options, tuple(runs), dict(too_deep))
+    return SearchPlan(tuple(pairs), shapes, noise, grid, options, tuple(runs), dict(too_deep))
 
 
 def estimate_seconds(plan: SearchPlan) -> float:

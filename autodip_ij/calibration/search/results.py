@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from autodip_ij.calibration.cost import ORIGINAL_DIP, operations
@@ -43,6 +43,8 @@ class Verdict:
         By (criterion, group, effort).
     image_parameters
         By (criterion, image, effort).
+    noise_parameters
+        As `parameters`, from the images of one kind of noise alone, by kind; empty where all are of one.
     original_dip
         Best stop of the original network by (criterion, group), where it was in the grid.
     pareto
@@ -57,6 +59,7 @@ class Verdict:
     original_dip: dict[tuple[str, str], int]
     pareto: pd.DataFrame
     without_result: tuple[str, ...]
+    noise_parameters: dict[str, dict[Key, Parameters]] = field(default_factory=dict)
 
 
 def tabulate(plan: SearchPlan, finished: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
@@ -71,7 +74,11 @@ def tabulate(plan: SearchPlan, finished: Mapping[str, Mapping[str, Any]]) -> pd.
     """
     import pandas as pd
 
-    rows = [row for run in plan.runs for row in _rows(run, plan.grid, finished[run.job.key])]
+    rows = [
+        {"noise": plan.noise[run.pair.name], **row}
+        for run in plan.runs
+        for row in _rows(run, plan.grid, finished[run.job.key])
+    ]
     table = pd.DataFrame(rows)
     return table.sort_values(["image", "configuration", "iterations"], ignore_index=True)
 
@@ -109,6 +116,11 @@ def find_best(results: pd.DataFrame, grid: Grid) -> Verdict:
     subsets = [
         (group, images_of(results, membership[group]), parameters) for group in group_names() if group in membership
     ]
+    by_noise: dict[str, dict[Key, Parameters]] = {kind: {} for kind in _noise_kinds(results)}
+    for kind, into in by_noise.items():
+        alike = results[results["noise"] == kind]
+        members = membership_of(alike)
+        subsets += [(group, images_of(alike, members[group]), into) for group in group_names() if group in members]
     subsets += [(str(image), rows, image_parameters) for image, rows in results.groupby("image", sort=False)]
     for key, subset, into in subsets:
         means = means_of(subset)
@@ -119,8 +131,16 @@ def find_best(results: pd.DataFrame, grid: Grid) -> Verdict:
     if not front.empty:
         front = front[leading + [column for column in front if column not in leading]]
     return Verdict(
-        criteria, parameters, image_parameters, original, front, tuple(dict.fromkeys(without_result))
+        criteria, parameters, image_parameters, original, front, tuple(dict.fromkeys(without_result)), by_noise
     )  # fmt: skip
+
+
+def _noise_kinds(results: pd.DataFrame) -> list[str]:
+    """Return the kinds of noise of the images, if there are several to choose between."""
+    if "noise" not in results:
+        return []
+    kinds = sorted(str(kind) for kind in results["noise"].dropna().unique() if kind)
+    return kinds if len(kinds) > 1 else []
 
 
 def stops_at_an_end(parameters: Mapping[Key, Parameters], grid: Grid, criterion: str) -> tuple[str, ...]:

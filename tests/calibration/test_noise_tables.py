@@ -1,0 +1,106 @@
+"""Images whose neighbouring pixels share noise get settings found on such images."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.ndimage import gaussian_filter
+
+import autodip_ij
+from autodip_ij.calibration import choose, load_calibration
+from autodip_ij.calibration.model import Parameters
+from autodip_ij.calibration.pack_writer import PackContent, PackImage, write_pack
+from autodip_ij.calibration.search.grid import Grid
+from autodip_ij.calibration.search.results import find_best
+from autodip_ij.noise_model import noise_kind
+
+EVERY = Parameters(depth=2, width=4, skip=4, iterations=3)
+WHITE, SHARED = replace(EVERY, iterations=4), replace(EVERY, iterations=5)
+
+
+def scene(rng: np.random.Generator, *, shared: bool) -> np.ndarray:
+    y, x = np.mgrid[:128, :128]
+    noise = rng.normal(size=(128, 128))
+    if shared:
+        noise = gaussian_filter(noise, 1.2)
+    return (100 + 50 * np.sin(x / 20) * np.cos(y / 25) + 10 * noise / noise.std()).astype(np.float32)
+
+
+@pytest.fixture
+def pack(tmp_path: Path) -> Path:
+    content = PackContent(
+        "mine",
+        "a test",
+        "psnr",
+        {("psnr", "confocal", None): EVERY, ("psnr", "all", None): EVERY},
+        noise_parameters={"white": {("psnr", "all", None): WHITE}, "correlated": {("psnr", "all", None): SHARED}},
+        images=[PackImage("a", "confocal", "actin", (8, 8), noise="white"), PackImage("b", None, None, (8, 8))],
+        image_parameters={("psnr", "a", None): WHITE, ("psnr", "b", None): EVERY},
+    )
+    return write_pack(content, tmp_path / "mine")
+
+
+@pytest.mark.parametrize(
+    ("shared", "kind", "iterations", "words"),
+    [(False, "white", 4, "differs from pixel to pixel"), (True, "correlated", 5, "neighbouring pixels share")],
+)
+def test_the_table_follows_the_noise_of_the_image_and_it_is_said(rng, pack, shared, kind, iterations, words):
+    plane = scene(rng, shared=shared)
+    assert noise_kind(plane / plane.max()) == kind
+    channel = autodip_ij.denoise(plane, calibration=str(pack), group="confocal", device="cpu").report.channels[0]
+    assert channel.parameters.iterations == iterations
+    assert words in channel.reason
+
+
+def test_where_the_noise_cannot_be_told_the_table_of_all_images_counts(rng, pack):
+    tiny = scene(rng, shared=True)[:20, :20]
+    assert noise_kind(tiny) is None
+    channel = autodip_ij.denoise(tiny, calibration=str(pack), group="confocal", device="cpu").report.channels[0]
+    assert channel.parameters.iterations == 3
+
+
+def test_only_images_of_that_noise_are_compared(pack):
+    calibration = load_calibration(pack)
+    assert [image.name for image in calibration.for_noise("white").images] == ["a"]
+    assert calibration.for_noise("correlated").images == ()
+    assert calibration.for_noise(None) is calibration
+    assert choose(calibration.for_noise("correlated"), "confocal/actin").parameters == SHARED
+
+
+def test_the_published_calibration_looks_at_no_noise():
+    paper = load_calibration("paper")
+    assert paper.for_noise("correlated") is paper
+
+
+def test_a_search_over_both_kinds_gives_each_its_own_best():
+    grid = Grid(depth=(2,), width=(4, 8), skip=(4,), iterations={"start": 10, "stop": 10, "step": 10})
+    better = {"white": 4, "correlated": 8}
+    rows = [
+        {
+            "image": f"{kind}{number}",
+            "microscope": "widefield",
+            "specimen": "actin",
+            "noise": kind,
+            "configuration": fit.name,
+            "iterations": 10,
+            "depth": 2,
+            "width": str(fit.width),
+            "skip": 4,
+            "psnr": 30.0 + (fit.width == better[kind]),
+            **dict.fromkeys(("mse", "mae", "ssim"), 0.5),
+            "operations": 1.0,
+            "seconds": 1.0,
+        }
+        for kind in better
+        for number in range(2)
+        for fit in grid.fits()
+    ]
+    verdict = find_best(pd.DataFrame(rows), grid)
+    found = {kind: verdict.noise_parameters[kind]["psnr", "widefield/actin", "best"].width for kind in better}
+    assert found == better
+    alike = find_best(pd.DataFrame([row for row in rows if row["noise"] == "white"]), grid)
+    assert alike.noise_parameters == {}
