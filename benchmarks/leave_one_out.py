@@ -3,7 +3,8 @@
     python benchmarks/leave_one_out.py calibration/autodip
 
 For every image of the pack the settings of each effort are chosen again from the other fields: of its group if they
-have any, else of its microscope, else of its specimen, else of all, by the pack's own criterion and tolerances. Nothing
+have any, else of its microscope, else of its specimen, else of all, of those with noise of its kind, by the pack's own
+criterion and tolerances. An image whose kind of noise no other field has is left out of the table. Nothing
 is fitted: the scores come from the pack's results.parquet, so the fits that `best` averages count as one here. The best
 setting of the image itself stands beside it, as what could be had at most. Writes the table to
 benchmarks/results/<name>_leave_one_out.csv and .md.
@@ -28,6 +29,7 @@ SCORES = ["psnr", "ssim", "lpips_01", "lpips_11"]
 def neighbours(images: pd.DataFrame, image: pd.Series) -> tuple[str, list[str]]:
     """Return the narrowest group with images of other fields, and their names."""
     others = images[(images["dataset"] != image["dataset"]) | (images["field"] != image["field"])]
+    others = others[others["noise"] == image["noise"]]
     known = [value if isinstance(value, str) and value else None for value in (image["microscope"], image["specimen"])]
     for group in groups_of(*known):
         parts = [] if group == "all" else group.split("/")
@@ -35,7 +37,7 @@ def neighbours(images: pd.DataFrame, image: pd.Series) -> tuple[str, list[str]]:
         chosen = others[pd.concat(columns, axis=1).all(axis=1)] if columns else others
         if len(chosen):
             return group, list(chosen["image"])
-    raise SystemExit("a pack of one field cannot leave any out")
+    return "", []
 
 
 def leave_one_out(pack: Path) -> pd.DataFrame:
@@ -44,12 +46,15 @@ def leave_one_out(pack: Path) -> pd.DataFrame:
     provenance = json.loads((pack / "provenance.json").read_text())
     grid = Grid.model_validate(provenance["grid"])
     images = pd.read_csv(pack / "images.csv", dtype={"field": str})
+    images["noise"] = images["noise"].fillna("") if "noise" in images else ""
     images["dataset"] = images["image"].map({entry["image"]: entry["dataset"] for entry in provenance["images"]})
     rows = []
     for _, image in images.iterrows():
         own = results[results["image"] == image["image"]]
         at = own.set_index(["configuration", "iterations"])
         group, names = neighbours(images, image)
+        if not names:
+            continue
         chosen = by_effort(judge(results[results["image"].isin(names)], "lpips_psnr"), grid)
         chosen["its own best"] = judge(own, "lpips_psnr").index[0]
         for effort, (configuration, iterations) in chosen.items():
