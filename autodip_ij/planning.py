@@ -277,7 +277,11 @@ def choose_for(
     if settings.classical and settings.classical_weight is None and not choice.parameters.classical_weight:
         raise BadInput("classical needs its share of the result: give classical_weight, 0.4 for 40 %")
     check_blend(choice.parameters)
-    noise = f"of the images with {_NOISE[kind]}" if of_kind is not calibration and kind else ""
+    noise = ""
+    if of_kind is not calibration and kind:
+        noise = f"of the images with {_NOISE[kind]}"
+    elif calibration.noise_tables and plane is None:
+        noise = "before a look at the noise of the pixels, which may change them"
     words = [choice.reason, noise, blend_in_words(choice.parameters)]
     return replace(choice, reason="; ".join(word for word in words if word))
 

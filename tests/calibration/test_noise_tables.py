@@ -16,7 +16,9 @@ from autodip_ij.calibration.model import Parameters
 from autodip_ij.calibration.pack_writer import PackContent, PackImage, write_pack
 from autodip_ij.calibration.search.grid import Grid
 from autodip_ij.calibration.search.results import find_best
+from autodip_ij.images import Image
 from autodip_ij.noise_model import noise_kind
+from autodip_ij.settings import DenoiseSettings
 
 EVERY = Parameters(depth=2, width=4, skip=4, iterations=3)
 WHITE, SHARED = replace(EVERY, iterations=4), replace(EVERY, iterations=5)
@@ -61,6 +63,13 @@ def test_where_the_noise_cannot_be_told_the_table_of_all_images_counts(rng, pack
     assert noise_kind(tiny) is None
     channel = autodip_ij.denoise(tiny, calibration=str(pack), group="confocal", device="cpu").report.channels[0]
     assert channel.parameters.iterations == 3
+
+
+def test_without_a_look_at_the_pixels_it_is_said_that_the_noise_may_change_them(pack):
+    settings = DenoiseSettings(calibration=str(pack), group="confocal", device="cpu")
+    channel = autodip_ij.inspect(Image.from_array(np.zeros((64, 64), np.uint8)), settings).scenes[0].channels[0]
+    assert channel.parameters.iterations == 3
+    assert "before a look at the noise" in channel.reason
 
 
 def test_only_images_of_that_noise_are_compared(pack):
