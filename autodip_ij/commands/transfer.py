@@ -17,7 +17,7 @@ Flag = Annotated[bool, Parameter(negative="")]
 def transfer(
     input: Path,
     *,
-    calibration: str = "autodip",
+    calibration: str = "paper",
     criterion: str | None = None,
     strategy: Literal[
         "policy", "all", "group", "mae", "mse", "psnr", "ssim", "lpips", "mean_gradient", "umap", "descriptors"

@@ -20,7 +20,7 @@ class Preferences:
 
     device: str = "auto"
     effort: str = "standard"
-    calibration: str = "autodip"
+    calibration: str = "paper"
     weights: str = ""
     isolate: bool = True
     preview: bool = True
