@@ -349,7 +349,8 @@ def test_tiles_that_were_too_large_for_one_plane_are_not_tried_in_the_next(monke
     progress = Watching()
     image = stack(3, (256, 256))
     result = denoise(image, axes="ZYX", progress=progress, **QUICK)
-    assert tried == [(256, 256), (128, 128), (128, 128), (128, 128)]
+    assert tried[0] == (256, 256)
+    assert set(tried[1:]) == {(128, 128)}
     assert len([line for line in progress.lines if "going on with 128 px" in line]) == 1
     assert result.report.channels[0].fit.tile == 128
     np.testing.assert_allclose(result.image, image, atol=0.01)
