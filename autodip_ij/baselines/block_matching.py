@@ -14,7 +14,7 @@ from pydantic import Field
 
 from autodip_ij.baselines.method import Method, MethodParameters, Plane, Run
 from autodip_ij.baselines.noise import estimate_noise
-from autodip_ij.baselines.stabilised import PoissonGaussParameters, denoise_stabilised, noise_of
+from autodip_ij.baselines.stabilised import PoissonGaussParameters, once_stabilised
 from autodip_ij.errors import EnvironmentProblem
 
 
@@ -55,9 +55,7 @@ def _denoise(plane: Plane, parameters: Bm3dParameters, run: Run) -> npt.NDArray[
 
 
 def _denoise_stabilised(plane: Plane, parameters: VstBm3dParameters, run: Run) -> npt.NDArray[Any]:
-    result = denoise_stabilised(plane, noise_of(plane, parameters), lambda stabilised: block_matching(stabilised, 1.0))
-    run.stopped_after(1, 1, lambda: result.astype(np.float32))
-    return result
+    return once_stabilised(plane, parameters, run, block_matching)
 
 
 BM3D = Method("bm3d", Bm3dParameters, _denoise)

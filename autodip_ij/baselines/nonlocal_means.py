@@ -10,7 +10,7 @@ from pydantic import Field
 
 from autodip_ij.baselines.method import Method, MethodParameters, Plane, Run
 from autodip_ij.baselines.noise import estimate_noise
-from autodip_ij.baselines.stabilised import PoissonGaussParameters, denoise_stabilised, noise_of
+from autodip_ij.baselines.stabilised import PoissonGaussParameters, once_stabilised
 
 PatchSize = Annotated[int, Field(ge=1, le=31, description="Side of the patches compared, px")]
 SearchDistance = Annotated[int, Field(ge=1, le=50, description="Largest distance of the patches compared, px")]
@@ -65,12 +65,7 @@ def _denoise(plane: Plane, parameters: NlmParameters, run: Run) -> npt.NDArray[A
 
 
 def _denoise_stabilised(plane: Plane, parameters: VstNlmParameters, run: Run) -> npt.NDArray[Any]:
-    options = parameters.model_dump(exclude={"a", "b"})
-    result = denoise_stabilised(
-        plane, noise_of(plane, parameters), lambda stabilised: nonlocal_means(stabilised, 1.0, **options)
-    )
-    run.stopped_after(1, 1, lambda: result.astype(np.float32))
-    return result
+    return once_stabilised(plane, parameters, run, nonlocal_means)
 
 
 NLM = Method("nlm", NlmParameters, _denoise)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from pydantic import Field, model_validator
 
 from autodip_ij.baselines.anscombe import stabilise, unstabilise
-from autodip_ij.baselines.method import MethodParameters, Plane
+from autodip_ij.baselines.method import MethodParameters, Plane, Run
 from autodip_ij.baselines.noise import NoiseModel, estimate_noise
 from autodip_ij.errors import BadInput
 
@@ -33,6 +33,30 @@ def noise_of(plane: Plane, parameters: PoissonGaussParameters) -> NoiseModel:
     if parameters.a is not None and parameters.b is not None:
         return NoiseModel(parameters.a, parameters.b)
     return estimate_noise(plane).model
+
+
+def once_stabilised(
+    plane: Plane, parameters: PoissonGaussParameters, run: Run, denoise: Callable[..., npt.NDArray[np.float64]]
+) -> npt.NDArray[np.float64]:
+    """Return the plane as a method of one step leaves it that knows one noise strength.
+
+    Parameters
+    ----------
+    plane
+        Image (Y, X).
+    parameters
+        Noise, if given, and the keywords of `denoise`.
+    run
+        Who is told of the step.
+    denoise
+        Takes a stabilised plane, the noise of standard deviation 1, and the keywords.
+    """
+    options = parameters.model_dump(exclude={"a", "b"})
+    result = denoise_stabilised(
+        plane, noise_of(plane, parameters), lambda stabilised: denoise(stabilised, 1.0, **options)
+    )
+    run.stopped_after(1, 1, lambda: result.astype(np.float32))
+    return result
 
 
 def denoise_stabilised(

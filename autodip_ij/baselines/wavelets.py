@@ -14,7 +14,7 @@ import numpy.typing as npt
 from pydantic import Field
 
 from autodip_ij.baselines.method import Method, Plane, Run
-from autodip_ij.baselines.stabilised import PoissonGaussParameters, denoise_stabilised, noise_of
+from autodip_ij.baselines.stabilised import PoissonGaussParameters, once_stabilised
 
 _MARGIN_PX = 8
 
@@ -51,12 +51,7 @@ def shrink_wavelets(plane: npt.NDArray[Any], sigma: float, *, wavelet: str, shif
 
 
 def _denoise(plane: Plane, parameters: VstWaveletParameters, run: Run) -> npt.NDArray[Any]:
-    options = parameters.model_dump(exclude={"a", "b"})
-    result = denoise_stabilised(
-        plane, noise_of(plane, parameters), lambda stabilised: shrink_wavelets(stabilised, 1.0, **options)
-    )
-    run.stopped_after(1, 1, lambda: result.astype(np.float32))
-    return result
+    return once_stabilised(plane, parameters, run, shrink_wavelets)
 
 
 VST_WAVELET = Method("vst-wavelet", VstWaveletParameters, _denoise)
