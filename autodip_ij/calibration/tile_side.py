@@ -1,7 +1,7 @@
 """Iterations belong to a size of tile: a larger one of the same content takes more of them.
 
-A network of the same number of weights fits more structure then. On FMD images the best stop of a fit with a random
-input moves by more than 1.5 between 256 and 512 px (benchmarks/fit_variants.py); it is taken to grow with the side.
+A network of the same number of weights fits more structure then. The best stop of a fit with a random input
+is taken to grow with the side, an assumption that ``benchmarks/fit_variants.py`` tests (see docs/experiments.md).
 A guided fit, which starts from estimates of the clean plane, has its best stop at the same count.
 """
 

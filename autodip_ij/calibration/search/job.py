@@ -93,7 +93,7 @@ def run_search_job(
         for index in range(configuration.seeds):
             snapshots.append({})
             recipe = PlaneRecipe(configuration.parameters(stops[-1]), device, precision, seed + index)
-            fits.append(_fit(images.noisy, recipe, stops, estimates, snapshots[-1]))
+            fits.append(_fit(images.noisy, window, recipe, stops, estimates, snapshots[-1]))
     except Diverged as error:
         status, message = DIVERGED, str(error)
     except OutOfMemory as error:
@@ -141,15 +141,18 @@ def score(
 
 
 def _fit(
-    noisy: Plane, recipe: PlaneRecipe, stops: tuple[int, ...], estimates: Estimates, snapshots: dict[int, Plane]
+    noisy: Plane,
+    window: Window,
+    recipe: PlaneRecipe,
+    stops: tuple[int, ...],
+    estimates: Estimates,
+    snapshots: dict[int, Plane],
 ) -> FitResult:
     """Fit as a denoising run does, collecting the result of every stop in grey values of `noisy`."""
     from autodip_ij.binning import binned, resampled
     from autodip_ij.dip import fit
-    from autodip_ij.images.intensity import measure_window
     from autodip_ij.recipe import fit_arguments, with_noise
 
-    window = measure_window(noisy)
     plane = window.normalise(noisy)
     architecture, options = fit_arguments(with_noise(plane, recipe), recipe.seed)
     binning = recipe.parameters.binning if recipe.parameters else 1
