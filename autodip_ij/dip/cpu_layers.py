@@ -22,9 +22,7 @@ def as_array(tensor: Tensor) -> Map:
 
 def convolve(x: Tensor, weight: Tensor, stride: int = 1, bias: Tensor | None = None) -> Tensor:
     """Return the convolution, without padding, of `x` (Y, X, in) with `weight` (out, in, k, k): (Y', X', out)."""
-    y = torch.ops.aten.convolution(
-        x.permute(2, 0, 1)[None], weight, bias, [stride] * 2, [0, 0], [1, 1], False, [0, 0], 1
-    )
+    y = torch.ops.aten.convolution(_batch(x), weight, bias, [stride] * 2, [0, 0], [1, 1], False, [0, 0], 1)
     return y.permute(0, 2, 3, 1)[0].contiguous()
 
 
@@ -33,8 +31,8 @@ def convolve_backward(
 ) -> tuple[Tensor | None, Tensor]:
     """Return the gradients of `convolve` for `x` (None unless asked for) and `weight`."""
     dx, dw, _ = torch.ops.aten.convolution_backward(
-        gradient.permute(2, 0, 1)[None],
-        x.permute(2, 0, 1)[None],
+        _batch(gradient),
+        _batch(x),
         weight,
         None,
         [stride] * 2,
@@ -46,6 +44,15 @@ def convolve_backward(
         [input_gradient, True, False],
     )
     return (dx.permute(0, 2, 3, 1)[0].contiguous() if input_gradient else None), dw
+
+
+def _batch(x: Tensor) -> Tensor:
+    """Return a map as a batch of one (1, channels, Y, X), in the order of memory that PyTorch calls channels_last.
+
+    The axis of the batch comes first: put in front of the permuted map, its stride would hide that order, and every
+    convolution would copy the map to and fro.
+    """
+    return x[None].permute(0, 3, 1, 2)
 
 
 class Moments:
