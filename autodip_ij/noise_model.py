@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from math import ceil
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -101,8 +102,8 @@ def noise_of(plane: Plane, binning: int = 1) -> PlaneNoise:
     plane
         (Y, X) float32 in [0, 1], before binning.
     binning
-        Side of the squares. Whether neighbours share noise is looked at before binning, where the image is smoother
-        against its pixels: on the coarse grid structure is easily taken for correlated noise.
+        Side of the squares. How far noise reaches is looked at before binning, where the image is smoother against its
+        pixels: on the coarse grid structure is easily taken for correlated noise.
 
     Returns
     -------
@@ -117,9 +118,10 @@ def noise_of(plane: Plane, binning: int = 1) -> PlaneNoise:
         return _plain(fault)
     try:
         fine = estimate_noise(plane)
-        # Independent noise is averaged exactly; correlated noise has to be seen on the grid of the fit.
+        # Independent noise is averaged exactly; the strength of correlated noise has to be seen on the grid of the fit.
         shared = binning > 1 and fine.spacing_px > 1
-        found = estimate_noise(binned(plane, binning)) if shared else fine
+        reach = ceil(fine.spacing_px / binning)
+        found = estimate_noise(binned(plane, binning), spacing_px=reach) if shared else fine
     except BadInput as problem:
         return _plain(str(problem))
     step = grey_step(plane)

@@ -13,6 +13,7 @@ from autodip_ij.binning import binned
 from autodip_ij.dip import FitOptions
 from autodip_ij.noise_faults import fault_of, grey_step, has_comb
 from autodip_ij.noise_model import noise_of
+from autodip_ij.sample import make_sample
 
 SIDE = 160
 GAIN, OFFSET, READ = 12.0, 100.0, 6.0
@@ -166,3 +167,12 @@ def test_binning_for_the_report_is_that_of_the_fit() -> None:
     assert noise.sigma is not None
     expected = np.sqrt(np.mean(np.maximum(noise.a * binned(plane, 2) + noise.b, 0)))
     assert noise.sigma == pytest.approx(float(expected), rel=1e-6)
+
+
+@pytest.mark.parametrize("seed", [7, 1, 2])
+def test_structure_on_the_grid_of_the_fit_is_not_taken_for_shared_noise(seed: int) -> None:
+    sample = make_sample(SIDE, seed)
+    grey = sample.noisy.plane(0, 0, 0).astype(np.float64)
+    noise = noise_of(scaled(grey), 2)
+    truth = float(binned((grey - sample.clean[0]).astype(np.float32), 2).std())
+    assert noise.in_grey_values(grey.min(), np.ptp(grey))[2] == pytest.approx(truth, rel=0.35)
