@@ -120,9 +120,24 @@ def test_parts_of_a_grid_are_searched_together_each_with_its_own_iterations(tmp_
     assert len(grid.configurations()) == 4
 
 
+def test_a_part_for_a_kind_of_noise_is_for_images_with_that_noise(tmp_path):
+    file = tmp_path / "grid.toml"
+    file.write_text(
+        "depth = [4]\nwidth = [16]\nskip = [4]\n"
+        "[[parts]]\nguides = ['nlm']\n"
+        "[[parts]]\nnoise = 'correlated'\nbinning = [1, 2]\n"
+        "[[parts]]\nnoise = 'white'\nbinning = [4]\n"
+    )
+    grid = read_grid(file)
+    assert [(fit.guides, fit.binning) for fit in grid.fits("correlated")] == [("nlm", 1), ("", 1), ("", 2)]
+    assert [(fit.guides, fit.binning) for fit in grid.fits("white")] == [("nlm", 1), ("", 4)]
+    assert len(grid.fits("")) == len(grid.fits()) == 4
+
+
 @pytest.mark.parametrize(
     ("part", "message"),
     [
+        ("noise = 'pink'", "noise"),
         ("binnig = [2]", "'binnig' cannot differ between parts; did you mean 'binning'"),
         ("blend = ['0.3 nlm']", "'blend' cannot differ"),
         ("guides = ['nln']", "did you mean 'nlm'"),

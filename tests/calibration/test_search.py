@@ -56,6 +56,13 @@ def measured(pack: Path) -> pd.DataFrame:
     return pd.read_parquet(pack / "results.parquet").drop(columns="seconds")
 
 
+def test_an_image_gets_no_fits_that_are_for_another_kind_of_noise(pairs: tuple[Pair, ...]) -> None:
+    parts = ({"depth": (2,)}, {"depth": (3,), "noise": "correlated"})
+    plan = plan_search(pairs, GRID.model_copy(update={"parts": parts}), OPTIONS)
+    assert set(plan.noise.values()) == {"white"}
+    assert [(run.pair.name, run.configuration.depth) for run in plan.runs] == [(pair.name, 2) for pair in pairs]
+
+
 def test_pack_of_a_search_gives_parameters_and_says_where_they_come_from(
     pairs: tuple[Pair, ...], tmp_path: Path
 ) -> None:

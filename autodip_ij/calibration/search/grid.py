@@ -141,11 +141,12 @@ class Grid(BaseModel):
         binning = [2]
         [[parts]]
         guides = ["vst-nlm + vst-wavelet"]
+        noise = "white"
         iterations = {start = 50, stop = 300, step = 50}
 
-    `best_seeds` is the number of fits that the effort `best`
-    averages; it is set, not searched. `cost` is what "cheap" is counted in: floating-point operations, the same on
-    every machine, or measured seconds.
+    A part with ``noise`` is for the images with that kind of noise alone, ``white`` or ``correlated``.
+    `best_seeds` is the least number of fits that the effort `best` averages. `cost` is what "cheap" is counted in:
+    floating-point operations, the same on every machine, or measured seconds.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -169,6 +170,7 @@ class Grid(BaseModel):
     blend: tuple[str, ...] = ("",)
     best_seeds: Annotated[int, Field(ge=1, le=16)] = 1
     iterations: Iterations = Iterations()
+    noise: Literal["", "white", "correlated"] = ""
     parts: tuple[dict[str, Any], ...] = ()
     standard: Tolerance = Tolerance(psnr_db=0.1, lpips=0.005)
     fast: Tolerance = Tolerance(psnr_db=0.5, lpips=0.025)
@@ -202,15 +204,16 @@ class Grid(BaseModel):
         stops = {stop for part in self._blocks() if fit in part._own_fits() for stop in part._own_stops()}
         return tuple(sorted(stops))
 
-    def fits(self) -> list[Configuration]:
-        """Return the fits that each image gets.
+    def fits(self, noise: str = "") -> list[Configuration]:
+        """Return the fits that an image with that kind of noise gets; all of them where the kind is not known.
 
         Examples
         --------
         >>> len(Grid().fits()), len(Grid().stops)
         (70, 30)
         """
-        return list(dict.fromkeys(fit for part in self._blocks() for fit in part._own_fits()))
+        parts = [part for part in self._blocks() if not (part.noise and noise) or part.noise == noise]
+        return list(dict.fromkeys(fit for part in parts for fit in part._own_fits()))
 
     def configurations(self) -> list[Configuration]:
         """Return what is compared: every fit with every share of a classical estimate.
@@ -238,7 +241,7 @@ class Grid(BaseModel):
 
 
 def _allowed(part: dict[str, Any]) -> dict[str, Any]:
-    possible = (*_SEARCHED, "iterations")
+    possible = (*_SEARCHED, "iterations", "noise")
     for key in part:
         if key not in possible:
             raise BadInput(f"parts: '{key}' cannot differ between parts{nearest(key, possible)}")

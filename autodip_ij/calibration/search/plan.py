@@ -107,16 +107,15 @@ def plan_search(pairs: Sequence[Pair], grid: Grid, options: SearchOptions) -> Se
     shapes: dict[str, tuple[int, int]] = {}
     noise: dict[str, str] = {}
     too_deep: Counter[str] = Counter()
-    stops = {configuration: grid.stops_of(configuration) for configuration in grid.fits()}
     for pair in pairs:
         images = prepare(pair, options.crop)
         shapes[pair.name] = images.shape
         noise[pair.name] = noise_kind(images.noisy) or ""
-        for configuration in stops:
+        for configuration in grid.fits(noise[pair.name]):
             if not _bears(images.shape, configuration):
                 too_deep[configuration.name] += 1
                 continue
-            runs.append(_run(pair, images.shape, images.digest, configuration, stops[configuration], grid, options))
+            runs.append(_run(pair, images.shape, images.digest, configuration, grid, options))
     if not runs:
         raise BadInput(f"every network of the grid is too deep for these images ({max(shapes.values())} px at most)")
     runs.sort(key=lambda run: -run.operations)
@@ -151,12 +150,12 @@ def _run(
     shape: tuple[int, int],
     digest: str,
     configuration: Configuration,
-    stops: tuple[int, ...],
     grid: Grid,
     options: SearchOptions,
 ) -> Run:
     from autodip_ij.evaluation.jobs import Job
 
+    stops = grid.stops_of(configuration)
     cost = operations(configuration.parameters(stops[-1]), shape)
     arguments = {
         "pair": pair,

@@ -50,7 +50,7 @@ class Verdict:
     pareto
         Settings than which none is both cheaper and better, for every criterion and group.
     without_result
-        Groups and images for which every setting failed.
+        Groups and images without a setting that worked on all of their images.
     """
 
     criteria: tuple[str, ...]
@@ -104,7 +104,7 @@ def find_best(results: pd.DataFrame, grid: Grid) -> Verdict:
             return
         for effort, (name, iterations) in by_effort(judged, grid).items():
             found = configurations[name].parameters(iterations)
-            into[criterion, key, effort] = replace(found, seeds=grid.best_seeds) if effort == "best" else found
+            into[criterion, key, effort] = _averaged(found, grid.best_seeds) if effort == "best" else found
         if into is parameters:
             front = pareto_front(judged, grid.cost).reset_index()
             fronts.append(front.assign(criterion=criterion, group=key))
@@ -133,6 +133,10 @@ def find_best(results: pd.DataFrame, grid: Grid) -> Verdict:
     return Verdict(
         criteria, parameters, image_parameters, original, front, tuple(dict.fromkeys(without_result)), by_noise
     )  # fmt: skip
+
+
+def _averaged(found: Parameters, seeds: int) -> Parameters:
+    return replace(found, seeds=max(found.seeds, seeds))
 
 
 def _noise_kinds(results: pd.DataFrame) -> list[str]:
