@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from math import ceil
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -14,7 +13,7 @@ from autodip_ij.errors import BadInput
 from autodip_ij.noise_faults import fault_of, grey_step
 
 if TYPE_CHECKING:
-    from autodip_ij.baselines.noise import NoiseEstimate, NoiseModel
+    from autodip_ij.baselines.noise import NoiseEstimate
     from autodip_ij.dip.guard import GuardOptions
     from autodip_ij.dip.options import FitOptions
 
@@ -50,7 +49,7 @@ class PlaneNoise:
         Standard deviation, over the grey values, of the sigma measured there from the model's: what the model gets
         wrong at a single grey value, sampling included.
     spacing_px
-        Distance of the pixels that were compared, on the grid of the input; above 1 where neighbours share noise.
+        Distance on the grid of the input from which on pixels do not share noise; above 1 where neighbours do.
     """
 
     loss: str
@@ -102,8 +101,8 @@ def noise_of(plane: Plane, binning: int = 1) -> PlaneNoise:
     plane
         (Y, X) float32 in [0, 1], before binning.
     binning
-        Side of the squares. How far noise reaches is looked at before binning, where the image is smoother against its
-        pixels: on the coarse grid structure is easily taken for correlated noise.
+        Side of the squares. The noise is looked at before binning, where the image is smoother against its pixels: on
+        the coarse grid structure is easily taken for noise.
 
     Returns
     -------
@@ -117,20 +116,15 @@ def noise_of(plane: Plane, binning: int = 1) -> PlaneNoise:
     if fault := fault_of(plane):
         return _plain(fault)
     try:
-        fine = estimate_noise(plane)
-        # Independent noise is averaged exactly; the strength of correlated noise has to be seen on the grid of the fit.
-        shared = binning > 1 and fine.spacing_px > 1
-        reach = ceil(fine.spacing_px / binning)
-        found = estimate_noise(binned(plane, binning), spacing_px=reach) if shared else fine
+        found = estimate_noise(plane, binning=binning)
     except BadInput as problem:
         return _plain(str(problem))
     step = grey_step(plane)
-    if step is not None and _COARSE_STEP * fine.model.sigma(plane) < step:
+    if step is not None and _COARSE_STEP * binning * found.model.sigma(plane) < step:
         return _plain("the noise is weaker than the steps between the grey values")
     if falls_with_signal(found):
         return _plain("the noise falls where the signal rises, so the grey values are not proportional to light")
-    model = found.model if shared or binning == 1 else found.model.of_mean(binning**2)
-    return _judged(model, found, found.spacing_px * (binning if shared else 1), binned(plane, binning))
+    return _judged(found, binned(plane, binning))
 
 
 def noise_kind(plane: Plane) -> NoiseKind | None:
@@ -158,9 +152,10 @@ def falls_with_signal(estimate: NoiseEstimate) -> bool:
     return bool(np.median(brighter) < _FALLING * np.median(darker))
 
 
-def _judged(model: NoiseModel, found: NoiseEstimate, spacing_px: int, fitted: Plane) -> PlaneNoise:
+def _judged(found: NoiseEstimate, fitted: Plane) -> PlaneNoise:
     from autodip_ij.dip import FitOptions, with_noise_aware_loss
 
+    model = found.model
     sigma = model.sigma(fitted)
     known = PlaneNoise(
         loss="mse",
@@ -170,10 +165,10 @@ def _judged(model: NoiseModel, found: NoiseEstimate, spacing_px: int, fitted: Pl
         b=model.b,
         sigma=sigma,
         sigma_uncertainty=sigma * _scatter(found),
-        spacing_px=spacing_px,
+        spacing_px=found.spacing_px,
     )
     if found.spacing_px > 1:
-        reason = f"the noise of pixels up to {spacing_px - 1} px apart is correlated"
+        reason = f"the noise of pixels up to {found.spacing_px - 1} px apart is correlated"
         return replace(known, usable=False, reason=reason)
     white = model.a + model.b
     if with_noise_aware_loss(FitOptions(iterations=1), model.a, model.b).loss == "gat":

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import chain, pairwise
 
 import numpy as np
 import numpy.typing as npt
 
+from autodip_ij.baselines.shared_noise import find_shared_noise, second_difference
 from autodip_ij.errors import BadInput
 
 Plane = npt.NDArray[np.float64]
@@ -15,8 +15,7 @@ Plane = npt.NDArray[np.float64]
 _LEVELS = 48
 _PIXELS_PER_LEVEL = 100
 _SMALLEST_SIDE = 32
-_WIDEST_SPACING_PX = 5
-_SAME_STRENGTH = 1.15
+_REACH_PX = 5
 _CLIPPED_FRACTION = 0.005
 
 
@@ -55,7 +54,11 @@ class NoiseModel:
 
     def of_mean(self, count: int) -> NoiseModel:
         """Return the noise of the mean of `count` captures."""
-        return NoiseModel(self.a / count, self.b / count)
+        return self.times(1 / count)
+
+    def times(self, factor: float) -> NoiseModel:
+        """Return noise of so many times the variance."""
+        return NoiseModel(self.a * factor, self.b * factor)
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,7 @@ class NoiseEstimate:
     model
         The fitted noise.
     spacing_px
-        Distance of the pixels compared; above 1 where neighbouring pixels share noise.
+        Distance from which on pixels do not share noise; above 1 where neighbours do.
     levels, variances
         Mean grey value and noise variance of every level set, through which the model was fitted.
     """
@@ -78,26 +81,24 @@ class NoiseEstimate:
     variances: Plane
 
 
-def estimate_noise(plane: npt.ArrayLike, *, spacing_px: int | None = None) -> NoiseEstimate:
+def estimate_noise(plane: npt.ArrayLike, *, binning: int = 1) -> NoiseEstimate:
     """Estimate Poisson-Gauss noise from one image.
 
     In the manner of Foi et al., IEEE Trans. Image Process. 17, 1737 (2008): the image is segmented into level sets
-    of its local mean; in each, the variance of a high-pass image (the second difference along both axes, Immerkær,
-    Comput. Vis. Image Underst. 64, 300, 1996) is taken from the median absolute deviation over the half of the
-    pixels with the smallest gradient; a line is fitted through (mean, variance) by iteratively reweighted least
-    squares (Huber). Neighbourhoods of clipped pixels are left out.
+    of its local mean; in each, the variance of a high-pass image (the second difference along both axes) is taken from
+    the median absolute deviation over the half of the pixels with the smallest gradient; a line is fitted through
+    (mean, variance) by iteratively reweighted least squares (Huber). Neighbourhoods of clipped pixels are left out.
 
     A high-pass between next neighbours misses noise that they share (blurred camera noise: 3 to 4 times too small a
-    sigma). So pixels 1 to 5 px apart are compared: where sigma grows with the distance and then stays, the wider
-    spacing counts; where it stays from the start, neighbours do; where it grows to the end, that is structure, and
-    neighbours count too.
+    sigma). How much it misses is measured in the flattest parts of the image, see
+    `autodip_ij.baselines.shared_noise.find_shared_noise`.
 
     Parameters
     ----------
     plane
         Image (Y, X) in any grey values, at least 32 px a side.
-    spacing_px
-        Distance of the pixels compared, instead of the automatic choice.
+    binning
+        Return the noise of the means of squares of so many px a side.
 
     Returns
     -------
@@ -117,34 +118,26 @@ def estimate_noise(plane: npt.ArrayLike, *, spacing_px: int | None = None) -> No
         )
     if np.ptp(values) == 0:
         return NoiseEstimate(NoiseModel(0.0, 0.0), 1, values[0, :1], np.zeros(1))
-    if spacing_px is not None:
-        return _estimate(values, spacing_px)
-    first = _estimate(values, 1)
-    # A generator: on most images the second spacing settles it.
-    wider_ones = (_estimate(values, spacing) for spacing in range(2, _WIDEST_SPACING_PX + 1))
-    for nearer, wider in pairwise(chain([first], wider_ones)):
-        if wider.model.sigma(values) <= _SAME_STRENGTH * nearer.model.sigma(values):
-            return first if nearer is first else wider
-    return first
+    model, levels, variances = _between_neighbours(values)
+    shared = find_shared_noise(values, ~near_clipping(values, _REACH_PX), binning)
+    factor = shared.binned_ratio if binning > 1 else shared.ratio
+    return NoiseEstimate(model.times(factor), shared.spacing_px, levels, factor * variances)
 
 
-def _estimate(values: Plane, spacing: int) -> NoiseEstimate:
-    """Return the estimate from pixels `spacing` px apart."""
-    from scipy.ndimage import convolve1d, gaussian_filter, sobel, uniform_filter
+def _between_neighbours(values: Plane) -> tuple[NoiseModel, Plane, Plane]:
+    """Return the noise seen between next neighbours, and the (mean, variance) of the level sets behind it."""
+    from scipy.ndimage import gaussian_filter, sobel, uniform_filter
 
-    second_difference = np.zeros(2 * spacing + 1)
-    # Along both axes the nine weights have a root sum of squares of 1: white noise keeps its variance.
-    second_difference[::spacing] = np.array([1.0, -2.0, 1.0]) / np.sqrt(6)
-    detail = convolve1d(convolve1d(values, second_difference, 0, mode="mirror"), second_difference, 1, mode="mirror")
-    mean = uniform_filter(values, 2 * spacing + 3, mode="mirror")
-    smooth = gaussian_filter(values, 1.5 * spacing, mode="mirror")
+    detail = second_difference(values, 1)
+    mean = uniform_filter(values, _REACH_PX, mode="mirror")
+    smooth = gaussian_filter(values, 1.5, mode="mirror")
     gradient = np.hypot(sobel(smooth, 0), sobel(smooth, 1))
 
-    usable = ~near_clipping(values, 2 * spacing + 3)
+    usable = ~near_clipping(values, _REACH_PX)
     if np.count_nonzero(usable) < 2 * _PIXELS_PER_LEVEL:
         raise BadInput("nearly every pixel is at the lowest or highest grey value; the noise cannot be estimated")
     levels, variances, counts = _level_sets(mean[usable], detail[usable], gradient[usable])
-    return NoiseEstimate(_fit_line(levels, variances, counts), spacing, levels, variances)
+    return _fit_line(levels, variances, counts), levels, variances
 
 
 def near_clipping(values: Plane, reach: int) -> npt.NDArray[np.bool_]:

@@ -5,7 +5,9 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from autodip_ij.baselines.noise import NoiseModel, estimate_noise
+from autodip_ij.binning import binned
 from autodip_ij.errors import BadInput
+from autodip_ij.sample import make_sample
 
 
 def smooth_field(rng, shape=(301, 257)):
@@ -59,7 +61,32 @@ def test_noise_that_neighbours_share_is_not_underestimated(rng):
     estimate = estimate_noise(noisy)
     assert estimate.spacing_px > 1
     assert estimate.model.sigma(clean) == pytest.approx(0.05, rel=0.15)
-    assert estimate_noise(noisy, spacing_px=1).model.sigma(clean) < 0.02
+
+
+@pytest.mark.parametrize("binning", [1, 2, 3])
+@pytest.mark.parametrize("correlation_px", [0, 0.5, 1.0])
+def test_the_noise_of_binned_pixels_is_known_from_the_fine_ones(rng, binning, correlation_px):
+    clean = to_unit(smooth_field(rng))
+    noise = gaussian_filter(rng.standard_normal(clean.shape), correlation_px)
+    noise *= 0.05 / noise.std()
+    found = estimate_noise(clean + noise, binning=binning).model.sigma(clean)
+    assert found == pytest.approx(binned(noise.astype(np.float32), binning).std(), rel=0.15)
+
+
+@pytest.mark.parametrize("seed", [7, 1, 3])
+@pytest.mark.parametrize("channel", [0, 1])
+def test_fine_structure_everywhere_is_not_taken_for_shared_noise(seed, channel):
+    sample = make_sample(160, seed)
+    noisy = sample.noisy.plane(0, channel, 0).astype(np.float64)
+    truth = (noisy - sample.clean[channel]).std()
+    assert estimate_noise(noisy).model.sigma(noisy) == pytest.approx(truth, rel=0.15)
+
+
+def test_structure_without_shared_noise_leaves_the_noise_white(rng):
+    clean = to_unit(gaussian_filter(rng.standard_normal((128, 128)), 2.5))
+    estimate = estimate_noise(clean + 0.05 * rng.standard_normal(clean.shape))
+    assert estimate.spacing_px == 1
+    assert estimate.model.sigma(clean) == pytest.approx(0.05, rel=0.2)
 
 
 def test_clipping_at_black_does_not_spoil_the_estimate(rng):

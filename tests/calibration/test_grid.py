@@ -75,7 +75,7 @@ def test_grid_of_the_documentation_is_a_grid(tmp_path: Path) -> None:
     file.write_text(blocks[0])
     assert len(read_grid(file).configurations()) == 18
     file.write_text("".join(blocks))
-    assert len(read_grid(file).configurations()) == 2 * 18
+    assert len(read_grid(file).configurations()) == 3 * 18
 
 
 def test_grid_of_the_example_has_three_networks() -> None:

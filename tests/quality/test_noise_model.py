@@ -123,7 +123,7 @@ def test_a_continuous_scale_has_no_step() -> None:
     [
         ("confocal_nucleus_fov1_c0", "gat", 1),
         ("twophoton_mito_fov19_c1", "gat", 1),
-        ("widefield_nucleus_fov19_c1", "mse", 4),
+        ("widefield_nucleus_fov19_c1", "mse", 3),
     ],
 )
 @pytest.mark.parametrize("binning", [1, 2])

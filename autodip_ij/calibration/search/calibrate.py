@@ -139,7 +139,9 @@ def make_pack(
 
     verdict = find_best(results, plan.grid)
     default = next(name for name in _PREFERRED if name in verdict.criteria)
-    remarks = [f"{name}: no parameters, because no setting worked on all of its images" for name in verdict.without_result]
+    remarks = [
+        f"{name}: no parameters, since no setting worked on all of its images" for name in verdict.without_result
+    ]
     if ends := stops_at_an_end(verdict.parameters, plan.grid, default):
         remarks.append(
             f"best at the first or last stop of the grid, so that a better one may lie beyond: {', '.join(ends)}"
