@@ -64,8 +64,8 @@ def find_shared_noise(values: Plane, usable: npt.NDArray[np.bool_], binning: int
     The image is cut into overlapping tiles of 16 to 32 px. In the 3 % whose Gaussian-smoothed values vary least, the
     variance about a plane is compared with that of the second difference between next neighbours. It is shared noise if
     it is at least 1.6 times as large, and if the second difference grows with the distance of the pixels and then stays
-    within 5 px; otherwise it is structure. Where structure leaves hardly a flat tile, part of it counts as noise: on dense
-    filaments sigma comes out up to 1.5 times too large.
+    within 5 px; otherwise it is structure. Where structure leaves hardly a flat tile, part of it counts as noise: on
+    dense filaments sigma comes out up to 1.5 times too large.
 
     Parameters
     ----------
