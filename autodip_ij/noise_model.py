@@ -78,11 +78,11 @@ class PlaneNoise:
             (self.sigma_uncertainty or 0.0) * span,
         )
 
-    def guard_options(self, *, stop: bool) -> GuardOptions | None:
-        """Return what a guard needs of this noise; None where it is not known."""
+    def guard_options(self, stop_below: float = 0.0) -> GuardOptions | None:
+        """Return what a guard needs that ends a fit below that part of this noise; None where it is not known."""
         from autodip_ij.dip.guard import GuardOptions
 
-        return None if self.a is None or self.b is None else GuardOptions(self.a, self.b, stop)
+        return None if self.a is None or self.b is None else GuardOptions(self.a, self.b, stop_below)
 
     def applied_to(self, options: FitOptions) -> FitOptions:
         """Return `options` with the loss of this plane."""

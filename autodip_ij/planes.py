@@ -14,7 +14,7 @@ from autodip_ij.errors import BadInput
 from autodip_ij.estimates import Estimates
 from autodip_ij.noise_model import NOISE_AWARE
 from autodip_ij.progress import Stop
-from autodip_ij.recipe import Plane, PlaneRecipe, PlaneResult, with_noise
+from autodip_ij.recipe import Plane, PlaneRecipe, PlaneResult, stop_below, with_noise
 from autodip_ij.series import WarmStart
 from autodip_ij.tile_fits import Capacity, fit_tiles, one_by_one, side_by_side, warm_started
 from autodip_ij.watch import Watch
@@ -24,6 +24,9 @@ _OVERFITTED = {
     "high for this image; take fewer, or guard=stop",
     "stop": "stopped before the count of iterations, where less was removed than 60 % of the variance of the noise",
 }
+_REACHED = (
+    "ended before the largest count of iterations, where what was removed came down to {:.0%} of the noise's variance"
+)
 
 
 @dataclass(frozen=True)
@@ -154,6 +157,8 @@ def with_estimate(prepared: PreparedPlane, fitted: PlaneResult) -> PlaneResult:
 def _told(fitted: PlaneResult, prepared: PreparedPlane, watch: Watch) -> PlaneResult:
     if any(reading.overfitted_at is not None for reading in fitted.guards):
         watch.say_once(_OVERFITTED[prepared.recipe.guard])
+    elif any(reading.stopped for reading in fitted.guards):
+        watch.say_once(_REACHED.format(stop_below(prepared.recipe)))
     return replace(fitted, noise=prepared.recipe.noise, messages=tuple(watch.messages))
 
 

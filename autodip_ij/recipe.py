@@ -37,7 +37,8 @@ class PlaneRecipe:
     series
         How the frames of a time series are fitted: ``independent``, ``warm`` or ``back-and-forth``.
     guard
-        What happens when a fit takes up the noise: ``off``, ``warn`` or ``stop``.
+        What happens when a fit takes up the noise: ``off``, ``warn`` or ``stop``; with ``off`` it does not end where it
+        reaches the noise either (`Parameters.discrepancy`).
     noise
         Noise of the plane, once it was looked at; only a guard and a loss that depends on the noise need it.
     lanes
@@ -127,6 +128,15 @@ def with_noise(plane: Plane, recipe: PlaneRecipe) -> PlaneRecipe:
     return replace(recipe, noise=replace(noise_of(plane, parameters.binning), loss=parameters.loss))
 
 
+def stop_below(recipe: PlaneRecipe) -> float:
+    """Return the part of the noise variance below which a guard ends the fits of `recipe`; 0 for none."""
+    from autodip_ij.dip.guard import OVERFITTED
+
+    if recipe.guard == "off":
+        return 0.0
+    return max(recipe.network.discrepancy, OVERFITTED if recipe.guard == "stop" else 0.0)
+
+
 def fit_arguments(recipe: PlaneRecipe, seed: int) -> tuple[Any, Any]:
     """Return the `Architecture` and `FitOptions` of one fit of `recipe`."""
     from autodip_ij.calibration.cost import architecture_of
@@ -148,5 +158,5 @@ def fit_arguments(recipe: PlaneRecipe, seed: int) -> tuple[Any, Any]:
     if parameters.loss == NOISE_AWARE and recipe.noise:
         options = recipe.noise.applied_to(options)
     if recipe.guard != "off" and recipe.noise is not None:
-        options = replace(options, guard=recipe.noise.guard_options(stop=recipe.guard == "stop"))
+        options = replace(options, guard=recipe.noise.guard_options(stop_below(recipe)))
     return architecture, options

@@ -52,6 +52,7 @@ class ParameterValues(_Record):
     classical: str | None = None
     classical_weight: float | None = None
     guides: str | None = None
+    discrepancy: float | None = None
     down: str | None = None
     up: str | None = None
     input_channels: int | None = None

@@ -31,7 +31,7 @@ class Parameters:
     skip
         Channels of each skip connection; 0 for none.
     iterations
-        Optimisation steps.
+        Optimisation steps; the most there are where `discrepancy` ends a fit.
     averaging
         Weight of the exponential average of outputs, 0 (off) to below 1.
     input_noise
@@ -53,6 +53,9 @@ class Parameters:
     guides
         Classical estimates, written alike, that take the place of the first channels of the network's input; empty for
         the paper's random input.
+    discrepancy
+        Part of the noise variance; a fit ends where the variance of what it leaves over falls below it (Morozov's
+        discrepancy principle). 0: at its count of iterations, as published.
     down, up, input_channels, negative_slope
         Variants of the network, as in `autodip_ij.dip.architecture.Architecture`; by default the paper's.
     """
@@ -70,6 +73,7 @@ class Parameters:
     classical: str = ""
     classical_weight: float = 0.0
     guides: str = ""
+    discrepancy: float = 0.0
     down: str = "stride"
     up: str = "bilinear"
     input_channels: int = 32

@@ -79,6 +79,7 @@ class ParameterRow(_Row):
     classical: Annotated[str, AfterValidator(_known_classical)] = ""
     classical_weight: Annotated[float, Field(ge=0, le=1)] = 0.0
     guides: Annotated[str, AfterValidator(_known_classical)] = ""
+    discrepancy: Annotated[float, Field(ge=0, le=2)] = 0.0
     down: Literal["stride", "max", "average"] = "stride"
     up: Literal["bilinear", "nearest", "transposed"] = "bilinear"
     input_channels: Annotated[int, Field(ge=1, le=1024)] = 32

@@ -2,7 +2,8 @@
 
 A network of the same number of weights fits more structure then. The best stop of a fit with a random input
 is taken to grow with the side, an assumption that ``benchmarks/fit_variants.py`` tests (see docs/experiments.md).
-A guided fit, which starts from estimates of the clean plane, has its best stop at the same count.
+A guided fit, which starts from estimates of the clean plane, has its best stop at the same count; one that ends
+where it reaches the noise needs no count.
 """
 
 from __future__ import annotations
@@ -48,7 +49,8 @@ def scaled_to(choice: Choice, calibrated_px: int | None, side_px: float) -> Choi
     True
     """
     usual = choice.parameters.iterations
-    if calibrated_px is None or choice.parameters.guides or 1 / _WITHIN < side_px / calibrated_px < _WITHIN:
+    ends_by_itself = choice.parameters.guides or choice.parameters.discrepancy
+    if calibrated_px is None or ends_by_itself or 1 / _WITHIN < side_px / calibrated_px < _WITHIN:
         return choice
     iterations = max(min(usual, _FEWEST), round(usual * side_px / calibrated_px))
     if iterations == usual:

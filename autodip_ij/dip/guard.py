@@ -1,4 +1,4 @@
-"""A watch on the iteration count: it sees when a fit has taken up the noise.
+"""A watch on the iteration count: it sees when a fit has reached the noise, and when it has taken it up.
 
 The variance of what a fit leaves over, ``noisy - result``, falls from that of image and noise to nothing; at the best
 stop it is about the variance of the noise (Morozov's discrepancy principle), and far below it noise is in the result.
@@ -35,13 +35,13 @@ class GuardOptions:
     ----------
     slope, offset
         Noise variance ``slope * u + offset`` of the very plane that is fitted, in its [0, 1] scale.
-    stop
-        Whether to end the fit when it has taken up the noise; else it is only noted.
+    stop_below
+        Part of the noise variance; a fit whose left-over variance falls below it ends there. 0 for none.
     """
 
     slope: float
     offset: float
-    stop: bool = False
+    stop_below: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class GuardReading:
     overfitted_at
         First iteration looked at where the ratio was below `OVERFITTED`; None if it never was.
     stopped
-        Whether the fit was ended there.
+        Whether it ended the fit.
     """
 
     ratio: float
@@ -99,7 +99,7 @@ class Guard:
         first = self.reading.overfitted_at if self.reading else None
         if first is None and ratio < OVERFITTED:
             first = iteration
-        stop = self._options.stop and first is not None and iteration < self._total
+        stop = ratio < self._options.stop_below and iteration < self._total
         self.reading = GuardReading(ratio, first, stop)
         return stop
 
@@ -111,3 +111,5 @@ def check_guard(options: GuardOptions) -> None:
             f"guard: noise of slope {options.slope:g} and offset {options.offset:g} is not possible; "
             "give finite values, the slope at least 0"
         )
+    if not 0 <= options.stop_below <= 2:
+        raise BadInput(f"guard: stop_below is a part of the noise variance, 0 to 2; found {options.stop_below:g}")

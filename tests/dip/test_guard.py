@@ -56,11 +56,26 @@ def test_it_is_silent_on_a_proper_count_and_catches_one_far_too_long() -> None:
 
 def test_stopping_gives_the_result_of_that_iteration_which_is_the_better_one() -> None:
     _, truth, guard = capture()
-    long, ended = fitted(TOO_LONG, guard), fitted(TOO_LONG, replace(guard, stop=True))
+    long, ended = fitted(TOO_LONG, guard), fitted(TOO_LONG, replace(guard, stop_below=OVERFITTED))
     assert ended.iterations == ended.guard.overfitted_at == long.guard.overfitted_at
     assert (ended.guard.stopped, ended.stopped) == (True, False)
     assert psnr(ended.image, truth) > psnr(long.image, truth) + 1
     assert np.array_equal(ended.image, fitted(ended.iterations, None).image)
+
+
+def test_a_fit_can_end_where_it_reaches_the_noise_before_it_takes_any_up() -> None:
+    guard = replace(capture()[2], stop_below=0.9)
+    ended = fitted(TOO_LONG, guard)
+    assert ended.guard.stopped
+    assert OVERFITTED < ended.guard.ratio < 0.9
+    assert ended.guard.overfitted_at is None
+    assert ended.iterations < TOO_LONG
+
+
+@pytest.mark.parametrize("part", [-0.1, 3.0])
+def test_a_part_of_the_noise_that_cannot_be_is_refused(part: float) -> None:
+    with pytest.raises(BadInput, match="stop_below"):
+        fitted(5, GuardOptions(0.1, 0.0, part))
 
 
 def test_watching_does_not_change_the_result_and_a_slow_watcher_not_the_guard() -> None:

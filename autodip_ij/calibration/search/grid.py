@@ -36,6 +36,7 @@ class Configuration:
     classical: str = ""
     classical_weight: float = 0.0
     guides: str = field(default="", metadata=ADDED_LATER)
+    discrepancy: float = field(default=0.0, metadata=ADDED_LATER)
     down: str = field(default="stride", metadata=ADDED_LATER)
     up: str = field(default="bilinear", metadata=ADDED_LATER)
     input_channels: int = field(default=32, metadata=ADDED_LATER)
@@ -144,6 +145,7 @@ class Grid(BaseModel):
         noise = "white"
         iterations = {start = 50, stop = 300, step = 50}
 
+    With `discrepancy` fits end where they reach that part of the noise variance, and a stop is the most iterations.
     A part with ``noise`` is for the images with that kind of noise alone, ``white`` or ``correlated``.
     `best_seeds` is the least number of fits that the effort `best` averages. `cost` is what "cheap" is counted in:
     floating-point operations, the same on every machine, or measured seconds.
@@ -167,6 +169,7 @@ class Grid(BaseModel):
     binning: tuple[Annotated[int, Field(ge=1, le=8)], ...] = (1,)
     seeds: tuple[Annotated[int, Field(ge=1, le=16)], ...] = (1,)
     guides: tuple[str, ...] = ("",)
+    discrepancy: tuple[Annotated[float, Field(ge=0, le=2)], ...] = (0.0,)
     blend: tuple[str, ...] = ("",)
     best_seeds: Annotated[int, Field(ge=1, le=16)] = 1
     iterations: Iterations = Iterations()

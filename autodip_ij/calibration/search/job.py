@@ -92,7 +92,8 @@ def run_search_job(
     try:
         for index in range(configuration.seeds):
             snapshots.append({})
-            recipe = PlaneRecipe(configuration.parameters(stops[-1]), device, precision, seed + index)
+            guard = "warn" if configuration.discrepancy else "off"
+            recipe = PlaneRecipe(configuration.parameters(stops[-1]), device, precision, seed + index, guard=guard)
             fits.append(_fit(images.noisy, window, recipe, stops, estimates, snapshots[-1]))
     except Diverged as error:
         status, message = DIVERGED, str(error)
@@ -148,7 +149,10 @@ def _fit(
     estimates: Estimates,
     snapshots: dict[int, Plane],
 ) -> FitResult:
-    """Fit as a denoising run does, collecting the result of every stop in grey values of `noisy`."""
+    """Fit as a denoising run does, collecting the result of every stop in grey values of `noisy`.
+
+    A fit that its guard ended has its last result at the stops that it did not need.
+    """
     from autodip_ij.binning import binned, resampled
     from autodip_ij.dip import fit
     from autodip_ij.recipe import fit_arguments, with_noise
@@ -161,13 +165,18 @@ def _fit(
     def keep(iteration: int, result: Plane) -> None:
         snapshots[iteration] = window.restore(resampled(result, noisy.shape))
 
-    return fit(
+    fitted = fit(
         binned(plane, binning),
         architecture,
         replace(options, snapshots=stops, guides=guides),
         device=_own_device(recipe.device),
         on_snapshot=keep,
     )
+    if fitted.guard and fitted.guard.stopped:
+        for stop in stops:
+            if stop > fitted.iterations:
+                keep(stop, fitted.image)
+    return fitted
 
 
 def _guides(recipe: PlaneRecipe, estimates: Estimates) -> list[Plane]:
