@@ -13,6 +13,8 @@ from autodip_ij.calibration.pack_writer import PackContent, write_pack
 from autodip_ij.calibration.search.grid import Configuration
 from autodip_ij.calibration.search.job import run_search_job
 from autodip_ij.evaluation.datasets import Pair, open_dataset
+from autodip_ij.images import Image
+from autodip_ij.settings import DenoiseSettings
 
 from .hand_made import texture
 
@@ -48,9 +50,8 @@ def test_a_small_tile_gets_no_fewer_iterations(plane: np.ndarray, tmp_path: Path
     parameters = Parameters(iterations=MOST, **FIT)  # type: ignore[arg-type]
     content = PackContent("mine", "a test", "psnr", {("psnr", "all", None): parameters}, side_px=512)
     pack = str(write_pack(content, tmp_path / "mine"))
-    channel = autodip_ij.inspect(
-        autodip_ij.images.Image.from_array(plane), autodip_ij.settings.DenoiseSettings(calibration=pack, group="confocal")
-    ).scenes[0].channels[0]  # fmt: skip
+    settings = DenoiseSettings(calibration=pack, group="confocal")
+    channel = autodip_ij.inspect(Image.from_array(plane), settings).scenes[0].channels[0]
     assert channel.parameters.iterations == MOST
 
 
