@@ -24,7 +24,7 @@ OVERFITTED = 0.6
 
 _LEAST_INTERVAL = 10
 _MOST_LOOKS = 50
-_SAMPLED_SIDE = 128
+_SAMPLED = 128**2
 
 
 @dataclass(frozen=True)
@@ -77,9 +77,12 @@ class Guard:
     """
 
     def __init__(self, plane: Plane, options: GuardOptions, iterations: int) -> None:
-        # A sample of the pixels says as much about a variance as all of them.
-        self._every = tuple(slice(None, None, max(1, side // _SAMPLED_SIDE)) for side in plane.shape)
-        self._sample = plane[self._every].astype(np.float64)
+        # A sample of the pixels says as much about a variance as all of them. At random, since a colour camera has less
+        # noise in the pixels that it interpolates, which lie on a grid.
+        everything = np.arange(plane.size)
+        random = np.random.default_rng(0)
+        self._sampled = everything if plane.size <= _SAMPLED else random.choice(everything, _SAMPLED)
+        self._sample = plane.ravel()[self._sampled].astype(np.float64)
         self._options = options
         self._interval = max(_LEAST_INTERVAL, -(-iterations // _MOST_LOOKS))
         self._total = iterations
@@ -91,7 +94,7 @@ class Guard:
 
     def look(self, iteration: int, result: Plane) -> bool:
         """Take in the result (Y, X) after `iteration`; return whether to end the fit."""
-        found = result[self._every].astype(np.float64)
+        found = result.ravel()[self._sampled].astype(np.float64)
         noise = float(np.maximum(self._options.slope * found + self._options.offset, 0).mean())
         if noise <= 0:
             return False

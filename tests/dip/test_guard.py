@@ -103,6 +103,15 @@ def test_the_ratio_is_that_of_the_variances() -> None:
     assert 0.25 < OVERFITTED < 1
 
 
+def test_pixels_of_a_colour_camera_that_differ_in_noise_all_count() -> None:
+    random = np.random.default_rng(0)
+    noise = random.normal(0, 0.1, (512, 512))
+    noise[::2, ::2] *= 0.3
+    guard = Guard(0.5 + noise.astype(np.float32), GuardOptions(0.0, float(noise.var())), 10)
+    guard.look(10, np.full(noise.shape, 0.5, np.float32))
+    assert guard.reading.ratio == pytest.approx(1, rel=0.05)
+
+
 def test_it_looks_seldom_and_at_the_end() -> None:
     for iterations in (7, 30, 1234, 20_000):
         guard = Guard(np.zeros((8, 8), np.float32), GuardOptions(0.01, 0.0), iterations)
