@@ -71,7 +71,7 @@ def _rows(pair: Pair, side: int, fit: Configuration, grid: Grid, arguments: argp
     else:
         digest = prepare(pair, side).digest
         found = run_search_job(
-            pair, side, digest, fit, grid.stops_of(fit), 1, "auto", "auto", True, None, blends=grid.blend
+            pair, side, digest, fit, grid.stops_of(fit), 1, "auto", "auto", True, None, blends=grid.blends_of(fit)
         )
         kept.parent.mkdir(parents=True, exist_ok=True)
         kept.write_text(json.dumps(found))

@@ -120,6 +120,19 @@ def test_parts_of_a_grid_are_searched_together_each_with_its_own_iterations(tmp_
     assert len(grid.configurations()) == 4
 
 
+def test_a_part_can_have_its_own_shares_of_classical_estimates(tmp_path):
+    file = tmp_path / "grid.toml"
+    file.write_text(
+        "depth = [4]\nwidth = [16]\nskip = [4]\nblend = ['', '0.5 nlm']\n"
+        "[[parts]]\nbinning = [1]\n[[parts]]\nbinning = [2]\nblend = ['0.3 nlm']\n"
+    )
+    grid = read_grid(file)
+    fine, coarse = grid.fits()
+    assert (grid.blends_of(fine), grid.blends_of(coarse)) == (("", "0.5 nlm"), ("0.3 nlm",))
+    found = [(each.binning, each.classical_weight) for each in grid.configurations()]
+    assert found == [(1, 0.0), (1, 0.5), (2, 0.3)]
+
+
 def test_a_part_for_a_kind_of_noise_is_for_images_with_that_noise(tmp_path):
     file = tmp_path / "grid.toml"
     file.write_text(
@@ -139,7 +152,7 @@ def test_a_part_for_a_kind_of_noise_is_for_images_with_that_noise(tmp_path):
     [
         ("noise = 'pink'", "noise"),
         ("binnig = [2]", "'binnig' cannot differ between parts; did you mean 'binning'"),
-        ("blend = ['0.3 nlm']", "'blend' cannot differ"),
+        ("blend = ['0.3 nln']", "did you mean 'nlm'"),
         ("guides = ['nln']", "did you mean 'nlm'"),
         ("width = []", "width is empty"),
     ],

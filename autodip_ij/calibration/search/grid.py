@@ -226,7 +226,11 @@ class Grid(BaseModel):
         >>> len(Grid(blend=("", "0.3 vst-nlm")).configurations())
         140
         """
-        return [fit.blended(blend) for fit in self.fits() for blend in self.blend]
+        return [fit.blended(blend) for fit in self.fits() for blend in self.blends_of(fit)]
+
+    def blends_of(self, fit: Configuration) -> tuple[str, ...]:
+        """Return the shares of classical estimates that are tried on the results of a fit."""
+        return tuple(dict.fromkeys(blend for part in self._blocks() if fit in part._own_fits() for blend in part.blend))
 
     def _own_fits(self) -> list[Configuration]:
         combined = product(*(getattr(self, name) for name in _SEARCHED))
@@ -244,7 +248,7 @@ class Grid(BaseModel):
 
 
 def _allowed(part: dict[str, Any]) -> dict[str, Any]:
-    possible = (*_SEARCHED, "iterations", "noise")
+    possible = (*_SEARCHED, "iterations", "noise", "blend")
     for key in part:
         if key not in possible:
             raise BadInput(f"parts: '{key}' cannot differ between parts{nearest(key, possible)}")

@@ -168,7 +168,7 @@ def _run(
         "precision": options.precision,
         "with_lpips": options.with_lpips,
         "weights": options.weights,
-        "blends": grid.blend,
+        "blends": grid.blends_of(configuration),
     }
     weight = max(1, round(cost / 1e9))
     job = Job(f"{pair.name}+{configuration.name}", run_search_job, arguments, weight)

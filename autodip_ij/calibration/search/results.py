@@ -176,7 +176,7 @@ def _rows(run: Run, grid: Grid, result: Mapping[str, Any]) -> list[dict[str, Any
     }
     pace = result["seconds_per_iteration"]
     rows = []
-    for blend in grid.blend:
+    for blend in grid.blends_of(run.configuration):
         configuration = run.configuration.blended(blend)
         scores = result["scores"].get(blend, {})
         measured = [name for name in METRICS if name in scores or not position]
