@@ -70,7 +70,7 @@ class NoiseRecord(_Record):
         None, description="Standard deviation of the sigma at single grey values from the model's, in grey values"
     )
     spacing_px: int | None = Field(
-        None, description="Distance of the pixels compared; above 1 where neighbours share noise"
+        None, description="Distance from which on pixels do not share noise; above 1 where neighbours do"
     )
     loss: str = Field(description="Loss of most planes: gat (variance-stabilised), mse, or the one of the group")
     planes: dict[str, int] = Field(description="Planes by loss")
