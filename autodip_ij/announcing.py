@@ -32,9 +32,10 @@ def _channel_line(plan: Plan, channel: ChannelPlan) -> str:
     if channel.recipe is None or channel.choice is None:
         return f"{name}: {channel.reason}"
     p = channel.choice.parameters
+    most = "at most " if p.discrepancy else ""
     return (
         f"{name}: group {decision.group}, confidence {decision.confidence:.2f} -> "
-        f"depth {p.depth}, width {p.width}, skip {p.skip}, {p.iterations} iterations. "
+        f"depth {p.depth}, width {p.width}, skip {p.skip}, {most}{p.iterations} iterations. "
         f"{sentences(decision.reason, channel.reason)}"
     )
 
