@@ -53,7 +53,7 @@ class DenoiseSettings(BaseModel):
         str,
         Field(description="Calibration: paper (published AUTO-DIP), autodip, or the path of a calibration pack"),
         Shown("Calibration", persist=True),
-    ] = "paper"
+    ] = "autodip"
     effort: Annotated[
         Literal["fast", "standard", "best"],
         Field(description="How much computing to spend, where the calibration knows efforts"),

@@ -44,7 +44,7 @@ def list_command(*, as_json: JsonFlag = False) -> None:
 
 @app.command(name="show")
 def show_command(
-    calibration: str = "paper",
+    calibration: str = "autodip",
     *,
     criterion: str | None = None,
     images: Annotated[bool, Parameter(negative="")] = False,

@@ -17,7 +17,7 @@ Flag = Annotated[bool, Parameter(negative="")]
 def transfer(
     input: Path,
     *,
-    calibration: str = "paper",
+    calibration: str = "autodip",
     criterion: str | None = None,
     strategy: Literal[
         "policy", "all", "group", "mae", "mse", "psnr", "ssim", "lpips", "mean_gradient", "umap", "descriptors"

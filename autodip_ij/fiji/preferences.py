@@ -20,7 +20,7 @@ class Preferences:
 
     device: str = "auto"
     effort: str = "standard"
-    calibration: str = "paper"
+    calibration: str = "autodip"
     weights: str = ""
     isolate: bool = True
     preview: bool = True

@@ -138,9 +138,8 @@ def test_transfer_over_all_strategies_says_which_cannot_run(
 def test_transfer_with_a_calibration_without_images_answers_from_the_table(
     data: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    found = answer(capsys, "transfer", str(data / "actin_noisy.tif"), "--group", "actin")["channels"][0]["strategies"][
-        0
-    ]
+    arguments = (str(data / "actin_noisy.tif"), "--group", "actin", "--calibration", "paper")
+    found = answer(capsys, "transfer", *arguments)["channels"][0]["strategies"][0]
     assert found["used"] == "group"
     assert "comes without its images" in found["reason"]
 

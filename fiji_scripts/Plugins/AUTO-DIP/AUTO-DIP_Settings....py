@@ -2,7 +2,7 @@
 #@ TaskService tasks
 #@ String (label="Device", description="Where to compute", value="auto", choices={"auto", "cuda", "mps", "cpu"}, required=false, persistKey="autodip.device") device
 #@ String (label="Effort", description="How much computing to spend, where the calibration knows efforts", value="standard", choices={"fast", "standard", "best"}, required=false, persistKey="autodip.effort") effort
-#@ String (label="Calibration", description="Calibration: paper (published AUTO-DIP), autodip, or the path of a calibration pack", value="paper", required=false, persistKey="autodip.calibration") calibration
+#@ String (label="Calibration", description="Calibration: paper (published AUTO-DIP), autodip, or the path of a calibration pack", value="autodip", required=false, persistKey="autodip.calibration") calibration
 #@ String (label="LPIPS weights", description="Folder of LPIPS backbone weights for machines without a network", value="", required=false, persistKey="autodip.weights") weights
 #@ Boolean (label="Run in a worker process", description="Compute outside Fiji, so that a crash cannot take Fiji with it", value=true, required=false, persistKey="autodip.isolate") isolate
 #@ Boolean (label="Show a live preview", description="A window with the plane in work", value=true, required=false, persistKey="autodip.preview") preview
