@@ -168,7 +168,8 @@ def _judged(found: NoiseEstimate, fitted: Plane) -> PlaneNoise:
         spacing_px=found.spacing_px,
     )
     if found.spacing_px > 1:
-        reason = f"the noise of pixels up to {found.spacing_px - 1} px apart is correlated"
+        apart = "neighbouring pixels" if found.spacing_px == 2 else f"pixels up to {found.spacing_px - 1} px apart"
+        reason = f"the noise of {apart} is correlated"
         return replace(known, usable=False, reason=reason)
     white = model.a + model.b
     if with_noise_aware_loss(FitOptions(iterations=1), model.a, model.b).loss == "gat":
