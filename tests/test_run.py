@@ -348,7 +348,7 @@ def test_tiles_that_were_too_large_for_one_plane_are_not_tried_in_the_next(monke
     monkeypatch.setattr(pack, "fit_each", narrow)
     progress = Watching()
     image = stack(3, (256, 256))
-    result = denoise(image, axes="ZYX", progress=progress, **QUICK)
+    result = denoise(image, axes="ZYX", progress=progress, calibration="paper", **QUICK)
     assert tried[0] == (256, 256)
     assert set(tried[1:]) == {(128, 128)}
     assert len([line for line in progress.lines if "going on with 128 px" in line]) == 1

@@ -128,7 +128,7 @@ def test_the_user_reads_it_before_and_finds_it_after_the_run() -> None:
 )
 def test_what_cannot_be_blended_is_refused_before_the_fit(settings: dict[str, object], words: str) -> None:
     with pytest.raises(BadInput, match=re.escape(words)):
-        autodip_ij.denoise(NOISY, **FEW, **settings)
+        autodip_ij.denoise(NOISY, **FEW, calibration="paper", **settings)
 
 
 def test_a_pack_keeps_the_blend_and_one_without_the_columns_does_not_blend(tmp_path: Path) -> None:
