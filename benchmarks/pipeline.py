@@ -143,6 +143,7 @@ def _arguments() -> argparse.Namespace:
     arguments = parser.parse_args()
     blend = {"classical": arguments.classical, "classical_weight": 0.4} if arguments.classical else {}
     arguments.settings = DenoiseSettings.parse(
+        calibration="paper",
         group="widefield/nucleus",
         iterations=arguments.iterations,
         depth=arguments.depth,
