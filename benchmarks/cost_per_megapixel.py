@@ -52,8 +52,8 @@ def page(records: list[dict[str, Any]], arguments: argparse.Namespace) -> str:
     return (
         f"# What a megapixel costs\n\n{provenance_line()} {records[0]['threads']} threads, device "
         f"{records[0]['device']}; depth 4, width 32, {arguments.iterations} iterations, one plane of each size. Made "
-        "by `python benchmarks/cost_per_megapixel.py`. Memory counts the plane, its result and pages of temporary files "
-        f"that the system keeps.\n\n{markdown.table(header, rows, left=0)}\n"
+        "by `python benchmarks/cost_per_megapixel.py`. Memory counts the plane, its result and pages of temporary "
+        f"files that the system keeps.\n\n{markdown.table(header, rows, left=0)}\n"
     )
 
 
