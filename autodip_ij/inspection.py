@@ -82,7 +82,8 @@ def inspect(source: str | Path | Image, settings: DenoiseSettings | None = None)
     Examples
     --------
     >>> import numpy as np
-    >>> found = inspect(Image.from_array(np.zeros((64, 64), np.uint8)), DenoiseSettings(group="confocal/actin"))
+    >>> settings = DenoiseSettings(calibration="paper", group="confocal/actin")
+    >>> found = inspect(Image.from_array(np.zeros((64, 64), np.uint8)), settings)
     >>> found.scenes[0].channels[0].parameters.iterations
     1300
     """

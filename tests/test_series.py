@@ -2,14 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
+import torch
 
 from autodip_ij.denoising import denoise
 from autodip_ij.dip import Architecture, FitOptions, fit
 from autodip_ij.series import WARM_ITERATIONS
 
-QUICK = {"iterations": 60, "width": 8, "depth": 3, "device": "cpu", "group": "widefield/nucleus"}
+QUICK = {
+    "calibration": "paper",
+    "group": "widefield/nucleus",
+    "iterations": 60,
+    "width": 8,
+    "depth": 3,
+    "device": "cpu",
+}
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """Fits side by side share the threads, and with other numbers of them results differ by rounding."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 def still_series(frames: int = 3) -> tuple[np.ndarray, np.ndarray]:
@@ -37,6 +56,7 @@ def test_weights_are_returned_only_when_asked_for() -> None:
     assert fit(plane, Architecture(2, 4), FitOptions(1), device="cpu").weights is None
 
 
+@pytest.mark.usefixtures("one_thread")
 def test_a_warm_series_takes_30_iterations_a_frame_after_the_first() -> None:
     frames, _ = still_series(4)
     warm = denoise(frames, axes="TYX", series="warm", **QUICK)
@@ -63,6 +83,7 @@ def test_back_and_forth_changes_all_frames_but_the_last() -> None:
     assert all(np.abs(both[t] - forth[t]).max() > 0 for t in range(2))
 
 
+@pytest.mark.usefixtures("one_thread")
 def test_slices_do_not_warm_each_other() -> None:
     """A series runs over time; the first frame of every slice is fitted from scratch."""
     frames, _ = still_series(2)

@@ -11,8 +11,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from autodip_ij.binning import binned
-
 Plane = npt.NDArray[np.float64]
 
 _SPACINGS_PX = (1, 2, 3, 4, 5)
@@ -89,8 +87,9 @@ def find_shared_noise(values: Plane, usable: npt.NDArray[np.bool_], binning: int
         return white
     telling = [at for at, variance in zip(_SPACINGS_PX, seen, strict=True) if whole <= _SAME_VARIANCE * variance]
     spacing = telling[0] if telling else _SPACINGS_PX[-1]
-    means = [_about_a_plane(binned(values[tile].astype(np.float32), binning)) for tile in tiles]
-    return SharedNoise(spacing, whole / seen[0], float(np.median(means)) / seen[0])
+    coarse = min(binning, values[tiles[0]].shape[0] // 3)
+    means = float(np.median([_about_a_plane(_means(values[tile], coarse)) for tile in tiles]))
+    return SharedNoise(spacing, whole / seen[0], means / seen[0] * (coarse / binning) ** 2)
 
 
 def _flattest(values: Plane, usable: npt.NDArray[np.bool_]) -> list[tuple[slice, slice]]:
@@ -111,6 +110,14 @@ def _flattest(values: Plane, usable: npt.NDArray[np.bool_]) -> list[tuple[slice,
                 found.append((float(np.var(smooth[tile])) / noise, tile))
     found.sort(key=lambda one: one[0])
     return [tile for _, tile in found[: max(_FEWEST, round(_FLATTEST * len(found)))]]
+
+
+def _means(tile: Plane, binning: int) -> npt.NDArray[np.floating]:
+    """Return the means of the squares of `binning` px that fit into a tile (Y, X)."""
+    from skimage.measure import block_reduce
+
+    rows, columns = (length // binning * binning for length in tile.shape)
+    return np.asarray(block_reduce(tile[:rows, :columns], binning, np.mean))
 
 
 def _median_variance(detail: Plane, tiles: list[tuple[slice, slice]]) -> float:
