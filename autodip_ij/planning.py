@@ -17,7 +17,7 @@ from autodip_ij.errors import BadInput
 from autodip_ij.estimating import estimate, fits_per_plane, lanes_of
 from autodip_ij.groups.model import GroupDecision
 from autodip_ij.images.model import Image
-from autodip_ij.noise_model import noise_kind
+from autodip_ij.noise_model import noise_kind, noise_of
 from autodip_ij.recipe import PlaneRecipe
 from autodip_ij.series import iterations_of
 from autodip_ij.settings import DenoiseSettings
@@ -273,6 +273,7 @@ def choose_for(
         weights=settings.weights or None,
         side_px=side_of(shape, settings.tile, settings.overlap),
         overrides=overrides(settings),
+        noise_known=kind != "correlated" or plane is None or noise_of(plane()).a is not None,
     )
     if settings.classical and settings.classical_weight is None and not choice.parameters.classical_weight:
         raise BadInput("classical needs its share of the result: give classical_weight, 0.4 for 40 %")

@@ -44,6 +44,7 @@ def choose(
     weights: str | Path | None = None,
     side_px: float | None = None,
     overrides: Mapping[str, Any] | None = None,
+    noise_known: bool = True,
 ) -> Choice:
     """Choose the parameters for one channel.
 
@@ -68,6 +69,8 @@ def choose(
         that size.
     overrides
         Single parameters in place of the calibrated ones, by the names of `Parameters`.
+    noise_known
+        Whether the noise of the image could be modelled; without it no fit can end where it reaches the noise.
 
     Returns
     -------
@@ -96,6 +99,12 @@ def choose(
         choice = from_group(calibration, microscope, specimen, effort)
     else:
         choice = _from_nearest_image(calibration, microscope, specimen, effort, plane, weights)
+    if choice.parameters.discrepancy and not noise_known:
+        choice = replace(
+            choice,
+            parameters=replace(choice.parameters, discrepancy=0.0),
+            reason=f"{choice.reason}; to a count of iterations, since its noise cannot be modelled",
+        )
     if side_px is not None and "iterations" not in (overrides or {}):
         choice = scaled_to(choice, calibration.side_px, side_px)
     given = (effort is not None) if effort_given is None else effort_given

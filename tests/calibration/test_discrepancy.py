@@ -6,14 +6,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter
 
 import autodip_ij
+from autodip_ij import planning
 from autodip_ij.calibration.model import Parameters
 from autodip_ij.calibration.pack_writer import PackContent, write_pack
 from autodip_ij.calibration.search.grid import Configuration
 from autodip_ij.calibration.search.job import run_search_job
 from autodip_ij.evaluation.datasets import Pair, open_dataset
 from autodip_ij.images import Image
+from autodip_ij.noise_model import PlaneNoise, noise_kind
 from autodip_ij.settings import DenoiseSettings
 
 from .hand_made import texture
@@ -54,6 +57,28 @@ def test_a_small_tile_gets_no_fewer_iterations(plane: np.ndarray, tmp_path: Path
     settings = DenoiseSettings(calibration=pack, group="confocal")
     channel = autodip_ij.inspect(Image.from_array(plane), settings).scenes[0].channels[0]
     assert channel.parameters.iterations == MOST
+
+
+def test_without_a_model_of_the_noise_a_fit_has_a_count_in_proportion_to_its_tile(
+    rng: np.random.Generator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parameters = Parameters(iterations=MOST, **FIT)  # type: ignore[arg-type]
+    tables = {kind: {("psnr", "all", None): parameters} for kind in ("white", "correlated")}
+    content = PackContent(
+        "mine", "a test", "psnr", {("psnr", "all", None): parameters}, side_px=256, noise_parameters=tables
+    )  # fmt: skip
+    shared = gaussian_filter(rng.normal(size=(128, 128)), 1.2)
+    y, x = np.mgrid[:128, :128]
+    plane = (100 + 50 * np.sin(x / 20) * np.cos(y / 25) + 10 * shared / shared.std()).astype(np.float32)
+    assert noise_kind(plane / plane.max()) == "correlated"
+    how = {"calibration": str(write_pack(content, tmp_path / "mine")), "group": "confocal", "device": "cpu"}
+    known = autodip_ij.denoise(plane, **how).report.channels[0]
+    monkeypatch.setattr(planning, "noise_of", lambda _: PlaneNoise("mse", "clipped", usable=False))
+    unknown = autodip_ij.denoise(plane, **how).report.channels[0]
+    assert (known.parameters.iterations, unknown.parameters.iterations) == (MOST, MOST // 2)
+    assert (known.parameters.discrepancy, unknown.parameters.discrepancy) == (0.95, 0.0)
+    assert "cannot be modelled" in unknown.reason
+    assert "cannot be modelled" not in known.reason
 
 
 def test_a_search_has_the_last_result_at_the_stops_that_a_fit_did_not_need(plane: np.ndarray, tmp_path: Path) -> None:
