@@ -118,13 +118,13 @@ def estimate_noise(plane: npt.ArrayLike, *, binning: int = 1) -> NoiseEstimate:
         )
     if np.ptp(values) == 0:
         return NoiseEstimate(NoiseModel(0.0, 0.0), 1, values[0, :1], np.zeros(1))
-    model, levels, variances = _between_neighbours(values)
-    shared = find_shared_noise(values, ~near_clipping(values, _REACH_PX), binning)
-    factor = shared.binned_ratio if binning > 1 else shared.ratio
-    return NoiseEstimate(model.times(factor), shared.spacing_px, levels, factor * variances)
+    usable = ~near_clipping(values, _REACH_PX)
+    model, levels, variances = _between_neighbours(values, usable)
+    shared = find_shared_noise(values, usable, binning)
+    return NoiseEstimate(model.times(shared.ratio), shared.spacing_px, levels, shared.ratio * variances)
 
 
-def _between_neighbours(values: Plane) -> tuple[NoiseModel, Plane, Plane]:
+def _between_neighbours(values: Plane, usable: npt.NDArray[np.bool_]) -> tuple[NoiseModel, Plane, Plane]:
     """Return the noise seen between next neighbours, and the (mean, variance) of the level sets behind it."""
     from scipy.ndimage import gaussian_filter, sobel, uniform_filter
 
@@ -133,7 +133,6 @@ def _between_neighbours(values: Plane) -> tuple[NoiseModel, Plane, Plane]:
     smooth = gaussian_filter(values, 1.5, mode="mirror")
     gradient = np.hypot(sobel(smooth, 0), sobel(smooth, 1))
 
-    usable = ~near_clipping(values, _REACH_PX)
     if np.count_nonzero(usable) < 2 * _PIXELS_PER_LEVEL:
         raise BadInput("nearly every pixel is at the lowest or highest grey value; the noise cannot be estimated")
     levels, variances, counts = _level_sets(mean[usable], detail[usable], gradient[usable])

@@ -33,14 +33,12 @@ class SharedNoise:
     spacing_px
         Distance from which on pixels do not share noise; 1 where the noise is white.
     ratio
-        Variance of the noise to that seen between next neighbours; 1 where it is white.
-    binned_ratio
-        The same for the means of squares of pixels.
+        Variance of the noise of the means of squares of pixels to that seen between next neighbours; for single pixels
+        1 where it is white.
     """
 
     spacing_px: int
     ratio: float
-    binned_ratio: float
 
 
 def second_difference(values: Plane, spacing: int) -> Plane:
@@ -72,9 +70,9 @@ def find_shared_noise(values: Plane, usable: npt.NDArray[np.bool_], binning: int
     usable
         (Y, X); false where clipping changed the noise.
     binning
-        Side of the squares for `SharedNoise.binned_ratio`, px.
+        Side of the squares for `SharedNoise.ratio`, px; 1 for single pixels.
     """
-    white = SharedNoise(1, 1.0, 1.0 / binning**2)
+    white = SharedNoise(1, 1.0 / binning**2)
     tiles = _flattest(values, usable)
     if not tiles:
         return white
@@ -89,7 +87,7 @@ def find_shared_noise(values: Plane, usable: npt.NDArray[np.bool_], binning: int
     spacing = telling[0] if telling else _SPACINGS_PX[-1]
     coarse = min(binning, values[tiles[0]].shape[0] // 3)
     means = float(np.median([_about_a_plane(_means(values[tile], coarse)) for tile in tiles]))
-    return SharedNoise(spacing, whole / seen[0], means / seen[0] * (coarse / binning) ** 2)
+    return SharedNoise(spacing, means / seen[0] * (coarse / binning) ** 2)
 
 
 def _flattest(values: Plane, usable: npt.NDArray[np.bool_]) -> list[tuple[slice, slice]]:
