@@ -11,6 +11,7 @@ import numpy as np
 
 from autodip_ij.binning import binned, resampled
 from autodip_ij.ensemble import Ensemble
+from autodip_ij.estimates import guides_of
 from autodip_ij.images.tiles import Tile, TileBlender, plan_tiles
 from autodip_ij.recipe import Plane, PlaneRecipe, PlaneResult, fit_arguments
 from autodip_ij.watch import FitWatch, Watch
@@ -33,13 +34,13 @@ class PlaneToFit:
     recipe, watch
         How it is processed, and who is told.
     guides
-        Estimates (Y, X) that the fits start from.
+        Estimates (Y, X) that the fits start from: those of one seed after the other, in turn.
     """
 
     plane: Plane
     recipe: PlaneRecipe
     watch: Watch
-    guides: tuple[Plane, ...] = ()
+    guides: tuple[tuple[Plane, ...], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -119,7 +120,7 @@ class PlaneAssembly:
                 recipe.seed + k,
                 recipe,
                 whole.watch.fit(partial(self.shown, place)),
-                tuple(guide[cut.slices] for guide in whole.guides),
+                tuple(guide[cut.slices] for guide in guides_of(whole.guides, k)),
             )
             for cut, place in zip(cuts, self._tiles, strict=True)
             for k in range(self._seeds)

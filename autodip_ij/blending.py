@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from autodip_ij.errors import BadInput
-from autodip_ij.estimates import estimate_seconds, estimates_in_words, parse_estimates
+from autodip_ij.estimates import estimate_seconds, estimates_in_words, guides_in_words, parse_estimates, texts_in_turn
 
 if TYPE_CHECKING:
     from autodip_ij.calibration.model import Parameters
@@ -21,7 +21,7 @@ def check_blend(parameters: Parameters) -> None:
     """
     if not 0 <= parameters.classical_weight <= 1:
         raise BadInput(f"classical_weight {parameters.classical_weight:g} is not possible; give 0 (off) to 1")
-    parse_estimates(parameters.guides)
+    texts_in_turn(parameters.guides)
     if parameters.classical:
         parse_estimates(parameters.classical)
     elif parameters.classical_weight:
@@ -46,7 +46,7 @@ def blend_in_words(parameters: Parameters) -> str:
     """
     said = []
     if parameters.guides:
-        said.append(f"guided by {estimates_in_words(parameters.guides)}")
+        said.append(f"guided by {guides_in_words(parameters.guides)}")
     if blend_of(parameters):
         named = estimates_in_words(parameters.classical)
         mean = "the mean of " if len(parse_estimates(parameters.classical)) > 1 else ""

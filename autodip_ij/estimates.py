@@ -26,6 +26,7 @@ _IN_WORDS = {
     "nlm": "non-local means",
     "vst-nlm": "non-local means after variance stabilisation",
     "vst-wavelet": "wavelets after variance stabilisation",
+    "vst-nl-ridge": "NL-Ridge after variance stabilisation",
     "bm3d": "BM3D",
     "vst-bm3d": "BM3D after variance stabilisation",
     "tv": "total-variation denoising",
@@ -67,6 +68,16 @@ class Estimates:
         """
         return [self._one(*named) for named in parse_estimates(text)]
 
+    def in_turn(self, guides: str) -> tuple[tuple[Plane, ...], ...]:
+        """Return the estimates that each fit of an ensemble starts from, the first one's first; nothing without guides.
+
+        Raises
+        ------
+        autodip_ij.errors.BadInput, autodip_ij.errors.EnvironmentProblem
+            As `each`.
+        """
+        return tuple(tuple(self.each(text)) for text in texts_in_turn(guides))
+
     def mean(self, text: str) -> Plane:
         """Return the mean of the estimates that `text` names, of which there is at least one."""
         return np.mean(self.each(text), axis=0, dtype=np.float32)
@@ -78,6 +89,31 @@ class Estimates:
         if key not in self._made:
             self._made[key] = run_method(name, self._plane, device="cpu", **values)
         return self._made[key]
+
+
+def guides_of(in_turn: tuple[tuple[Plane, ...], ...], number: int) -> tuple[Plane, ...]:
+    """Return the guides of the fit of that number in an ensemble, from what `Estimates.in_turn` made."""
+    return in_turn[number % len(in_turn)] if in_turn else ()
+
+
+def texts_in_turn(guides: str) -> tuple[str, ...]:
+    """Return the texts that guides consist of, one for each fit of an ensemble in turn; none for an empty text.
+
+    Raises
+    ------
+    autodip_ij.errors.BadInput
+        As `parse_estimates`, and if one of several is empty.
+
+    Examples
+    --------
+    >>> texts_in_turn("nlm + median | gaussian")
+    ('nlm + median', 'gaussian')
+    """
+    texts = tuple(text.strip() for text in guides.split("|")) if guides.strip() else ()
+    for text in texts:
+        if not parse_estimates(text):
+            raise BadInput(f"'{guides}' has nothing on one side of a |; give an estimate, as in 'vst-nlm | gaussian'")
+    return texts
 
 
 def parse_estimates(text: str) -> tuple[Named, ...]:
@@ -126,9 +162,21 @@ def estimates_in_words(text: str) -> str:
     )
 
 
+def guides_in_words(guides: str) -> str:
+    """Return what guides name, in words.
+
+    Examples
+    --------
+    >>> guides_in_words("nlm + median | tv")
+    'non-local means and a median filter, or in turn total-variation denoising'
+    """
+    return ", or in turn ".join(estimates_in_words(text) for text in texts_in_turn(guides))
+
+
 def estimate_seconds(texts: Iterable[str], pixels: int) -> float:
     """Return about how long the estimates of all texts take on this machine for a plane of so many pixels."""
-    methods = {f"{name} {values}": (name, values) for text in texts for name, values in parse_estimates(text)}
+    named = [named for text in texts for part in texts_in_turn(text) for named in parse_estimates(part)]
+    methods = {f"{name} {values}": (name, values) for name, values in named}
     return pixels * sum(_seconds_per_pixel(name, tuple(values.items())) for name, values in methods.values())
 
 

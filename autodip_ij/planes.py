@@ -42,7 +42,7 @@ class PreparedPlane:
     estimate
         The classical estimate (Y, X) that is blended in; None for none.
     guides
-        The classical estimates (Y, X) that the fit starts from.
+        The classical estimates (Y, X) that the fits start from, each of an ensemble by the next of them in turn.
     notes
         What the user should read, once a channel.
     """
@@ -50,7 +50,7 @@ class PreparedPlane:
     plane: Plane
     recipe: PlaneRecipe
     estimate: Plane | None = None
-    guides: tuple[Plane, ...] = ()
+    guides: tuple[tuple[Plane, ...], ...] = ()
     notes: tuple[str, ...] = ()
 
 
@@ -93,14 +93,14 @@ def prepare_plane(plane: Plane, recipe: PlaneRecipe) -> PreparedPlane:
         notes.append(f"plain loss instead of one fitted to the noise: {recipe.noise.reason}")
     estimates, parameters = Estimates(plane), recipe.network
     estimate: Plane | None = None
-    guides: tuple[Plane, ...] = ()
+    guides: tuple[tuple[Plane, ...], ...] = ()
     try:
         if blend_of(parameters):
             estimate = estimates.mean(parameters.classical)
     except BadInput as problem:
         notes.append(f"the fit alone, without a classical estimate: {problem}")
     try:
-        guides = tuple(estimates.each(parameters.guides))
+        guides = estimates.in_turn(parameters.guides)
     except BadInput as problem:
         notes.append(f"a fit without guides: {problem}")
     return PreparedPlane(plane, recipe, estimate, guides, tuple(notes))

@@ -132,7 +132,8 @@ class DenoiseSettings(BaseModel):
         str | None,
         Field(
             description="Classical estimate blended into the result instead of the group's, as in gaussian sigma_px=1; "
-            "gaussian, median, nlm, vst-nlm, vst-wavelet, bm3d, vst-bm3d or tv; of several, joined by +, the mean"
+            "gaussian, median, nlm, vst-nlm, vst-wavelet, vst-nl-ridge, bm3d, vst-bm3d or tv; of several, joined by +, "
+            "the mean"
         ),
         Shown("Classical estimate", fiji=False),
     ] = None
@@ -145,7 +146,8 @@ class DenoiseSettings(BaseModel):
         str | None,
         Field(
             description="Classical estimates that the fit starts from instead of the group's, as in "
-            "vst-nlm + vst-wavelet; none for a random input"
+            "vst-nlm + vst-wavelet; of those set apart by a vertical bar, the fits of several seeds take one each in "
+            "turn; none for a random input"
         ),
         Shown("Guides of the fit", fiji=False),
     ] = None
@@ -257,11 +259,11 @@ class DenoiseSettings(BaseModel):
     @field_validator("guides")
     @classmethod
     def _known_guides(cls, value: str | None) -> str | None:
-        from autodip_ij.estimates import parse_estimates
+        from autodip_ij.estimates import texts_in_turn
 
         if not (value or "").strip():
             return None
-        parse_estimates("" if value == "none" else value or "")
+        texts_in_turn("" if value == "none" else value or "")
         return value
 
     @classmethod

@@ -2,8 +2,8 @@
 
 >>> import numpy as np
 >>> from autodip_ij import baselines
->>> baselines.method_names()
-['gaussian', 'median', 'nlm', 'vst-nlm', 'vst-wavelet', 'vst-bm3d', 'bm3d', 'tv', 'sparse-hessian', 'original-dip']
+>>> ", ".join(baselines.method_names())
+'gaussian, median, nlm, vst-nlm, vst-wavelet, vst-nl-ridge, vst-bm3d, bm3d, tv, sparse-hessian, original-dip'
 >>> baselines.run_method("gaussian", np.eye(8, dtype=np.float32), sigma_px=2).shape
 (8, 8)
 """

@@ -18,6 +18,7 @@ _HOME = {
     "nlm": ("nonlocal_means", "NLM"),
     "vst-nlm": ("nonlocal_means", "VST_NLM"),
     "vst-wavelet": ("wavelets", "VST_WAVELET"),
+    "vst-nl-ridge": ("nonlocal_ridge", "VST_NL_RIDGE"),
     "vst-bm3d": ("block_matching", "VST_BM3D"),
     "bm3d": ("block_matching", "BM3D"),
     "tv": ("total_variation", "TOTAL_VARIATION"),

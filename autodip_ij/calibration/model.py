@@ -52,7 +52,7 @@ class Parameters:
         Share of that mean in the result, 0..1.
     guides
         Classical estimates, written alike, that take the place of the first channels of the network's input; empty for
-        the paper's random input.
+        the paper's random input. With ``|`` between several, the fits of an ensemble take them in turn.
     discrepancy
         Part of the noise variance; a fit ends where the variance of what it leaves over falls below it (Morozov's
         discrepancy principle). 0: at its count of iterations, as published.

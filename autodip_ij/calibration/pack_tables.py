@@ -35,6 +35,13 @@ def _known_classical(text: str) -> str:
     return text
 
 
+def _known_guides(text: str) -> str:
+    from autodip_ij.estimates import texts_in_turn
+
+    texts_in_turn(text)
+    return text
+
+
 def _number_if_possible(value: Any) -> Any:
     return int(value) if isinstance(value, str) and value.strip().isdigit() else value
 
@@ -78,7 +85,7 @@ class ParameterRow(_Row):
     seeds: Annotated[int, Field(ge=1)] = 1
     classical: Annotated[str, AfterValidator(_known_classical)] = ""
     classical_weight: Annotated[float, Field(ge=0, le=1)] = 0.0
-    guides: Annotated[str, AfterValidator(_known_classical)] = ""
+    guides: Annotated[str, AfterValidator(_known_guides)] = ""
     discrepancy: Annotated[float, Field(ge=0, le=2)] = 0.0
     down: Literal["stride", "max", "average"] = "stride"
     up: Literal["bilinear", "nearest", "transposed"] = "bilinear"

@@ -48,7 +48,7 @@ def test_a_constant_plane_stays_constant(name):
     np.testing.assert_allclose(result, 0.25, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", ["vst-nlm", "vst-wavelet", "vst-bm3d"])
+@pytest.mark.parametrize("name", ["vst-nlm", "vst-wavelet", "vst-nl-ridge", "vst-bm3d"])
 def test_given_noise_is_used_instead_of_the_estimate(name, noisy):
     needs(name)
     given = baselines.run_method(name, noisy, a=0.02, b=1e-4)
@@ -62,7 +62,7 @@ def test_stabilising_helps_where_noise_grows_with_the_signal(rng, scene):
     assert psnr(scene, stabilised, data_range=1) > psnr(scene, plain, data_range=1)
 
 
-@pytest.mark.parametrize("name", ["vst-nlm", "vst-wavelet"])
+@pytest.mark.parametrize("name", ["vst-nlm", "vst-wavelet", "vst-nl-ridge"])
 def test_stabilised_methods_are_nearer_to_the_truth_than_the_noisy_image(rng, scene, name):
     noisy = (0.05 * rng.poisson(scene / 0.05)).astype(np.float32)
     assert psnr(scene, baselines.run_method(name, noisy), data_range=1) > psnr(scene, noisy, data_range=1) + 5

@@ -18,7 +18,7 @@ from autodip_ij.calibration.model import Parameters
 from autodip_ij.calibration.pack_writer import PackContent, write_pack
 from autodip_ij.dip import fit
 from autodip_ij.errors import BadInput
-from autodip_ij.estimates import parse_estimates
+from autodip_ij.estimates import parse_estimates, texts_in_turn
 from autodip_ij.images.tiles import plan_tiles
 from autodip_ij.planes import denoise_plane
 from autodip_ij.progress import Silent
@@ -75,6 +75,22 @@ def test_a_guided_fit_starts_from_its_guides_in_every_tile() -> None:
     alone = slice(0, min(cut.y for cut in cuts if cut.y)), slice(0, min(cut.x for cut in cuts if cut.x))
     np.testing.assert_allclose(tiled[alone], first[alone], atol=1e-5)  # what no other tile reaches
     assert np.abs(first - unguided).max() > 1e-3
+
+
+def test_the_fits_of_an_ensemble_take_their_guides_in_turn() -> None:
+    both, _ = fitted(replace(SMALL, guides="median size_px=3 | gaussian", seeds=2))
+    watch = Watch(Silent(), "", lambda unit: unit)
+    first, second = (
+        denoise_plane(NOISY, PlaneRecipe(replace(SMALL, guides=guides), "cpu", seed=seed), watch).image
+        for guides, seed in (("median size_px=3", 1), ("gaussian", 2))
+    )
+    np.testing.assert_allclose(both, (first + second) / 2, atol=1e-5)
+
+
+@pytest.mark.parametrize("guides", ["median | ", " | median", "median || gaussian"])
+def test_guides_in_turn_leave_none_out(guides: str) -> None:
+    with pytest.raises(BadInput, match="nothing on one side"):
+        texts_in_turn(guides)
 
 
 def test_guides_that_cannot_be_made_leave_a_fit_without_them_and_say_so() -> None:

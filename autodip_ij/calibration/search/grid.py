@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from autodip_ij.calibration.model import Parameters, Width
 from autodip_ij.dip.architecture import ASCENDING
 from autodip_ij.errors import BadInput, UnreadableFile, nearest
-from autodip_ij.estimates import parse_estimates
+from autodip_ij.estimates import parse_estimates, texts_in_turn
 from autodip_ij.evaluation.job_store import ADDED_LATER
 
 Unit = Annotated[float, Field(ge=0, lt=1)]
@@ -190,7 +190,7 @@ class Grid(BaseModel):
         try:
             for part in self._blocks():
                 for guides in part.guides:
-                    parse_estimates(guides)
+                    texts_in_turn(guides)
             self.configurations()
         except BadInput as error:
             raise ValueError(str(error)) from error

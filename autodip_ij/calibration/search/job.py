@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import count
 from typing import TYPE_CHECKING, Any, Literal
@@ -13,7 +13,7 @@ import numpy.typing as npt
 from autodip_ij.calibration.search.grid import Configuration
 from autodip_ij.calibration.search.images import PreparedPair, prepare
 from autodip_ij.errors import BadInput, EnvironmentProblem, OutOfMemory
-from autodip_ij.estimates import Estimates
+from autodip_ij.estimates import Estimates, guides_of
 
 if TYPE_CHECKING:
     from autodip_ij.dip.options import FitResult, Precision
@@ -94,7 +94,7 @@ def run_search_job(
             snapshots.append({})
             guard = "warn" if configuration.discrepancy else "off"
             recipe = PlaneRecipe(configuration.parameters(stops[-1]), device, precision, seed + index, guard=guard)
-            fits.append(_fit(images.noisy, window, recipe, stops, estimates, snapshots[-1]))
+            fits.append(_fit(images.noisy, window, recipe, stops, _guides(recipe, index, estimates), snapshots[-1]))
     except Diverged as error:
         status, message = DIVERGED, str(error)
     except OutOfMemory as error:
@@ -146,7 +146,7 @@ def _fit(
     window: Window,
     recipe: PlaneRecipe,
     stops: tuple[int, ...],
-    estimates: Estimates,
+    guides: Sequence[Plane],
     snapshots: dict[int, Plane],
 ) -> FitResult:
     """Fit as a denoising run does, collecting the result of every stop in grey values of `noisy`.
@@ -160,7 +160,6 @@ def _fit(
     plane = window.normalise(noisy)
     architecture, options = fit_arguments(with_noise(plane, recipe), recipe.seed)
     binning = recipe.parameters.binning if recipe.parameters else 1
-    guides = tuple(binned(guide, binning) for guide in _guides(recipe, estimates))
 
     def keep(iteration: int, result: Plane) -> None:
         snapshots[iteration] = window.restore(resampled(result, noisy.shape))
@@ -168,7 +167,7 @@ def _fit(
     fitted = fit(
         binned(plane, binning),
         architecture,
-        replace(options, snapshots=stops, guides=guides),
+        replace(options, snapshots=stops, guides=tuple(binned(guide, binning) for guide in guides)),
         device=_own_device(recipe.device),
         on_snapshot=keep,
     )
@@ -179,12 +178,12 @@ def _fit(
     return fitted
 
 
-def _guides(recipe: PlaneRecipe, estimates: Estimates) -> list[Plane]:
-    """Return the guides of a fit; none where a method cannot take the plane, as in a denoising run."""
+def _guides(recipe: PlaneRecipe, index: int, estimates: Estimates) -> tuple[Plane, ...]:
+    """Return the guides of the fit of that number; none where a method cannot take the plane, as in a denoising run."""
     try:
-        return estimates.each(recipe.parameters.guides) if recipe.parameters else []
+        return guides_of(estimates.in_turn(recipe.network.guides), index)
     except BadInput:
-        return []
+        return ()
 
 
 def _mixed(results: list[Plane], configuration: Configuration, estimates: Estimates, window: Window) -> list[Plane]:
