@@ -10,6 +10,7 @@ import pytest
 
 from autodip_ij.calibration.search.grid import Configuration, Grid, read_grid
 from autodip_ij.errors import BadInput, UnreadableFile
+from autodip_ij.evaluation.job_store import JobStore
 
 
 def test_default_is_the_grid_of_the_paper() -> None:
@@ -100,6 +101,13 @@ def test_a_share_that_cannot_be_used_is_refused(tmp_path, blend, message):
     file.write_text(f"blend = ['{blend}']")
     with pytest.raises(BadInput, match=message):
         read_grid(file)
+
+
+def test_a_fit_has_a_name_that_files_can_have(tmp_path):
+    fit = Configuration(5, 16, 4, loss="perceptual mse=1", guides="nlm + median size_px=3 | gaussian", seeds=2)
+    JobStore(tmp_path).record_result(fit.name, "", 0.0, {})
+    assert JobStore(tmp_path).is_done(fit.name, "")
+    assert fit.name.endswith("guidesnlm,+,median,size_px=3,or,gaussian")
 
 
 def test_parts_of_a_grid_are_searched_together_each_with_its_own_iterations(tmp_path):

@@ -53,7 +53,7 @@ class Configuration:
         """
         width = "asc" if self.width == ASCENDING else self.width
         extras = [
-            f"{option.name.replace('_', '-')}{getattr(self, option.name)}".replace(" ", ",")
+            f"{option.name.replace('_', '-')}{getattr(self, option.name)}".replace("|", "or").replace(" ", ",")
             for option in fields(self)[3:]
             if getattr(self, option.name) != option.default and not option.name.startswith("classical")
         ]
