@@ -13,26 +13,12 @@ from typing import Any
 import numpy as np
 
 from autodip_ij.errors import UnwritableOutput
+from autodip_ij.images.formats import stem_of
 
-COMPOUND_SUFFIXES = (".ome.zarr.zip", ".ome.tiff", ".ome.tif", ".ome.zarr", ".ome.xml", ".zarr.zip")
 SHARE_OF_MEMORY = 0.25
 """A result larger than this share of the free memory cannot be held there."""
 LARGEST_IN_MEMORY = 256_000_000
 """Bytes from which on a result is held in a temporary file, so that a long stack takes the memory of a few planes."""
-
-
-def stem(path: Path) -> str:
-    """Return the name without its suffix, which may be a compound one.
-
-    Examples
-    --------
-    >>> stem(Path("a/cells.1.ome.tif")), stem(Path("cells.czi"))
-    ('cells.1', 'cells')
-    """
-    for suffix in COMPOUND_SUFFIXES:
-        if path.name.lower().endswith(suffix):
-            return path.name[: -len(suffix)]
-    return path.stem
 
 
 def default_output(source: Path) -> Path:
@@ -43,7 +29,7 @@ def default_output(source: Path) -> Path:
     >>> default_output(Path("cells.czi")).name
     'cells_autodip.ome.tif'
     """
-    return source.with_name(f"{stem(source)}_autodip.ome.tif")
+    return source.with_name(f"{stem_of(source)}_autodip.ome.tif")
 
 
 def uncertainty_path(output: Path) -> Path:
@@ -54,7 +40,7 @@ def uncertainty_path(output: Path) -> Path:
     >>> uncertainty_path(Path("cells_autodip.ome.zarr")).name
     'cells_autodip.uncertainty.ome.tif'
     """
-    return output.with_name(f"{stem(output)}.uncertainty.ome.tif")
+    return output.with_name(f"{stem_of(output)}.uncertainty.ome.tif")
 
 
 def refuse_bad_target(target: Path, source: Path | None, overwrite: bool) -> None:

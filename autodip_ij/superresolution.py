@@ -17,8 +17,9 @@ from autodip_ij.assembly import PlaneToFit, TileJob
 from autodip_ij.blending import blend_in_words
 from autodip_ij.denoising import uncertainty_map
 from autodip_ij.estimating import estimate
+from autodip_ij.images.formats import stem_of
 from autodip_ij.images.model import Image, PixelSize
-from autodip_ij.outputs import new_array, refuse_bad_target, stem, uncertainty_path
+from autodip_ij.outputs import new_array, refuse_bad_target, uncertainty_path
 from autodip_ij.planning import ChannelPlan, Plan, plan_run
 from autodip_ij.progress import Progress, Silent, Stop
 from autodip_ij.recipe import PlaneResult, fit_arguments
@@ -160,7 +161,7 @@ def superresolve_file(
 
     settings = settings or SuperresSettings()
     source = Path(source)
-    output = Path(target) if target else source.with_name(f"{stem(source)}_autodip_x{settings.scale}.ome.tif")
+    output = Path(target) if target else source.with_name(f"{stem_of(source)}_autodip_x{settings.scale}.ome.tif")
     refuse_bad_target(output, source, overwrite)
     if settings.uncertainty:
         refuse_bad_target(uncertainty_path(output), source, overwrite)

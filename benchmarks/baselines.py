@@ -32,6 +32,7 @@ METHODS = {
     "median": "median",
     "nlm": "NLM",
     "sparse-hessian": "sparse-Hessian",
+    "vst-nl-ridge": "VST + NL-Ridge",
     "vst-bm3d": "VST + BM3D",
 }
 """Methods and their headings; all with default parameters but the Gaussian."""

@@ -38,7 +38,7 @@ from autodip_ij.evaluation.summary import table_of
 from autodip_ij.progress import Progress
 
 HERE = Path(__file__).resolve().parent
-RIVALS = ("gaussian", quality_methods.TUNED, "nlm", "vst-nlm", "vst-bm3d")
+RIVALS = ("gaussian", quality_methods.TUNED, "nlm", "vst-nlm", "vst-nl-ridge", "vst-bm3d")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

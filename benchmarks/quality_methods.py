@@ -35,6 +35,7 @@ def available() -> dict[str, str]:
         "median": "median",
         "nlm": "nlm",
         "vst-nlm": "vst-nlm",
+        "vst-nl-ridge": "vst-nl-ridge",
     }
     if importlib.util.find_spec("bm3d"):
         methods["vst-bm3d"] = "vst-bm3d"

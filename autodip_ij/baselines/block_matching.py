@@ -37,7 +37,7 @@ def block_matching(plane: npt.NDArray[Any], sigma: float) -> npt.NDArray[np.floa
     except ImportError as error:
         raise EnvironmentProblem(
             "BM3D needs the package bm3d, free for non-commercial use only: pip install 'autodip_ij[bm3d]', "
-            "or take vst-nlm"
+            "or take vst-nl-ridge"
         ) from error
     low, span = float(plane.min()), float(np.ptp(plane))
     if sigma <= 0 or span == 0:

@@ -52,10 +52,6 @@ class NoiseModel:
         """
         return NoiseModel(self.a / span, (self.a * offset + self.b) / span**2)
 
-    def of_mean(self, count: int) -> NoiseModel:
-        """Return the noise of the mean of `count` captures."""
-        return self.times(1 / count)
-
     def times(self, factor: float) -> NoiseModel:
         """Return noise of so many times the variance."""
         return NoiseModel(self.a * factor, self.b * factor)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from autodip_ij.batch.inputs import Entry, Inputs
 from autodip_ij.errors import BadInput, UnwritableOutput, nearest
-from autodip_ij.outputs import COMPOUND_SUFFIXES, stem
+from autodip_ij.images.formats import stem_of, suffix_of
 from autodip_ij.settings import DenoiseSettings
 
 OUTPUT_SUFFIXES = (".ome.tif", ".ome.zarr", ".tif")
@@ -75,13 +75,13 @@ def plan_jobs(
     if suffix not in OUTPUT_SUFFIXES:
         raise BadInput(f"format '{suffix}' is not possible{nearest(suffix, OUTPUT_SUFFIXES)}")
     files = {entry.relative for entry in inputs.entries}
-    stems = Counter(_name_key(relative.with_name(stem(relative))) for relative in files)
+    stems = Counter(_name_key(relative.with_name(stem_of(relative))) for relative in files)
     jobs: list[Job] = []
     for entry in inputs.entries:
         own = DenoiseSettings.parse(**(settings.model_dump(exclude_unset=True) | dict(entry.settings)))
-        name = stem(entry.path)
+        name = stem_of(entry.path)
         if stems[_name_key(entry.relative.with_name(name))] > 1:
-            name = f"{name}_{_suffix(entry.path).strip('.').replace('.', '_')}"
+            name = f"{name}_{suffix_of(entry.path).strip('.').replace('.', '_')}"
         folder = output / entry.relative.parent
         for index, scene in _scenes(entry.path) if all_scenes and not own.scene else [(None, "")]:
             ending = f"_{_safe(scene, index)}" if index is not None else ""
@@ -95,11 +95,6 @@ def plan_jobs(
 def _name_key(path: Path) -> str:
     """Equal for names that are the same file where capitals do not count (Windows, macOS)."""
     return path.as_posix().casefold()
-
-
-def _suffix(path: Path) -> str:
-    lower = path.name.lower()
-    return next((suffix for suffix in COMPOUND_SUFFIXES if lower.endswith(suffix)), path.suffix)
 
 
 def _scenes(path: Path) -> list[tuple[int | None, str]]:

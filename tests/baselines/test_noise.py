@@ -106,7 +106,7 @@ def test_the_estimate_follows_the_grey_values(rng):
 def test_the_mean_of_captures_has_a_share_of_the_noise(rng):
     clean = to_unit(smooth_field(rng))
     captures = np.stack([with_noise(rng, clean, 0.02, 4e-4) for _ in range(4)])
-    expected = NoiseModel(0.02, 4e-4).of_mean(4)
+    expected = NoiseModel(0.02, 4e-4).times(1 / 4)
     assert estimate_noise(captures.mean(0)).model.sigma(clean) == pytest.approx(expected.sigma(clean), rel=0.05)
 
 
