@@ -129,10 +129,14 @@ def with_overrides(choice: Choice, overrides: Mapping[str, Any]) -> Choice:
         f"{in_words(name)} {value}{_instead_of(getattr(choice.parameters, name), value)}"
         for name, value in overrides.items()
     ]
+    usual = choice.parameters
+    shortened = usual.with_iterations(overrides["iterations"]) if overrides.get("iterations") else usual
+    if shortened.averaging < usual.averaging and "averaging" not in overrides:
+        said.append(f"and with it {in_words('averaging')} {shortened.averaging:g} instead of {usual.averaging:g}")
     everything = {"depth", "width", "skip", "iterations"} <= overrides.keys()
     return replace(
         choice,
-        parameters=replace(choice.parameters, **overrides),
+        parameters=replace(shortened, **overrides),
         strategy="user" if everything else choice.strategy,
         reason=f"{choice.reason}; set by hand: {', '.join(said)}",
         details={**choice.details, "overrides": dict(overrides)},

@@ -18,6 +18,9 @@ Width = int | str
 """Feature maps a level: a number, or ``asc_to512`` (doubling down to 512 at the deepest level)."""
 
 
+_PARTS_OF_A_FIT = 5
+
+
 @dataclass(frozen=True)
 class Parameters:
     """How to fit: what a group of a calibration stands for.
@@ -78,6 +81,21 @@ class Parameters:
     up: str = "bilinear"
     input_channels: int = 32
     negative_slope: float = 0.2
+
+    def with_iterations(self, iterations: int) -> Parameters:
+        """Return these parameters with another count; with a smaller one the average reaches back less far.
+
+        The first outputs of a fit are gray all over. An average over more than a fifth of the iterations would still
+        hold over 1 % of them, and brighten a dark background.
+
+        Examples
+        --------
+        >>> Parameters(5, 16, 4, 500, averaging=0.99).with_iterations(100).averaging
+        0.95
+        """
+        longest = max(0.0, round(1 - _PARTS_OF_A_FIT / iterations, 4))
+        averaging = min(self.averaging, longest) if iterations < self.iterations else self.averaging
+        return replace(self, iterations=iterations, averaging=averaging)
 
 
 @dataclass(frozen=True)

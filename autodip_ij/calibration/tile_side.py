@@ -58,7 +58,7 @@ def scaled_to(choice: Choice, calibrated_px: int | None, side_px: float) -> Choi
     said = f"{iterations} iterations for tiles of {side_px:.0f} px, from {usual} for {calibrated_px} px"
     return replace(
         choice,
-        parameters=replace(choice.parameters, iterations=iterations),
+        parameters=choice.parameters.with_iterations(iterations),
         reason=f"{choice.reason}; {said}",
         details={**choice.details, "iterations_for_px": {"calibrated": calibrated_px, "used": round(side_px)}},
     )

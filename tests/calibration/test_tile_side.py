@@ -57,3 +57,25 @@ def test_the_published_counts_hold_for_every_size():
 def test_planes_above_the_tile_count_as_tiles():
     assert side_of((4096, 2048), 512, 128) == 512
     assert side_of((100, 400), 512, 128) == pytest.approx(200)
+
+
+def test_a_short_fit_averages_over_fewer_outputs_and_so_keeps_a_dark_background_dark(rng):
+    """The first outputs are gray all over; an average that reaches back to them would brighten what is dark."""
+    dark = rng.normal(20, 2, (64, 64)).astype(np.float32)
+    dark[28:36, 28:36] += 800
+    long = replace(FREE, iterations=500, averaging=0.99)
+    short = choose(calibration(long, None), "all", overrides={"iterations": 60})
+    assert short.parameters.averaging == pytest.approx(1 - 5 / 60, abs=1e-4)
+    assert "iterations 60 instead of 500" in short.reason
+    assert "averaging 0.9167 instead of 0.99" in short.reason
+    kept = choose(calibration(long, None), "all", overrides={"iterations": 60, "averaging": 0.99})
+    assert kept.parameters.averaging == 0.99
+
+    def brightness(averaging: float) -> float:
+        fitted = autodip_ij.denoise(
+            dark, group="widefield/nucleus", calibration="paper", depth=2, width=8, iterations=60, averaging=averaging,
+            device="cpu",
+        )  # fmt: skip
+        return float(np.median(fitted.image))
+
+    assert brightness(short.parameters.averaging) < 0.7 * brightness(0.99)
