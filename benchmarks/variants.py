@@ -2,8 +2,8 @@
 
     python benchmarks/variants.py calibration/autodip
 
-For every microscope and configuration the stop with the best mean PSNR over the images of that microscope is taken, as
-a calibration by microscope would. Nothing is fitted: the scores come from the pack's results.parquet. Writes the table
+For every microscope, kind of noise and configuration the stop with the best mean PSNR over those images is taken, as a
+calibration by microscope would. Nothing is fitted: the scores come from the pack's results.parquet. Writes the table
 to benchmarks/results/<name>_variants.md.
 """
 
@@ -41,7 +41,7 @@ def markdown(table: pd.DataFrame, results: pd.DataFrame, pack: Path) -> str:
         f"Scores of {made['made'][:10]}, {made['machine']['processor']}; central squares of "
         f"{made['options']['crop']} px. "
         "Made by `python benchmarks/variants.py`. PSNR with the fixed scale of the data (255), LPIPS with inputs in "
-        "[0, 1] and in [-1, 1]. One stop for all images of a microscope, the best in mean PSNR on these very images: "
+        "[0, 1] and in [-1, 1]. One stop for all images of a microscope with one kind of noise, the best in mean PSNR on these very images: "
         "figures of calibration images, for comparing variants with one another.\n\n"
         f"{sets}\n\n{markdown_table(list(table), rows, left=2)}\n"
     )
@@ -53,9 +53,12 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=HERE / "results")
     arguments = parser.parse_args()
     results = pd.read_parquet(arguments.pack / "results.parquet")
+    noise = pd.read_csv(arguments.pack / "images.csv").set_index("image")["noise"]
+    results["microscope"] += ", " + results["image"].map(noise).astype(str)
     page = markdown(compare(results), results, arguments.pack)
-    (arguments.out / f"{arguments.pack.name}_variants.md").write_text(page)
-    print(page)
+    written = arguments.out / f"{arguments.pack.name}_variants.md"
+    written.write_text(page)
+    print(written)
 
 
 if __name__ == "__main__":
