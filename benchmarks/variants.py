@@ -41,8 +41,8 @@ def markdown(table: pd.DataFrame, results: pd.DataFrame, pack: Path) -> str:
         f"Scores of {made['made'][:10]}, {made['machine']['processor']}; central squares of "
         f"{made['options']['crop']} px. "
         "Made by `python benchmarks/variants.py`. PSNR with the fixed scale of the data (255), LPIPS with inputs in "
-        "[0, 1] and in [-1, 1]. One stop for all images of a microscope with one kind of noise, the best in mean PSNR on "
-        "these very images: "
+        "[0, 1] and in [-1, 1]. One stop for all images of a microscope with one kind of noise, the best in mean PSNR "
+        "on these very images: "
         "figures of calibration images, for comparing variants with one another.\n\n"
         f"{sets}\n\n{markdown_table(list(table), rows, left=2)}\n"
     )
