@@ -129,6 +129,8 @@ def _groups(guide: Tensor, top: int, band: int, patch_px: int, similar: int, dis
         for dx in range(side):
             moved = around[top + dy : top + dy + height, dx : dx + guide.shape[1]]
             distances.append(avg_pool2d((own - moved).square_()[None, None], patch_px, _STEP_PX).flatten())
+    # Before all others, of which many may be equal to it: every pixel needs a patch that it is in.
+    distances[len(distances) // 2].fill_(-1.0)
     nearest = torch.stack(distances, 1).topk(similar, dim=1, largest=False, sorted=False).indices
     across = guide.shape[1] - patch_px + 1
     corner_y = top + _STEP_PX * torch.arange((height - patch_px) // _STEP_PX + 1)

@@ -58,3 +58,11 @@ def test_very_bright_spots_do_not_break_it(rng):
     refined = refine(plane, plane, 5, 64, 12, 0.9)
     assert np.isfinite(refined).all()
     assert refined[30:34, 30:34].min() > 9e4
+
+
+def test_a_clipped_background_is_covered_where_all_patches_are_equal(rng):
+    plane = np.zeros((64, 80))
+    plane[20:40, 30:50] = 100 + rng.normal(size=(20, 20))
+    refined = refine(plane, plane, 5, 64, 12, 0.9)
+    assert np.isfinite(refined).all()
+    np.testing.assert_allclose(refined[:5], 0, atol=1e-6)
