@@ -34,16 +34,23 @@ def fault_of(plane: Plane) -> str:
 
     Averaging of captures and linear scaling leave no trace and do no harm: the noise stays Poisson-Gaussian.
     """
+    if clipped := clipping_of(plane):
+        return clipped
+    if has_comb(plane):
+        return "grey levels between used ones are empty: the image was stretched after rounding"
+    if has_blocks(plane):
+        return "blocks of 8 x 8 pixels show: the image was compressed with loss"
+    return ""
+
+
+def clipping_of(plane: Plane) -> str:
+    """Return at which end a plane (Y, X) is clipped, in words; empty if it is not."""
     for share, limit, end in (
         (float((plane == plane.min()).mean()), DARK_SHARE, "lowest"),
         (float((plane == plane.max()).mean()), BRIGHT_SHARE, "highest"),
     ):
         if share > limit:
             return f"more than {limit:.0%} of the pixels have the {end} grey value: the image is clipped"
-    if has_comb(plane):
-        return "grey levels between used ones are empty: the image was stretched after rounding"
-    if has_blocks(plane):
-        return "blocks of 8 x 8 pixels show: the image was compressed with loss"
     return ""
 
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from autodip_ij.binning import binned
 from autodip_ij.errors import BadInput
-from autodip_ij.noise_faults import fault_of, grey_step
+from autodip_ij.noise_faults import clipping_of, fault_of, grey_step
 
 if TYPE_CHECKING:
     from autodip_ij.baselines.noise import NoiseEstimate
@@ -128,7 +128,10 @@ def noise_of(plane: Plane, binning: int = 1) -> PlaneNoise:
 
 
 def noise_kind(plane: Plane) -> NoiseKind | None:
-    """Return whether neighbouring pixels of a plane (Y, X) share noise; None where it is too small to tell.
+    """Return whether neighbouring pixels of a plane (Y, X) share noise; None where that cannot be told.
+
+    It is too small for it, or clipped: what is flat there lies at the end of the scale, and what is taken for shared
+    noise is structure.
 
     Examples
     --------
@@ -139,9 +142,12 @@ def noise_kind(plane: Plane) -> NoiseKind | None:
     from autodip_ij.baselines import estimate_noise
 
     try:
-        return "correlated" if estimate_noise(plane).spacing_px > 1 else "white"
+        shared = estimate_noise(plane).spacing_px > 1
     except BadInput:
         return None
+    if shared:
+        return None if clipping_of(plane) else "correlated"
+    return "white"
 
 
 def falls_with_signal(estimate: NoiseEstimate) -> bool:

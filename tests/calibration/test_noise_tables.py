@@ -65,6 +65,14 @@ def test_where_the_noise_cannot_be_told_the_table_of_all_images_counts(rng, pack
     assert channel.parameters.iterations == 3
 
 
+def test_shared_noise_is_not_believed_where_the_background_is_clipped(rng, pack):
+    plane = scene(rng, shared=True)
+    clipped = np.maximum(plane - np.percentile(plane, 30), 0)
+    assert noise_kind(clipped / clipped.max()) is None
+    channel = autodip_ij.denoise(clipped, calibration=str(pack), group="confocal", device="cpu").report.channels[0]
+    assert channel.parameters.iterations == 3
+
+
 def test_without_a_look_at_the_pixels_it_is_said_that_the_noise_may_change_them(pack):
     settings = DenoiseSettings(calibration=str(pack), group="confocal", device="cpu")
     channel = autodip_ij.inspect(Image.from_array(np.zeros((64, 64), np.uint8)), settings).scenes[0].channels[0]
