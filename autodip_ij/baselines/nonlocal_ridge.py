@@ -27,7 +27,7 @@ _BAND = 32
 """Rows of groups made at once, which bounds the memory that large planes need."""
 _CHUNK = 4096
 _FAR = 1e6
-"""Value around the plane: patches that reach over its edge are like no other."""
+"""How much brighter than the plane its surroundings are: patches that reach over its edge are like no other."""
 
 
 class VstNlRidgeParameters(PoissonGaussParameters):
@@ -121,7 +121,7 @@ def _groups(guide: Tensor, top: int, band: int, patch_px: int, similar: int, dis
     from torch.nn.functional import avg_pool2d, pad
 
     side = 2 * distance_px + 1
-    around = pad(guide, (distance_px,) * 4, value=_FAR)
+    around = pad(guide, (distance_px,) * 4, value=float(guide.max()) + _FAR)
     height = min(band - _STEP_PX + patch_px, guide.shape[0] - top)
     own = guide[top : top + height]
     distances = []
