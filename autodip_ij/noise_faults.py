@@ -44,12 +44,17 @@ def fault_of(plane: Plane) -> str:
 
 
 def clipping_of(plane: Plane) -> str:
-    """Return at which end a plane (Y, X) is clipped, in words; empty if it is not."""
+    """Return at which end a plane (Y, X) is clipped, in words; empty if it is not.
+
+    Zeros where no photon came are no clipping.
+    """
+    from autodip_ij.baselines.few_photons import grey_values_of_a_photon
+
     for share, limit, end in (
         (float((plane == plane.min()).mean()), DARK_SHARE, "lowest"),
         (float((plane == plane.max()).mean()), BRIGHT_SHARE, "highest"),
     ):
-        if share > limit:
+        if share > limit and not (end == "lowest" and grey_values_of_a_photon(plane)):
             return f"more than {limit:.0%} of the pixels have the {end} grey value: the image is clipped"
     return ""
 

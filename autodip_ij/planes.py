@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 
 from autodip_ij.assembly import PlaneToFit
 from autodip_ij.blending import blend_of
 from autodip_ij.errors import BadInput
 from autodip_ij.estimates import Estimates
+from autodip_ij.grey_values import shift_of
 from autodip_ij.noise_model import NOISE_AWARE
 from autodip_ij.progress import Stop
 from autodip_ij.recipe import Plane, PlaneRecipe, PlaneResult, stop_below, with_noise
@@ -45,6 +47,8 @@ class PreparedPlane:
         The classical estimates (Y, X) that the fits start from, each of an ensemble by the next of them in turn.
     notes
         What the user should read, once a channel.
+    valid
+        (Y, X); false for pixels that are no measurement. All are if None.
     """
 
     plane: Plane
@@ -52,9 +56,16 @@ class PreparedPlane:
     estimate: Plane | None = None
     guides: tuple[tuple[Plane, ...], ...] = ()
     notes: tuple[str, ...] = ()
+    valid: npt.NDArray[np.bool_] | None = None
 
 
-def denoise_plane(plane: Plane, recipe: PlaneRecipe, watch: Watch, warm: WarmStart | None = None) -> PlaneResult:
+def denoise_plane(
+    plane: Plane,
+    recipe: PlaneRecipe,
+    watch: Watch,
+    warm: WarmStart | None = None,
+    valid: npt.NDArray[np.bool_] | None = None,
+) -> PlaneResult:
     """Process one plane; where memory runs out, again with smaller tiles.
 
     Parameters
@@ -67,6 +78,8 @@ def denoise_plane(plane: Plane, recipe: PlaneRecipe, watch: Watch, warm: WarmSta
         Who is told.
     warm
         Carries the networks of one frame of a series to the next; None fits the plane on its own.
+    valid
+        (Y, X); false for pixels that are no measurement. All are if None.
 
     Raises
     ------
@@ -75,18 +88,18 @@ def denoise_plane(plane: Plane, recipe: PlaneRecipe, watch: Watch, warm: WarmSta
     autodip_ij.errors.Cancelled
         If the user discards the work.
     """
-    prepared = prepare_plane(plane, recipe)
+    prepared = prepare_plane(plane, recipe, valid)
     (made,) = fit_planes([prepared], [watch], Capacity.of(recipe), warm)
-    return with_estimate(prepared, made or PlaneResult(plane, stopped=True))
+    return finished(prepared, made or PlaneResult(plane, stopped=True))
 
 
-def prepare_plane(plane: Plane, recipe: PlaneRecipe) -> PreparedPlane:
+def prepare_plane(plane: Plane, recipe: PlaneRecipe, valid: npt.NDArray[np.bool_] | None = None) -> PreparedPlane:
     """Look at the noise of a plane (Y, X) in [0, 1] and make its classical estimates, where they are wanted.
 
     They come before the fit, so that a method that cannot run does not cost one.
     """
     if recipe.method != "dip":
-        return PreparedPlane(plane, recipe)
+        return PreparedPlane(plane, recipe, valid=valid)
     recipe = with_noise(plane, recipe)
     notes = []
     if recipe.noise is not None and not recipe.noise.usable and recipe.network.loss == NOISE_AWARE:
@@ -103,7 +116,7 @@ def prepare_plane(plane: Plane, recipe: PlaneRecipe) -> PreparedPlane:
         guides = estimates.in_turn(parameters.guides)
     except BadInput as problem:
         notes.append(f"a fit without guides: {problem}")
-    return PreparedPlane(plane, recipe, estimate, guides, tuple(notes))
+    return PreparedPlane(plane, recipe, estimate, guides, tuple(notes), valid)
 
 
 def fit_planes(
@@ -144,13 +157,14 @@ def fit_planes(
     return [result and _told(result, plane, watch) for result, (plane, watch) in zip(made, pairs, strict=True)]
 
 
-def with_estimate(prepared: PreparedPlane, fitted: PlaneResult) -> PlaneResult:
-    """Return the result of a fit with the share of the classical estimate that the recipe asks for."""
-    if prepared.estimate is None:
-        return fitted
-    weight = prepared.recipe.network.classical_weight
-    spread = None if fitted.uncertainty is None else (1 - np.float32(weight)) * fitted.uncertainty
-    image = fitted.image + np.float32(weight) * (prepared.estimate - fitted.image)
+def finished(prepared: PreparedPlane, fitted: PlaneResult) -> PlaneResult:
+    """Return the result of a fit with its share of the classical estimate, and with the grey values of its source."""
+    image, spread, weight = fitted.image, fitted.uncertainty, 0.0
+    if prepared.estimate is not None:
+        weight = prepared.recipe.network.classical_weight
+        spread = None if spread is None else (1 - np.float32(weight)) * spread
+        image = image + np.float32(weight) * (prepared.estimate - image)
+    image = shift_of(prepared.plane, image, prepared.valid).applied(image)
     return replace(fitted, image=image, uncertainty=spread, classical_weight=weight)
 
 

@@ -23,6 +23,7 @@ from autodip_ij.series import iterations_of
 from autodip_ij.settings import DenoiseSettings
 
 if TYPE_CHECKING:
+    from autodip_ij.cleaning import Scale
     from autodip_ij.images.intensity import Window
 
 
@@ -34,8 +35,8 @@ class ChannelPlan:
     ----------
     decision
         Its group, inferred or given.
-    window
-        Its grey values that become 0 and 1.
+    scale
+        How its grey values are brought to [0, 1], and what of them is no measurement.
     recipe
         How its planes are processed; None if they are returned unchanged.
     choice
@@ -47,12 +48,17 @@ class ChannelPlan:
     """
 
     decision: GroupDecision
-    window: Window
+    scale: Scale
     recipe: PlaneRecipe | None
     choice: Choice | None
     reason: str
     seconds: float = 0.0
     bytes: int = 0
+
+    @property
+    def window(self) -> Window:
+        """Grey values of the channel that become 0 and 1."""
+        return self.scale.window
 
 
 @dataclass(frozen=True)
@@ -143,7 +149,7 @@ def plan_run(image: Image, settings: DenoiseSettings, decisions: Sequence[GroupD
     autodip_ij.errors.EnvironmentProblem
         If the device is not there.
     """
-    from autodip_ij.images.intensity import measure_window
+    from autodip_ij.cleaning import measure_scale
     from autodip_ij.images.subset import subset
 
     known_method(settings.method)
@@ -157,11 +163,11 @@ def plan_run(image: Image, settings: DenoiseSettings, decisions: Sequence[GroupD
     output_dtype = part.dtype if settings.dtype == "same" else np.dtype(np.float32)
     picked = treated([decided[index] for index in chosen], explicit=bool(settings.channel.strip()))
     device = resolve(settings.device)
-    windows = [measure_window(part.data[:, position]) for position in range(len(picked))]
-    for window in windows:
-        window.check(output_dtype)
+    scales = [measure_scale(part.data[:, position]) for position in range(len(picked))]
+    for scale in scales:
+        scale.window.check(output_dtype)
     channels = tuple(
-        plan_channel(part, position, decision, settings, device, windows[position])
+        plan_channel(part, position, decision, settings, device, scales[position])
         for position, decision in enumerate(picked)
     )
     return Plan(part, channels, device, output_dtype)
@@ -186,21 +192,21 @@ def resolve(device: str) -> str:
 
 
 def plan_channel(
-    image: Image, position: int, decision: GroupDecision, settings: DenoiseSettings, device: str, window: Window
+    image: Image, position: int, decision: GroupDecision, settings: DenoiseSettings, device: str, scale: Scale
 ) -> ChannelPlan:
     """Return the plan of the channel at `position` of `image`."""
     if decision.leave_alone:
-        return ChannelPlan(decision, window, None, None, f"returned unchanged: {decision.leave_alone}")
-    if window.constant:
-        return ChannelPlan(decision, window, None, None, "returned unchanged: every pixel has the same value")
+        return ChannelPlan(decision, scale, None, None, f"returned unchanged: {decision.leave_alone}")
+    if scale.window.constant:
+        return ChannelPlan(decision, scale, None, None, "returned unchanged: every pixel has the same value")
     if settings.method != "dip":
         recipe = PlaneRecipe(None, device, method=settings.method, method_parameters=_method_parameters(settings))
-        return ChannelPlan(decision, window, recipe, None, f"method {settings.method}")
-    choice = choose_parameters(image, position, decision, settings, window)
+        return ChannelPlan(decision, scale, recipe, None, f"method {settings.method}")
+    choice = choose_parameters(image, position, decision, settings, scale)
     recipe = recipe_of(choice.parameters, device, settings)
     recipe = replace(recipe, lanes=lanes_of(recipe, image.shape))
     seconds, peak = estimate(recipe, image.shape)
-    return ChannelPlan(decision, window, recipe, choice, choice.reason, seconds, peak)
+    return ChannelPlan(decision, scale, recipe, choice, choice.reason, seconds, peak)
 
 
 def recipe_of(parameters: Parameters, device: str, settings: DenoiseSettings) -> PlaneRecipe:
@@ -228,13 +234,13 @@ _NOISE: dict[str, str] = {
 
 
 def choose_parameters(
-    image: Image, position: int, decision: GroupDecision, settings: DenoiseSettings, window: Window
+    image: Image, position: int, decision: GroupDecision, settings: DenoiseSettings, scale: Scale
 ) -> Choice:
     """Return the parameters for one channel, by its group or, where that is incomplete, by its middle plane."""
 
     @cache
     def plane() -> np.ndarray[Any, Any]:
-        return window.normalise(image.plane(image.shape[0] // 2, position, image.shape[2] // 2))
+        return scale.clean(image.plane(image.shape[0] // 2, position, image.shape[2] // 2)).unit
 
     return choose_for(decision, settings, image.shape[3:], plane)
 

@@ -30,6 +30,7 @@ from autodip_ij.series import INDEPENDENT
 from autodip_ij.settings import DenoiseSettings
 
 if TYPE_CHECKING:
+    from autodip_ij.cleaning import CleanPlane
     from autodip_ij.dip.guard import GuardReading
     from autodip_ij.images.intensity import Window
 
@@ -42,20 +43,26 @@ Place = tuple[int, int, int]
 
 @dataclass(frozen=True)
 class _PlaneNote:
-    """One plane: what was made of it, a hash of its pixels, and sums over its finite ones."""
+    """One plane: what was made of it, a hash of its pixels, what of them is no measurement, and sums over the rest."""
 
     made: PlaneResult | None
     digest: bytes
     count: int
     nonfinite: int
+    kept: int
+    outliers: int
+    striped: bool
     source: float
     result: float
     residual: float
     residual_squared: float
 
     @classmethod
-    def of(cls, source: Array, result: Array, made: PlaneResult | None) -> _PlaneNote:
-        valid = np.isfinite(source)
+    def of(
+        cls, source: Array, result: Array, made: PlaneResult | None = None, clean: CleanPlane | None = None
+    ) -> _PlaneNote:
+        finite = np.isfinite(source)
+        valid = finite if clean is None else finite & clean.valid
         a, b = source[valid].astype(np.float64), result[valid].astype(np.float64)
         pixels = np.ascontiguousarray(source).astype(source.dtype.newbyteorder("<"), copy=False).tobytes()
         lean = made and replace(made, image=np.empty((0, 0), np.float32), uncertainty=None)
@@ -63,7 +70,10 @@ class _PlaneNote:
             made=lean,
             digest=hashlib.sha256(pixels).digest(),
             count=a.size,
-            nonfinite=source.size - a.size,
+            nonfinite=source.size - int(np.count_nonzero(finite)),
+            kept=0 if clean is None else int(np.count_nonzero(clean.kept)),
+            outliers=0 if clean is None else int(np.count_nonzero(clean.outliers)),
+            striped=clean is not None and bool(clean.stripes),
             source=float(a.sum()),
             result=float(b.sum()),
             residual=float((a - b).sum()),
@@ -96,6 +106,11 @@ class Recorder:
         """Share of the denoised image in the result, 0..1."""
         return self._settings.strength
 
+    @property
+    def artefacts_kept(self) -> bool:
+        """Whether outlier pixels and stripes are put back into the result."""
+        return self._settings.artefacts == "keep"
+
     def say(self, progress: Progress, message: str) -> None:
         """Tell the user one line and keep it."""
         self.messages.append(message)
@@ -107,11 +122,11 @@ class Recorder:
 
     def unchanged(self, place: Place, source: Array) -> None:
         """Note a plane that is returned as it was."""
-        self._notes[place] = _PlaneNote.of(source, source, None)
+        self._notes[place] = _PlaneNote.of(source, source)
 
-    def denoised(self, place: Place, source: Array, restored: Array, made: PlaneResult) -> None:
+    def denoised(self, place: Place, clean: CleanPlane, restored: Array, made: PlaneResult) -> None:
         """Note a plane that was processed, in place of an earlier result; `restored` is the result in grey values."""
-        self._notes[place] = _PlaneNote.of(source, restored, made)
+        self._notes[place] = _PlaneNote.of(clean.source, restored, made, clean)
         self.stopped = self.stopped or made.stopped
         self.messages.extend(made.messages)
 
@@ -119,20 +134,20 @@ class Recorder:
         """Note that the user stopped the run before its end."""
         self.stopped = True
 
-    def check(self, place: Place, source: Array, made: PlaneResult) -> None:
-        """Measure the quality of a plane in the scale of its fit, before blending with `source`, if it is looked at.
+    def check(self, place: Place, clean: CleanPlane, made: PlaneResult) -> None:
+        """Measure the quality of a plane in the scale of its fit, before blending with the input, if it is looked at.
 
         The first, the middle and the last plane of a channel are: the checks must cost little beside the fits.
         """
         frames, _, slices, _, _ = self._plan.image.shape
         if place[0] * slices + place[2] in {0, frames * slices // 2, frames * slices - 1}:
-            window = self._plan.channels[place[1]].window
-            low = float(window.low)
+            low, span = float(clean.window.low), float(clean.window.high) - float(clean.window.low)
+            stripes = clean.stripes.image / span if self.artefacts_kept else 0.0
             self._measured[place] = measure_plane(
-                source,
-                made.image,
+                clean.unit + stripes,
+                made.image + stripes,
                 offset=low,
-                span=float(window.high) - low,
+                span=span,
                 uncertainty=made.uncertainty,
                 disagreement=made.disagreement,
             )
@@ -204,6 +219,9 @@ class Recorder:
             mean_ratio=_mean_ratio(notes),
             residual_std=_residual_std(notes),
             nonfinite_pixels=sum(note.nonfinite for note in notes),
+            kept_pixels=sum(note.kept for note in notes),
+            outlier_pixels=sum(note.outliers for note in notes),
+            striped_planes=sum(note.striped for note in notes),
             fit_verdict=fit_verdict(checks),
             checks=checks,
             checked_planes=len(measured),

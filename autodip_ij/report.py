@@ -130,6 +130,9 @@ class ChannelReport(_Record):
     mean_ratio: float | None = Field(None, description="Mean of the output over mean of the input")
     residual_std: float | None = Field(None, description="Standard deviation of input - output, in grey values")
     nonfinite_pixels: int = 0
+    kept_pixels: int = Field(0, description="Pixels that were no measurement (NaN, inf, gaps), as in the input")
+    outlier_pixels: int = Field(0, description="Hot, dead and other outlier pixels, kept out of the fit")
+    striped_planes: int = Field(0, description="Planes whose rows or columns had offsets of their own")
     fit_verdict: FitVerdict = Field("unknown", description="Whether noise was kept or structure lost, from the checks")
     checks: list[Check] = Field([], description="Measures of the result with their limits, on a few planes")
     checked_planes: int = Field(0, description="Planes that were measured: the first, middle and last at most")

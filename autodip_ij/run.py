@@ -8,14 +8,15 @@ goes on beside.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from autodip_ij.cleaning import CleanPlane
 from autodip_ij.pipeline import Ahead, Behind, StageTimes
-from autodip_ij.planes import PreparedPlane, fit_planes, prepare_plane, with_estimate
+from autodip_ij.planes import PreparedPlane, finished, fit_planes, prepare_plane
 from autodip_ij.planning import Plan
 from autodip_ij.progress import Progress, Stop
 from autodip_ij.recipe import Plane, PlaneResult
@@ -31,10 +32,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class _Member:
-    """A plane on its way: as read, as prepared (None for one that is returned unchanged), as fitted."""
+    """A plane on its way: as read, as cleaned and prepared (None for one that is returned unchanged), as fitted."""
 
     place: Place
     source: Pixels
+    clean: CleanPlane | None = None
     prepared: PreparedPlane | None = None
     made: PlaneResult | None = None
 
@@ -125,55 +127,63 @@ class Run:
         if channel.recipe is None:
             return member
         with self._times.of("prepare"):
-            unit = channel.window.normalise(member.source)
-            return _Member(member.place, member.source, prepare_plane(unit, channel.recipe))
+            clean = channel.scale.clean(member.source)
+            if clean.empty:
+                return member
+            valid = None if clean.valid.all() else clean.valid
+            return replace(member, clean=clean, prepared=prepare_plane(clean.unit, channel.recipe, valid))
 
     def _fitted(
         self, group: Group, members: Sequence[_Member], check: Callable[[], None]
     ) -> tuple[list[_Member], Place | None]:
         """Fit a group; return what there is to finish, and where the user stopped."""
         prepared = [member.prepared for member in members if member.prepared is not None]
-        if not prepared:
-            return list(members), None
-        watches = [self._watch(place, check) for place in group.places]
+        unchanged = [member for member in members if member.prepared is None]
+        members = [member for member in members if member.prepared is not None]
+        if not members:
+            return unchanged, None
+        places = [member.place for member in members]
+        watches = [self._watch(member, check) for member in members]
         with self._times.of("fit"):
-            results = fit_planes(prepared, watches, self._capacities[group.places[0][1]], group.warm)
-        done = [
-            _Member(member.place, member.source, member.prepared, made)
-            for member, made in zip(members, results, strict=True)
-            if made is not None
+            results = fit_planes(prepared, watches, self._capacities[places[0][1]], group.warm)
+        done = unchanged + [
+            replace(member, made=made) for member, made in zip(members, results, strict=True) if made is not None
         ]
         for watch, made in zip(watches, results, strict=True):
             if made is None:
                 self._recorder.messages.extend(watch.messages)
-        ended_early = [place for place, made in zip(group.places, results, strict=True) if made is None or made.stopped]
+        ended_early = [place for place, made in zip(places, results, strict=True) if made is None or made.stopped]
         if ended_early:
             return done, ended_early[0]
         wished = any(watch.request is Stop.KEEP for watch in watches)
-        return done, group.places[-1] if wished else None
+        return done, places[-1] if wished else None
 
-    def _watch(self, place: Place, check: Callable[[], None]) -> Watch:
-        window = self._plan.channels[place[1]].window
+    def _watch(self, member: _Member, check: Callable[[], None]) -> Watch:
+        assert member.clean is not None
+        place, window = member.place, member.clean.window
         titles = self._plan.title(*place), self._plan.channel_title(place[1])
-        return Watch(self._progress, titles[0], window.restore, titles[1], self._recorder.told, check)
+        watch = Watch(self._progress, titles[0], window.restore, titles[1], self._recorder.told, check)
+        for line in member.clean.in_words(kept=self._recorder.artefacts_kept):
+            watch.say_once(line)
+        return watch
 
     def _finish(self, member: _Member) -> None:
         with self._times.of("finish"):
-            if member.prepared is None or member.made is None:
+            if member.clean is None or member.prepared is None or member.made is None:
                 self._keep(member.place, member.source)
             else:
-                self._store(member, member.prepared.plane, with_estimate(member.prepared, member.made))
+                self._store(member.place, member.clean, finished(member.prepared, member.made))
 
-    def _store(self, member: _Member, unit: Plane, made: PlaneResult) -> None:
-        place, strength = member.place, self._recorder.strength
-        window = self._plan.channels[place[1]].window
-        mixed = blended(unit, made.image, strength)
-        restored = window.restore(mixed, dtype=self._plan.output_dtype, source=member.source)
+    def _store(self, place: Place, clean: CleanPlane, made: PlaneResult) -> None:
+        strength = self._recorder.strength
+        mixed = blended(clean.unit, made.image, strength)
+        artefacts = self._recorder.artefacts_kept
+        restored = clean.restore(mixed, self._plan.output_dtype, artefacts=artefacts)
         self._pixels[place] = restored
         if self._spread is not None:
-            self._spread.note(place, made.uncertainty, window, strength)
-        self._recorder.denoised(place, member.source, restored, made)
-        self._recorder.check(place, unit, made)
+            self._spread.note(place, made.uncertainty, clean.window, strength)
+        self._recorder.denoised(place, clean, restored, made)
+        self._recorder.check(place, clean, made)
 
     def _keep(self, place: Place, source: Pixels) -> None:
         from autodip_ij.images.intensity import cast

@@ -213,6 +213,14 @@ class DenoiseSettings(BaseModel):
         Field(ge=0, le=4096, description="Overlap of neighbouring tiles"),
         Shown("Overlap", "px", fiji=False),
     ] = 128
+    artefacts: Annotated[
+        Literal["remove", "keep"],
+        Field(
+            description="Outlier pixels (hot, dead) and offsets of whole rows or columns, which take no part in the "
+            "fit: remove them, or put them back into the result"
+        ),
+        Shown("Outlier pixels and stripes", fiji=False),
+    ] = "remove"
     series: Annotated[
         Literal["independent", "warm", "back-and-forth"],
         Field(

@@ -17,7 +17,9 @@ from autodip_ij.assembly import PlaneToFit, TileJob
 from autodip_ij.blending import blend_in_words
 from autodip_ij.denoising import uncertainty_map
 from autodip_ij.estimating import estimate
+from autodip_ij.grey_values import shift_of
 from autodip_ij.images.formats import stem_of
+from autodip_ij.images.intensity import cast
 from autodip_ij.images.model import Image, PixelSize
 from autodip_ij.outputs import new_array, refuse_bad_target, uncertainty_path
 from autodip_ij.planning import ChannelPlan, Plan, plan_run
@@ -263,16 +265,21 @@ def _enlarged(
 
     source, scale = plan.image.plane(*place), settings.scale
     t, position, z = place
-    repeated = source.repeat(scale, axis=0).repeat(scale, axis=1)
+    clean = channel.scale.clean(source)
+    unit = clean.unit
 
-    def restored(unit: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        return channel.window.restore(unit, dtype=plan.output_dtype, source=repeated)
+    def restored(fine: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        result = clean.window.restore(fine, dtype=plan.output_dtype)
+        kept = clean.kept.repeat(scale, axis=0).repeat(scale, axis=1)
+        result[kept] = cast(source.repeat(scale, axis=0).repeat(scale, axis=1)[kept], plan.output_dtype)
+        return result
 
-    unit = channel.window.normalise(source)
-    if channel.recipe is None or capacity is None or recorder.stopped:
+    if channel.recipe is None or capacity is None or recorder.stopped or clean.empty:
         recorder.unchanged((t, position, z), source)
         return restored(enlarge(unit, scale, FILLER))
-    watch = Watch(progress, plan.title(t, position, z), channel.window.restore)
+    watch = Watch(progress, plan.title(t, position, z), clean.window.restore)
+    for line in clean.in_words(kept=False):
+        watch.say_once(line)
     if settings.method == "dip":
         fit_jobs = one_by_one(partial(_fit_tile, settings))
         (fitted,) = fit_tiles([PlaneToFit(unit, channel.recipe, watch)], fit_jobs, capacity, scale=scale)
@@ -284,13 +291,15 @@ def _enlarged(
         made = PlaneResult(image, seconds=time.perf_counter() - began, engine=settings.method)
         watch.skip(1)
     filler = enlarge(unit, scale, FILLER).astype(np.float32) if settings.strength < 1 else made.image
-    result = restored(blended(filler, made.image, settings.strength))
-    if spread is not None:
-        spread.note(place, made.uncertainty, channel.window, settings.strength)
     # Seen at the size of the source, as the loss does, so that mean and residual can be compared.
     coarse = resample(made.image, source.shape, settings.kernel).astype(np.float32)
-    recorder.denoised((t, position, z), source, channel.window.restore(coarse, dtype=np.float64), made)
-    recorder.check((t, position, z), unit, replace(made, image=coarse, uncertainty=None))
+    shift = shift_of(unit, coarse, clean.valid)
+    made, coarse = replace(made, image=shift.applied(made.image)), shift.applied(coarse)
+    result = restored(blended(filler, made.image, settings.strength))
+    if spread is not None:
+        spread.note(place, made.uncertainty, clean.window, settings.strength)
+    recorder.denoised((t, position, z), clean, clean.restore(coarse, np.float64), made)
+    recorder.check((t, position, z), clean, replace(made, image=coarse, uncertainty=None))
     if made.stopped or watch.request is Stop.KEEP:
         recorder.stop()
         recorder.say(progress, f"stopped at {plan.title(t, position, z)}: later planes are only enlarged ({FILLER})")

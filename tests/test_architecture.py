@@ -68,6 +68,7 @@ def test_java_is_known_to_the_fiji_room_only() -> None:
         ("groups", {"groups", "errors", "images.metadata", "resources"}),
         ("baselines", {"baselines", "dip", "errors", "fields", "progress", "metrics"}),
         ("images", {"images", "errors", "resources", "_version"}),
+        ("noise", {"noise", "baselines", "errors"}),
     ],
 )
 def test_a_room_knows_only_what_the_design_allows(name: str, may_know: set[str]) -> None:

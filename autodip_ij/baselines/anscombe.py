@@ -12,11 +12,16 @@ from autodip_ij.errors import BadInput
 _GAUSSIAN_RATIO = 1e-10
 
 
+_NO_PHOTON = 2 * np.sqrt(3 / 8)
+"""Stabilised value where the model has no photon; read-out noise, and an error of the model, go on below it."""
+
+
 def stabilise(image: npt.ArrayLike, noise: NoiseModel) -> npt.NDArray[np.float64]:
-    """Return ``(2 / a) sqrt(max(a y + 3/8 a**2 + b, 0))``, whose noise has variance 1.
+    """Return ``(2 / a) sqrt(a y + 3/8 a**2 + b)``, whose noise has variance 1.
 
     Starck, Murtagh and Bijaoui, "Image Processing and Data Analysis" (1998), with b = read-out variance - a *
-    offset; for a = 0 the limit up to a constant, ``y / sqrt(b)``.
+    offset; for a = 0 the limit up to a constant, ``y / sqrt(b)``. Below ``-b / a``, where the model has no photon, it
+    goes on along its tangent.
 
     Parameters
     ----------
@@ -33,8 +38,8 @@ def stabilise(image: npt.ArrayLike, noise: NoiseModel) -> npt.NDArray[np.float64
     values = np.asarray(image, dtype=np.float64)
     if _is_gaussian(noise):
         return values / np.sqrt(noise.b)
-    argument = noise.a * values + 0.375 * noise.a**2 + noise.b
-    return 2 / noise.a * np.sqrt(np.maximum(argument, 0.0))
+    photons = (values + noise.b / noise.a) / noise.a
+    return np.where(photons > 0, 2 * np.sqrt(np.maximum(photons, 0.0) + 3 / 8), _NO_PHOTON + photons * (2 / _NO_PHOTON))
 
 
 def unstabilise(image: npt.ArrayLike, noise: NoiseModel) -> npt.NDArray[np.float64]:
@@ -43,7 +48,8 @@ def unstabilise(image: npt.ArrayLike, noise: NoiseModel) -> npt.NDArray[np.float
     The closed form of Mäkitalo and Foi, IEEE Trans. Image Process. 22, 91 (2013), equation 10, with D the
     stabilised value: ``y = a (D**2/4 + sqrt(3/2)/4 / D - 11/8 / D**2 + 5/8 sqrt(3/2) / D**3 - 1/8) - b / a``. The
     algebraic inverse would return too small values, since the mean of a square root is less than the root of the
-    mean.
+    mean. Below the value that stands for no photon it goes on along the tangent of `stabilise`, so that a background
+    darker than the model's is not lifted to it.
 
     Parameters
     ----------
@@ -55,10 +61,11 @@ def unstabilise(image: npt.ArrayLike, noise: NoiseModel) -> npt.NDArray[np.float
     stabilised = np.asarray(image, dtype=np.float64)
     if _is_gaussian(noise):
         return stabilised * np.sqrt(noise.b)
-    # The value that stands for no photon at all; the closed form is 0 there and not monotone below.
-    d = np.maximum(stabilised, 2 * np.sqrt(3 / 8))
+    # The closed form is 0 at the value that stands for no photon, and not monotone below.
+    d = np.maximum(stabilised, _NO_PHOTON)
     root = np.sqrt(3 / 2)
     photons = d**2 / 4 + root / 4 / d - 11 / 8 / d**2 + 5 / 8 * root / d**3 - 1 / 8
+    photons += np.minimum(stabilised - _NO_PHOTON, 0.0) * (_NO_PHOTON / 2)
     return noise.a * photons - noise.b / noise.a
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from autodip_ij.baselines.few_photons import grey_values_of_a_photon
 from autodip_ij.baselines.shared_noise import find_shared_noise, second_difference
 from autodip_ij.errors import BadInput
 
@@ -84,6 +85,8 @@ def estimate_noise(plane: npt.ArrayLike, *, binning: int = 1) -> NoiseEstimate:
     of its local mean; in each, the variance of a high-pass image (the second difference along both axes) is taken from
     the median absolute deviation over the half of the pixels with the smallest gradient; a line is fitted through
     (mean, variance) by iteratively reweighted least squares (Huber). Neighbourhoods of clipped pixels are left out.
+    Where the lowest grey value means that no photon came, the noise is Poisson's, see
+    `autodip_ij.baselines.few_photons`.
 
     A high-pass between next neighbours misses noise that they share (blurred camera noise: 3 to 4 times too small a
     sigma). How much it misses is measured in the flattest parts of the image, see
@@ -114,10 +117,19 @@ def estimate_noise(plane: npt.ArrayLike, *, binning: int = 1) -> NoiseEstimate:
         )
     if np.ptp(values) == 0:
         return NoiseEstimate(NoiseModel(0.0, 0.0), 1, values[0, :1], np.zeros(1))
+    if photon := grey_values_of_a_photon(values):
+        return _poisson(values, photon, binning)
     usable = ~near_clipping(values, _REACH_PX)
     model, levels, variances = _between_neighbours(values, usable)
     shared = find_shared_noise(values, usable, binning)
     return NoiseEstimate(model.times(shared.ratio), shared.spacing_px, levels, shared.ratio * variances)
+
+
+def _poisson(values: Plane, photon: float, binning: int) -> NoiseEstimate:
+    """Return the noise of a plane (Y, X) of few photons, each of which counts `photon` grey values."""
+    model = NoiseModel(photon, -photon * float(values.min())).times(1 / binning**2)
+    levels = np.linspace(values.min(), values.max(), _LEVELS)
+    return NoiseEstimate(model, 1, levels, model.variance(levels))
 
 
 def _between_neighbours(values: Plane, usable: npt.NDArray[np.bool_]) -> tuple[NoiseModel, Plane, Plane]:
@@ -136,11 +148,15 @@ def _between_neighbours(values: Plane, usable: npt.NDArray[np.bool_]) -> tuple[N
 
 
 def near_clipping(values: Plane, reach: int) -> npt.NDArray[np.bool_]:
-    """Return where a tenth of the neighbourhood is at the lowest or highest grey value, if those are crowded."""
+    """Return where a tenth of the neighbourhood is at the lowest or highest grey value, if those are crowded.
+
+    The lowest value of a plane of few photons is none that anything was clipped to.
+    """
     from scipy.ndimage import uniform_filter
 
     clipped = np.zeros(values.shape)
-    for extreme in (values.min(), values.max()):
+    ends = (values.max(),) if grey_values_of_a_photon(values) else (values.min(), values.max())
+    for extreme in ends:
         at = values == extreme
         if at.mean() > _CLIPPED_FRACTION:
             clipped[at] = 1

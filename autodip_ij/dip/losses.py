@@ -145,9 +145,10 @@ class _StabilisedSquaredError:
 
     With noise variance :math:`a\,u + b` in the [0, 1] scale of the plane (`slope` a > 0, `offset` b), the transform
 
-    .. math:: t(u) = \frac{2}{a} \sqrt{\max(a\,u + \tfrac{3}{8} a^2 + b, \varepsilon)}
+    .. math:: t(u) = \frac{2}{a} \sqrt{a\,u + \tfrac{3}{8} a^2 + b}
 
-    makes the variance 1. The error is multiplied by the mean noise variance: back to the scale of the plain loss.
+    makes the variance 1; below ``-b / a``, where the model has no photon, it goes on along its tangent. The error is
+    multiplied by the mean noise variance: back to the scale of the plain loss.
 
     References
     ----------
@@ -156,8 +157,8 @@ class _StabilisedSquaredError:
 
     def __init__(self, target: Tensor, options: Mapping[str, Any]) -> None:
         self._target = target
-        self._slope, self._shift, self._offset, self._floor, self._factor = self._numbers = torch.empty(
-            5, device=target.device
+        self._slope, self._shift, self._offset, self._floor, self._factor, self._tangent = self._numbers = torch.empty(
+            6, device=target.device
         )
         self._stabilised = torch.empty_like(target)
         self._scale = torch.empty((), device=target.device)
@@ -173,10 +174,12 @@ class _StabilisedSquaredError:
             raise BadInput(
                 f"loss 'gat': the slope {slope} of the noise variance must be above 0; for additive noise use mse"
             )
-        self._numbers.copy_(torch.tensor([slope, 0.375 * slope**2, offset, (0.01 * slope) ** 2, 2 / slope]))
+        shift = 0.375 * slope**2
+        self._numbers.copy_(torch.tensor([slope, shift, offset, (0.01 * slope) ** 2, 2 / slope, shift**-0.5 / slope]))
         self._stabilised.copy_(self._stabilise(self._target))
         self._scale.copy_(torch.clamp(self._slope * self._target.mean() + self._offset, min=self._floor))
 
     def _stabilise(self, u: Tensor) -> Tensor:
-        variance = self._slope * u + self._shift + self._offset
-        return torch.sqrt(torch.clamp(variance, min=self._floor)) * self._factor
+        variance = self._slope * u + self._offset
+        root = torch.sqrt(torch.clamp(variance, min=0.0) + self._shift) * self._factor
+        return root + torch.clamp(variance, max=0.0) * self._tangent

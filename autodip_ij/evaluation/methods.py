@@ -181,23 +181,24 @@ def _run_dip(
 
 
 def _run_fit(noisy: Plane, given: Mapping[str, Any], device: str, progress: Progress | None) -> MethodResult:
+    from autodip_ij.cleaning import measure_scale
     from autodip_ij.dip import resolve_device
-    from autodip_ij.images.intensity import measure_window
     from autodip_ij.planes import denoise_plane
     from autodip_ij.progress import Silent
     from autodip_ij.recipe import PlaneRecipe
     from autodip_ij.watch import Watch
 
-    window = measure_window(noisy)
-    if window.constant:
+    clean = measure_scale(noisy[None, None]).clean(noisy)
+    if clean.empty:
         return MethodResult(noisy, 0.0, {"unchanged": "every pixel has the same value"})
     parameters, settings = _split(given)
     recipe = PlaneRecipe(parameters, resolve_device(device), **settings)
     began = time.perf_counter()
-    fitted = denoise_plane(window.normalise(noisy), recipe, Watch(progress or Silent(), "fit", window.restore))
+    watch = Watch(progress or Silent(), "fit", clean.window.restore)
+    fitted = denoise_plane(clean.unit, recipe, watch, valid=clean.valid)
     seconds = time.perf_counter() - began
     details = {"parameters": asdict(parameters), "device": recipe.device, "precision": fitted.precision}
-    return MethodResult(window.restore(fitted.image), seconds, {**details, "engine": fitted.engine})
+    return MethodResult(clean.restore(fitted.image, np.float32), seconds, {**details, "engine": fitted.engine})
 
 
 def _split(given: Mapping[str, Any]) -> tuple[Parameters, dict[str, Any]]:

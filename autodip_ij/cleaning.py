@@ -1,0 +1,264 @@
+"""From grey values as recorded to a plane that can be fitted, and back: what is no measurement takes no part.
+
+==============================  =========================  =============================================
+in the input                    for window, fit, checks    in the result
+==============================  =========================  =============================================
+NaN, inf; gaps of exactly one   mirrored from their edge   as in the input
+extreme value
+outlier pixels (hot, dead)      mirrored from their edge   denoised; ``artefacts=keep``: as in the input
+offsets of rows or columns      taken off                  taken off; ``artefacts=keep``: put back
+a plane far brighter than all   a wider window of its own  its own grey values
+==============================  =========================  =============================================
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from autodip_ij.errors import BadInput
+from autodip_ij.images.intensity import Window, cast
+from autodip_ij.noise.defects import edge_of_gaps, fill, find_gaps, find_outliers
+from autodip_ij.noise.stripes import Stripes, find_stripes
+
+if TYPE_CHECKING:
+    import dask.array as da
+
+    from autodip_ij.baselines.noise import NoiseModel
+
+Plane = npt.NDArray[np.float32]
+Mask = npt.NDArray[np.bool_]
+
+_NOISE_SIDE = 512
+_ODD_SHARE = 0.05
+_ODD_TIMES = 4.0
+_FEWEST_PLANES = 3
+_ROUNDING = float(12**-0.5)
+
+
+@dataclass(frozen=True)
+class CleanPlane:
+    """A plane (Y, X) ready to be fitted.
+
+    Attributes
+    ----------
+    unit
+        float32 in [0, 1], finite.
+    source
+        Grey values as recorded.
+    window
+        Grey values that became 0 and 1.
+    kept
+        Pixels that the result has as the input has them.
+    outliers
+        Pixels that differ from their neighbours as neither noise nor light does.
+    stripes
+        Offsets taken off, in grey values.
+    """
+
+    unit: Plane
+    source: npt.NDArray[Any]
+    window: Window
+    kept: Mask
+    outliers: Mask
+    stripes: Stripes
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing was measured: all of the plane is kept."""
+        return bool(self.kept.all())
+
+    @property
+    def valid(self) -> Mask:
+        """Pixels that were measured."""
+        return ~(self.kept | self.outliers)
+
+    def in_words(self, *, kept: bool) -> list[str]:
+        """Return what the user should know of the plane, a line each; `kept` says that artefacts are put back."""
+        lines = []
+        if count := int(np.count_nonzero(self.outliers)):
+            what = "outlier pixel (hot, dead, or hit by a cosmic ray) was" if count == 1 else "outlier pixels were"
+            done = "kept as in the input" if kept else "replaced in the result"
+            lines.append(f"{count} {what} kept out of the fit and {done}")
+        if self.stripes:
+            lines.append(f"{self.stripes.in_words}: taken off before the fit{', put back after it' if kept else ''}")
+        return lines
+
+    def restore(self, unit: Plane, dtype: npt.DTypeLike, *, artefacts: bool = False) -> npt.NDArray[Any]:
+        """Return a result in [0, 1] as grey values.
+
+        Parameters
+        ----------
+        unit
+            (Y, X).
+        dtype
+            Type of the result.
+        artefacts
+            Put outliers and offsets back.
+        """
+        if artefacts and self.stripes:
+            result = cast(self.window.restore(unit, dtype=np.float64) + self.stripes.image, dtype)
+        else:
+            result = self.window.restore(unit, dtype=dtype, source=self.source)
+        back = self.kept | self.outliers if artefacts else self.kept
+        if back.any():
+            result[back] = cast(self.source[back], dtype)
+        return result
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How the planes of a channel are brought to [0, 1].
+
+    Attributes
+    ----------
+    window
+        Grey values that become 0 and 1: the extremes of the channel over the selection, without values that are no
+        measurement, and without the few planes that are far brighter than all others.
+    noise
+        Noise of the channel in its grey values, to tell outliers by; None where it is not known.
+    """
+
+    window: Window
+    noise: NoiseModel | None = None
+
+    def clean(self, source: npt.NDArray[Any]) -> CleanPlane:
+        """Return a plane of the channel (Y, X) ready to be fitted."""
+        found = _measured(source, self.noise)
+        window = self.window
+        if found.empty or window.constant:
+            return CleanPlane(window.normalise(source), source, window, found.kept, found.outliers, found.stripes)
+        low, high = found.ends(source)
+        if low < window.low or high > window.high:
+            window = replace(window, low=min(window.low, low), high=max(window.high, high))
+        unit = window.normalise(found.values if found.touched else source)
+        return CleanPlane(unit, source, window, found.kept, found.outliers, found.stripes)
+
+
+def measure_scale(channel: da.Array | npt.NDArray[Any]) -> Scale:
+    """Return how the planes of a channel (T, Z, Y, X) are brought to [0, 1]; each is read once, one at a time.
+
+    Examples
+    --------
+    >>> frames = np.random.default_rng(0).normal(100, 5, (3, 1, 40, 40))
+    >>> hot = frames.copy()
+    >>> hot[1, 0, 20, 20] = 65535.0
+    >>> measure_scale(hot).window.high < 130
+    True
+    """
+    length_t, length_z = channel.shape[:2]
+    noise = _noise_of(channel)
+    planes = [channel[t, z] for t in range(length_t) for z in range(length_z)]
+    if isinstance(channel, np.ndarray):
+        found = [_extremes(plane, noise) for plane in planes]
+    else:
+        from dask.base import compute
+        from dask.delayed import delayed
+
+        found = list(compute(*(delayed(_extremes)(plane, noise) for plane in planes), scheduler="threads"))
+    low, high = _range(found)
+    if channel.dtype.kind in "biu":
+        low, high = math.floor(low), math.ceil(high)
+    return Scale(Window(low, high, channel.dtype), noise)
+
+
+@dataclass(frozen=True)
+class _Measured:
+    """A plane (Y, X) as float64, what is no measurement filled and stripes taken off, and where that was."""
+
+    values: npt.NDArray[np.float64]
+    kept: Mask
+    outliers: Mask
+    stripes: Stripes
+
+    @property
+    def empty(self) -> bool:
+        return bool(self.kept.all())
+
+    @property
+    def touched(self) -> bool:
+        return bool(self.kept.any() or self.outliers.any() or self.stripes)
+
+    def ends(self, source: npt.NDArray[Any]) -> tuple[float, float]:
+        """Return the smallest and largest value; as they were read, if so: float64 cuts digits off 64-bit integers."""
+        values = self.values if self.touched else source
+        return values.min().item() + 0, values.max().item() + 0
+
+
+@dataclass(frozen=True)
+class _Extremes:
+    """Smallest and largest value of a plane; `measured` is false where all of it has one value or none at all."""
+
+    low: float
+    high: float
+    measured: bool
+
+
+def _extremes(plane: Any, noise: NoiseModel | None) -> _Extremes | None:
+    """Return the extremes of a plane (Y, X); None where no value is finite."""
+    source = np.asarray(plane)
+    found = _measured(source, noise)
+    if not found.empty:
+        return _Extremes(*found.ends(source), measured=True)
+    finite = source[np.isfinite(found.values)]
+    return _Extremes(finite.min().item(), finite.max().item(), measured=False) if finite.size else None
+
+
+def _range(found: Sequence[_Extremes | None]) -> tuple[float, float]:
+    """Return the window of a channel from the extremes of its planes: their range, without a few odd bright ones."""
+    known = [plane for plane in found if plane is not None]
+    if not known:
+        return 0, 0
+    known = [plane for plane in known if plane.measured] or known
+    low = min(plane.low for plane in known)
+    highs = sorted(plane.high for plane in known)
+    dark = float(np.median([plane.low for plane in known]))
+    for odd in range(max(1, int(_ODD_SHARE * len(highs))), 0, -1):
+        if len(highs) >= _FEWEST_PLANES and highs[-odd] - dark > _ODD_TIMES * (highs[-odd - 1] - dark) > 0:
+            return low, highs[-odd - 1]
+    return low, highs[-1]
+
+
+def _measured(source: npt.NDArray[Any], noise: NoiseModel | None) -> _Measured:
+    """Return a plane (Y, X) without what is no measurement."""
+    values = source.astype(np.float64)
+    none = np.zeros(source.shape, bool)
+    even = Stripes(np.zeros(source.shape[0]), np.zeros(source.shape[1]))
+    if source.dtype.kind == "b":
+        return _Measured(values, none, none, even)
+    kept = find_gaps(source) | ~np.isfinite(values)
+    if kept.all():
+        return _Measured(values, kept, none, even)
+    values = fill(values, kept)
+    stripes = find_stripes(values)
+    if stripes:
+        values = values - stripes.image
+    if noise is None:
+        return _Measured(values, kept, none, stripes)
+    least = _ROUNDING if source.dtype.kind in "iu" else 0.0
+    outliers = find_outliers(values, noise, least) & ~kept
+    kept |= edge_of_gaps(values, kept, noise, least) & ~outliers
+    return _Measured(fill(values, kept | outliers), kept, outliers, stripes)
+
+
+def _noise_of(channel: da.Array | npt.NDArray[Any]) -> NoiseModel | None:
+    """Return the noise of a channel (T, Z, Y, X), from the middle of a plane near its middle; None if it is unknown."""
+    from autodip_ij.baselines import estimate_noise
+
+    if channel.dtype.kind == "b":
+        return None
+    frames, slices, *sides = channel.shape
+    middle = tuple(slice((side - min(side, _NOISE_SIDE)) // 2, (side + min(side, _NOISE_SIDE)) // 2) for side in sides)
+    for t, z in {(frames // 2, slices // 2), (frames // 3, slices // 3), (0, 0), (frames - 1, slices - 1)}:
+        found = _measured(np.asarray(channel[t, z])[middle], None)
+        if not found.empty:
+            try:
+                return estimate_noise(found.values).model
+            except BadInput:
+                continue
+    return None
