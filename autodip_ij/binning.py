@@ -24,6 +24,6 @@ def resampled(plane: Plane, shape: tuple[int, ...]) -> Plane:
         return plane
     from scipy.ndimage import zoom
 
-    side = -(-shape[0] // plane.shape[0])
+    side = max(-(-length // short) for length, short in zip(shape, plane.shape, strict=True))
     enlarged = zoom(plane, side, order=3, mode="nearest", grid_mode=True)
     return np.asarray(enlarged[: shape[0], : shape[1]], np.float32)

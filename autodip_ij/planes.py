@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +13,7 @@ import numpy.typing as npt
 from autodip_ij.assembly import PlaneToFit
 from autodip_ij.blending import blend_of
 from autodip_ij.errors import BadInput
-from autodip_ij.estimates import Estimates
+from autodip_ij.estimates import NOISE_FREE, Estimates, estimates_in_words, needs_noise, texts_in_turn
 from autodip_ij.grey_values import shift_of
 from autodip_ij.noise_model import NOISE_AWARE
 from autodip_ij.progress import Stop
@@ -20,6 +21,9 @@ from autodip_ij.recipe import Plane, PlaneRecipe, PlaneResult, stop_below, with_
 from autodip_ij.series import WarmStart
 from autodip_ij.tile_fits import Capacity, fit_tiles, one_by_one, side_by_side, warm_started
 from autodip_ij.watch import Watch
+
+if TYPE_CHECKING:
+    from autodip_ij.calibration.model import Parameters
 
 _OVERFITTED = {
     "warn": "over-fitted: less was removed than 60 % of the variance of the noise, and the count of iterations is too "
@@ -102,9 +106,14 @@ def prepare_plane(plane: Plane, recipe: PlaneRecipe, valid: npt.NDArray[np.bool_
         return PreparedPlane(plane, recipe, valid=valid)
     recipe = with_noise(plane, recipe)
     notes = []
-    if recipe.noise is not None and not recipe.noise.usable and recipe.network.loss == NOISE_AWARE:
-        notes.append(f"plain loss instead of one fitted to the noise: {recipe.noise.reason}")
-    estimates, parameters = Estimates(plane), recipe.network
+    parameters = recipe.network
+    if recipe.noise is not None and not recipe.noise.usable:
+        if parameters.loss == NOISE_AWARE:
+            notes.append(f"plain loss instead of one fitted to the noise: {recipe.noise.reason}")
+        if recipe.noise.a is None and (replaced := _without_noise_model(parameters)) != parameters:
+            notes.append(f"{estimates_in_words(NOISE_FREE)} in place of what needs to know the noise")
+            recipe, parameters = replace(recipe, parameters=replaced), replaced
+    estimates = Estimates(plane)
     estimate: Plane | None = None
     guides: tuple[tuple[Plane, ...], ...] = ()
     try:
@@ -117,6 +126,15 @@ def prepare_plane(plane: Plane, recipe: PlaneRecipe, valid: npt.NDArray[np.bool_
     except BadInput as problem:
         notes.append(f"a fit without guides: {problem}")
     return PreparedPlane(plane, recipe, estimate, guides, tuple(notes), valid)
+
+
+def _without_noise_model(parameters: Parameters) -> Parameters:
+    """Return parameters whose classical estimates do without the noise of the plane, which is not known."""
+    return replace(
+        parameters,
+        classical=NOISE_FREE if needs_noise(parameters.classical) else parameters.classical,
+        guides=NOISE_FREE if any(needs_noise(text) for text in texts_in_turn(parameters.guides)) else parameters.guides,
+    )
 
 
 def fit_planes(

@@ -70,6 +70,11 @@ class SuperresSettings(DenoiseSettings):
         Field(description="Time series: every frame is fitted on its own"),
         Shown("Series", fiji=False),
     ] = "independent"
+    artefacts: Annotated[
+        Literal["remove"],
+        Field(description="Outlier pixels and offsets of rows or columns are removed"),
+        Shown("Outlier pixels and stripes", fiji=False),
+    ] = "remove"
 
     @field_validator("scale", mode="before")
     @classmethod
@@ -293,8 +298,9 @@ def _enlarged(
     filler = enlarge(unit, scale, FILLER).astype(np.float32) if settings.strength < 1 else made.image
     # Seen at the size of the source, as the loss does, so that mean and residual can be compared.
     coarse = resample(made.image, source.shape, settings.kernel).astype(np.float32)
-    shift = shift_of(unit, coarse, clean.valid)
-    made, coarse = replace(made, image=shift.applied(made.image)), shift.applied(coarse)
+    if settings.method == "dip":
+        shift = shift_of(unit, coarse, clean.valid)
+        made, coarse = replace(made, image=shift.applied(made.image)), shift.applied(coarse)
     result = restored(blended(filler, made.image, settings.strength))
     if spread is not None:
         spread.note(place, made.uncertainty, clean.window, settings.strength)

@@ -232,3 +232,11 @@ def test_a_comparison_method_goes_the_same_way() -> None:
     assert result.image.shape == source.shape
     assert result.image.std() < source.std()
     assert result.report.channels[0].method == "gaussian"
+
+
+@pytest.mark.parametrize("shape", [(1, 300), (300, 1), (1, 1), (3, 65)])
+def test_a_line_of_pixels_is_an_image_too(shape: tuple[int, int]) -> None:
+    noisy = np.random.default_rng(0).poisson(20, shape).astype(np.uint16)
+    result = denoise(noisy, group="widefield", iterations=2, depth=2, width=4, device="cpu")
+    assert result.image.shape == shape
+    assert np.isfinite(result.image).all()

@@ -2,32 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 
 from autodip_ij.baselines.shared_noise import second_difference
 
 _EMPTY_SHARE = 0.05
-"""Part of the pixels at the lowest value from which on counts of single photons are looked for."""
-_CROWDED_SHARE = 0.2
-"""The same for detectors whose photons differ in height: captures averaged to 8 bits have up to 16 % there."""
+"""Part of the pixels at the lowest value from which on the question arises."""
 _REACH_PX = 7
 _LEVELS = 12
 _FEWEST_PIXELS = 200
 _STEADY = 1.6
-_SPAN = 4.0
 _ONE_PHOTON = 0.15
 
 
 def grey_values_of_a_photon(plane: npt.ArrayLike) -> float | None:
     """Return how many grey values one photon counts, for a plane whose lowest value means no photon.
 
-    Such a plane has Poisson noise: its variance is proportional to the distance from the lowest value, from the darkest
-    to the brightest level. Where the detector's noise was clipped, the ratio of the two falls with the level. The
-    variance is the mean square of second differences over the flatter half of each level, since the median of few
-    counts says nothing.
+    Such a plane has Poisson noise: its variance is the distance from the lowest value times the smallest step between
+    grey values, from the darkest to the brightest level. Where the detector's noise was clipped, the ratio falls with
+    the level. The variance is the mean square of second differences over the flatter half of each level, since the
+    median of few counts says nothing.
 
     Parameters
     ----------
@@ -37,7 +32,7 @@ def grey_values_of_a_photon(plane: npt.ArrayLike) -> float | None:
     Returns
     -------
     float or None
-        Slope of the variance; None where few pixels are at the lowest value, or the noise there is not Poisson's.
+        None where few pixels are at the lowest value, or the noise is not Poisson's.
 
     Examples
     --------
@@ -51,8 +46,7 @@ def grey_values_of_a_photon(plane: npt.ArrayLike) -> float | None:
     if values.ndim != 2 or min(values.shape) <= _REACH_PX:
         return None
     low = values.min()
-    empty = (values == low).mean()
-    if not _EMPTY_SHARE < empty < 1:
+    if not _EMPTY_SHARE < (values == low).mean() < 1:
         return None
     above = values - low
     level = uniform_filter(above, _REACH_PX, mode="mirror")
@@ -73,13 +67,5 @@ def grey_values_of_a_photon(plane: npt.ArrayLike) -> float | None:
     slope = float(np.average(ratios, weights=levels))
     if max(dark, bright) > _STEADY * min(dark, bright):
         return None
-    step = _smallest_step(above)
-    if abs(slope / step - 1) < _ONE_PHOTON:
-        return step
-    spans = float(np.median(levels[-few:])) > _SPAN * float(np.median(levels[: 2 * few]))
-    return slope if spans and empty > _CROWDED_SHARE else None
-
-
-def _smallest_step(above: npt.NDArray[Any]) -> float:
-    """Return the smallest value above zero: one photon, where photons are counted."""
-    return float(above[above > 0].min())
+    photon = float(above[above > 0].min())
+    return photon if abs(slope / photon - 1) < _ONE_PHOTON else None

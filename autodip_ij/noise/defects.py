@@ -103,9 +103,9 @@ def find_outliers(plane: Plane, noise: NoiseModel, least_sigma: float = 0.0) -> 
     """Return pixels that differ from their neighbours as neither noise nor light does: hot, warm and dead pixels.
 
     A pixel is one if it lies 8 standard deviations of the noise from the median of its neighbourhood (also after
-    variance stabilisation, so that single photons on a dark background are none) while its four neighbours share at most a
-    tenth of the difference; clusters of up to 9 px if they are alike and what surrounds them shares at most 3 %. A spot
-    of light spreads further from a width at half maximum of 1.6 px on.
+    variance stabilisation, so that single photons on a dark background are none) while its four neighbours share at
+    most a tenth of the difference; clusters of up to 9 px if they are alike and what surrounds them shares at most 2 %.
+    A spot of light spreads further from a width at half maximum of 1.6 px on.
 
     Parameters
     ----------

@@ -89,9 +89,16 @@ LIMITS: dict[str, Limits] = {
     "contrast_2px": _contrast(0.85, 0.65),
     "contrast_4px": _contrast(0.94, 0.85),
     "contrast_8px": _contrast(0.96, 0.94),
+    "stripes": Limits(
+        green=(None, 0.12),
+        amber=(None, 0.25),
+        below="",
+        above="whole rows or columns of the result differ from their neighbours: stripes of the detector or scanner "
+        "are left in it; do not take them for structure",
+    ),
     "mean_ratio": Limits(
-        green=(0.98, 1.02),
-        amber=(0.95, 1.05),
+        green=(0.995, 1.005),
+        amber=(0.98, 1.02),
         below="the result is darker than the input: do not compare its intensities with those of other images",
         above="the result is brighter than the input: do not compare its intensities with those of other images",
     ),

@@ -16,7 +16,7 @@ Plane = npt.NDArray[np.float64]
 
 LARGEST_SIDE = 1024
 """Of a larger plane only the middle is measured, so that the checks cost little beside a fit."""
-_DARK = 1e-3
+_CERTAIN = 5.0
 
 
 @dataclass(frozen=True)
@@ -69,13 +69,20 @@ def measure_plane(
         noise = known_noise(y, x)
     except BadInput as problem:
         unknown = Unknown(str(problem))
-        names = ["signal_to_noise", "noise_removed", "residual_correlation", *map(_contrast_name, CONTRAST_SCALES_PX)]
+        names = [
+            "signal_to_noise",
+            "noise_removed",
+            "residual_correlation",
+            "stripes",
+            *map(_contrast_name, CONTRAST_SCALES_PX),
+        ]
         return found | dict.fromkeys(names, unknown)
     found["signal_to_noise"] = Value(float(np.sqrt(max(y.var() - noise.sigma**2, 0.0))) / noise.sigma)
     found["noise_removed"] = Value(noise.strength(y - x))
     found["residual_correlation"] = _correlation(y - x, noise)
     for scale in CONTRAST_SCALES_PX:
         found[_contrast_name(scale)] = _contrast(y, x, noise, scale)
+    found["stripes"] = Value(max(_steps(x), _steps(x.T)) / noise.sigma)
     if disagreement is not None:
         found["tile_disagreement"] = Value(disagreement / noise.sigma)
     if uncertainty is not None and np.isfinite(spread := _middle(np.asarray(uncertainty, np.float64))).any():
@@ -102,10 +109,24 @@ def _middle(plane: Plane) -> Plane:
 
 
 def _mean_ratio(noisy: Plane, denoised: Plane) -> Value | Unknown:
-    # Beside a mean near zero, as after subtracting a background, any ratio is large and none means anything.
-    if noisy.mean() <= _DARK * max(np.ptp(noisy), 1e-300):
+    # Beside a mean near zero, as after subtracting a background, any ratio is large and none means anything. The
+    # scatter is that of most pixels, so that a few bright ones do not count.
+    mean = float(noisy.mean())
+    scatter = 1.4826 * float(np.median(np.abs(noisy - np.median(noisy))))
+    if mean <= max(_CERTAIN * scatter / np.sqrt(noisy.size), 0.0):
         return Unknown("the mean of the input is near or below zero")
-    return Value(float(denoised.mean() / noisy.mean()))
+    return Value(float(denoised.mean() / mean))
+
+
+def _steps(denoised: Plane) -> float:
+    """Return the standard deviation of the steps that whole rows of a result (Y, X) share, per row.
+
+    Of most rows, by their medians: structure leaves the median of a row's differences near zero.
+    """
+    if min(denoised.shape) < 2:
+        return 0.0
+    steps = np.median(np.diff(denoised, axis=0), axis=1)
+    return float(1.4826 * np.median(np.abs(steps - np.median(steps))) / np.sqrt(2))
 
 
 def _correlation(residual: Plane, noise: KnownNoise) -> Value | Unknown:

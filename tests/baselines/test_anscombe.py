@@ -49,9 +49,14 @@ def test_the_limit_of_vanishing_shot_noise_is_the_gaussian_case(rng):
     np.testing.assert_allclose(unstabilise(stabilise(image, almost), almost), image, atol=1e-5)
 
 
-def test_values_below_black_come_back_as_black():
-    noise = NoiseModel(1.0, 0.0)
-    assert unstabilise(-3.0, noise) == pytest.approx(0.0, abs=1e-12)
+@pytest.mark.parametrize("offset", [0.0, 100.0])
+def test_a_background_below_the_floor_of_the_model_is_not_lifted_to_it(offset):
+    noise = NoiseModel(1.0, -offset)  # no photon at `offset`; a camera's background may lie below, if the model is off
+    values = offset + np.random.default_rng(0).normal(-3.0, 1.0, 10_000)
+    restored = unstabilise(stabilise(values, noise).mean(), noise)
+    assert restored == pytest.approx(offset - 3, abs=0.1)
+    ordered = unstabilise(np.linspace(-5, 5, 101), noise)
+    assert (np.diff(ordered) > 0).all()
 
 
 @pytest.mark.parametrize("noise", [NoiseModel(0.0, 0.0), NoiseModel(-0.1, 1.0)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 
@@ -10,9 +11,13 @@ import pytest
 
 import autodip_ij
 from autodip_ij.binning import binned
+from autodip_ij.calibration.model import Parameters
 from autodip_ij.dip import FitOptions
+from autodip_ij.estimates import NOISE_FREE, Estimates
 from autodip_ij.noise_faults import fault_of, grey_step, has_comb
 from autodip_ij.noise_model import noise_of
+from autodip_ij.planes import prepare_plane
+from autodip_ij.recipe import PlaneRecipe
 from autodip_ij.sample import make_sample
 
 SIDE = 160
@@ -177,3 +182,15 @@ def test_structure_on_the_grid_of_the_fit_is_not_taken_for_shared_noise(seed: in
     noise = noise_of(scaled(grey), 2)
     truth = float(binned((grey - sample.clean[0]).astype(np.float32), 2).std())
     assert noise.in_grey_values(grey.min(), np.ptp(grey))[2] == pytest.approx(truth, rel=0.35)
+
+
+def test_where_the_noise_cannot_be_told_nothing_is_made_from_it() -> None:
+    parameters = Parameters(2, 4, 4, 3, loss="noise-aware", classical="vst-nl-ridge", classical_weight=0.5)
+    clipped = scaled(SPOILT["lowest grey value"](capture()))
+    prepared = prepare_plane(clipped, PlaneRecipe(replace(parameters, guides="vst-nlm | median"), "cpu"))
+    made = Estimates(clipped)
+    assert prepared.estimate is not None
+    np.testing.assert_array_equal(prepared.estimate, made.mean(NOISE_FREE))
+    assert len(prepared.guides) == 1
+    np.testing.assert_array_equal(prepared.guides[0], made.each(NOISE_FREE))
+    assert [note for note in prepared.notes if "in place of what needs to know the noise" in note]
