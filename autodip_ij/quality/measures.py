@@ -82,7 +82,7 @@ def measure_plane(
     found["residual_correlation"] = _correlation(y - x, noise)
     for scale in CONTRAST_SCALES_PX:
         found[_contrast_name(scale)] = _contrast(y, x, noise, scale)
-    found["stripes"] = Value(max(_steps(x), _steps(x.T)) / noise.sigma)
+    found["stripes"] = Value(max(_offsets_of_rows(x), _offsets_of_rows(x.T)) / noise.sigma)
     if disagreement is not None:
         found["tile_disagreement"] = Value(disagreement / noise.sigma)
     if uncertainty is not None and np.isfinite(spread := _middle(np.asarray(uncertainty, np.float64))).any():
@@ -118,15 +118,15 @@ def _mean_ratio(noisy: Plane, denoised: Plane) -> Value | Unknown:
     return Value(float(denoised.mean() / mean))
 
 
-def _steps(denoised: Plane) -> float:
-    """Return the standard deviation of the steps that whole rows of a result (Y, X) share, per row.
+def _offsets_of_rows(denoised: Plane) -> float:
+    """Return the standard deviation of the offsets that whole rows of a result (Y, X) have against their neighbours.
 
-    Of most rows, by their medians: structure leaves the median of a row's differences near zero.
+    Of most rows, by the medians of their second differences: structure leaves these near zero.
     """
-    if min(denoised.shape) < 2:
+    if min(denoised.shape) < 3:
         return 0.0
-    steps = np.median(np.diff(denoised, axis=0), axis=1)
-    return float(1.4826 * np.median(np.abs(steps - np.median(steps))) / np.sqrt(2))
+    steps = np.median(np.diff(denoised, 2, axis=0), axis=1)
+    return float(1.4826 * np.median(np.abs(steps - np.median(steps))) / np.sqrt(6))
 
 
 def _correlation(residual: Plane, noise: KnownNoise) -> Value | Unknown:

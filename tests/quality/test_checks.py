@@ -109,9 +109,19 @@ def test_the_same_result_in_another_scale_gets_the_same_values() -> None:
 
 def test_a_changed_mean_is_found() -> None:
     clean = beads()
-    found = checks(captured(clean), 1.04 * clean)
+    found = checks(captured(clean), 1.012 * clean)
     assert found["mean_ratio"].verdict == "amber"
     assert "brighter" in found["mean_ratio"].advice
+    assert checks(captured(clean), 0.96 * clean)["mean_ratio"].verdict == "red"
+
+
+def test_stripes_left_in_a_result_are_red_and_structure_along_rows_is_none() -> None:
+    clean = beads()
+    noisy = captured(clean)
+    rows = np.random.default_rng(1).normal(0, noisy.std() / 4, (clean.shape[0], 1))
+    assert checks(noisy, clean + rows)["stripes"].verdict == "red"
+    waves = 0.5 * clean.mean() * np.sin(np.arange(clean.shape[0]) / 9)[:, None]
+    assert checks(noisy + waves, clean + waves)["stripes"].verdict == "green"
 
 
 def test_tiles_and_uncertainty_are_counted_in_units_of_the_noise() -> None:
