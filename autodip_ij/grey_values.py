@@ -19,7 +19,12 @@ Numbers = npt.NDArray[np.float64]
 _CLASSES = 32
 _FEWEST_PIXELS = 400
 """The mean of so many residuals is known to a twentieth of the noise."""
-_STEEPEST = 0.35
+_MEAN_ERROR = 1e-3
+_DARK_ERROR = 0.05
+"""Relative error of the mean, and error of dark areas in standard deviations of the residual, that may stay."""
+_DARK_SHARE = 0.2
+_AREA_PX = 4.0
+_STEEPEST = 0.25
 """Largest change of the shift with the value; in a plane without structure noise that was left can grow as much."""
 
 
@@ -46,9 +51,10 @@ def shift_of(source: Plane, denoised: Plane, valid: npt.NDArray[np.bool_] | None
     """Return the shift after which a result has, at every brightness, the mean of its source.
 
     The pixels are sorted by their denoised value and cut into classes of at least 400, each at least as wide as the
-    standard deviation of the residual, wider where neighbouring residuals are correlated. The mean residual of each
-    class is what to add at its mean value, as far as it changes by no more than a third of the value: noise left in
-    the result is in the residual too, and would be made stronger.
+    standard deviation of its residual, wider where neighbouring residuals are correlated. The mean residual of each
+    class is what to add at its mean value, as far as it changes by no more than a quarter of the value: noise left in
+    the result is in the residual too, and would be made stronger. A result that has the mean of its source over all
+    and in the darkest fifth of the plane is left as it is.
 
     Parameters
     ----------
@@ -68,17 +74,33 @@ def shift_of(source: Plane, denoised: Plane, valid: npt.NDArray[np.bool_] | None
     use = np.ones(difference.shape, bool) if valid is None else valid
     if not use.any():
         return Shift(np.zeros(1), np.zeros(1))
-    width = float(difference[use].std()) * (1 + 2 * max(_shared(difference), 0.0))
+    if _is_unbiased(source, denoised, difference, use):
+        return Shift(np.zeros(1), np.zeros(1))
+    wider = 1 + 2 * max(_shared(difference), 0.0)
     level = denoised[use].astype(np.float64)
     order = np.argsort(level, kind="stable")
     level, residual = level[order], difference[use][order]
-    edges = _edges(level, width)
+    edges = _edges(level, residual, wider)
     counts = np.diff(edges)
     levels = np.add.reduceat(level, edges[:-1]) / counts
     shifts = _gentle(levels, np.add.reduceat(residual, edges[:-1]) / counts, counts)
-    # What interpolation between the classes would change in the mean of all.
+    # What is left of the mean of all is brought back in proportion to the brightness, so that the dark stays as it is.
     rest = float(residual.mean() - np.interp(level, levels, shifts).mean())
-    return Shift(levels, shifts + rest)
+    above = np.clip(levels - levels[0], 0.0, None)
+    share = np.interp(level, levels, above).mean()
+    return Shift(levels, shifts + (rest * above / share if share > 0 else rest))
+
+
+def _is_unbiased(source: Plane, denoised: Plane, difference: Numbers, use: npt.NDArray[np.bool_]) -> bool:
+    """Return whether a result has the mean of its source (Y, X) over all and in the darkest fifth of its areas."""
+    from scipy.ndimage import gaussian_filter
+
+    if abs(difference[use].mean()) > _MEAN_ERROR * abs(source[use].mean()):
+        return False
+    # Areas by a smooth image, since a pixel that noise made dark has a residual that is negative.
+    smooth = gaussian_filter(denoised.astype(np.float64), _AREA_PX)
+    dark = use & (smooth <= np.quantile(smooth[use], _DARK_SHARE))
+    return bool(abs(difference[dark].mean()) < _DARK_ERROR * difference[dark].std())
 
 
 def _gentle(levels: Numbers, shifts: Numbers, counts: npt.NDArray[np.intp]) -> Numbers:
@@ -100,13 +122,14 @@ def _shared(difference: Numbers) -> float:
     return float(np.mean([pair.mean() if pair.size else 0.0 for pair in pairs])) / power if power > 0 else 0.0
 
 
-def _edges(level: Numbers, width: float) -> npt.NDArray[np.intp]:
+def _edges(level: Numbers, residual: Numbers, wider: float) -> npt.NDArray[np.intp]:
     """Return where sorted values (N,) are cut into classes: first indices, and N."""
     fewest = max(_FEWEST_PIXELS, level.size // _CLASSES)
     edges = [0]
     while True:
-        by_width = int(np.searchsorted(level, level[edges[-1]] + width))
-        after = max(edges[-1] + fewest, by_width)
+        first = edges[-1]
+        width = wider * float(residual[first : first + fewest].std())
+        after = max(first + fewest, int(np.searchsorted(level, level[first] + width)))
         if level.size - after < fewest:
             return np.array([*edges, level.size])
         edges.append(after)

@@ -15,7 +15,7 @@ CLEAN = 20 + 200 * gaussian_filter(((Y // 32 + X // 32) % 2).astype(float), 2)
 
 def test_an_error_of_brightness_is_undone_at_every_brightness() -> None:
     noisy = CLEAN + np.random.default_rng(0).normal(0, 10, CLEAN.shape)
-    darkened = CLEAN - 6 + 0.02 * CLEAN
+    darkened = 0.95 * CLEAN - 3
     restored = shift_of(noisy, darkened).applied(darkened)
     assert np.abs(restored - CLEAN).max() < 2.5
     assert restored.mean() == pytest.approx(noisy.mean(), rel=1e-4)
@@ -28,21 +28,28 @@ def test_noise_left_in_a_result_does_not_grow() -> None:
     assert shifted.std() < 1.2 * smoothed.std()
 
 
+def test_a_filter_that_keeps_grey_values_is_left_as_it_is() -> None:
+    noisy = CLEAN + np.random.default_rng(0).normal(0, 10, CLEAN.shape)
+    filtered = gaussian_filter(noisy, 1.0).astype(np.float32)
+    np.testing.assert_array_equal(shift_of(noisy, filtered).applied(filtered), filtered)
+
+
 def test_what_is_no_measurement_does_not_count() -> None:
     noisy = CLEAN + np.random.default_rng(0).normal(0, 10, CLEAN.shape)
     valid = np.ones(CLEAN.shape, bool)
     valid[:10] = False
     noisy[~valid] = 1e6
-    assert shift_of(noisy, CLEAN, valid).applied(CLEAN)[valid].mean() == pytest.approx(noisy[valid].mean(), rel=1e-4)
+    assert shift_of(noisy, CLEAN, valid).applied(CLEAN)[valid].mean() == pytest.approx(noisy[valid].mean(), rel=1e-3)
 
 
 @pytest.mark.parametrize("method", ["median", "gaussian", "vst-nlm", "tv", "dip"])
 def test_whatever_the_method_the_mean_and_the_background_stay(method: str) -> None:
     rng = np.random.default_rng(2)
-    noisy = rng.poisson(CLEAN / 10).astype(np.uint16)  # skewed: its median lies below its mean
-    fit = {"iterations": 30, "width": 4, "depth": 3, "device": "cpu"} if method == "dip" else {"method": method}
+    noisy = rng.poisson(CLEAN / 4).astype(np.uint16)  # skewed: its median lies below its mean
+    fit = {"iterations": 40, "device": "cpu"} if method == "dip" else {"method": method}
     result = autodip_ij.denoise(noisy, group="confocal", **fit)
     dark = CLEAN < 25
     assert result.image.mean() == pytest.approx(noisy.mean(), rel=0.005)
-    assert abs(result.image[dark].mean() - noisy[dark].mean()) < 0.1 * noisy[dark].std()
+    allowed = 0.2 if method == "median" else 0.1  # medians of 3 x 3 counts are whole numbers
+    assert abs(result.image[dark].mean() - noisy[dark].mean()) < allowed * noisy[dark].std()
     assert result.report.channels[0].mean_ratio == pytest.approx(1, abs=0.005)

@@ -231,7 +231,7 @@ def test_a_wish_to_keep_ends_the_run_and_returns_the_rest_unchanged(monkeypatch:
     recorder, pixels = perform(plan_of(9, lanes=3))
     assert fits.groups == [3, 3]
     np.testing.assert_array_equal(pixels[0, 0, 4:], stack(9)[4:])
-    assert pixels[0, 0, 3].max() == stack(9).min()
+    assert np.ptp(pixels[0, 0, 3]) == 0  # what the fit had when it was stopped
     fit = recorder.finish(1.0).channels[0].fit
     assert (fit.stopped, fit.planes, fit.unchanged_planes) == (True, 4, 5)
     assert "stopped at slice 4 of 9" in recorder.messages[-1]
