@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -91,7 +92,7 @@ def prepare_plane(plane: Plane, recipe: PlaneRecipe) -> PreparedPlane:
     notes = []
     if recipe.noise is not None and not recipe.noise.usable and recipe.network.loss == NOISE_AWARE:
         notes.append(f"plain loss instead of one fitted to the noise: {recipe.noise.reason}")
-    estimates, parameters = Estimates(plane), recipe.network
+    estimates, parameters = Estimates(plane, recipe.shared_noise), recipe.network
     estimate: Plane | None = None
     guides: tuple[tuple[Plane, ...], ...] = ()
     try:
@@ -167,7 +168,8 @@ def _compare(plane: Plane, recipe: PlaneRecipe, watch: Watch) -> PlaneResult:
 
     told = watch.fit(lambda preview: preview)
     started = time.perf_counter()
-    image = run_method(recipe.method, plane, device=recipe.device, on_step=told.step, **recipe.method_parameters)
+    how: dict[str, Any] = {"device": recipe.device, "shared_noise": recipe.shared_noise}
+    image = run_method(recipe.method, plane, on_step=told.step, **how, **recipe.method_parameters)
     told.end(step_count(recipe.method, **recipe.method_parameters))
     return PlaneResult(
         np.asarray(image, np.float32),

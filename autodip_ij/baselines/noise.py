@@ -77,7 +77,7 @@ class NoiseEstimate:
     variances: Plane
 
 
-def estimate_noise(plane: npt.ArrayLike, *, binning: int = 1) -> NoiseEstimate:
+def estimate_noise(plane: npt.ArrayLike, *, binning: int = 1, shared: bool | None = None) -> NoiseEstimate:
     """Estimate Poisson-Gauss noise from one image.
 
     In the manner of Foi et al., IEEE Trans. Image Process. 17, 1737 (2008): the image is segmented into level sets
@@ -95,6 +95,9 @@ def estimate_noise(plane: npt.ArrayLike, *, binning: int = 1) -> NoiseEstimate:
         Image (Y, X) in any grey values, at least 32 px a side.
     binning
         Return the noise of the means of squares of so many px a side.
+    shared
+        Whether neighbouring pixels share noise, where something else than the pixels tells, e.g. False for a microscope
+        that scans point by point; None to find out.
 
     Returns
     -------
@@ -116,8 +119,8 @@ def estimate_noise(plane: npt.ArrayLike, *, binning: int = 1) -> NoiseEstimate:
         return NoiseEstimate(NoiseModel(0.0, 0.0), 1, values[0, :1], np.zeros(1))
     usable = ~near_clipping(values, _REACH_PX)
     model, levels, variances = _between_neighbours(values, usable)
-    shared = find_shared_noise(values, usable, binning)
-    return NoiseEstimate(model.times(shared.ratio), shared.spacing_px, levels, shared.ratio * variances)
+    spread = find_shared_noise(values, usable, binning, shared)
+    return NoiseEstimate(model.times(spread.ratio), spread.spacing_px, levels, spread.ratio * variances)
 
 
 def _between_neighbours(values: Plane, usable: npt.NDArray[np.bool_]) -> tuple[NoiseModel, Plane, Plane]:

@@ -44,6 +44,7 @@ def measure_plane(
     span: float = 1.0,
     uncertainty: npt.ArrayLike | None = None,
     disagreement: float | None = None,
+    shared_noise: bool | None = None,
 ) -> Measured:
     """Measure a result against its input, without a clean image.
 
@@ -57,6 +58,8 @@ def measure_plane(
         Standard deviation (Y, X) between fits, in the scale of `noisy`; NaN where unknown.
     disagreement
         Root-mean-square difference of tiles in their overlaps, in that scale.
+    shared_noise
+        Whether neighbouring pixels share noise, where the microscope tells; None to find out from `noisy`.
 
     Returns
     -------
@@ -66,7 +69,7 @@ def measure_plane(
     y, x = (_middle(np.asarray(plane, np.float64)) for plane in (noisy, denoised))
     found: Measured = {"mean_ratio": _mean_ratio(offset + span * y, offset + span * x)}
     try:
-        noise = known_noise(y, x)
+        noise = known_noise(y, x, shared_noise)
     except BadInput as problem:
         unknown = Unknown(str(problem))
         names = ["signal_to_noise", "noise_removed", "residual_correlation", *map(_contrast_name, CONTRAST_SCALES_PX)]
