@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from autodip_ij.errors import BadInput
+from autodip_ij.quality.direction import direction_of_residual
 from autodip_ij.quality.limits import CONTRAST_SCALES_PX
 from autodip_ij.quality.noise import KnownNoise, known_noise
 from autodip_ij.quality.structure import contrast_kept
@@ -68,6 +69,7 @@ def measure_plane(
     """
     y, x = (_middle(np.asarray(plane, np.float64)) for plane in (noisy, denoised))
     found: Measured = {"mean_ratio": _mean_ratio(offset + span * y, offset + span * x)}
+    found["residual_direction"] = _direction(y, x)
     try:
         noise = known_noise(y, x, shared_noise)
     except BadInput as problem:
@@ -93,6 +95,13 @@ def _contrast_name(scale: int) -> str:
 def _contrast(noisy: Plane, denoised: Plane, noise: KnownNoise, scale: int) -> Value | Unknown:
     try:
         return Value(contrast_kept(noisy, denoised, noise, scale))
+    except BadInput as problem:
+        return Unknown(str(problem))
+
+
+def _direction(noisy: Plane, denoised: Plane) -> Value | Unknown:
+    try:
+        return Value(direction_of_residual(noisy, denoised))
     except BadInput as problem:
         return Unknown(str(problem))
 
