@@ -177,3 +177,17 @@ def test_structure_on_the_grid_of_the_fit_is_not_taken_for_shared_noise(seed: in
     noise = noise_of(scaled(grey), 2)
     truth = float(binned((grey - sample.clean[0]).astype(np.float32), 2).std())
     assert noise.in_grey_values(grey.min(), np.ptp(grey))[2] == pytest.approx(truth, rel=0.35)
+
+
+@pytest.mark.parametrize(("group", "usable"), [("widefield/actin", False), ("confocal/actin", True)])
+def test_the_named_microscope_decides_for_the_loss_and_the_checks_too(group: str, usable: bool) -> None:
+    """A camera may share noise between pixels, a scanned point cannot: all that follows is of one mind."""
+    few = {"iterations": 2, "depth": 2, "width": 4, "device": "cpu"}
+    noisy = correlated(capture())
+    report = autodip_ij.denoise(noisy, group=group, loss="noise-aware", **few).report
+    assert any("correlated" in line for line in report.messages) != usable
+    noise = report.channels[0].noise
+    assert noise is not None
+    assert (noise.planes.get("gat") == 1) == usable
+    assert noise_of(scaled(noisy), shared=False).usable
+    assert not noise_of(scaled(noisy)).usable
