@@ -87,8 +87,8 @@ LIMITS: dict[str, Limits] = {
         "look at input minus result for structure",
     ),
     "residual_direction": Limits(
-        green=(None, 0.15),
-        amber=(None, 0.25),
+        green=(None, 0.2),
+        amber=(None, 0.3),
         below="",
         above="what was removed follows the structures beside it, so that part of them went with the noise "
         "(under-fitted): compare with the input, name the microscope with group, or take another method",
