@@ -24,7 +24,7 @@ _SIDES = (32, 16)
 _ENOUGH_TILES = 25
 _FEWEST_TILES = 9
 _MOST_TILES = 1500
-_BANDS = (0.25, 0.4, 0.55, 0.7, 0.85, 1.0, 1.15, 1.45)
+_BANDS = (0.0, 0.25, 0.4, 0.55, 0.7, 0.85, 1.0, 1.15, 1.45)
 """Edges of the bands of spatial frequency, from the centre of the spectrum; 1 where two pixels make a period."""
 _LEAST_STRUCTURE = 0.1
 _CALM = 0.25
@@ -33,10 +33,10 @@ _STEPS = ((0, 1), (1, 0), (1, 1), (1, -1))
 
 _STEEP = 1.45
 _EVERY_DIRECTION = 0.35
-_FALLS = 0.42
+_FALLS = 0.37
 _SCATTER = 48.0
 """Variance of `Evidence.end` for white noise, times the pixels of the flattest tiles, which overlap."""
-_SLACKENS = 0.15
+_SLACKENS = 0.25
 
 
 @dataclass(frozen=True)
@@ -53,8 +53,8 @@ class Evidence:
         Growth of pixel differences from spacing 1 to 2 px in the direction in which they grow least, in the tiles with
         least structure. About 0 for white noise, 0.55 and more for that camera.
     end
-        Fall from there to the very end of the spectrum, its corner. About 0 for white noise; 0.6 and more for noise
-        whose neighbours correlate by 0.25, as after a Gaussian of 0.5 px.
+        Fall from there to the very end of the spectrum, its corner, in the flattest tiles. About 0 for white
+        noise; 0.6 and more for noise whose neighbours correlate by 0.25, as after a Gaussian of 0.5 px.
     slackening
         How much less the spectrum falls there than before. Negative for shared noise, positive where structure ends.
     scatter
@@ -100,15 +100,16 @@ def evidence_of(values: Plane, usable: npt.NDArray[np.bool_]) -> Evidence | None
     if np.count_nonzero(telling) < _FEWEST_TILES:
         return None
     power, tiles = power[telling], tiles[telling]
-    early = power[:, :2].mean(axis=1) / power[:, 4:].mean(axis=1)
-    flattest = np.argsort(early)[: max(4, len(early) // 10)]
-    late, near, end = np.log(power[flattest].mean(axis=0))[[2, 4, 6]]
+    # Flat at the scale of a tile, and flat at that of a few pixels: structure seldom deceives both.
+    flatness = (power[:, 0] / power[:, -1], power[:, 1:3].mean(axis=1) / power[:, 5:].mean(axis=1))
+    flattest = [np.argsort(rising)[: max(4, len(rising) // 10)] for rising in flatness]
+    late, near, end = np.log([power[chosen].mean(axis=0) for chosen in flattest]).T[[3, 5, 7]]
     return Evidence(
-        steepness=float(np.quantile(np.log(power[:, 2] / power[:, 4]), _LEAST_STRUCTURE)),
+        steepness=float(np.quantile(np.log(power[:, 3] / power[:, 5]), _LEAST_STRUCTURE)),
         directions=float(np.quantile(_least_growth(tiles), _CALM)),
-        end=float(near - end),
-        slackening=float((late - near) - (near - end)),
-        scatter=float(np.sqrt(_SCATTER / tiles[flattest].size)),
+        end=float((near - end).min()),
+        slackening=float(((late - near) - (near - end)).max()),
+        scatter=float(np.sqrt(_SCATTER / tiles[flattest[0]].size)),
     )
 
 
