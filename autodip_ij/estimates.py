@@ -48,6 +48,8 @@ class Estimates:
     ----------
     plane
         (Y, X) in [0, 1].
+    shared_noise
+        Whether its neighbouring pixels share noise, where the microscope tells; None to find out from the plane.
 
     Examples
     --------
@@ -56,8 +58,9 @@ class Estimates:
     [(40, 40), (40, 40)]
     """
 
-    def __init__(self, plane: Plane) -> None:
+    def __init__(self, plane: Plane, shared_noise: bool | None = None) -> None:
         self._plane = plane
+        self._shared_noise = shared_noise
         self._made: dict[str, Plane] = {}
 
     def each(self, text: str) -> list[Plane]:
@@ -91,7 +94,7 @@ class Estimates:
 
         key = f"{name} {sorted(values.items())}"
         if key not in self._made:
-            self._made[key] = run_method(name, self._plane, device="cpu", **values)
+            self._made[key] = run_method(name, self._plane, device="cpu", shared_noise=self._shared_noise, **values)
         return self._made[key]
 
 

@@ -23,6 +23,7 @@ _MEAN_ERROR = 1e-3
 _DARK_ERROR = 0.05
 """Relative error of the mean, and error of dark areas in standard deviations of the residual, that may stay."""
 _DARK_SHARE = 0.2
+_ROUNDS = 200
 _AREA_PX = 4.0
 _STEEPEST = 0.25
 """Largest change of the shift with the value; in a plane without structure noise that was left can grow as much."""
@@ -104,13 +105,20 @@ def _is_unbiased(source: Plane, denoised: Plane, difference: Numbers, use: npt.N
 
 
 def _gentle(levels: Numbers, shifts: Numbers, counts: npt.NDArray[np.intp]) -> Numbers:
-    """Return shifts (N,) that change slowly with the level, starting from the class with the most pixels."""
+    """Return shifts (N,) that change slowly with the level: classes too far apart meet, the larger one moving less."""
     limited = shifts.copy()
-    start = int(np.argmax(counts))
-    for step, order in ((-1, range(start + 1, shifts.size)), (1, range(start - 1, -1, -1))):
-        for at in order:
-            room = _STEEPEST * abs(levels[at] - levels[at + step])
-            limited[at] = np.clip(shifts[at], limited[at + step] - room, limited[at + step] + room)
+    room = _STEEPEST * np.diff(levels)
+    for _ in range(_ROUNDS):
+        step = np.diff(limited)
+        excess = step - np.clip(step, -room, room)
+        if not excess.any():
+            break
+        for at in np.flatnonzero(excess):
+            over = limited[at + 1] - limited[at]
+            over -= np.clip(over, -room[at], room[at])
+            own = counts[at + 1] / (counts[at] + counts[at + 1])
+            limited[at] += own * over
+            limited[at + 1] -= (1 - own) * over
     return limited
 
 

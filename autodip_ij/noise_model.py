@@ -25,6 +25,9 @@ NoiseKind = Literal["white", "correlated"]
 NOISE_AWARE = "noise-aware"
 """The loss that is chosen for each plane by its noise: variance-stabilised, or plain."""
 
+SCANNED = ("confocal", "twophoton")
+"""Microscopes that take one pixel after the other, so that no two share noise."""
+
 _COARSE_STEP = 2.0
 _FALLING = 0.5
 
@@ -93,7 +96,7 @@ class PlaneNoise:
         return with_noise_aware_loss(options, self.a, self.b)
 
 
-def noise_of(plane: Plane, binning: int = 1) -> PlaneNoise:
+def noise_of(plane: Plane, binning: int = 1, shared: bool | None = None) -> PlaneNoise:
     """Return the noise of a plane as it is fitted, after averaging squares of `binning` px.
 
     Parameters
@@ -103,6 +106,8 @@ def noise_of(plane: Plane, binning: int = 1) -> PlaneNoise:
     binning
         Side of the squares. The noise is looked at before binning, where the image is smoother against its pixels: on
         the coarse grid structure is easily taken for noise.
+    shared
+        Whether neighbouring pixels share noise, as in `shared_noise_of`.
 
     Returns
     -------
@@ -116,7 +121,7 @@ def noise_of(plane: Plane, binning: int = 1) -> PlaneNoise:
     if fault := fault_of(plane):
         return _plain(fault)
     try:
-        found = estimate_noise(plane, binning=binning)
+        found = estimate_noise(plane, binning=binning, shared=shared)
     except BadInput as problem:
         return _plain(str(problem))
     step = grey_step(plane)
@@ -127,8 +132,21 @@ def noise_of(plane: Plane, binning: int = 1) -> PlaneNoise:
     return _judged(found, binned(plane, binning))
 
 
-def noise_kind(plane: Plane) -> NoiseKind | None:
+def shared_noise_of(microscope: str | None) -> bool | None:
+    """Return whether neighbouring pixels share noise by the kind of microscope alone; None where only pixels tell.
+
+    Examples
+    --------
+    >>> shared_noise_of("confocal"), shared_noise_of("widefield")
+    (False, None)
+    """
+    return False if microscope in SCANNED else None
+
+
+def noise_kind(plane: Plane, microscope: str | None = None) -> NoiseKind | None:
     """Return whether neighbouring pixels of a plane (Y, X) share noise; None where that cannot be told.
+
+    A microscope that scans point by point has white noise, whatever the plane looks like.
 
     It is too small for it, or clipped: what is flat there lies at the end of the scale, and what is taken for shared
     noise is structure.
@@ -142,7 +160,7 @@ def noise_kind(plane: Plane) -> NoiseKind | None:
     from autodip_ij.baselines import estimate_noise
 
     try:
-        shared = estimate_noise(plane).spacing_px > 1
+        shared = estimate_noise(plane, shared=shared_noise_of(microscope)).spacing_px > 1
     except BadInput:
         return None
     if shared:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -113,7 +113,7 @@ def prepare_plane(plane: Plane, recipe: PlaneRecipe, valid: npt.NDArray[np.bool_
         if recipe.noise.a is None and (replaced := _without_noise_model(parameters)) != parameters:
             notes.append(f"{estimates_in_words(NOISE_FREE)} in place of what needs to know the noise")
             recipe, parameters = replace(recipe, parameters=replaced), replaced
-    estimates = Estimates(plane)
+    estimates = Estimates(plane, recipe.shared_noise)
     estimate: Plane | None = None
     guides: tuple[tuple[Plane, ...], ...] = ()
     try:
@@ -199,7 +199,8 @@ def _compare(plane: Plane, recipe: PlaneRecipe, watch: Watch) -> PlaneResult:
 
     told = watch.fit(lambda preview: preview)
     started = time.perf_counter()
-    image = run_method(recipe.method, plane, device=recipe.device, on_step=told.step, **recipe.method_parameters)
+    how: dict[str, Any] = {"device": recipe.device, "shared_noise": recipe.shared_noise}
+    image = run_method(recipe.method, plane, on_step=told.step, **how, **recipe.method_parameters)
     told.end(step_count(recipe.method, **recipe.method_parameters))
     return PlaneResult(
         np.asarray(image, np.float32),

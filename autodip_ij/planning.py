@@ -17,7 +17,7 @@ from autodip_ij.errors import BadInput
 from autodip_ij.estimating import estimate, fits_per_plane, lanes_of
 from autodip_ij.groups.model import GroupDecision
 from autodip_ij.images.model import Image
-from autodip_ij.noise_model import noise_kind, noise_of
+from autodip_ij.noise_model import noise_kind, noise_of, shared_noise_of
 from autodip_ij.recipe import PlaneRecipe
 from autodip_ij.series import iterations_of
 from autodip_ij.settings import DenoiseSettings
@@ -201,9 +201,11 @@ def plan_channel(
         return ChannelPlan(decision, scale, None, None, "returned unchanged: every pixel has the same value")
     if settings.method != "dip":
         recipe = PlaneRecipe(None, device, method=settings.method, method_parameters=_method_parameters(settings))
+        recipe = replace(recipe, shared_noise=shared_noise_of(decision.microscope))
         return ChannelPlan(decision, scale, recipe, None, f"method {settings.method}")
     choice = choose_parameters(image, position, decision, settings, scale)
     recipe = recipe_of(choice.parameters, device, settings)
+    recipe = replace(recipe, shared_noise=shared_noise_of(decision.microscope))
     recipe = replace(recipe, lanes=lanes_of(recipe, image.shape))
     seconds, peak = estimate(recipe, image.shape)
     return ChannelPlan(decision, scale, recipe, choice, choice.reason, seconds, peak)
@@ -268,7 +270,7 @@ def choose_for(
     from autodip_ij.calibration.tile_side import side_of
 
     calibration = load_calibration(settings.calibration)
-    kind = noise_kind(plane()) if calibration.noise_tables and plane is not None else None
+    kind = noise_kind(plane(), decision.microscope) if calibration.noise_tables and plane is not None else None
     of_kind = calibration.for_noise(kind)
     choice = choose(
         of_kind,
@@ -279,7 +281,9 @@ def choose_for(
         weights=settings.weights or None,
         side_px=side_of(shape, settings.tile, settings.overlap),
         overrides=overrides(settings),
-        noise_known=kind != "correlated" or plane is None or noise_of(plane()).a is not None,
+        noise_known=kind != "correlated"
+        or plane is None
+        or noise_of(plane(), shared=shared_noise_of(decision.microscope)).a is not None,
     )
     if settings.classical and settings.classical_weight is None and not choice.parameters.classical_weight:
         raise BadInput("classical needs its share of the result: give classical_weight, 0.4 for 40 %")

@@ -43,6 +43,8 @@ class PlaneRecipe:
         Noise of the plane, once it was looked at; only a guard and a loss that depends on the noise need it.
     lanes
         Fits at the same time; None for as many as the device has room for when they begin.
+    shared_noise
+        Whether neighbouring pixels share noise, where the microscope tells; None to find out from each plane.
     """
 
     parameters: Parameters | None
@@ -57,6 +59,7 @@ class PlaneRecipe:
     guard: str = "off"
     noise: PlaneNoise | None = None
     lanes: int | None = None
+    shared_noise: bool | None = None
 
     @property
     def network(self) -> Parameters:
@@ -122,10 +125,11 @@ def with_noise(plane: Plane, recipe: PlaneRecipe) -> PlaneRecipe:
     """Return `recipe` with the noise of `plane` (Y, X), where its loss or its guard needs it."""
     parameters = recipe.network
     if parameters.loss == NOISE_AWARE:
-        return replace(recipe, noise=noise_of(plane, parameters.binning))
+        return replace(recipe, noise=noise_of(plane, parameters.binning, recipe.shared_noise))
     if recipe.guard == "off":
         return recipe
-    return replace(recipe, noise=replace(noise_of(plane, parameters.binning), loss=parameters.loss))
+    noise = noise_of(plane, parameters.binning, recipe.shared_noise)
+    return replace(recipe, noise=replace(noise, loss=parameters.loss))
 
 
 def stop_below(recipe: PlaneRecipe) -> float:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from autodip_ij.noise_model import shared_noise_of
 from autodip_ij.planning import ChannelPlan, Plan
 from autodip_ij.progress import Progress
 from autodip_ij.quality import Check, checks_of_planes, fit_verdict, measure_plane, quality_lines
@@ -150,6 +151,7 @@ class Recorder:
                 span=span,
                 uncertainty=made.uncertainty,
                 disagreement=made.disagreement,
+                shared_noise=shared_noise_of(self._plan.channels[place[1]].decision.microscope),
             )
 
     def tell_quality(self, progress: Progress) -> None:

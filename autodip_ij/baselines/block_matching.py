@@ -48,7 +48,7 @@ def block_matching(plane: npt.NDArray[Any], sigma: float) -> npt.NDArray[np.floa
 
 
 def _denoise(plane: Plane, parameters: Bm3dParameters, run: Run) -> npt.NDArray[Any]:
-    sigma = parameters.sigma or estimate_noise(plane).model.sigma(plane)
+    sigma = parameters.sigma or estimate_noise(plane, shared=run.shared_noise).model.sigma(plane)
     result = block_matching(plane, sigma)
     run.stopped_after(1, 1, lambda: result.astype(np.float32))
     return result

@@ -45,10 +45,13 @@ class Run:
         Told after every iteration of an iterative method, once by the others; its answer may stop the run.
     device
         ``auto``, ``cuda``, ``mps`` or ``cpu``; only the iterative methods can leave the CPU.
+    shared_noise
+        Whether neighbouring pixels share noise, where the microscope tells; None to find out from the plane.
     """
 
     on_step: OnStep | None = None
     device: str = "auto"
+    shared_noise: bool | None = None
 
     def stopped_after(self, iteration: int, total: int, preview: Callable[[], Plane]) -> bool:
         """Report an iteration; return whether to stop here and keep the result.

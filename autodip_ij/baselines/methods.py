@@ -69,7 +69,13 @@ def step_count(name: str, **parameters: Any) -> int:
 
 
 def run_method(
-    name: str, plane01: npt.ArrayLike, *, on_step: OnStep | None = None, device: str = "auto", **parameters: Any
+    name: str,
+    plane01: npt.ArrayLike,
+    *,
+    on_step: OnStep | None = None,
+    device: str = "auto",
+    shared_noise: bool | None = None,
+    **parameters: Any,
 ) -> Plane:
     """Denoise a plane with a comparison method.
 
@@ -84,6 +90,8 @@ def run_method(
     device
         ``auto``, ``cuda``, ``mps`` or ``cpu``, for ``sparse-hessian`` and ``original-dip``; the others run on the
         CPU.
+    shared_noise
+        Whether neighbouring pixels share noise, where the microscope tells; None to find out from the plane.
     **parameters
         As in ``parameters_of(name)``.
 
@@ -108,7 +116,7 @@ def run_method(
         raise BadInput(f"{name}: the image has shape {plane.shape}; give one plane (Y, X) at a time")
     if not np.isfinite(plane).all():
         raise BadInput(f"{name}: the image holds NaN or infinite values; replace them first")
-    result = method.denoise(plane, chosen, Run(on_step, device))
+    result = method.denoise(plane, chosen, Run(on_step, device, shared_noise))
     return np.ascontiguousarray(result, dtype=np.float32)
 
 

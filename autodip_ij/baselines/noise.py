@@ -18,6 +18,8 @@ _PIXELS_PER_LEVEL = 100
 _SMALLEST_SIDE = 32
 _REACH_PX = 5
 _CLIPPED_FRACTION = 0.005
+_SINGLE_PHOTONS = 2.0
+_HIGHEST_PHOTON = 4.0
 
 
 @dataclass(frozen=True)
@@ -78,13 +80,15 @@ class NoiseEstimate:
     variances: Plane
 
 
-def estimate_noise(plane: npt.ArrayLike, *, binning: int = 1) -> NoiseEstimate:
+def estimate_noise(plane: npt.ArrayLike, *, binning: int = 1, shared: bool | None = None) -> NoiseEstimate:
     """Estimate Poisson-Gauss noise from one image.
 
     In the manner of Foi et al., IEEE Trans. Image Process. 17, 1737 (2008): the image is segmented into level sets
     of its local mean; in each, the variance of a high-pass image (the second difference along both axes) is taken from
     the median absolute deviation over the half of the pixels with the smallest gradient; a line is fitted through
     (mean, variance) by iteratively reweighted least squares (Huber). Neighbourhoods of clipped pixels are left out.
+    Where single photons stand out of the dark, most deviations are small and the median misses the few large ones:
+    level sets with a variance below that of two photons are taken a second time, from the mean square over all pixels.
     Where the lowest grey value means that no photon came, the noise is Poisson's, see
     `autodip_ij.baselines.few_photons`.
 
@@ -98,6 +102,9 @@ def estimate_noise(plane: npt.ArrayLike, *, binning: int = 1) -> NoiseEstimate:
         Image (Y, X) in any grey values, at least 32 px a side.
     binning
         Return the noise of the means of squares of so many px a side.
+    shared
+        Whether neighbouring pixels share noise, where something else than the pixels tells, e.g. False for a microscope
+        that scans point by point; None to find out.
 
     Returns
     -------
@@ -121,8 +128,8 @@ def estimate_noise(plane: npt.ArrayLike, *, binning: int = 1) -> NoiseEstimate:
         return _poisson(values, photon, binning)
     usable = ~near_clipping(values, _REACH_PX)
     model, levels, variances = _between_neighbours(values, usable)
-    shared = find_shared_noise(values, usable, binning)
-    return NoiseEstimate(model.times(shared.ratio), shared.spacing_px, levels, shared.ratio * variances)
+    spread = find_shared_noise(values, usable, binning, shared)
+    return NoiseEstimate(model.times(spread.ratio), spread.spacing_px, levels, spread.ratio * variances)
 
 
 def _poisson(values: Plane, photon: float, binning: int) -> NoiseEstimate:
@@ -144,7 +151,10 @@ def _between_neighbours(values: Plane, usable: npt.NDArray[np.bool_]) -> tuple[N
     if np.count_nonzero(usable) < 2 * _PIXELS_PER_LEVEL:
         raise BadInput("nearly every pixel is at the lowest or highest grey value; the noise cannot be estimated")
     levels, variances, counts = _level_sets(mean[usable], detail[usable], gradient[usable])
-    return _fit_line(levels, variances, counts), levels, variances
+    model = _fit_line(levels, variances, counts)
+    if model.a > 0 and _add_single_photons(mean[usable], detail[usable], levels, variances, model.a):
+        model = _fit_line(levels, variances, counts)
+    return model, levels, variances
 
 
 def near_clipping(values: Plane, reach: int) -> npt.NDArray[np.bool_]:
@@ -163,11 +173,33 @@ def near_clipping(values: Plane, reach: int) -> npt.NDArray[np.bool_]:
     return uniform_filter(clipped, reach, mode="mirror") > 0.1
 
 
+def _sets(mean: Plane) -> list[npt.NDArray[np.intp]]:
+    """Return the indices of the pixels (N,) of sets of equal size, by rising local mean."""
+    order = np.argsort(mean, kind="stable")
+    return np.array_split(order, max(min(_LEVELS, mean.size // _PIXELS_PER_LEVEL), 2))
+
+
+def _add_single_photons(mean: Plane, detail: Plane, levels: Plane, variances: Plane, photon: float) -> bool:
+    """Put the mean square in place of the smaller median where single photons make the noise; return whether any was.
+
+    A photon makes a gradient, so the half without gradient would be the half without photons.
+    """
+    changed = False
+    for number, members in enumerate(_sets(mean)):
+        if variances[number] >= _SINGLE_PHOTONS * photon**2:
+            continue
+        # Outlying pixels of the camera are higher than any photon.
+        highest = _HIGHEST_PHOTON**2 * (variances[number] + photon**2)
+        whole = float(np.mean(np.minimum(detail[members] ** 2, highest)))
+        if whole > variances[number]:
+            levels[number], variances[number], changed = mean[members].mean(), whole, True
+    return changed
+
+
 def _level_sets(mean: Plane, detail: Plane, gradient: Plane) -> tuple[Plane, Plane, Plane]:
     """Return (mean, variance, pixels used) of sets of equal size, by rising local mean; arguments of shape (N,)."""
-    order = np.argsort(mean, kind="stable")
     rows = []
-    for members in np.array_split(order, max(min(_LEVELS, mean.size // _PIXELS_PER_LEVEL), 2)):
+    for members in _sets(mean):
         flat = members[gradient[members] <= np.median(gradient[members])]
         sigma = 1.4826 * np.median(np.abs(detail[flat]))
         rows.append((mean[flat].mean(), sigma**2, flat.size))

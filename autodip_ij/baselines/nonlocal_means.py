@@ -58,7 +58,7 @@ def nonlocal_means(
 
 
 def _denoise(plane: Plane, parameters: NlmParameters, run: Run) -> npt.NDArray[Any]:
-    sigma = parameters.sigma or estimate_noise(plane).model.sigma(plane)
+    sigma = parameters.sigma or estimate_noise(plane, shared=run.shared_noise).model.sigma(plane)
     result = nonlocal_means(plane, sigma, **parameters.model_dump(exclude={"sigma"}))
     run.stopped_after(1, 1, lambda: result.astype(np.float32))
     return result

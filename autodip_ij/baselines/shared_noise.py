@@ -1,7 +1,8 @@
 """Noise that neighbouring pixels share, seen in the flattest parts of an image.
 
 Pixels far apart differ by noise and by structure; only where there is little structure can the two be told apart. So
-shared noise is looked for in the few tiles that change least at the scale of structures.
+shared noise is looked for in the few tiles that change least at the scale of structures. Where there are none, the
+measures of `autodip_ij.baselines.shared_evidence` keep structure from being taken for noise.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+
+from autodip_ij.baselines.shared_evidence import evidence_of
 
 Plane = npt.NDArray[np.float64]
 
@@ -54,14 +57,15 @@ def second_difference(values: Plane, spacing: int) -> Plane:
     return convolve1d(convolve1d(values, kernel, 0, mode="mirror"), kernel, 1, mode="mirror")
 
 
-def find_shared_noise(values: Plane, usable: npt.NDArray[np.bool_], binning: int = 1) -> SharedNoise:
+def find_shared_noise(
+    values: Plane, usable: npt.NDArray[np.bool_], binning: int = 1, shared: bool | None = None
+) -> SharedNoise:
     """Return how far pixels of an image share noise, and how strong it is against what next neighbours show.
 
     The image is cut into overlapping tiles of 16 to 32 px. In the 3 % whose Gaussian-smoothed values vary least, the
     variance about a plane is compared with that of the second difference between next neighbours. It is shared noise if
-    it is at least 1.6 times as large, and if the second difference grows with the distance of the pixels and then stays
-    within 5 px; otherwise it is structure. Where structure leaves hardly a flat tile, part of it counts as noise: on
-    dense filaments sigma comes out up to 1.5 times too large.
+    it is at least 1.6 times as large, if the second difference grows with the distance of the pixels and then stays
+    within 5 px, and if the spectrum and the directions say so too; otherwise it is structure.
 
     Parameters
     ----------
@@ -71,8 +75,12 @@ def find_shared_noise(values: Plane, usable: npt.NDArray[np.bool_], binning: int
         (Y, X); false where clipping changed the noise.
     binning
         Side of the squares for `SharedNoise.ratio`, px; 1 for single pixels.
+    shared
+        Whether the pixels share noise, where the microscope tells; None to find out.
     """
     white = SharedNoise(1, 1.0 / binning**2)
+    if shared is False:
+        return white
     tiles = _flattest(values, usable)
     if not tiles:
         return white
@@ -83,6 +91,10 @@ def find_shared_noise(values: Plane, usable: npt.NDArray[np.bool_], binning: int
     stays = seen[1:] <= _SAME_VARIANCE * seen[:-1]
     if stays[0] or not stays.any() or whole < _SHARED * seen[0]:
         return white
+    if shared is None:
+        evidence = evidence_of(values, usable)
+        if evidence is None or not evidence.shared:
+            return white
     telling = [at for at, variance in zip(_SPACINGS_PX, seen, strict=True) if whole <= _SAME_VARIANCE * variance]
     spacing = telling[0] if telling else _SPACINGS_PX[-1]
     coarse = min(binning, values[tiles[0]].shape[0] // 3)

@@ -99,7 +99,7 @@ def denoise_hessian(
     if parameters.fidelity is not None:
         return _solve(image, parameters.fidelity, parameters, run)
     middle = image if image.ndim == 2 else image[len(image) // 2]
-    sigma = estimate_noise(middle).model.sigma(middle)
+    sigma = estimate_noise(middle, shared=run.shared_noise).model.sigma(middle)
     if sigma == 0:
         return image.copy()
     fidelity = fidelity_for_noise(image, sigma, parameters, device=run.device)

@@ -28,11 +28,11 @@ class PoissonGaussParameters(MethodParameters):
         return self
 
 
-def noise_of(plane: Plane, parameters: PoissonGaussParameters) -> NoiseModel:
+def noise_of(plane: Plane, parameters: PoissonGaussParameters, shared: bool | None = None) -> NoiseModel:
     """Return the noise given, or else estimated."""
     if parameters.a is not None and parameters.b is not None:
         return NoiseModel(parameters.a, parameters.b)
-    return estimate_noise(plane).model
+    return estimate_noise(plane, shared=shared).model
 
 
 def once_stabilised(
@@ -53,7 +53,7 @@ def once_stabilised(
     """
     options = parameters.model_dump(exclude={"a", "b"})
     result = denoise_stabilised(
-        plane, noise_of(plane, parameters), lambda stabilised: denoise(stabilised, 1.0, **options)
+        plane, noise_of(plane, parameters, run.shared_noise), lambda stabilised: denoise(stabilised, 1.0, **options)
     )
     run.stopped_after(1, 1, lambda: result.astype(np.float32))
     return result

@@ -45,7 +45,7 @@ def _denoise(plane: Plane, parameters: TotalVariationParameters, run: Run) -> np
         result = total_variation(plane, parameters.weight)
         run.stopped_after(1, 1, lambda: result.astype(np.float32))
         return result
-    sigma = estimate_noise(plane).model.sigma(plane)
+    sigma = estimate_noise(plane, shared=run.shared_noise).model.sigma(plane)
     result = plane.astype(np.float64)
     # The discrepancy principle: the residual grows with the weight, from 0 to the deviation of the whole plane.
     low, high = 0.0, 20 * sigma

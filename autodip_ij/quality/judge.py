@@ -80,4 +80,4 @@ def _below(check: Check) -> bool:
 def _missing(check: Check) -> bool:
     if check.name.startswith("contrast_"):
         return _below(check)
-    return check.name in _NOISE_KEPT and not _below(check)
+    return check.name in (*_NOISE_KEPT, "residual_direction") and not _below(check)

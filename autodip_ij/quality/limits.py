@@ -86,6 +86,13 @@ LIMITS: dict[str, Limits] = {
         above="what was removed is no noise, neighbouring pixels share it (under-fitted): take more iterations, and "
         "look at input minus result for structure",
     ),
+    "residual_direction": Limits(
+        green=(None, 0.2),
+        amber=(None, 0.3),
+        below="",
+        above="what was removed follows the structures beside it, so that part of them went with the noise "
+        "(under-fitted): compare with the input, name the microscope with group, or take another method",
+    ),
     "contrast_2px": _contrast(0.85, 0.65),
     "contrast_4px": _contrast(0.94, 0.85),
     "contrast_8px": _contrast(0.96, 0.94),

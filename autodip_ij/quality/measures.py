@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from autodip_ij.errors import BadInput
+from autodip_ij.quality.direction import direction_of_residual
 from autodip_ij.quality.limits import CONTRAST_SCALES_PX
 from autodip_ij.quality.noise import KnownNoise, known_noise
 from autodip_ij.quality.structure import contrast_kept
@@ -44,6 +45,7 @@ def measure_plane(
     span: float = 1.0,
     uncertainty: npt.ArrayLike | None = None,
     disagreement: float | None = None,
+    shared_noise: bool | None = None,
 ) -> Measured:
     """Measure a result against its input, without a clean image.
 
@@ -57,6 +59,8 @@ def measure_plane(
         Standard deviation (Y, X) between fits, in the scale of `noisy`; NaN where unknown.
     disagreement
         Root-mean-square difference of tiles in their overlaps, in that scale.
+    shared_noise
+        Whether neighbouring pixels share noise, where the microscope tells; None to find out from `noisy`.
 
     Returns
     -------
@@ -65,8 +69,9 @@ def measure_plane(
     """
     y, x = (_middle(np.asarray(plane, np.float64)) for plane in (noisy, denoised))
     found: Measured = {"mean_ratio": _mean_ratio(offset + span * y, offset + span * x)}
+    found["residual_direction"] = _direction(y, x)
     try:
-        noise = known_noise(y, x)
+        noise = known_noise(y, x, shared_noise)
     except BadInput as problem:
         unknown = Unknown(str(problem))
         names = [
@@ -97,6 +102,13 @@ def _contrast_name(scale: int) -> str:
 def _contrast(noisy: Plane, denoised: Plane, noise: KnownNoise, scale: int) -> Value | Unknown:
     try:
         return Value(contrast_kept(noisy, denoised, noise, scale))
+    except BadInput as problem:
+        return Unknown(str(problem))
+
+
+def _direction(noisy: Plane, denoised: Plane) -> Value | Unknown:
+    try:
+        return Value(direction_of_residual(noisy, denoised))
     except BadInput as problem:
         return Unknown(str(problem))
 

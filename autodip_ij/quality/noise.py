@@ -57,15 +57,17 @@ class KnownNoise:
         return float(np.sqrt((self.standardised(residual)[self.usable] ** 2).mean()))
 
 
-def known_noise(noisy: Plane, denoised: Plane) -> KnownNoise:
+def known_noise(noisy: Plane, denoised: Plane, shared: bool | None = None) -> KnownNoise:
     """Return the noise of `noisy` (Y, X), its strength at each pixel taken at the grey value of `denoised`.
+
+    Whether neighbouring pixels share noise is found out from `noisy` if `shared` is None.
 
     Raises
     ------
     autodip_ij.errors.BadInput
         If it cannot be estimated: too small, nearly all clipped, or no noise to be found.
     """
-    estimate = estimate_noise(noisy)
+    estimate = estimate_noise(noisy, shared=shared)
     sigma = estimate.model.sigma(noisy)
     floor = _DARKEST * float(np.median(estimate.variances))
     if not (sigma > 0 and floor > 0):

@@ -96,6 +96,27 @@ def test_clipping_at_black_does_not_spoil_the_estimate(rng):
     assert estimate_noise(noisy).model.sigma(clean[bright]) == pytest.approx(0.05, rel=0.1)
 
 
+@pytest.mark.parametrize("spread", [0, 0.4])
+@pytest.mark.parametrize(("dark", "bright"), [(0.1, 0.1), (0.2, 0.2), (0.5, 0.5), (2, 2), (5, 5), (0.05, 1), (0.05, 5)])
+def test_the_noise_of_few_photons_is_not_underestimated_in_the_dark(rng, dark, bright, spread):
+    """A photomultiplier: 18 grey values a photon, of varying height, over read noise and an offset."""
+    spots = gaussian_filter((rng.random((256, 256)) > 0.998).astype(float), 5)
+    photons = rng.poisson(expected := dark + (bright - dark) * spots / spots.max())
+    pulses = 18 * (photons + spread * np.sqrt(photons) * rng.standard_normal(photons.shape))
+    noisy = np.maximum(np.rint(5 + pulses + rng.standard_normal(photons.shape)), 0)
+    values = np.quantile(expected, [0.05, 0.5, 0.95])
+    true = 18**2 * values * (1 + spread**2) + 1
+    assert np.sqrt(estimate_noise(noisy).model.variance(5 + 18 * values)) == pytest.approx(np.sqrt(true), rel=0.15)
+
+
+def test_hot_pixels_in_the_dark_are_not_taken_for_photons(rng):
+    clean = to_unit(smooth_field(rng)) * 40
+    noisy = 100 + 2 * rng.poisson(clean) + 2.0 * rng.standard_normal(clean.shape)
+    expected = estimate_noise(noisy).model.variance(100.0 + 2 * clean)
+    noisy[rng.random(noisy.shape) > 0.999] = 4000
+    assert np.sqrt(estimate_noise(noisy).model.variance(100.0 + 2 * clean)) == pytest.approx(np.sqrt(expected), rel=0.1)
+
+
 def test_the_estimate_follows_the_grey_values(rng):
     noisy = with_noise(rng, to_unit(smooth_field(rng)), 0.02, 4e-4)
     unit, detector = estimate_noise(noisy).model, estimate_noise(100 + 4000 * noisy).model
@@ -135,3 +156,16 @@ def test_a_single_confocal_capture_tells_what_fifty_captures_show(shared, field)
     points = np.array([(mean[level == k].mean(), variance[level == k].mean()) for k in range(1, 41)])
     found = estimate_noise(stack[0]).model
     assert np.sqrt(found.variance(points[:, 0])) == pytest.approx(np.sqrt(points[:, 1]), rel=0.2)
+
+
+@pytest.mark.shared
+def test_the_dark_of_a_real_capture_of_few_photons_has_its_noise(shared):
+    from PIL import Image
+
+    fmd = shared / "data" / "fmd"
+    noisy, clean = (
+        np.asarray(Image.open(fmd / f"confocal_fish_fov1_{name}.png"), float) for name in ("c0_noisy", "gt")
+    )
+    dark = clean <= np.quantile(clean, 0.2)
+    true = (noisy - clean)[dark].var()
+    assert estimate_noise(noisy).model.variance(noisy[dark].mean()) == pytest.approx(true, rel=0.25)

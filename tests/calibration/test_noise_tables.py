@@ -53,9 +53,16 @@ def pack(tmp_path: Path) -> Path:
 def test_the_table_follows_the_noise_of_the_image_and_it_is_said(rng, pack, shared, kind, iterations, words):
     plane = scene(rng, shared=shared)
     assert noise_kind(plane / plane.max()) == kind
-    channel = autodip_ij.denoise(plane, calibration=str(pack), group="confocal", device="cpu").report.channels[0]
+    channel = autodip_ij.denoise(plane, calibration=str(pack), group="widefield", device="cpu").report.channels[0]
     assert channel.parameters.iterations == iterations
     assert words in channel.reason
+
+
+def test_a_named_microscope_that_scans_gets_the_table_for_white_noise(rng, pack):
+    plane = scene(rng, shared=True)
+    channel = autodip_ij.denoise(plane, calibration=str(pack), group="confocal", device="cpu").report.channels[0]
+    assert channel.parameters.iterations == 4
+    assert "differs from pixel to pixel" in channel.reason
 
 
 def test_where_the_noise_cannot_be_told_the_table_of_all_images_counts(rng, pack):
@@ -69,7 +76,7 @@ def test_shared_noise_is_not_believed_where_the_background_is_clipped(rng, pack)
     plane = scene(rng, shared=True)
     clipped = np.maximum(plane - np.percentile(plane, 30), 0)
     assert noise_kind(clipped / clipped.max()) is None
-    channel = autodip_ij.denoise(clipped, calibration=str(pack), group="confocal", device="cpu").report.channels[0]
+    channel = autodip_ij.denoise(clipped, calibration=str(pack), group="widefield", device="cpu").report.channels[0]
     assert channel.parameters.iterations == 3
 
 

@@ -194,3 +194,17 @@ def test_where_the_noise_cannot_be_told_nothing_is_made_from_it() -> None:
     assert len(prepared.guides) == 1
     np.testing.assert_array_equal(prepared.guides[0], made.each(NOISE_FREE))
     assert [note for note in prepared.notes if "in place of what needs to know the noise" in note]
+
+
+@pytest.mark.parametrize(("group", "usable"), [("widefield/actin", False), ("confocal/actin", True)])
+def test_the_named_microscope_decides_for_the_loss_and_the_checks_too(group: str, usable: bool) -> None:
+    """A camera may share noise between pixels, a scanned point cannot: all that follows is of one mind."""
+    few = {"iterations": 2, "depth": 2, "width": 4, "device": "cpu"}
+    noisy = correlated(capture())
+    report = autodip_ij.denoise(noisy, group=group, loss="noise-aware", **few).report
+    assert any("correlated" in line for line in report.messages) != usable
+    noise = report.channels[0].noise
+    assert noise is not None
+    assert (noise.planes.get("gat") == 1) == usable
+    assert noise_of(scaled(noisy), shared=False).usable
+    assert not noise_of(scaled(noisy)).usable

@@ -110,7 +110,7 @@ def plan_search(pairs: Sequence[Pair], grid: Grid, options: SearchOptions) -> Se
     for pair in pairs:
         images = prepare(pair, options.crop)
         shapes[pair.name] = images.shape
-        noise[pair.name] = noise_kind(images.noisy) or ""
+        noise[pair.name] = noise_kind(images.noisy, pair.microscope) or ""
         for configuration in grid.fits(noise[pair.name]):
             if not _bears(images.shape, configuration):
                 too_deep[configuration.name] += 1
