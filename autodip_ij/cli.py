@@ -46,6 +46,7 @@ def build_app() -> Any:
         name="autodip",
         version=__version__,
         help="Denoise fluorescence microscopy images with a deep image prior; settings come from the file's metadata.",
+        suppress_keyboard_interrupt=False,
         help_epilogue="Exit codes: " + "; ".join(f"{code} {meaning}" for meaning, code in EXIT_CODES.items()) + ".",
     )
     for name, (home, line) in COMMANDS.items():
