@@ -14,7 +14,6 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -197,8 +196,7 @@ def _content(file: int) -> str:
 
 
 def _owner() -> dict[str, Any]:
-    began = datetime.now(UTC).isoformat(timespec="seconds")
-    return {"host": platform.node(), "process": os.getpid(), "born": psutil.Process().create_time(), "began": began}
+    return {"host": platform.node(), "process": os.getpid(), "born": psutil.Process().create_time()}
 
 
 def _records(lines: Iterable[str]) -> Iterator[dict[str, Any]]:
@@ -238,8 +236,10 @@ def _now(folder: Path) -> float:
 
 def _told(content: str) -> str:
     owner = next((record for record in _records(content.splitlines()) if "host" in record), {})
-    where = f" (host {owner['host']}, process {owner.get('process')}, since {owner.get('began')})" if owner else ""
-    return f"another batch writes there{where}"
+    if not owner:
+        return "another batch writes there"
+    found = f"another batch writes there (host {owner['host']}, process {owner.get('process')})"
+    return found if owner["host"] == platform.node() else f"{found}, or died less than {GONE_AFTER:.0f} s ago"
 
 
 def _unfinished(lines: Iterable[str]) -> dict[str, int]:

@@ -22,8 +22,10 @@ STATUS_NAME = "status.csv"
 PENDING, RUNNING, DONE, SKIPPED, FAILED, STOPPED = "pending", "running", "done", "skipped", "failed", "stopped"
 _FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
 """With one of these at its beginning a spreadsheet takes a text for something to compute."""
+_SHORT = 1_000
+"""Rows of a table that is written for every change."""
 _PAUSE_PER_ROW = 150e-6
-"""Seconds between two writes, for each row: a table of 20,000 rows, which takes a sixth of a second, every three."""
+"""Seconds between two writes of a longer one: of 20,000 rows, which take a sixth of a second, every three."""
 
 
 @dataclass
@@ -128,7 +130,7 @@ class StatusFile:
             finally:
                 with suppress(OSError):
                     partial.unlink(missing_ok=True)
-                self._due = time.monotonic() + _PAUSE_PER_ROW * len(rows)
+                self._due = time.monotonic() + _PAUSE_PER_ROW * max(0, len(rows) - _SHORT)
 
     def _replace(self, partial: Path) -> None:
         try:
@@ -153,4 +155,4 @@ def _cell(value: str | float | None) -> str | float | None:
     if not isinstance(value, str):
         return value
     text = plain(value)
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    return f"'{text}" if text.lstrip().startswith(_FORMULA) else text
