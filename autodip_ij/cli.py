@@ -57,6 +57,7 @@ def build_app() -> Any:
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run ``autodip`` with `arguments` (by default those of the process) and exit with its code."""
     _end_tidily()
+    _warn_in_lines()
     sys.exit(run(list(sys.argv[1:] if arguments is None else arguments)))
 
 
@@ -67,6 +68,22 @@ def _end_tidily() -> None:
         # A parent such as nohup may have had it ignored.
         if number is not None and signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, signal.default_int_handler)
+
+
+def _warn_in_lines() -> None:
+    """Have warnings of the library and of readers, which quote files, shown as one line of text each."""
+    import logging
+
+    from autodip_ij.wording import plain
+
+    class Line(logging.Formatter):
+        def format(self, record: logging.LogRecord) -> str:
+            return plain(super().format(record))
+
+    handler = logging.StreamHandler()
+    handler.setFormatter(Line("%(message)s"))
+    handler.setLevel(logging.WARNING)
+    logging.getLogger().addHandler(handler)
 
 
 def run(arguments: list[str]) -> int:

@@ -164,9 +164,9 @@ def run_batch(
         stopped = False
         with regularly(1.0, table.catch_up):
             try:
-                overall = Overall(watcher, [_size(jobs[index]) for index in waiting])
                 if waiting and denoise is None and scheduler is None:
                     _refuse_device(settings)
+                overall = Overall(watcher, [_size(jobs[index]) for index in waiting])
                 if workers == 1 and scheduler is None:
                     outcomes = _one_by_one(jobs, waiting, denoise, overall, table)
                 else:

@@ -55,6 +55,7 @@ class ConsoleProgress(Silent):
             TimeRemainingColumn(),
             console=console,
             transient=True,
+            disable=not console.is_terminal,  # in a file its end would be an empty line
         )
         self._task: Any = None
         self._stop = Stop.NO
