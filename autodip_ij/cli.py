@@ -6,6 +6,7 @@ Exit codes: 0 done; 1 some of the work failed; 2 bad input or usage; 3 the envir
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
@@ -45,6 +46,7 @@ def build_app() -> Any:
         name="autodip",
         version=__version__,
         help="Denoise fluorescence microscopy images with a deep image prior; settings come from the file's metadata.",
+        suppress_keyboard_interrupt=False,
         help_epilogue="Exit codes: " + "; ".join(f"{code} {meaning}" for meaning, code in EXIT_CODES.items()) + ".",
     )
     for name, (home, line) in COMMANDS.items():
@@ -54,7 +56,34 @@ def build_app() -> Any:
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run ``autodip`` with `arguments` (by default those of the process) and exit with its code."""
+    _end_tidily()
+    _warn_in_lines()
     sys.exit(run(list(sys.argv[1:] if arguments is None else arguments)))
+
+
+def _end_tidily() -> None:
+    """Have the wish to end the process, or a closed terminal, leave nothing half done, as a second Ctrl-C does."""
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        # A parent such as nohup may have had it ignored.
+        if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, signal.default_int_handler)
+
+
+def _warn_in_lines() -> None:
+    """Have warnings of the library and of readers, which quote files, shown as one line of text each."""
+    import logging
+
+    from autodip_ij.wording import plain
+
+    class Line(logging.Formatter):
+        def format(self, record: logging.LogRecord) -> str:
+            return plain(super().format(record))
+
+    handler = logging.StreamHandler()
+    handler.setFormatter(Line("%(message)s"))
+    handler.setLevel(logging.WARNING)
+    logging.getLogger().addHandler(handler)
 
 
 def run(arguments: list[str]) -> int:
@@ -84,7 +113,7 @@ def explained(error: Exception) -> tuple[str, int]:
     from cyclopts import CycloptsError, UnknownCommandError
     from pydantic import ValidationError
 
-    from autodip_ij.errors import AutodipError, nearest
+    from autodip_ij.errors import AutodipError, failed_import, nearest
 
     cause = error.__cause__
     if isinstance(error, AutodipError):
@@ -103,6 +132,8 @@ def explained(error: Exception) -> tuple[str, int]:
         return " ".join(str(error).split()), EXIT_CODES["bad input or usage"]
     if isinstance(error, MemoryError):
         return "not enough memory; select fewer planes or use smaller --tile", EXIT_CODES["environment"]
+    if problem := failed_import(error):
+        return str(problem), problem.exit_code
     return f"{type(error).__name__}: {error} (a defect; run again with --debug and report it)", 1
 
 
@@ -111,7 +142,9 @@ def _failed(message: str, code: int, debug: bool, as_json: bool) -> int:
         import traceback
 
         traceback.print_exc()
-    line = " ".join(message.split())
+    from autodip_ij.wording import plain
+
+    line = plain(" ".join(message.split()))
     if as_json:
         from json import dumps
 

@@ -1,73 +1,130 @@
-"""Local worker processes, or an existing Dask cluster, for many independent jobs."""
+"""Many independent calls on worker processes of this machine, or on an existing Dask cluster."""
 
 from __future__ import annotations
 
-import logging
-import os
-from collections.abc import Iterator
+import queue
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from autodip_ij import processes
 from autodip_ij.errors import EnvironmentProblem
+from autodip_ij.processes import Answer, Call
 
 if TYPE_CHECKING:
-    from distributed import Client
+    from distributed import Client, Future
+
+_POLL_SECONDS = 0.2
 
 
-@contextmanager
-def dask_client(workers: int, scheduler: str | None = None, *, threads: int = 1) -> Iterator[Client]:
-    """Start local processes, or connect to a cluster, for the time of a ``with`` block.
+def answers(
+    calls: Sequence[Call],
+    workers: int,
+    scheduler: str | None = None,
+    *,
+    threads: int = 1,
+    begun: Callable[[int], None] = lambda index: None,
+    stopped: Callable[[], bool] = lambda: False,
+) -> Generator[tuple[int, Answer], None, None]:
+    """Yield index and answer of each call as they come; closing the generator drops the rest.
 
     Parameters
     ----------
-    workers
-        Local worker processes; each takes one job at a time.
+    calls, workers, threads, begun, stopped
+        As in `autodip_ij.processes.answers`. A cluster does not tell what has begun: there, all has.
     scheduler
-        Address of an existing scheduler (``tcp://host:8786``) or a scheduler file (``*.json``), instead of local
-        processes.
-    threads
-        Threads of the numeric libraries in each local worker.
+        Address of an existing Dask scheduler (``tcp://host:8786``, ``tls://host:8786``) or a scheduler file
+        (``*.json``), instead of processes of this machine.
 
     Raises
     ------
     autodip_ij.errors.EnvironmentProblem
         If the scheduler cannot be reached.
     """
-    import dask
-    from distributed import Client, LocalCluster
-
-    if scheduler is not None:
-        address = {"scheduler_file": scheduler} if scheduler.endswith(".json") else {"address": scheduler}
-        try:
-            # Dask would wait for the file to appear, for ever.
-            if "scheduler_file" in address and not Path(scheduler).is_file():
-                raise FileNotFoundError("no such file")
-            client = Client(**address, timeout="20s")
-        except (OSError, TimeoutError, ValueError) as error:
-            raise EnvironmentProblem(f"no Dask scheduler at {scheduler} ({error}); start one or use workers") from error
-        with client:
-            yield client
+    if not calls:
         return
-    environment = {name: str(threads) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
-    configuration = {
-        "distributed.nanny.pre-spawn-environ": {**os.environ, **environment},
-        # Fits fill the memory on purpose; a worker that is paused or killed at 80 % would lose its job.
-        "distributed.worker.memory.pause": False,
-        "distributed.worker.memory.terminate": False,
-    }
-    with (
-        dask.config.set(configuration),
-        LocalCluster(
-            n_workers=workers,
-            threads_per_worker=1,
-            processes=True,
-            memory_limit=0,
-            # Without an address the scheduler's web server would listen on every interface, at a fixed port.
-            dashboard_address="127.0.0.1:0",
-            scheduler_kwargs={"dashboard": False},
-            silence_logs=logging.ERROR,
-        ) as cluster,
-        Client(cluster) as client,
-    ):
+    if scheduler is None:
+        yield from processes.answers(calls, workers, threads=threads, begun=begun, stopped=stopped)
+        return
+    with _dask_client(scheduler) as client:
+        for index in range(len(calls)):
+            begun(index)
+        yield from _on_cluster(calls, client, stopped)
+
+
+@contextmanager
+def _dask_client(scheduler: str) -> Iterator[Client]:
+    """Connect to a cluster for the time of a ``with`` block."""
+    from distributed import Client
+
+    address = {"scheduler_file": scheduler} if scheduler.endswith(".json") else {"address": scheduler}
+    try:
+        # Dask would wait for the file to appear, for ever.
+        if "scheduler_file" in address and not Path(scheduler).is_file():
+            raise FileNotFoundError("no such file")
+        client = Client(**address, timeout="20s")
+    except (OSError, TimeoutError, ValueError) as error:
+        raise EnvironmentProblem(f"no Dask scheduler at {scheduler} ({error}); start one or use workers") from error
+    with client:
         yield client
+
+
+def _on_cluster(
+    calls: Sequence[Call], client: Client, stopped: Callable[[], bool]
+) -> Generator[tuple[int, Answer], None, None]:
+    """Have the calls done side by side, then those whose worker died one at a time.
+
+    A dying call takes those with it that waited on the same worker, and Dask blames them all: only a call that kills
+    its worker with nobody beside it is at fault.
+    """
+    suspects: list[int] = []
+    for index, answer in _submitted(calls, range(len(calls)), client, stopped):
+        if answer is None:
+            return
+        if answer.died and len(calls) > 1:
+            suspects.append(index)
+        else:
+            yield index, answer
+    for suspect in suspects:
+        for index, answer in _submitted(calls, [suspect], client, stopped):
+            if answer is None:
+                return
+            yield index, answer
+
+
+def _submitted(
+    calls: Sequence[Call], indices: Sequence[int], client: Client, stopped: Callable[[], bool]
+) -> Generator[tuple[int, Answer | None], None, None]:
+    """Yield the answers of some calls; None where the user stopped them."""
+    finished: queue.SimpleQueue[tuple[int, Future]] = queue.SimpleQueue()
+    futures = []
+    for index in indices:
+        call = calls[index]
+        future = client.submit(call.function, *call.arguments, pure=False, priority=-index)
+        future.add_done_callback(lambda future, index=index: finished.put((index, future)))
+        futures.append(future)
+    remaining = len(futures)
+    while remaining:
+        if stopped():
+            client.cancel(futures)
+            yield -1, None
+            return
+        try:
+            index, future = finished.get(timeout=_POLL_SECONDS)
+        except queue.Empty:
+            continue
+        remaining -= 1
+        yield index, _answer(future)
+        future.release()
+
+
+def _answer(future: Future) -> Answer:
+    from distributed.scheduler import KilledWorker
+
+    error = future.exception()
+    if error is None:
+        return Answer(future.result())
+    if isinstance(error, KilledWorker):
+        return Answer(error="its worker process died (KilledWorker)", died=True)
+    return Answer(error=f"{type(error).__name__}: {error}")

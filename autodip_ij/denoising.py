@@ -14,7 +14,7 @@ from autodip_ij.announcing import announcements
 from autodip_ij.errors import BadInput
 from autodip_ij.groups.model import GroupDecision
 from autodip_ij.images.model import Image
-from autodip_ij.outputs import default_output, new_array, refuse_bad_target, uncertainty_path
+from autodip_ij.outputs import default_output, new_array, refuse_bad_target, refuse_bad_type, uncertainty_path
 from autodip_ij.pipeline import StageTimes
 from autodip_ij.planning import Plan, plan_run
 from autodip_ij.progress import Progress, Silent
@@ -134,6 +134,8 @@ def denoise_file(
     if settings.uncertainty:
         refuse_bad_target(uncertainty_path(output), source, overwrite)
     image = open_image(source, settings.scene)
+    if settings.dtype == "same":
+        refuse_bad_type(output, image.dtype)
     result = denoise_image(image, settings, progress=progress)
     written = result.save(output, overwrite=overwrite)
     return FileResult(written, sidecar_path(written), result.report)

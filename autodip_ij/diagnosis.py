@@ -58,8 +58,10 @@ def _engine() -> Check:
 
 
 def _devices() -> list[Check]:
-    import torch
-
+    try:
+        import torch
+    except Exception:  # told by the fit already
+        return []
     found = []
     if torch.cuda.is_available():
         for index in range(torch.cuda.device_count()):
@@ -94,8 +96,13 @@ def _readers() -> list[Check]:
 def _lpips() -> Check:
     from autodip_ij.metrics import lpips_available
 
-    if lpips_available():
-        return Check("LPIPS weights", "ok", "at hand")
+    try:
+        if lpips_available():
+            return Check("LPIPS weights", "ok", "at hand")
+    except Exception as error:
+        return Check(
+            "LPIPS weights", "missing", f"{type(error).__name__}: {error}", "install torchvision and lpips again"
+        )
     remedy = "run once with a network, or name a folder with --weights or $AUTODIP_LPIPS_WEIGHTS"
     return Check("LPIPS weights", "missing", "nearest-image transfer by LPIPS falls back to the group table", remedy)
 

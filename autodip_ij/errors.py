@@ -41,6 +41,31 @@ class Cancelled(AutodipError):
     exit_code = 130
 
 
+def failed_import(error: BaseException) -> EnvironmentProblem | None:
+    """Return what `error` says of this installation if it was raised while a package was loaded, else None."""
+    package = _root(error.name) if isinstance(error, ImportError) else ""
+    place = error.__traceback__
+    while place is not None:
+        # Python leaves its own machinery out of the traceback, but not the code at the top of the module.
+        if place.tb_frame.f_code.co_name == "<module>" and (loaded := _root(place.tb_frame.f_globals.get("__name__"))):
+            package = loaded
+            break
+        place = place.tb_next
+    if not package:
+        return None
+    short = " ".join(str(error).split()) or type(error).__name__
+    return EnvironmentProblem(
+        f"the package {package} cannot be loaded ({short}); install it again: "
+        f"pip install --force-reinstall {package}, and see autodip doctor"
+    )
+
+
+def _root(module: str | None) -> str:
+    """Return the package of a module; empty for one of this project, or for a program."""
+    root = str(module or "").split(".")[0]
+    return "" if root in (__package__, "__main__") else root
+
+
 def nearest(value: str, choices: Iterable[str]) -> str:
     """Return ``"; did you mean 'x'?"``, or the list of choices where nothing is near.
 

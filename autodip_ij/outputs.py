@@ -49,16 +49,67 @@ def refuse_bad_target(target: Path, source: Path | None, overwrite: bool) -> Non
     Raises
     ------
     autodip_ij.errors.UnwritableOutput
-        If it is the source, exists (without `overwrite`), is a plain folder, or its folder is missing.
+        If it is the source, exists (without `overwrite`), is a plain folder, if its name or that of its sidecar is too
+        long, or if its folder is missing or cannot be written.
+    autodip_ij.errors.BadInput
+        If its suffix is none of a format that is written.
     """
+    from autodip_ij.images.saving import refuse_folder, refuse_suffix
+    from autodip_ij.report import sidecar_path
+
+    sidecar = sidecar_path(target)
+    _refuse_long_names(target, sidecar)
     if source is not None and _same(target, source):
         raise UnwritableOutput(f"{target}: output and input are the same file; choose another output name")
-    if target.exists() and not overwrite:
+    if os.path.lexists(target) and not overwrite:
         raise UnwritableOutput(f"{target}: exists already; choose another name or --overwrite")
     if target.is_dir() and target.suffix != ".zarr":
         raise UnwritableOutput(f"{target}: is a folder; give the name of the output file")
+    if sidecar.is_dir():
+        raise UnwritableOutput(f"{sidecar}: is a folder, where the record of the result goes; choose another name")
     if not target.parent.is_dir():
         raise UnwritableOutput(f"{target}: the folder {target.parent} does not exist; make it first")
+    refuse_suffix(target)
+    refuse_folder(target)
+    _refuse_place(target)
+
+
+def refuse_bad_type(target: Path, dtype: np.dtype[Any]) -> None:
+    """Refuse, before any computing, a type of grey values that the format of `target` does not have.
+
+    Raises
+    ------
+    autodip_ij.errors.BadInput
+        With the types that it has.
+    """
+    from autodip_ij.images.saving import refuse_type
+
+    refuse_type(target, dtype)
+
+
+def _refuse_long_names(*paths: Path) -> None:
+    """Refuse names that the file system cannot hold, of the output or of what is written beside it."""
+    for path in paths:
+        try:
+            os.lstat(path)
+        except OSError as error:
+            if error.errno == errno.ENAMETOOLONG:
+                raise UnwritableOutput(
+                    f"{paths[0]}: is too long a name for an output and its record {path.name[-24:]}; give a shorter one"
+                ) from error
+        except ValueError as error:
+            raise UnwritableOutput(f"{paths[0]}: cannot be a name of a file ({error}); choose another one") from error
+
+
+def _refuse_place(target: Path) -> None:
+    """Refuse a folder in which no file can be made."""
+    try:
+        with tempfile.TemporaryFile(prefix=".autodip-", dir=target.parent):
+            pass
+    except OSError as error:
+        raise UnwritableOutput(
+            f"{target}: the folder {target.parent} cannot be written ({error.strerror or error}); choose another one"
+        ) from error
 
 
 def _same(a: Path, b: Path) -> bool:

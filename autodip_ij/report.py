@@ -6,8 +6,8 @@ The schema is versioned by `SCHEMA_VERSION` and described in ``docs/sidecar.md``
 from __future__ import annotations
 
 import json
-import os
 import platform
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from autodip_ij._version import __version__
 from autodip_ij.errors import UnreadableFile, UnwritableOutput
 from autodip_ij.quality.model import Check, FitVerdict
 from autodip_ij.versions import versions
+from autodip_ij.wording import encodable
 
 SCHEMA_VERSION = 1
 SIDECAR_SUFFIX = ".autodip.json"
@@ -197,6 +198,14 @@ def sidecar_path(output: Path) -> Path:
     return output.with_name(output.name + SIDECAR_SUFFIX)
 
 
+def to_json(record: BaseModel, *, indent: int | None = None) -> str:
+    """Return a record as JSON; bytes of names that are no text stand there as their codes."""
+    try:
+        return record.model_dump_json(indent=indent)
+    except ValueError:  # of pydantic, which writes UTF-8 alone
+        return type(record).model_validate(encodable(record.model_dump())).model_dump_json(indent=indent)
+
+
 def write_sidecar(report: Report, output: Path) -> Path:
     """Write the sidecar of `output`, complete or not at all, replacing one that is there.
 
@@ -205,15 +214,18 @@ def write_sidecar(report: Report, output: Path) -> Path:
     autodip_ij.errors.UnwritableOutput
         If the folder cannot be written.
     """
+    from autodip_ij.images.temporary import temporary
+
     target = sidecar_path(output)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
+    partial = temporary(target)
     try:
-        temporary.write_text(report.model_dump_json(indent=2) + "\n", encoding="utf-8")
-        temporary.replace(target)
+        partial.write_text(to_json(report, indent=2) + "\n", encoding="utf-8")
+        partial.replace(target)
     except OSError as error:
         raise UnwritableOutput(f"{target}: cannot write the sidecar ({error.strerror or error})") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
     return target
 
 
@@ -226,16 +238,23 @@ def read_sidecar(path: Path) -> Report:
         If there is none, or it is damaged or of a newer schema.
     """
     path = path if path.name.endswith(SIDECAR_SUFFIX) else sidecar_path(path)
+    strange = f"{path}: not a sidecar of autodip_ij; delete it and denoise again"
     try:
+        if path.exists() and not path.is_file():
+            raise UnreadableFile(strange)
         content = json.loads(path.read_text(encoding="utf-8"))
-        if int(content.get("schema_version", 0)) > SCHEMA_VERSION:
-            raise UnreadableFile(
-                f"{path}: written by a newer autodip_ij (schema {content['schema_version']}); update it"
-            )
-        return Report.model_validate(content)
     except UnreadableFile:
         raise
     except OSError as error:
         raise UnreadableFile(f"{path}: {error.strerror or 'cannot be read'}") from error
-    except (ValueError, ValidationError, AttributeError) as error:
-        raise UnreadableFile(f"{path}: not a sidecar of autodip_ij; delete it and denoise again") from error
+    except (ValueError, RecursionError) as error:
+        raise UnreadableFile(strange) from error
+    version = content.get("schema_version", SCHEMA_VERSION) if isinstance(content, dict) else None
+    if not isinstance(version, int) or isinstance(version, bool):
+        raise UnreadableFile(strange)
+    if version > SCHEMA_VERSION:
+        raise UnreadableFile(f"{path}: written by a newer autodip_ij (schema {version}); update it")
+    try:
+        return Report.model_validate(content)
+    except (ValidationError, RecursionError) as error:
+        raise UnreadableFile(strange) from error

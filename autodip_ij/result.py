@@ -10,7 +10,7 @@ import numpy as np
 
 from autodip_ij.images.model import Image
 from autodip_ij.outputs import refuse_bad_target, uncertainty_path
-from autodip_ij.report import Report, write_sidecar
+from autodip_ij.report import Report, to_json, write_sidecar
 
 
 @dataclass(frozen=True)
@@ -57,12 +57,12 @@ class Result:
         target = Path(path)
         beside = uncertainty_path(target)
         refuse_bad_target(target, self.output.source, overwrite)
-        record = self.report.output
+        record, provenance = self.report.output, to_json(self.report)
         if self.uncertainty_output is not None:
             refuse_bad_target(beside, self.output.source, overwrite)
-            write(self.uncertainty_output, beside, overwrite=overwrite, provenance=self.report.model_dump_json())
+            write(self.uncertainty_output, beside, overwrite=overwrite, provenance=provenance)
             record = record.model_copy(update={"uncertainty_file": beside.name})
-        written = write(self.output, target, overwrite=overwrite, provenance=self.report.model_dump_json())
+        written = write(self.output, target, overwrite=overwrite, provenance=provenance)
         record = record.model_copy(update={"file": written.name})
         write_sidecar(self.report.model_copy(update={"output": record}), written)
         return written

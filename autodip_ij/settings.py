@@ -275,7 +275,7 @@ class DenoiseSettings(BaseModel):
         return value
 
     @classmethod
-    def parse(cls, **values: Any) -> DenoiseSettings:
+    def parse(cls, /, **values: Any) -> DenoiseSettings:
         """Make settings from texts or typed values; the message of an error names the setting and the way out.
 
         Raises

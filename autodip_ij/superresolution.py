@@ -21,7 +21,7 @@ from autodip_ij.grey_values import shift_of
 from autodip_ij.images.formats import stem_of
 from autodip_ij.images.intensity import cast
 from autodip_ij.images.model import Image, PixelSize
-from autodip_ij.outputs import new_array, refuse_bad_target, uncertainty_path
+from autodip_ij.outputs import new_array, refuse_bad_target, refuse_bad_type, uncertainty_path
 from autodip_ij.planning import ChannelPlan, Plan, plan_run
 from autodip_ij.progress import Progress, Silent, Stop
 from autodip_ij.recipe import PlaneResult, fit_arguments
@@ -172,7 +172,10 @@ def superresolve_file(
     refuse_bad_target(output, source, overwrite)
     if settings.uncertainty:
         refuse_bad_target(uncertainty_path(output), source, overwrite)
-    result = superresolve_image(open_image(source, settings.scene), settings, progress=progress)
+    image = open_image(source, settings.scene)
+    if settings.dtype == "same":
+        refuse_bad_type(output, image.dtype)
+    result = superresolve_image(image, settings, progress=progress)
     written = result.save(output, overwrite=overwrite)
     return FileResult(written, sidecar_path(written), result.report)
 

@@ -2,6 +2,55 @@
 
 from __future__ import annotations
 
+import re
+from typing import Any
+
+_UNFIT = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Control characters, line and paragraph separators, changes of direction, and bytes of names that are no text."""
+
+
+def plain(text: str) -> str:
+    r"""Return text of a file, or the name of one, as one line that any terminal, table or record can hold.
+
+    Names of files are bytes, and metadata may hold anything: what would steer a terminal, break a line or turn the
+    direction of writing is shown as its code.
+
+    Examples
+    --------
+    >>> print(plain("a\x1b[2Jb\tc"), plain("caf\udce9"))
+    a\x1b[2Jb c caf\xe9
+    """
+    return _UNFIT.sub(_code, text)
+
+
+_LONE = re.compile("[\ud800-\udfff]")
+
+
+def encodable(value: Any) -> Any:
+    r"""Return plain data with the bytes of names that are no text, which no file in UTF-8 can hold, as their codes.
+
+    Examples
+    --------
+    >>> print(encodable({"file": ["caf\udce9", 1]}))
+    {'file': ['caf\\xe9', 1]}
+    """
+    if isinstance(value, str):
+        return _LONE.sub(_code, value)
+    if isinstance(value, dict):
+        return {encodable(key): encodable(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(map(encodable, value))
+    return value
+
+
+def _code(found: re.Match[str]) -> str:
+    number = ord(found[0])
+    if found[0].isspace():
+        return " "
+    if 0xDC80 <= number <= 0xDCFF:  # a byte that is no UTF-8, as Python keeps it in a name
+        number -= 0xDC00
+    return f"\\x{number:02x}" if number < 0x100 else f"\\u{number:04x}"
+
 
 def sentences(*parts: str) -> str:
     """Return `parts` as sentences, one after the other.

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -12,9 +14,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 
 from autodip_ij import cli
-from autodip_ij.images import Channel, Image, write
+from autodip_ij.images import Channel, Image, open_image, write
+from autodip_ij.report import read_sidecar
+from autodip_ij.wording import plain
 
 QUICK = ["--iterations", "2", "--width", "4", "--depth", "2", "--device", "cpu", "--group", "widefield/nucleus"]
 
@@ -213,3 +218,150 @@ def test_help_documents_the_exit_codes(capsys: pytest.CaptureFixture[str]) -> No
 def test_effort_with_the_paper_calibration_is_answered(cells: Path, capsys: pytest.CaptureFixture[str]) -> None:
     _, _, err = run(capsys, "denoise", cells, *QUICK, "--calibration", "paper", "--effort", "fast")
     assert "effort" in err
+
+
+def fails_if_fitted(*_: object, **__: object) -> None:
+    raise AssertionError("this must be refused before anything is computed")
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("out.foo", "choose one of: .ome.tif"),
+        ("x.png", "choose one of: .ome.tif"),
+        ("out", "choose one of: .ome.tif"),
+        ("out.ome.tiif", "did you mean '.ome.tif"),
+        ("n" * 240 + ".ome.tif", "too long"),
+        ("n" * 300 + ".ome.tif", "too long"),
+        ("taken.ome.tif", "is a folder"),
+        ("full.ome.zarr", "a folder of something else"),
+    ],
+)
+def test_a_name_that_cannot_be_written_is_refused_before_the_fit(
+    cells: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, name: str, words: str
+) -> None:
+    (cells.parent / "taken.ome.tif.autodip.json").mkdir()
+    (cells.parent / "full.ome.zarr").mkdir()
+    (cells.parent / "full.ome.zarr" / "thesis.docx").touch()
+    monkeypatch.setattr("autodip_ij.denoising.denoise_image", fails_if_fitted)
+    code, out, err = run(capsys, "denoise", cells, cells.parent / name, "--overwrite", *QUICK)
+    assert (code, out) == (2, "")
+    assert words in err
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(("dtype", "name"), [("int16", "out.tif"), ("float64", "out.tif"), ("int64", "out.ome.tif")])
+def test_a_type_that_the_format_does_not_have_is_refused_before_the_fit(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, dtype: str, name: str
+) -> None:
+    source = write(Image.from_array(np.ones((30, 20), dtype)), tmp_path / "cells.ome.zarr")
+    monkeypatch.setattr("autodip_ij.denoising.denoise_image", fails_if_fitted)
+    code, _, err = run(capsys, "denoise", source, tmp_path / name, "--dtype", "same", "--quiet", *QUICK)
+    assert code == 2
+    assert f"has no {dtype}" in err
+
+
+@pytest.mark.skipif(os.name == "nt", reason="these names cannot be on Windows")
+@pytest.mark.parametrize("name", ["[red]x.tif", "a\x1b[31mb\x07.tif", "a\nb.tif", "a\u202eb.tif"])
+@pytest.mark.parametrize("command", ["denoise", "inspect"])
+def test_names_of_files_do_not_steer_the_terminal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], command: str, name: str
+) -> None:
+    tifffile.imwrite(tmp_path / name, np.random.default_rng(1).poisson(50, (30, 20)).astype(np.uint16))
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / name).touch()
+    code, out, err = run(capsys, command, tmp_path / name, *(QUICK if command == "denoise" else []))
+    assert code == 0
+    assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]", err + out.replace(str(tmp_path), ""))
+    if command == "inspect":
+        assert plain(name.split(".")[0]) in out.replace("\n", "")
+    code, _, err = run(capsys, command, tmp_path / "broken" / name)
+    assert code == 2
+    assert plain(name) in err
+    assert err.count("\n") == 1
+    assert "\x1b" not in err
+
+
+@pytest.mark.parametrize("command", ["denoise", "inspect"])
+def test_names_of_channels_and_scenes_do_not_steer_the_terminal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    channels = [Channel("[/bold]"), Channel("[link=x]GFP")]
+    image = Image.from_array(np.ones((2, 30, 20), np.uint16), "CYX", channels=channels, name="[/red] [conceal]")
+    source = write(image, tmp_path / "cells.ome.tif")
+    code, out, err = run(capsys, command, source, *(QUICK if command == "denoise" else []))
+    assert code == 0
+    assert "[/bold]" in out + err
+    if command == "inspect":
+        assert "[/red] [conceal]" in out
+
+
+@pytest.mark.skipif(os.name == "nt" or sys.platform == "darwin", reason="names are bytes on Linux alone")
+@pytest.mark.parametrize("command", ["denoise", "inspect"])
+@pytest.mark.parametrize("option", [[], ["--json"]])
+def test_a_name_that_is_no_text_is_an_ordinary_name(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], command: str, option: list[str]
+) -> None:
+    source = tmp_path / os.fsdecode(b"caf\xe9.tif")
+    tifffile.imwrite(source, np.full((30, 20), 7, np.uint16))
+    code, out, err = run(capsys, command, source, *option, *(QUICK if command == "denoise" else []))
+    assert (code, "defect" in err) == (0, False)
+    assert "caf" in out
+    if option:
+        json.dumps(json.loads(out), ensure_ascii=False).encode()  # text that any program can hold
+    if command == "denoise":
+        made = tmp_path / os.fsdecode(b"caf\xe9_autodip.ome.tif")
+        assert open_image(made).shape == (1, 1, 1, 30, 20)
+        assert read_sidecar(made).input.file == "caf\\xe9.tif"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        'raise OSError("libtorch_cpu.so: cannot open shared object file")',
+        'raise ImportError("DLL load failed while importing _C")',
+        "import no_such_module_of_torch",
+        "raise RuntimeError",
+    ],
+)
+@pytest.mark.parametrize("command", ["denoise", "inspect", "batch"])
+def test_a_torch_that_cannot_be_loaded_is_one_line_and_exit_code_3(cells: Path, command: str, content: str) -> None:
+    broken = cells.parent / "broken"
+    (broken / "torch").mkdir(parents=True)
+    (broken / "torch" / "__init__.py").write_text(content)
+    arguments = [cells, *QUICK] if command == "denoise" else [cells]
+    if command == "batch":
+        arguments = [cells, cells.parent / "out", *QUICK]
+    done = subprocess.run(
+        [sys.executable, "-m", "autodip_ij", command, *map(str, arguments)],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(broken), os.environ.get("PYTHONPATH", "")])},
+        cwd=Path(__file__).parent.parent,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 3, done.stderr
+    assert "torch cannot be loaded" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_advice_names_only_options_that_are_there() -> None:
+    """Every option that a message or help text names is declared by a command."""
+    package = Path(cli.__file__).parent
+    named = {
+        (option, path.name)
+        for path in package.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+        for option in re.findall(r"(?<![\w-])--[a-z][a-z-]*[a-z]", node.value)
+    }
+    declared = {"--debug", "--help", "--version", "--force-reinstall"}  # the last one is pip's
+    app = cli.build_app()
+    pending = [app[name] for name in cli.COMMANDS]
+    while pending:
+        command = pending.pop()
+        if command.default_command is None:
+            pending += [command[name] for name in command if not name.startswith("-")]
+        else:
+            declared |= {name for argument in command.assemble_argument_collection() for name in argument.names}
+    assert sorted((option, where) for option, where in named if option not in declared) == []

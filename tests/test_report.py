@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,14 @@ def test_a_report_names_versions_and_date() -> None:
         ("[]", "not a sidecar"),
         ('{"schema_version": 99}', "newer"),
         ('{"schema_version": 1}', "not a"),
+        ('{"schema_version": null}', "not a"),
+        ('{"schema_version": Infinity}', "not a"),
+        ('{"schema_version": {}}', "not a"),
+        ("[1]", "not a"),
+        ("null", "not a"),
+        ("[" * 100_000, "not a"),
+        ('{"settings":' * 50_000, "not a"),
+        ("9" * 10_000, "not a"),
     ],
 )
 def test_a_damaged_or_foreign_sidecar_is_refused(tmp_path: Path, content: str, words: str) -> None:
@@ -66,3 +75,31 @@ def test_a_missing_sidecar_and_a_missing_folder_are_named(tmp_path: Path) -> Non
         read_sidecar(tmp_path / "x.ome.tif")
     with pytest.raises(UnwritableOutput, match="sidecar"):
         write_sidecar(make_report(), tmp_path / "nowhere" / "x.ome.tif")
+
+
+def test_a_sidecar_that_is_no_file_is_refused(tmp_path: Path) -> None:
+    sidecar_path(tmp_path / "x.ome.tif").mkdir()
+    with pytest.raises(UnreadableFile, match="not a"):
+        read_sidecar(tmp_path / "x.ome.tif")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_a_sidecar_that_is_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(sidecar_path(tmp_path / "x.ome.tif"))
+    with pytest.raises(UnreadableFile, match="not a"):
+        read_sidecar(tmp_path / "x.ome.tif")
+
+
+def test_names_that_are_no_text_stand_in_it_as_codes(tmp_path: Path) -> None:
+    report = make_report()
+    report.input.file = os.fsdecode(b"caf\xe9.tif")
+    report.messages.append("read caf\udce9.tif")
+    write_sidecar(report, tmp_path / "x.ome.tif")
+    read = read_sidecar(tmp_path / "x.ome.tif")
+    assert (read.input.file, read.messages) == ("caf\\xe9.tif", ["read caf\\xe9.tif"])
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the limit is in characters there")
+def test_a_sidecar_whose_name_just_fits_is_written(tmp_path: Path) -> None:
+    output = tmp_path / ("n" * 234 + ".ome.tif")
+    assert len(write_sidecar(make_report(), output).name) == 255

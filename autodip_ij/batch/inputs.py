@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 import glob
 import os
-from collections.abc import Iterable, Iterator, Mapping
+import stat
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -49,12 +50,15 @@ class Inputs:
         Whether files that appear below `root` later would be found by the next run.
     results
         Files left out because they are results of autodip_ij, known by their sidecar.
+    unread
+        Folders that could not be searched, relative to `root`, with the reason.
     """
 
     root: Path
     entries: tuple[Entry, ...]
     recursive: bool
     results: tuple[Path, ...] = ()
+    unread: Mapping[Path, str] = field(default_factory=dict)
 
 
 def find_inputs(source: str | Path) -> Inputs:
@@ -75,9 +79,17 @@ def find_inputs(source: str | Path) -> Inputs:
         If no readable image is found, or a list cannot be understood.
     """
     text, path = str(source), Path(source)
-    if path.is_dir() and not _is_image(path):
-        return _from_paths(path, _walk(path), recursive=True, found_in=f"folder {path}")
-    if path.exists():
+    unread: dict[Path, str] = {}
+
+    def note(error: OSError) -> None:
+        unread[Path(error.filename or path)] = error.strerror or str(error)
+
+    if os.path.isdir(path) and not _is_image(path):
+        found = list(_walk(path, note))
+        if path in unread:
+            raise UnreadableFile(f"{path}: the folder cannot be read ({unread[path]}); ask its owner")
+        return _from_paths(path, found, recursive=True, found_in=f"folder {path}", unread=unread)
+    if os.path.lexists(path):
         if path.name.lower().endswith(LIST_SUFFIXES):
             return _from_list(path)
         if not _is_image(path):
@@ -86,10 +98,42 @@ def find_inputs(source: str | Path) -> Inputs:
             )
         return _from_paths(path.parent, [path], recursive=False, found_in=str(path))
     if glob.has_magic(text):
-        root = _fixed_part(path)
+        root, recursive = _fixed_part(path), "**" in path.parts
         matches = (Path(match) for match in sorted(glob.glob(text, recursive=True)))
-        return _from_paths(root, filter(_is_image, matches), recursive="**" in path.parts, found_in=f"pattern {text}")
+        for _ in _folders(root, note) if recursive else ():  # what glob passes over in silence
+            pass
+        return _from_paths(
+            root, filter(_is_image, matches), recursive=recursive, found_in=f"pattern {text}", unread=unread
+        )
     raise UnreadableFile(f"{path}: no such folder, file, list or pattern")
+
+
+def refuse_special(path: Path) -> None:
+    """Refuse what is neither a file nor a folder: to read a pipe or a device may never end.
+
+    Raises
+    ------
+    autodip_ij.errors.UnreadableFile
+        Also if there is nothing at `path`, as behind a link to nowhere.
+    """
+    try:
+        mode = os.stat(path).st_mode
+    except FileNotFoundError as error:
+        what = f"a link to {os.readlink(path)}, where nothing is" if path.is_symlink() else "gone, or never was there"
+        raise UnreadableFile(f"{path}: is {what}; bring the file back, or leave it out") from error
+    except (OSError, ValueError) as error:
+        raise UnreadableFile(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error})") from error
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        what = next((word for test, word in _SPECIAL if test(mode)), "no file")
+        raise UnreadableFile(f"{path}: is {what}; give a file")
+
+
+_SPECIAL: tuple[tuple[Callable[[int], bool], str], ...] = (
+    (stat.S_ISFIFO, "a named pipe"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
 
 
 def _is_image(path: Path) -> bool:
@@ -98,39 +142,52 @@ def _is_image(path: Path) -> bool:
     if not is_readable_path(path):
         return False
     found = by_suffix(path)
-    return not path.is_dir() or (found is not None and found.name == "zarr")
+    return not os.path.isdir(path) or (found is not None and found.name == "zarr")
 
 
-def _walk(folder: Path) -> Iterator[Path]:
-    """Yield the images below `folder`, sorted; links are followed, but no folder is entered twice."""
-    entered: set[Path] = set()
-    for parent, folders, files in os.walk(folder, followlinks=True):
+def _walk(folder: Path, unread: Callable[[OSError], None]) -> Iterator[Path]:
+    """Yield the images below `folder`, sorted."""
+    for here, folders, files in _folders(folder, unread):
+        visible_files = [name for name in files if not name.startswith(".")]
+        yield from sorted(here / name for name in (*folders, *visible_files) if _is_image(here / name))
+
+
+def _folders(folder: Path, unread: Callable[[OSError], None]) -> Iterator[tuple[Path, list[str], list[str]]]:
+    """Yield `folder` and those below it with their sub-folders and files; links are followed, but no folder twice.
+
+    Folders that are images are named, and not entered; those that cannot be read are told to `unread`.
+    """
+    entered: set[str] = set()
+    for parent, folders, files in os.walk(folder, followlinks=True, onerror=unread):
         here = Path(parent)
-        if here.resolve() in entered:
+        if (place := os.path.realpath(parent)) in entered:
             folders.clear()
             continue
-        entered.add(here.resolve())
+        entered.add(place)
         visible = sorted(name for name in folders if not name.startswith(".") and not _is_part(name))
-        images = [name for name in visible if _is_image(here / name)]
-        folders[:] = [name for name in visible if name not in images]
-        visible_files = [name for name in files if not name.startswith(".")]
-        yield from sorted(here / name for name in (*images, *visible_files) if _is_image(here / name))
+        folders[:] = [name for name in visible if not _is_image(here / name)]
+        yield here, visible, files
 
 
 def _is_part(name: str) -> bool:
     return name.lower().endswith(_PARTS_OF_AN_IMAGE)
 
 
-def _from_paths(root: Path, paths: Iterable[Path], *, recursive: bool, found_in: str) -> Inputs:
+def _from_paths(
+    root: Path, paths: Iterable[Path], *, recursive: bool, found_in: str, unread: Mapping[Path, str] | None = None
+) -> Inputs:
     from autodip_ij.report import sidecar_path
 
     found = list(paths)
-    results = tuple(path for path in found if sidecar_path(path).exists())
-    entries = tuple(Entry(path, path.relative_to(root)) for path in found if path not in set(results))
-    if not entries:
+    # Not Path.exists, to which a name that is too long for a sidecar is an error.
+    results = tuple(path for path in found if os.path.lexists(sidecar_path(path)))
+    made = set(results)
+    entries = tuple(Entry(path, path.relative_to(root)) for path in found if path not in made)
+    if not entries and not unread:
         made_here = f" ({len(results)} results of earlier runs left out)" if results else ""
         raise BadInput(f"{found_in}: no image that can be read{made_here}; see 'autodip batch --help' for the formats")
-    return Inputs(root, entries, recursive, results)
+    shut = {path.relative_to(root): reason for path, reason in (unread or {}).items()}
+    return Inputs(root, entries, recursive, results, shut)
 
 
 def _fixed_part(pattern: Path) -> Path:
@@ -143,17 +200,21 @@ def _fixed_part(pattern: Path) -> Path:
 
 
 def _from_list(path: Path) -> Inputs:
+    refuse_special(path)
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise UnreadableFile(f"{path}: cannot be read as a list of files in UTF-8 ({error})") from error
-    rows = list(_plain_rows(text) if path.suffix.lower() == ".txt" else _table_rows(path, text))
+    try:
+        rows = list(_plain_rows(text) if path.suffix.lower() == ".txt" else _table_rows(path, text))
+    except csv.Error as error:
+        raise BadInput(f"{path}: cannot be read as a table ({error})") from error
     if not rows:
         raise BadInput(f"{path}: names no file")
     files = []
     for name, settings in rows:
         file = path.parent / name
-        if not file.exists():
+        if not os.path.lexists(file):
             raise UnreadableFile(f"{path}: names {name}, and there is no {file}")
         if not _is_image(file):
             raise BadInput(f"{path}: names {name}, which is no image that can be read")

@@ -8,18 +8,23 @@ content decides.
 
 from __future__ import annotations
 
-import glob
 import hashlib
+import os
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from autodip_ij.batch.inputs import refuse_special
 from autodip_ij.batch.targets import Job
 from autodip_ij.errors import AutodipError, BadInput, UnreadableFile
+from autodip_ij.images.temporary import left_behind
+from autodip_ij.outputs import uncertainty_path
 from autodip_ij.report import InputRecord, Report, read_sidecar, sidecar_path, write_sidecar
 from autodip_ij.settings import DenoiseSettings
+from autodip_ij.wording import encodable
 
 
 class Standing(StrEnum):
@@ -57,8 +62,9 @@ class Fingerprint:
         Raises
         ------
         autodip_ij.errors.UnreadableFile
-            If it is gone or not readable.
+            If it is gone, not readable, or neither a file nor a folder.
         """
+        refuse_special(path)
         try:
             stats = [file.stat() for file in _files(path)]
         except OSError as error:
@@ -74,12 +80,13 @@ def content_hash(path: Path) -> str:
     autodip_ij.errors.UnreadableFile
         If something cannot be read.
     """
+    refuse_special(path)
     try:
         if not path.is_dir():
             return _digest(path)
         whole = hashlib.sha256()
         for file in _files(path):
-            whole.update(f"{file.relative_to(path).as_posix()}\0{_digest(file)}\n".encode())
+            whole.update(f"{file.relative_to(path).as_posix()}\0{_digest(file)}\n".encode("utf-8", "surrogateescape"))
         return whole.hexdigest()
     except OSError as error:
         raise UnreadableFile(f"{path}: {error.strerror or error}") from error
@@ -118,10 +125,10 @@ def examine(job: Job, *, interrupted: bool) -> Finding:
     interrupted
         Whether the last run was working on it when it ended: then an incomplete output is its own.
     """
-    if not job.target.exists():
+    if not os.path.lexists(job.target):
         return Finding(Standing.MISSING)
     unproven = Standing.UNFINISHED if interrupted else Standing.OTHER
-    if not sidecar_path(job.target).exists():
+    if not os.path.lexists(sidecar_path(job.target)):
         return Finding(unproven, f"{job.target.name} exists and has no sidecar")
     try:
         report = read_sidecar(job.target)
@@ -140,11 +147,28 @@ def examine(job: Job, *, interrupted: bool) -> Finding:
 
 def remove_leftovers(job: Job) -> None:
     """Remove the temporary files that a killed process left beside the output of `job`."""
-    for partial in job.target.parent.glob(f".{glob.escape(job.target.name)}*.part"):
-        if partial.is_dir():
-            shutil.rmtree(partial, ignore_errors=True)
-        else:
-            partial.unlink(missing_ok=True)
+    for made in _made(job.target):
+        for partial in left_behind(made):
+            _remove(partial)
+
+
+def remove_results(job: Job) -> None:
+    """Remove the output of `job` and what belongs to it."""
+    for made in _made(job.target):
+        _remove(made)
+
+
+def _made(target: Path) -> tuple[Path, ...]:
+    """Return everything that is written for an output, the record first: without it the rest counts as not done."""
+    return sidecar_path(target), target, uncertainty_path(target)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with suppress(OSError):
+            path.unlink(missing_ok=True)
 
 
 def _same_input(record: InputRecord, path: Path) -> bool:
@@ -161,7 +185,8 @@ def _difference(report: Report, settings: DenoiseSettings) -> str:
     except BadInput as error:
         return f"settings of another version ({error})"
     for name in DenoiseSettings.model_fields:
-        if (old := getattr(made_with, name)) != (new := getattr(settings, name)):
+        # The sidecar holds text alone, also of a path that is none.
+        if (old := getattr(made_with, name)) != (new := encodable(getattr(settings, name))):
             return f"{name} '{_text(old)}' instead of '{_text(new)}'"
     return ""
 

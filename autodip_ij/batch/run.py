@@ -3,28 +3,31 @@
 from __future__ import annotations
 
 import os
-import queue
 from collections import Counter
 from collections.abc import Generator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from autodip_ij import cluster, processes
+from autodip_ij.batch.claim import claimed, regularly
 from autodip_ij.batch.inputs import find_inputs
-from autodip_ij.batch.resume import Fingerprint, Standing, examine, remove_leftovers
+from autodip_ij.batch.resume import Fingerprint
 from autodip_ij.batch.share import FileShare, Overall
-from autodip_ij.batch.status import DONE, FAILED, RUNNING, SKIPPED, STOPPED, Row, StatusFile
+from autodip_ij.batch.status import FAILED, Row, StatusFile
+from autodip_ij.batch.table import Table
 from autodip_ij.batch.targets import Job, plan_jobs
 from autodip_ij.batch.work import DenoiseFile, Outcome, perform
-from autodip_ij.cluster import dask_client
-from autodip_ij.errors import AutodipError, BadInput, Cancelled, UnwritableOutput
+from autodip_ij.errors import AutodipError, BadInput, Cancelled, UnreadableFile, UnwritableOutput, failed_import
+from autodip_ij.processes import Answer, Call
 from autodip_ij.progress import Progress, Silent, Stop
-from autodip_ij.quality import worst
 from autodip_ij.settings import DenoiseSettings
+from autodip_ij.wording import encodable
 
-_POLL_SECONDS = 0.2
+ATTEMPTS = 2
+"""Deaths of the process after which a file is given up."""
+_HELP = "perhaps for lack of memory: try it alone with autodip denoise and a smaller --tile"
 
 
 @dataclass(frozen=True)
@@ -70,12 +73,12 @@ class BatchResult:
     def to_json(self) -> dict[str, Any]:
         """Return the object that ``autodip batch --json`` prints."""
         return {
-            "input": self.input,
-            "output": str(self.output),
-            "status_file": str(self.status_file),
+            "input": encodable(self.input),
+            "output": encodable(str(self.output)),
+            "status_file": encodable(str(self.status_file)),
             "counts": dict(Counter(row.status for row in self.rows)),
             "stopped": self.stopped,
-            "files": [asdict(row) for row in self.rows],
+            "files": [encodable(asdict(row)) for row in self.rows],
         }
 
 
@@ -102,7 +105,8 @@ def run_batch(
     source
         Folder, pattern or list; see `autodip_ij.batch.find_inputs`.
     output
-        Folder for the results, made if missing. Sub-folders of the input are kept. One batch at a time may write to it.
+        Folder for the results, made if missing. Sub-folders of the input are kept. One batch at a time may write to
+        it: a second one is refused.
     settings
         For every file; group ``auto`` infers the group of every channel of every file.
     suffix
@@ -124,14 +128,16 @@ def run_batch(
     Returns
     -------
     BatchResult
-        One row a file; ``exit_code`` for the command line.
+        One row a file, and one a folder that could not be searched; ``exit_code`` for the command line.
 
     Raises
     ------
     autodip_ij.errors.BadInput
         If there is nothing to do, or input, list or settings cannot be used.
     autodip_ij.errors.UnwritableOutput
-        If results would land among the inputs, or the output folder cannot be written.
+        If results would land among the inputs, or the output folder cannot be written, or another batch does.
+    autodip_ij.errors.EnvironmentProblem
+        If the device is missing, torch cannot be loaded, or the scheduler cannot be reached.
 
     Examples
     --------
@@ -141,109 +147,80 @@ def run_batch(
     """
     if workers < 1:
         raise BadInput(f"workers: {workers} is not possible; give 1 or more")
-    folder = Path(output)
+    folder, settings = Path(output), settings or DenoiseSettings()
     watcher = progress or Silent()
     inputs = find_inputs(source)
-    jobs = plan_jobs(inputs, folder, settings or DenoiseSettings(), suffix=suffix, all_scenes=all_scenes)
+    jobs = plan_jobs(inputs, folder, settings, suffix=suffix, all_scenes=all_scenes)
     if inputs.results:
         watcher.log(f"{len(inputs.results)} results of autodip among the inputs are left out")
     _make_folders(folder, jobs)
-    table = _Table(StatusFile(folder), folder, jobs)
-    waiting = table.sort_out(overwrite)
-    if done_before := len(jobs) - len(waiting):
-        watcher.log(f"{done_before} of {len(jobs)} files need nothing: {table.counts()}")
-    overall = Overall(watcher, [Fingerprint.of(jobs[index].entry.path).size for index in waiting])
-    if workers == 1 and scheduler is None:
-        outcomes = _one_by_one(jobs, waiting, denoise, overall, table)
-    else:
-        outcomes = _on_workers(jobs, waiting, min(workers, max(1, len(waiting))), scheduler, overall, table)
-    stopped = False
-    with closing(outcomes):
-        for index, outcome in outcomes:
-            if outcome is None:
-                stopped = True
-                break
-            table.finish(index, outcome)
-            if outcome.error:
-                watcher.log(f"{jobs[index].title}: failed: {outcome.error}")
-    table.leave()
+    with claimed(folder) as claim:
+        table = Table(StatusFile(folder), folder, jobs, claim, inputs.unread)
+        for row in table.rows[len(jobs) :]:
+            watcher.log(f"{row.file}: {row.message}")
+        waiting = table.sort_out(overwrite)
+        if done_before := len(jobs) - len(waiting):
+            watcher.log(f"{done_before} of {len(jobs)} files need nothing: {table.counts()}")
+        stopped = False
+        with regularly(1.0, table.catch_up):
+            try:
+                if waiting and denoise is None and scheduler is None:
+                    _refuse_device(settings)
+                overall = Overall(watcher, [_size(jobs[index]) for index in waiting])
+                if workers == 1 and scheduler is None:
+                    outcomes = _one_by_one(jobs, waiting, denoise, overall, table)
+                else:
+                    outcomes = _on_workers(jobs, waiting, workers, scheduler, overall, table)
+                with closing(outcomes):
+                    for index, outcome in outcomes:
+                        if outcome is None:
+                            stopped = True
+                            break
+                        table.finish(index, outcome)
+                        if outcome.error:
+                            watcher.log(f"{jobs[index].title}: failed: {outcome.error}")
+            finally:
+                table.leave()
     return BatchResult(str(source), folder, table.file.path, tuple(table.rows), stopped)
 
 
-class _Table:
-    """The rows of the status file, kept with their jobs."""
+def _size(job: Job) -> int:
+    """Return the bytes of an input; 0 where it is gone or no file, which the work on it will find."""
+    try:
+        return Fingerprint.of(job.entry.path).size
+    except UnreadableFile:
+        return 0
 
-    def __init__(self, file: StatusFile, folder: Path, jobs: Sequence[Job]) -> None:
-        self.file = file
-        self._jobs = jobs
-        self.rows = [
-            Row(job.entry.relative.as_posix(), job.scene, job.target.relative_to(folder).as_posix()) for job in jobs
-        ]
 
-    def sort_out(self, overwrite: bool) -> list[int]:
-        """Return the indices of the jobs to do, and mark the others."""
-        interrupted = self.file.interrupted()
-        waiting = []
-        for index, (job, row) in enumerate(zip(self._jobs, self.rows, strict=True)):
-            try:
-                if row.output in interrupted:
-                    remove_leftovers(job)
-                finding = examine(job, interrupted=row.output in interrupted)
-            except AutodipError as error:
-                row.status, row.message = FAILED, str(error)
-                continue
-            if finding.standing is Standing.DONE:
-                row.status = SKIPPED
-            elif finding.standing is Standing.OTHER and not overwrite:
-                row.status = FAILED
-                row.message = f"{finding.reason}; give --overwrite to replace it, or choose another output folder"
-            else:
-                waiting.append(index)
-        self.file.write(self.rows)
-        return waiting
+def _refuse_device(settings: DenoiseSettings) -> None:
+    """Find out, before any file is tried, what would fail with every one."""
+    try:
+        from autodip_ij.dip import resolve_device
 
-    def begin(self, *indices: int) -> None:
-        for index in indices:
-            self.rows[index].status = RUNNING
-        self.file.write(self.rows)
-
-    def finish(self, index: int, outcome: Outcome) -> None:
-        row = self.rows[index]
-        row.status = FAILED if outcome.error else STOPPED if outcome.stopped else DONE
-        row.message = outcome.error
-        row.seconds = round(outcome.seconds, 1)
-        row.finished = datetime.now(UTC).isoformat(timespec="seconds")
-        if outcome.report:
-            row.group = ";".join(channel.group for channel in outcome.report.channels)
-            row.quality = worst(check for channel in outcome.report.channels for check in channel.checks)
-        self.file.write(self.rows)
-
-    def leave(self) -> None:
-        """Mark what was being done as not finished."""
-        for row in self.rows:
-            if row.status == RUNNING:
-                row.status = STOPPED
-        self.file.write(self.rows)
-
-    def counts(self) -> str:
-        found = Counter(row.status for row in self.rows if row.status in (SKIPPED, FAILED))
-        return ", ".join(f"{number} {status}" for status, number in found.items())
+        resolve_device(settings.device)
+    except AutodipError:
+        raise
+    except Exception as error:
+        raise failed_import(error) or error from error
 
 
 def _make_folders(folder: Path, jobs: Sequence[Job]) -> None:
     try:
-        for place in {folder, *(job.target.parent for job in jobs)}:
-            place.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        place = error.filename or folder
-        raise UnwritableOutput(f"{place}: cannot make the output folder ({error.strerror})") from error
+        raise UnwritableOutput(
+            f"{error.filename or folder}: cannot make the output folder ({error.strerror})"
+        ) from error
+    for place in {job.target.parent for job in jobs}:
+        with suppress(OSError):  # the files of that folder will say so
+            place.mkdir(parents=True, exist_ok=True)
 
 
 Outcomes = Generator[tuple[int, Outcome | None], None, None]
 
 
 def _one_by_one(
-    jobs: Sequence[Job], waiting: Sequence[int], denoise: DenoiseFile | None, overall: Overall, table: _Table
+    jobs: Sequence[Job], waiting: Sequence[int], denoise: DenoiseFile | None, overall: Overall, table: Table
 ) -> Outcomes:
     """Yield the index and outcome of each job as it ends; None as outcome where the user stopped the batch."""
     for position, index in enumerate(waiting):
@@ -251,47 +228,69 @@ def _one_by_one(
             yield index, None
             return
         share = FileShare(overall, position, f"{position + 1} of {len(waiting)}, {jobs[index].title}")
-        table.begin(index)
-        try:
-            outcome = perform(jobs[index], denoise, share)
-        except Cancelled:
-            yield index, None
-            return
+        deaths = table.deaths(index)
+        if deaths and denoise is None:
+            share.log("the last batch died while it worked on this file: tried once more, in a process of its own")
+            outcome = _apart(jobs[index], index, overall, table)
+        elif deaths >= ATTEMPTS:
+            outcome = Outcome(0.0, error=f"{deaths} batches died while they worked on this file; {_HELP}")
+        else:
+            table.begin(index, here=True)
+            try:
+                outcome = perform(jobs[index], denoise, share)
+            except Cancelled:
+                outcome = None
         yield index, outcome
+        if outcome is None:
+            return
         overall.update(position, 1.0, jobs[index].title)
         if outcome.stopped:
             yield index, None
             return
 
 
+def _apart(job: Job, index: int, overall: Overall, table: Table) -> Outcome | None:
+    """Do a job that may kill its process in one that it may; None where the user stopped it."""
+    for _, answer in processes.answers(
+        [Call(perform, (job.absolute(),))],
+        1,
+        threads=os.cpu_count() or 1,
+        begun=lambda _: table.begin(index),
+        stopped=lambda: overall.progress.stop_request() is not Stop.NO,
+        attempts=1,
+    ):
+        return _outcome(answer, "as the last batch did")
+    return None
+
+
+def _outcome(answer: Answer, again: str) -> Outcome:
+    if answer.died:
+        return Outcome(0.0, error=f"{answer.error} while it worked on this file, {again}; {_HELP}", died=True)
+    outcome: Outcome = Outcome(0.0, error=answer.error) if answer.error else answer.value
+    return outcome
+
+
 def _on_workers(
-    jobs: Sequence[Job], waiting: Sequence[int], workers: int, scheduler: str | None, overall: Overall, table: _Table
+    jobs: Sequence[Job], waiting: Sequence[int], workers: int, scheduler: str | None, overall: Overall, table: Table
 ) -> Outcomes:
-    """As `_one_by_one`, on Dask workers; files in work are dropped when the user stops the batch."""
-    if not waiting:
-        return
-    finished: queue.SimpleQueue[tuple[int, Any]] = queue.SimpleQueue()
-    threads = max(1, (os.cpu_count() or 1) // workers)
-    with dask_client(workers, scheduler, threads=threads) as client:
-        table.begin(*waiting)
-        futures = []
-        for position, index in enumerate(waiting):
-            future = client.submit(perform, jobs[index].absolute(), pure=False, priority=-position)
-            future.add_done_callback(lambda future, position=position: finished.put((position, future)))
-            futures.append(future)
-        remaining = len(futures)
-        while remaining:
-            if overall.progress.stop_request() is not Stop.NO:
-                client.cancel(futures)
-                yield waiting[0], None
-                return
-            try:
-                position, future = finished.get(timeout=_POLL_SECONDS)
-            except queue.Empty:
-                continue
-            remaining -= 1
-            error = future.exception()
-            lost = f"its worker process died ({type(error).__name__}), perhaps for lack of memory; use fewer workers"
-            yield waiting[position], Outcome(0.0, error=lost) if error else future.result()
-            overall.update(position, 1.0, jobs[waiting[position]].title)
-            future.release()
+    """As `_one_by_one`, in worker processes; files in work are dropped when the user stops the batch."""
+    side_by_side = min(workers, max(1, len(waiting)))
+    calls = [Call(perform, (jobs[index].absolute(),)) for index in waiting]
+    missing = len(calls)
+    with closing(
+        cluster.answers(
+            calls,
+            side_by_side,
+            scheduler,
+            threads=max(1, (os.cpu_count() or 1) // side_by_side),
+            begun=lambda position: table.begin(waiting[position]),
+            stopped=lambda: overall.progress.stop_request() is not Stop.NO,
+        )
+    ) as answered:
+        for position, answer in answered:
+            missing -= 1
+            index = waiting[position]
+            yield index, _outcome(answer, "twice")
+            overall.update(position, 1.0, jobs[index].title)
+    if missing:
+        yield waiting[0], None

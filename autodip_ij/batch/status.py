@@ -1,20 +1,31 @@
-"""The table ``status.csv`` in the output folder: one row a job, true at every moment."""
+"""The table ``status.csv`` in the output folder: one row a job, never half written, never far behind."""
 
 from __future__ import annotations
 
 import csv
 import logging
 import os
+import threading
+import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from contextlib import suppress
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from autodip_ij.errors import UnwritableOutput
+from autodip_ij.images.temporary import temporary
+from autodip_ij.wording import plain
 
 logger = logging.getLogger(__name__)
 
 STATUS_NAME = "status.csv"
 PENDING, RUNNING, DONE, SKIPPED, FAILED, STOPPED = "pending", "running", "done", "skipped", "failed", "stopped"
+_FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
+"""With one of these at its beginning a spreadsheet takes a text for something to compute."""
+_SHORT = 1_000
+"""Rows of a table that is written for every change."""
+_PAUSE_PER_ROW = 150e-6
+"""Seconds between two writes of a longer one: of 20,000 rows, which take a sixth of a second, every three."""
 
 
 @dataclass
@@ -56,7 +67,7 @@ class Row:
 
 
 class StatusFile:
-    """Writes the table, whole or not at all, each time a row changes.
+    """Writes the table, whole or not at all.
 
     Parameters
     ----------
@@ -67,15 +78,34 @@ class StatusFile:
     def __init__(self, folder: Path) -> None:
         self.path = folder / STATUS_NAME
         self._warned = False
+        self._lock = threading.Lock()
+        self._due = 0.0
+        self._changed = False
 
     def interrupted(self) -> set[str]:
-        """Return the outputs that the last run was working on when it ended."""
+        """Return the outputs that the table calls in work: those of a batch that was killed."""
         try:
+            if not self.path.is_file():
+                return set()
             with self.path.open(encoding="utf-8", newline="") as stream:
                 rows = list(csv.DictReader(stream))
         except (OSError, UnicodeDecodeError, csv.Error):
             return set()
         return {row["output"] for row in rows if row.get("status") == RUNNING and row.get("output")}
+
+    def note(self, rows: Sequence[Row]) -> None:
+        """Write a change, or leave it to the next `catch_up` where the last write was a moment ago."""
+        self._changed = True
+        self.catch_up(rows)
+
+    def catch_up(self, rows: Sequence[Row]) -> None:
+        """Write changes that are not written yet, if it is time; a disk that is full is no reason to stop."""
+        if not self._changed or time.monotonic() < self._due:
+            return
+        try:
+            self.write(rows)
+        except UnwritableOutput as error:
+            self._warn(str(error))
 
     def write(self, rows: Sequence[Row]) -> None:
         """Replace the table.
@@ -85,25 +115,44 @@ class StatusFile:
         autodip_ij.errors.UnwritableOutput
             If the folder cannot be written.
         """
-        temporary = self.path.with_name(f".{self.path.name}.{os.getpid()}.part")
-        try:
-            with temporary.open("w", encoding="utf-8", newline="") as stream:
-                table = csv.DictWriter(stream, [field.name for field in fields(Row)], lineterminator="\n")
-                table.writeheader()
-                table.writerows(asdict(row) for row in rows)
-            self._replace(temporary)
-        except OSError as error:
-            raise UnwritableOutput(f"{self.path}: cannot write the status ({error.strerror or error})") from error
-        finally:
-            temporary.unlink(missing_ok=True)
+        with self._lock:
+            self._changed = False
+            partial = temporary(self.path)
+            try:
+                with partial.open("w", encoding="utf-8", newline="") as stream:
+                    table = csv.writer(stream, lineterminator="\n")
+                    table.writerow(_NAMES)
+                    table.writerows([_cell(getattr(row, name)) for name in _NAMES] for row in rows)
+                self._replace(partial)
+            except OSError as error:
+                self._changed = True
+                raise UnwritableOutput(f"{self.path}: cannot write the status ({error.strerror or error})") from error
+            finally:
+                with suppress(OSError):
+                    partial.unlink(missing_ok=True)
+                self._due = time.monotonic() + _PAUSE_PER_ROW * max(0, len(rows) - _SHORT)
 
-    def _replace(self, temporary: Path) -> None:
+    def _replace(self, partial: Path) -> None:
         try:
-            temporary.replace(self.path)
+            partial.replace(self.path)
         except PermissionError:
             # Windows refuses while another program shows the table; the next change tries again.
             if not self.path.exists() or os.name != "nt":
                 raise
-            if not self._warned:
-                logger.warning("%s is open in another program; close it to see the status", self.path)
-            self._warned = True
+            self._warn(f"{self.path} is open in another program; close it to see the status")
+
+    def _warn(self, message: str) -> None:
+        if not self._warned:
+            logger.warning("%s", message)
+        self._warned = True
+
+
+_NAMES = [field.name for field in fields(Row)]
+
+
+def _cell(value: str | float | None) -> str | float | None:
+    """Return a value as the table shows it: one line of text, and no formula."""
+    if not isinstance(value, str):
+        return value
+    text = plain(value)
+    return f"'{text}" if text.lstrip().startswith(_FORMULA) else text

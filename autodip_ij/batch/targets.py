@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from autodip_ij.batch.inputs import Entry, Inputs
+from autodip_ij.batch.inputs import Entry, Inputs, refuse_special
 from autodip_ij.errors import BadInput, UnwritableOutput, nearest
 from autodip_ij.images.formats import stem_of, suffix_of
 from autodip_ij.settings import DenoiseSettings
 
 OUTPUT_SUFFIXES = (".ome.tif", ".ome.zarr", ".tif")
+_LONGEST_SCENE = 60
+"""Bytes of the name of a scene that the name of its output repeats."""
 
 
 @dataclass(frozen=True)
@@ -102,6 +105,7 @@ def _scenes(path: Path) -> list[tuple[int | None, str]]:
     from autodip_ij.images import scene_names
 
     try:
+        refuse_special(path)
         names = scene_names(path)
     except Exception:
         names = []
@@ -110,7 +114,9 @@ def _scenes(path: Path) -> list[tuple[int | None, str]]:
 
 def _safe(scene: str, index: int) -> str:
     """Return a part of a file name for a scene: its index keeps it unique, its name tells it apart."""
-    return f"{index}-{cleaned}" if (cleaned := re.sub(r"[^\w.-]+", "-", scene).strip("-.")) != str(index) else cleaned
+    cleaned = re.sub(r"[^\w.-]+", "-", scene).encode("utf-8", "ignore")[:_LONGEST_SCENE].decode("utf-8", "ignore")
+    shown = cleaned.strip("-.")
+    return f"{index}-{shown}" if shown and shown != str(index) else str(index)
 
 
 def _refuse_equal_targets(jobs: list[Job]) -> None:
@@ -125,7 +131,7 @@ def _refuse_equal_targets(jobs: list[Job]) -> None:
 
 
 def _refuse_results_among_inputs(inputs: Inputs, output: Path, jobs: list[Job]) -> None:
-    root, folder = inputs.root.resolve(), output.resolve()
+    root, folder = _real(inputs.root), _real(output)
     if folder == root:
         raise UnwritableOutput(f"{output}: the output folder is the input folder; choose another one")
     if inputs.recursive and folder.is_relative_to(root):
@@ -133,12 +139,18 @@ def _refuse_results_among_inputs(inputs: Inputs, output: Path, jobs: list[Job]) 
             f"{output}: lies inside the input folder {inputs.root}, so that the next run would read these results; "
             "choose a folder beside it"
         )
-    sources = {job.entry.path.resolve(): job for job in jobs}
+    sources = {_real(job.entry.path): job for job in jobs}
     folders = {path.parent for path in sources}
     for path, job in sources.items():
         if path.is_relative_to(folder) and not root.is_relative_to(folder):
             raise UnwritableOutput(f"{job.title}: is a link into the output folder {output}; choose another one")
+    places = {job.target.parent: _real(job.target.parent) for job in jobs}
     for job in jobs:
-        place = job.target.parent.resolve()
+        place = places[job.target.parent]
         if place in folders or (inputs.recursive and place.is_relative_to(root)):
             raise UnwritableOutput(f"{job.target}: would be written among the inputs; choose another output folder")
+
+
+def _real(path: Path) -> Path:
+    """Return `path` without links; not Path.resolve, to which a link to itself is an error."""
+    return Path(os.path.realpath(path))

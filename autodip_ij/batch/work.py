@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from autodip_ij.batch.resume import Fingerprint, content_hash, note_input
+from autodip_ij.batch.resume import Fingerprint, content_hash, note_input, remove_results
 from autodip_ij.batch.targets import Job
-from autodip_ij.errors import AutodipError, Cancelled, UnreadableFile
+from autodip_ij.errors import AutodipError, Cancelled, UnreadableFile, failed_import
 from autodip_ij.progress import Progress, Silent
 from autodip_ij.report import Report
 from autodip_ij.settings import DenoiseSettings
@@ -45,11 +45,14 @@ class Outcome:
         The record of the run; None if it failed.
     error
         One line; empty if it succeeded.
+    died
+        Whether the process that did it died of it.
     """
 
     seconds: float
     report: Report | None = None
     error: str = ""
+    died: bool = False
 
     @property
     def stopped(self) -> bool:
@@ -83,9 +86,13 @@ def perform(job: Job, denoise: DenoiseFile | None = None, progress: Progress | N
         raise
     except AutodipError as error:
         return Outcome(time.perf_counter() - began, error=str(error))
+    except MemoryError as error:
+        return Outcome(time.perf_counter() - began, error=f"not enough memory ({error or 'none left'})")
     except Exception as error:
         # A damaged file makes readers raise anything; the rest of the batch must not suffer from it.
-        logger.exception("%s", job.title)
+        if problem := failed_import(error):
+            return Outcome(time.perf_counter() - began, error=str(problem))
+        logger.debug("%s", job.title, exc_info=True)
         return Outcome(time.perf_counter() - began, error=f"unexpected {type(error).__name__}: {error}")
     return Outcome(time.perf_counter() - began, report)
 
@@ -94,7 +101,14 @@ def _denoise_and_note(job: Job, denoise: DenoiseFile, progress: Progress) -> Rep
     source = job.entry.path
     before, digest = Fingerprint.of(source), content_hash(source)
     result = denoise(source, job.target, job.settings, overwrite=True, progress=progress)
-    report = note_input(result.report, Path(result.output), before, digest)
-    if Fingerprint.of(source) != before:
-        raise UnreadableFile(f"{source}: changed while it was read; run again with --overwrite once it is complete")
-    return report
+    if not _is_still(source, before):
+        remove_results(job)
+        raise UnreadableFile(f"{source}: changed while it was read; run again once it is complete")
+    return note_input(result.report, Path(result.output), before, digest)
+
+
+def _is_still(source: Path, before: Fingerprint) -> bool:
+    try:
+        return Fingerprint.of(source) == before
+    except UnreadableFile:
+        return False

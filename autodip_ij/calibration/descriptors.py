@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from io import BytesIO
+from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -64,8 +66,10 @@ def unpack_descriptors(content: bytes) -> dict[str, Descriptor]:
             names, keys = arrays["images"].tolist(), arrays["statistics_names"].tolist()
             statistics = arrays["statistics"].astype(float)
             features = arrays["features"].astype(np.float32) if "features" in arrays else None
-    except (OSError, ValueError, KeyError) as error:
-        raise UnreadableFile(f"{FILE} holds no image descriptors ({error})") from error
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, EOFError, BadZipFile, zlib.error) as error:
+        raise UnreadableFile(f"{FILE} holds no image descriptors ({error or type(error).__name__})") from error
+    if not isinstance(names, list) or not isinstance(keys, list):
+        raise UnreadableFile(f"{FILE} holds no image descriptors (no lists of names)")
     if statistics.shape != (len(names), len(keys)) or (features is not None and len(features) != len(names)):
         raise UnreadableFile(f"{FILE}: {len(names)} images, but statistics of shape {statistics.shape}")
     return {

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
 from autodip_ij.errors import UnreadableFile
 
 MANIFEST = "pack.toml"
+_DAMAGED = (OSError, KeyError, ValueError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
+"""What zipfile raises for archives that are damaged, encrypted or packed in a way it does not know."""
 
 
 @dataclass(frozen=True)
@@ -35,16 +39,18 @@ class PackFiles:
         autodip_ij.errors.UnreadableFile
             If there is none: missing, no folder or zip, or without `pack.toml`.
         """
-        if path.is_dir():
+        if os.path.isdir(path):
             if not (path / MANIFEST).is_file():
                 raise UnreadableFile(f"{path} is no calibration pack: it has no {MANIFEST}")
             return cls(path)
-        if not path.exists():
+        if not os.path.exists(path):
             raise UnreadableFile(f"no calibration pack at {path}{_unfinished(path)}")
+        if not path.is_file():
+            raise UnreadableFile(f"{path} is neither a folder nor a readable zip (no regular file)")
         try:
             with zipfile.ZipFile(path) as archive:
                 manifests = sorted((name for name in archive.namelist() if _is_manifest(name)), key=len)
-        except (OSError, zipfile.BadZipFile) as error:
+        except _DAMAGED as error:
             raise UnreadableFile(f"{path} is neither a folder nor a readable zip ({error})") from error
         if not manifests:
             raise UnreadableFile(f"{path} is no calibration pack: it has no {MANIFEST}")
@@ -69,8 +75,9 @@ class PackFiles:
                 return (self.path / name).read_bytes()
             with zipfile.ZipFile(self.path) as archive:
                 return archive.read(self.prefix + name)
-        except (OSError, KeyError, zipfile.BadZipFile) as error:
-            raise UnreadableFile(f"calibration pack {self.path}: cannot read {name} ({error})") from error
+        except _DAMAGED as error:
+            reason = " ".join(str(error).split()) or type(error).__name__
+            raise UnreadableFile(f"calibration pack {self.path}: cannot read {name} ({reason})") from error
 
 
 def _is_manifest(name: str) -> bool:
@@ -83,6 +90,6 @@ def jobs_folder(pack: Path) -> Path:
 
 
 def _unfinished(path: Path) -> str:
-    if jobs_folder(path).is_dir():
+    if os.path.isdir(jobs_folder(path)):
         return "; its search is not finished: the command that began it goes on where it was"
     return ""

@@ -151,10 +151,14 @@ def read_manifest(files: PackFiles) -> Manifest:
     autodip_ij.errors.UnreadableFile
         If it is no TOML, misses a field, or is of another format version.
     """
+    content = files.read(MANIFEST)
     try:
-        return Manifest.model_validate(tomllib.loads(files.read(MANIFEST).decode()))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        table = tomllib.loads(content.decode())
+    except (ValueError, RecursionError) as error:
+        # A date such as 2026-13-45 is a bare ValueError, and so is a number of too many digits.
         raise UnreadableFile(f"{files.path}: {MANIFEST} is no TOML ({error})") from error
+    try:
+        return Manifest.model_validate(table)
     except ValidationError as error:
         problem = error.errors()[0]
         if problem["loc"] == ("format",):
@@ -178,13 +182,20 @@ def read_rows(files: PackFiles, name: str, row_type: type[RowT]) -> Iterator[Row
         text = files.read(name).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise UnreadableFile(f"{files.path}: {name} is no UTF-8 text") from error
-    for line, record in enumerate(csv.DictReader(io.StringIO(text)), start=2):
+    for line, record in enumerate(_records(files, name, text), start=2):
         try:
             yield row_type.model_validate({key: value for key, value in record.items() if value not in ("", None)})
         except ValidationError as error:
             raise UnreadableFile(f"{files.path}: {name} line {line}: {_explain(error)}") from error
         except BadInput as error:
             raise UnreadableFile(f"{files.path}: {name} line {line}: {error}") from error
+
+
+def _records(files: PackFiles, name: str, text: str) -> Iterator[dict[str | None, Any]]:
+    try:
+        yield from csv.DictReader(io.StringIO(text))
+    except csv.Error as error:
+        raise UnreadableFile(f"{files.path}: {name} is no table ({error})") from error
 
 
 def _explain(error: ValidationError) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -127,7 +128,7 @@ def _find(name_or_path: str | Path) -> PackFiles:
         return PackFiles.at(shipped("calibration") / text.strip().lower())
     path = Path(name_or_path).expanduser()
     looks_like_a_path = isinstance(name_or_path, Path) or len(path.parts) > 1 or path.suffix == ".zip"
-    if path.exists() or looks_like_a_path:
+    if os.path.exists(path) or looks_like_a_path:
         return PackFiles.at(path)
     raise BadInput(f"no calibration '{text}', neither shipped nor as a folder or zip{nearest(text, names)}")
 
@@ -198,6 +199,11 @@ def _read_image(files: PackFiles, name: str) -> npt.NDArray[np.float32]:
     import tifffile
 
     try:
-        return np.asarray(tifffile.imread(BytesIO(files.read(name))), np.float32)
-    except tifffile.TiffFileError as error:
+        pixels = np.asarray(tifffile.imread(BytesIO(files.read(name))), np.float32)
+    except UnreadableFile:
+        raise
+    except Exception as error:  # damaged files make tifffile raise anything
         raise UnreadableFile(f"{files.path}: {name} is no TIFF image ({error})") from error
+    if pixels.ndim != 2 or not pixels.size:
+        raise UnreadableFile(f"{files.path}: {name} is no TIFF image of one plane (shape {pixels.shape})")
+    return pixels

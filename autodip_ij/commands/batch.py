@@ -81,9 +81,11 @@ def _show(result: BatchResult, quiet: bool) -> None:
     import sys
 
     from autodip_ij.batch.status import FAILED
+    from autodip_ij.commands.console import say
+    from autodip_ij.wording import plain
 
     for row in result.rows:
         if row.status == FAILED and quiet:
-            print(f"autodip: {row.file}: {row.message}", file=sys.stderr)
+            print(plain(f"autodip: {row.file}: {row.message}"), file=sys.stderr)
     if not quiet:
-        print(result.summary)
+        say(result.summary)

@@ -150,7 +150,9 @@ def calibrate(
 
         print(dumps({"pack": str(written), "fits": len(plan.runs), "images": len(pairs)}))
     elif not quiet:
-        print(written)
+        from autodip_ij.commands.console import say
+
+        say(written)
     return 0
 
 
@@ -202,8 +204,10 @@ def _show_plan(plan: SearchPlan, workers: int, scheduler: str | None, as_json: b
     from rich.console import Console
     from rich.table import Table
 
+    from autodip_ij.commands.console import add_row
+
     table = Table(show_header=False)
-    table.add_row("images", ", ".join(f"{group}: {count}" for group, count in groups.items()))
+    add_row(table, "images", ", ".join(f"{group}: {count}" for group, count in groups.items()))
     table.add_row("networks", str(record["configurations"]))
     stops = plan.grid.stops
     table.add_row("stops", f"{stops[0]} to {stops[-1]}, {len(stops)} of them")

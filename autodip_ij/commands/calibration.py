@@ -31,6 +31,8 @@ def list_command(*, as_json: JsonFlag = False) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from autodip_ij.commands.console import add_row
+
     table = Table("name", "what", "criteria", "groups", "images", "efforts", "source")
     for summary in found:
         criteria = ", ".join(
@@ -38,7 +40,7 @@ def list_command(*, as_json: JsonFlag = False) -> None:
         )
         efforts = "fast, standard, best" if summary.knows_effort else "none"
         numbers = (str(summary.groups), str(summary.images))
-        table.add_row(summary.name, summary.title, criteria, *numbers, efforts, summary.source)
+        add_row(table, summary.name, summary.title, criteria, *numbers, efforts, summary.source)
     Console().print(table)
 
 
@@ -96,11 +98,13 @@ def show_command(
         return
     from rich.console import Console
 
+    from autodip_ij.commands.console import text
+
     console = Console()
     about = (
         f"{found.name}: {found.source}; best by {found.criterion} (also known: {', '.join(criteria_of(calibration))})"
     )
-    console.print(about, highlight=False, markup=False)
+    console.print(text(about), highlight=False)
     console.print(_table(groups, "group", found.knows_effort))
     if images and singles:
         console.print(_table(singles, "image", found.knows_effort))
@@ -115,6 +119,7 @@ def _table(rows: list[dict[str, object]], key: str, with_effort: bool) -> object
     from rich.table import Table
 
     from autodip_ij.calibration.model import Parameters
+    from autodip_ij.commands.console import add_row, text
 
     always = ["depth", "width", "skip", "iterations"]
     optional = [field for field in fields(Parameters) if field.name not in (*always, "classical_weight")]
@@ -128,11 +133,11 @@ def _table(rows: list[dict[str, object]], key: str, with_effort: bool) -> object
         table.add_column(name.replace("_", " "))
     table.add_column("TFLOP", justify="right")
     said = f"In all of them: {', '.join(alike)}. " if alike else ""
-    table.caption = f"{said}TFLOP: of a plane of 512 x 512 pixels."
+    table.caption = text(f"{said}TFLOP: of a plane of 512 x 512 pixels.")
     for row in rows:
         effort = [str(row["effort"] or "")] if with_effort else []
         values = [_shown(row, name) for name in shown]
-        table.add_row(str(row[key]), *effort, *values, f"{row['tera_operations']:,.1f}")
+        add_row(table, str(row[key]), *effort, *values, f"{row['tera_operations']:,.1f}")
     return table
 
 

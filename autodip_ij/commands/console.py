@@ -1,18 +1,43 @@
-"""Progress on a terminal: a bar with remaining time, lines for what the user should read, Ctrl-C to stop."""
+"""What commands show on a terminal: a bar with remaining time, lines and tables; Ctrl-C stops.
+
+Names of files, scenes and channels are text from outside: no mark-up, colour or command in them reaches the terminal.
+"""
 
 from __future__ import annotations
 
 import signal
+import sys
 from contextlib import contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from autodip_ij.progress import Progress, Silent, Stop
+from autodip_ij.wording import plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+
+def say(words: object) -> None:
+    """Print one line on standard output, whatever its encoding."""
+    encoding = sys.stdout.encoding or "utf-8"
+    print(plain(str(words)).encode(encoding, "backslashreplace").decode(encoding))
+
+
+def text(words: object, style: str = "") -> Text:
+    """Return text from outside for the terminal, as it stands there."""
+    from rich.text import Text
+
+    return Text(plain(str(words)), style=style)
+
+
+def add_row(table: Table, *cells: object) -> None:
+    """Add a row of text from outside to a table."""
+    table.add_row(*(text(cell) for cell in cells))
 
 
 class ConsoleProgress(Silent):
@@ -23,13 +48,14 @@ class ConsoleProgress(Silent):
         from rich.progress import Progress as Bar
 
         self._bar = Bar(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
             TimeRemainingColumn(),
             console=console,
             transient=True,
+            disable=not console.is_terminal,  # in a file its end would be an empty line
         )
         self._task: Any = None
         self._stop = Stop.NO
@@ -37,12 +63,12 @@ class ConsoleProgress(Silent):
     def start(self, total: int, message: str) -> None:
         """Show the bar."""
         self._bar.start()
-        self._task = self._bar.add_task(message, total=total)
+        self._task = self._bar.add_task(plain(message), total=total)
 
     def advance(self, steps: int = 1, message: str | None = None) -> None:
         """Move the bar."""
         if self._task is not None:
-            self._bar.update(self._task, advance=steps, description=message)
+            self._bar.update(self._task, advance=steps, description=None if message is None else plain(message))
 
     def stop_request(self) -> Stop:
         """Return whether Ctrl-C was pressed."""
@@ -50,7 +76,7 @@ class ConsoleProgress(Silent):
 
     def log(self, message: str) -> None:
         """Print one line above the bar."""
-        self._bar.console.print(message, highlight=False, markup=False)
+        self._bar.console.print(text(message), highlight=False)
 
     def interrupt(self, signum: int, frame: FrameType | None) -> None:
         """Handle Ctrl-C: ask first, insist the second time."""

@@ -58,6 +58,7 @@ def _show(sample: Sample, result: FileResult, folder: Path) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from autodip_ij.commands.console import text
     from autodip_ij.images import read
     from autodip_ij.metrics import psnr, ssim
 
@@ -85,7 +86,7 @@ def _show(sample: Sample, result: FileResult, folder: Path) -> None:
         f"{result.report.seconds:.0f} s on {result.report.device} in {result.report.precision}", highlight=False
     )
     for path in (result.output, result.sidecar, picture):
-        console.print(str(path), highlight=False, soft_wrap=True)
+        console.print(text(path), highlight=False, soft_wrap=True)
 
 
 def _picture(sample: Sample, noisy: np.ndarray[Any, Any], denoised: np.ndarray[Any, Any], folder: Path) -> Path:

@@ -36,7 +36,7 @@ def denoise(
     json
         Print the report as JSON on standard output.
     """
-    from autodip_ij.commands.console import console_progress
+    from autodip_ij.commands.console import console_progress, say
     from autodip_ij.denoising import denoise_file
 
     with console_progress(quiet=quiet) as progress:
@@ -44,7 +44,9 @@ def denoise(
     if json:
         from json import dumps, loads
 
+        from autodip_ij.report import to_json
+
         # Through pydantic's own text, which knows no NaN; then ASCII, which reads the same in every console's encoding.
-        print(dumps(loads(result.report.model_dump_json()), indent=2))
+        print(dumps(loads(to_json(result.report)), indent=2))
     elif not quiet:
-        print(result.output)
+        say(result.output)

@@ -212,14 +212,16 @@ def _check(data: Path, request: Request, as_json: bool) -> int:
     if as_json:
         print(json_text.dumps(records, indent=2))
     else:
+        from autodip_ij.commands.console import say
+
         for record in records:
-            print(f"{record['folder']}: {record['pairs']} pairs, layout {record['layout']} ({record['licence']})")
+            say(f"{record['folder']}: {record['pairs']} pairs, layout {record['layout']} ({record['licence']})")
             for group, count in record["groups"].items():  # type: ignore[attr-defined]
-                print(f"  {group}: {count}")
+                say(f"  {group}: {count}")
             for line in record["missing"]:  # type: ignore[attr-defined]
-                print(f"  missing: {line}")
+                say(f"  missing: {line}")
             if record["missing"]:
-                print(f"  get it from {record['source']} (not downloaded: {record['download']})")
+                say(f"  get it from {record['source']} (not downloaded: {record['download']})")
     return 1 if any(dataset.missing for dataset in found) else 0
 
 
@@ -227,8 +229,10 @@ def _show(record: Mapping[str, Any], files: Mapping[str, Path], page: Path, as_j
     if as_json:
         print(_strict({**record, "files": {kind: str(path) for kind, path in files.items()}}))
     elif not quiet:
-        print(page.read_text(encoding="utf-8"))
-        print("\n".join(_lines(files)))
+        from autodip_ij.commands.console import say
+
+        for line in (*page.read_text(encoding="utf-8").splitlines(), *_lines(files)):
+            say(line)
 
 
 def _lines(files: Mapping[str, Path]) -> Sequence[str]:

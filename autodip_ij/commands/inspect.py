@@ -34,19 +34,26 @@ def inspect(
 
     found = inspect_file(input, settings)
     if json:
-        print(found.model_dump_json(indent=2))
+        from autodip_ij.report import to_json
+
+        print(to_json(found, indent=2))
         return
     from rich.console import Console
 
+    from autodip_ij.commands.console import text
+
     console = Console()
-    console.print(f"[bold]{found.file}[/bold]", highlight=False)
+    console.print(text(found.file, "bold"), highlight=False)
     for scene in found.scenes:
         size = " x ".join(f"{axis} {length}" for axis, length in scene.shape.items())
-        console.print(f"\nscene [bold]{scene.name}[/bold]: {size}, {scene.dtype or 'no pixels'}", highlight=False)
+        title = text("scene ").append_text(text(scene.name, "bold"))
+        console.print()
+        console.print(title.append(f": {size}, {scene.dtype or 'no pixels'}"), highlight=False)
         console.print(_overview(scene))
         for channel in scene.channels:
-            console.print(f"\n[bold]channel {channel.index} {channel.name}[/bold]", highlight=False)
-            console.print(channel.reason, highlight=False, markup=False)
+            console.print()
+            console.print(text(f"channel {channel.index} {channel.name}", "bold"), highlight=False)
+            console.print(text(channel.reason), highlight=False)
             if channel.evidence:
                 console.print(_evidence(channel))
 
@@ -54,12 +61,14 @@ def inspect(
 def _overview(scene: SceneInspection) -> Table:
     from rich.table import Table
 
+    from autodip_ij.commands.console import add_row
     from autodip_ij.wording import duration
 
     table = Table("channel", "microscope", "specimen", "confidence", "parameters", "estimate")
     for channel in scene.channels:
         p, cost = channel.parameters, channel.estimate
-        table.add_row(
+        add_row(
+            table,
             f"{channel.index} {channel.name}".strip(),
             channel.microscope or "unknown",
             channel.specimen or "unknown",
@@ -73,7 +82,9 @@ def _overview(scene: SceneInspection) -> Table:
 def _evidence(channel: ChannelInspection) -> Table:
     from rich.table import Table
 
+    from autodip_ij.commands.console import add_row
+
     table = Table("where", "value", "speaks for", "weight")
     for row in channel.evidence:
-        table.add_row(row.source, row.value, row.speaks_for, f"{row.weight:+.2f}")
+        add_row(table, row.source, row.value, row.speaks_for, f"{row.weight:+.2f}")
     return table

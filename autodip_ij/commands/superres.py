@@ -38,7 +38,7 @@ def superres(
     json
         Print the report as JSON on standard output.
     """
-    from autodip_ij.commands.console import console_progress
+    from autodip_ij.commands.console import console_progress, say
     from autodip_ij.superresolution import superresolve_file
 
     with console_progress(quiet=quiet) as progress:
@@ -48,4 +48,4 @@ def superres(
 
         print(dumps(result.report.model_dump(mode="json"), indent=2))
     elif not quiet:
-        print(result.output)
+        say(result.output)

@@ -164,10 +164,12 @@ def _show(decision: GroupDecision, found: list[Explanation], file: Path | None, 
     from rich.console import Console
     from rich.table import Table
 
+    from autodip_ij.commands.console import add_row, text
+
     console = Console()
 
     def say(line: str) -> None:
-        console.print(line, highlight=False, markup=False, soft_wrap=True)
+        console.print(text(line), highlight=False, soft_wrap=True)
 
     say(f"channel {decision.index} {decision.name}".rstrip() + f": group {decision.group}")
     table = Table("strategy", "nearest image", "distance", "network", "iterations")
@@ -177,7 +179,7 @@ def _show(decision: GroupDecision, found: list[Explanation], file: Path | None, 
         p = answer.choice.parameters
         near = answer.neighbours[0] if answer.neighbours else None
         image = (f"{near.image.name} ({near.image.group})", f"{near.distance:.4g}") if near else ("", "")
-        table.add_row(answer.strategy, *image, f"depth {p.depth}, width {p.width}, skip {p.skip}", str(p.iterations))
+        add_row(table, answer.strategy, *image, f"depth {p.depth}, width {p.width}, skip {p.skip}", str(p.iterations))
     if table.row_count:
         console.print(table)
     for answer in found:
@@ -190,7 +192,7 @@ def _show(decision: GroupDecision, found: list[Explanation], file: Path | None, 
             used = answer.choice.strategy if answer.choice else answer.strategy
             ranks = Table("rank", "image", "group", "distance", title=f"ranking by {used}")
             for position, near in enumerate(answer.neighbours, start=1):
-                ranks.add_row(str(position), near.image.name, near.image.group, f"{near.distance:.4g}")
+                add_row(ranks, position, near.image.name, near.image.group, f"{near.distance:.4g}")
             console.print(ranks)
     if file:
         say(f"nearest images: {file}")

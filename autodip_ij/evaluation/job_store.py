@@ -7,12 +7,14 @@ import json
 import os
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, fields, is_dataclass
 from enum import Enum
 from pathlib import Path
 from typing import Any
 
 from autodip_ij.errors import BadInput, UnreadableFile, UnwritableOutput
+from autodip_ij.images.temporary import temporary
 
 _SAFE_KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+=,-]*")
 _DONE, _FAILED = ".json", ".failed.json"
@@ -33,9 +35,12 @@ class JobStore:
     folder: Path
 
     def is_done(self, key: str, fingerprint: str) -> bool:
-        """Whether the job of this key has finished with the same arguments."""
+        """Whether the job of this key has finished with the same arguments; not so where its file is damaged."""
         path = self._path(key, _DONE)
-        return path.is_file() and _read(path).get("fingerprint") == fingerprint
+        try:
+            return path.is_file() and _read(path).get("fingerprint") == fingerprint
+        except UnreadableFile:
+            return False
 
     def record_result(self, key: str, fingerprint: str, seconds: float, result: Any) -> None:
         """Store what a job returned (JSON-like; NaN and infinity allowed) and how long it took."""
@@ -70,16 +75,17 @@ class JobStore:
                 yield path.name.removesuffix(suffix), _read(path)
 
     def _write(self, path: Path, record: Mapping[str, Any]) -> None:
-        temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+        partial = temporary(path)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            with temporary.open("w", encoding="utf-8") as stream:
+            with partial.open("w", encoding="utf-8") as stream:
                 json.dump(record, stream, default=_plain)
                 stream.flush()
                 os.fsync(stream.fileno())
-            temporary.replace(path)
+            partial.replace(path)
         except OSError as error:
-            temporary.unlink(missing_ok=True)
+            with suppress(OSError):
+                partial.unlink(missing_ok=True)
             raise UnwritableOutput(f"cannot write {path}: {error.strerror or error}") from error
 
 
@@ -97,9 +103,12 @@ def fingerprint(function_name: str, arguments: Mapping[str, Any]) -> str:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
         raise UnreadableFile(f"{path} is no job result ({error}); delete it to have the job run again") from error
+    if not isinstance(record, dict):
+        raise UnreadableFile(f"{path} is no job result; delete it to have the job run again")
+    return record
 
 
 def _plain(value: Any) -> Any:

@@ -11,25 +11,21 @@
 from __future__ import annotations
 
 import logging
-import queue
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from autodip_ij.errors import BadInput, Cancelled
 from autodip_ij.evaluation.job_store import JobStore, fingerprint
 from autodip_ij.progress import Progress, Silent, Stop
 
-if TYPE_CHECKING:
-    from distributed import Client, Future
-
 __all__ = ["Job", "JobStore", "RunSummary", "run_jobs"]
 
 logger = logging.getLogger(__name__)
-_POLL_SECONDS = 0.2
 
 
 @dataclass(frozen=True)
@@ -88,7 +84,6 @@ class _Outcome:
     result: Any = None
     error: str = ""
     traceback: str = ""
-    worker_died: bool = False
 
 
 def run_jobs(
@@ -104,8 +99,8 @@ def run_jobs(
     """Run the jobs whose results are not in `folder` yet.
 
     A run that was killed goes on where it was: each result is one file, renamed into place when complete. A job that
-    raises, or whose worker dies again and again even when it runs alone, is recorded as failed and does not stop the
-    others.
+    raises, or whose worker dies twice, the second time with no other beside it, is recorded as failed and does not stop
+    the others.
 
     Parameters
     ----------
@@ -174,8 +169,6 @@ Outcomes = Iterator[tuple[Job | None, _Outcome | None]]
 
 def _outcomes(jobs: Sequence[Job], workers: int, scheduler: str | None, threads: int, progress: Progress) -> Outcomes:
     """Yield jobs with their outcomes as they finish; (None, None) where the user stopped the run."""
-    if not jobs:
-        return
     if workers == 0 and scheduler is None:
         for job in jobs:
             if _asked_to_stop(progress):
@@ -183,64 +176,20 @@ def _outcomes(jobs: Sequence[Job], workers: int, scheduler: str | None, threads:
                 return
             yield job, _call(job.function, job.arguments)
         return
-    from autodip_ij.cluster import dask_client
+    from autodip_ij.cluster import answers
+    from autodip_ij.processes import Call
 
-    with dask_client(workers, scheduler, threads=threads) as client:
-        yield from _cluster_outcomes(jobs, client, progress)
-
-
-def _cluster_outcomes(jobs: Sequence[Job], client: Client, progress: Progress) -> Outcomes:
-    """Run the jobs side by side, then those whose worker died one at a time.
-
-    A dying job takes those with it that waited on the same worker, and Dask blames them all: only a job that kills its
-    worker with nobody beside it is at fault.
-    """
-    suspects: list[Job] = []
-    for job, outcome in _submitted(jobs, client, progress):
-        if outcome is not None and outcome.worker_died and len(jobs) > 1 and job is not None:
-            suspects.append(job)
-        else:
-            yield job, outcome
-            if outcome is None:
-                return
-    for suspect in suspects:
-        for job, outcome in _submitted([suspect], client, progress):
-            yield job, outcome
-            if outcome is None:
-                return
-
-
-def _submitted(jobs: Sequence[Job], client: Client, progress: Progress) -> Outcomes:
-    finished: queue.SimpleQueue[tuple[Job, Future]] = queue.SimpleQueue()
-    futures = []
-    for priority, job in enumerate(jobs):
-        future = client.submit(_call, job.function, dict(job.arguments), pure=False, priority=-priority)
-        future.add_done_callback(lambda future, job=job: finished.put((job, future)))
-        futures.append(future)
-    remaining = len(futures)
-    while remaining:
-        if _asked_to_stop(progress):
-            client.cancel(futures)
-            yield None, None
-            return
-        try:
-            job, future = finished.get(timeout=_POLL_SECONDS)
-        except queue.Empty:
-            continue
-        remaining -= 1
-        yield job, _outcome_of(future)
-        future.release()
-
-
-def _outcome_of(future: Future) -> _Outcome:
-    from distributed.scheduler import KilledWorker
-
-    error = future.exception()
-    if error is None:
-        outcome: _Outcome = future.result()
-        return outcome
-    # The worker died, or the result could not travel.
-    return _Outcome(0.0, error=f"{type(error).__name__}: {error}", worker_died=isinstance(error, KilledWorker))
+    calls = [Call(_call, (job.function, dict(job.arguments))) for job in jobs]
+    missing = len(calls)
+    with closing(
+        answers(calls, workers, scheduler, threads=threads, stopped=lambda: _asked_to_stop(progress))
+    ) as answered:
+        for index, answer in answered:
+            missing -= 1
+            lost = f"KilledWorker: {answer.error}" if answer.died else answer.error
+            yield jobs[index], _Outcome(0.0, error=lost) if lost else answer.value
+    if missing:
+        yield None, None
 
 
 def _call(function: Callable[..., Any], arguments: Mapping[str, Any]) -> _Outcome:

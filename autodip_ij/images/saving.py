@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import shutil
-import uuid
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -14,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from autodip_ij.errors import AutodipError, BadInput, UnwritableOutput, nearest
+from autodip_ij.images.temporary import temporary
 
 if TYPE_CHECKING:
     from autodip_ij.images.model import Image
@@ -24,6 +26,8 @@ _OME_TIFF = (".ome.tif", ".ome.tiff")
 _ZARR = (".ome.zarr", ".zarr")
 _ZARR_ZIP = (".ome.zarr.zip", ".zarr.zip", ".ozx")
 _IMAGEJ_TIFF = (".tif", ".tiff")
+_UNFIT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+"""What neither XML nor UTF-8 can hold."""
 WRITABLE_SUFFIXES = (*_OME_TIFF, *_ZARR_ZIP, *_ZARR, *_IMAGEJ_TIFF)
 """Suffixes that `write` takes, longest first within a family."""
 
@@ -77,7 +81,9 @@ def write(
     write_to = _writer(target, compression, zarr_version)
     kind = image.dtype if isinstance(dtype, str) and dtype == "same" else _dtype(dtype)
     _refuse(image, target, overwrite)
-    partial = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.part")
+    # The name of the source, which may be bytes that are no text.
+    image = replace(image, name=_UNFIT.sub("\ufffd", image.name))
+    partial = temporary(target)
     try:
         write_to(image, partial, kind, provenance)
         _replace(partial, target)
@@ -98,6 +104,7 @@ def _writer(
         raise BadInput(f"compression '{compression}' is not possible{nearest(str(compression), ('zlib', 'none'))}")
     if zarr_version not in ("0.4", "0.5"):
         raise BadInput(f"OME-Zarr version '{zarr_version}' cannot be written; choose one of: 0.4, 0.5")
+    refuse_suffix(target)
     name = target.name.lower()
     compressed = compression == "zlib"
     if name.endswith(_OME_TIFF):
@@ -111,12 +118,41 @@ def _writer(
         return lambda image, file, kind, text: write_ome_zarr(
             image, file, kind, text, version=zarr_version, compressed=compressed, zipped=zipped
         )
-    if name.endswith(_IMAGEJ_TIFF):
-        from autodip_ij.images.writers.imagej_tiff import write_imagej_tiff
+    from autodip_ij.images.writers.imagej_tiff import write_imagej_tiff
 
-        return write_imagej_tiff
-    suffix = "".join(target.suffixes[-2:]) or target.name
-    raise BadInput(f"{target.name}: cannot write this kind of file{nearest(suffix, WRITABLE_SUFFIXES)}")
+    return write_imagej_tiff
+
+
+def refuse_suffix(target: Path) -> None:
+    """Refuse a name that does not end as one of the formats that are written.
+
+    Raises
+    ------
+    autodip_ij.errors.BadInput
+        With the suffixes to choose from.
+    """
+    if not target.name.lower().endswith(WRITABLE_SUFFIXES):
+        suffix = "".join(target.suffixes[-2:]) or target.name
+        raise BadInput(f"{target.name}: cannot write this kind of file{nearest(suffix, WRITABLE_SUFFIXES)}")
+
+
+def refuse_type(target: Path, dtype: np.dtype[Any]) -> None:
+    """Refuse a type of grey values that the format of `target` does not have.
+
+    Raises
+    ------
+    autodip_ij.errors.BadInput
+        With the types to choose from.
+    """
+    name = target.name.lower()
+    if name.endswith(_OME_TIFF):
+        from autodip_ij.images.writers.ome_tiff import written_type as ome_type
+
+        ome_type(dtype)
+    elif name.endswith(_IMAGEJ_TIFF):
+        from autodip_ij.images.writers.imagej_tiff import written_type as imagej_type
+
+        imagej_type(dtype)
 
 
 def _dtype(dtype: npt.DTypeLike) -> np.dtype[Any]:
@@ -140,6 +176,17 @@ def _refuse(image: Image, target: Path, overwrite: bool) -> None:
         return
     if not overwrite:
         raise UnwritableOutput(f"{target.name}: exists already; choose another name, or overwrite it")
+    refuse_folder(target)
+
+
+def refuse_folder(target: Path) -> None:
+    """Refuse to replace a folder that is no OME-Zarr image.
+
+    Raises
+    ------
+    autodip_ij.errors.UnwritableOutput
+        If it holds something else.
+    """
     if target.is_dir():
         from autodip_ij.images.formats import sniff
 

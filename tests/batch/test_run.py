@@ -216,7 +216,7 @@ def test_stop_and_keep_writes_the_file_in_work_and_the_next_run_completes_it(fol
     assert read_sidecar(tmp_path / "out/a_autodip.ome.tif").channels[0].fit.iterations == 60
 
 
-def test_a_file_that_grows_while_it_is_read_is_not_taken_for_done(
+def test_results_of_a_file_that_grows_while_it_is_read_are_not_left_behind(
     folder: Path, tmp_path: Path, quick: DenoiseSettings
 ) -> None:
     from autodip_ij.denoising import denoise_file
@@ -230,8 +230,24 @@ def test_a_file_that_grows_while_it_is_read_is_not_taken_for_done(
 
     result = run_batch(folder, tmp_path / "out", quick, denoise=during_acquisition)
     assert "changed while it was read" in result.rows[0].message
-    assert run_batch(folder, tmp_path / "out", quick).rows[0].status == "failed"
-    assert run_batch(folder, tmp_path / "out", quick, overwrite=True).rows[0].status == "done"
+    assert [row.status for row in result.rows] == ["failed", "done", "done"]
+    assert not list((tmp_path / "out").glob("a*"))
+    assert run_batch(folder, tmp_path / "out", quick).rows[0].status == "done"
+
+
+def test_results_of_a_file_that_vanishes_while_it_is_read_are_not_left_behind(
+    folder: Path, tmp_path: Path, quick: DenoiseSettings
+) -> None:
+    from autodip_ij.denoising import denoise_file
+
+    def losing(source: Any, *arguments: Any, **options: Any) -> Any:
+        made = denoise_file(source, *arguments, **options)
+        Path(source).unlink()
+        return made
+
+    result = run_batch(folder / "a.tif", tmp_path / "out", quick, denoise=losing)
+    assert (result.exit_code, result.rows[0].status) == (1, "failed")
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["status.csv"]
 
 
 def test_two_worker_processes_do_the_same_work(folder: Path, tmp_path: Path, quick: DenoiseSettings) -> None:

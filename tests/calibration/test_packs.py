@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import shutil
 import zipfile
 from pathlib import Path
@@ -12,7 +14,7 @@ import pytest
 from autodip_ij.calibration import Parameters, load_calibration
 from autodip_ij.calibration.descriptors import Descriptor
 from autodip_ij.calibration.pack_writer import PackContent, PackImage, write_pack
-from autodip_ij.errors import UnreadableFile, UnwritableOutput
+from autodip_ij.errors import AutodipError, UnreadableFile, UnwritableOutput
 
 PIXELS = np.random.default_rng(0).random((17, 23), dtype=np.float32) * 4000
 SHIPPED = PackImage("a", "confocal", "actin", (17, 23), "3", "raw", PIXELS)
@@ -143,3 +145,72 @@ def test_unfinished_search_is_recognised(tmp_path: Path) -> None:
     (tmp_path / "mine.jobs").mkdir()
     with pytest.raises(UnreadableFile, match="its search is not finished"):
         load_calibration(tmp_path / "mine")
+
+
+def empty_arrays() -> bytes:
+    stream = io.BytesIO()
+    np.savez(stream)
+    return stream.getvalue()
+
+
+def arrays(**found: object) -> bytes:
+    stream = io.BytesIO()
+    np.savez(stream, **found)  # type: ignore[arg-type]
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize(
+    ("name", "damage"),
+    [
+        ("descriptors.npz", b""),
+        ("descriptors.npz", empty_arrays()),
+        ("descriptors.npz", b"PK\x05\x06" + bytes(18)),
+        ("descriptors.npz", b"\x93NUMPY\x01\x00"),
+        ("descriptors.npz", arrays(images=np.array("b"), statistics_names=np.array("x"), statistics=np.zeros(1))),
+        ("descriptors.npz", arrays(images=["b"], statistics_names=["x"], statistics=np.array([["no number"]]))),
+        ("pack.toml", b""),
+        ("pack.toml", b"\xff\xfe"),
+        ("pack.toml", b"x = " + b"[" * 100_000),
+        ("pack.toml", b"x = " + b"1" * 5_000),
+        ("parameters.csv", b""),
+        ("parameters.csv", b"\xff\xfe"),
+        ("parameters.csv", b"group,criterion\n" + b"x" * 200_000 + b",psnr\n"),
+        ("parameters.csv", b'"' + b"x\n" * 100),
+        ("images.csv", b"image\n\0\n"),
+    ],
+)
+def test_a_damaged_pack_is_refused_in_one_line_whatever_the_damage(
+    tmp_path: Path, name: str, damage: bytes, packed: bool
+) -> None:
+    pack = write_pack(content(), tmp_path / "mine")
+    (pack / name).write_bytes(damage)
+    if packed:
+        pack = Path(shutil.make_archive(str(tmp_path / "packed"), "zip", pack))
+    with pytest.raises(AutodipError) as error:
+        load_calibration(pack)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("at", [30, 60, 200, 500, 900, -40])
+def test_a_damaged_archive_is_refused_or_read(tmp_path: Path, at: int) -> None:
+    pack = write_pack(content(), tmp_path / "mine.zip")
+    damaged = bytearray(pack.read_bytes())
+    damaged[at : at + 20] = bytes(byte ^ 0xFF for byte in damaged[at : at + 20])
+    pack.write_bytes(damaged)
+    with contextlib.suppress(UnreadableFile):
+        for image in load_calibration(pack).images:
+            if image.read:
+                image.read()
+
+
+def test_an_image_of_a_pack_that_is_no_image_is_named(tmp_path: Path) -> None:
+    pack = write_pack(content(), tmp_path / "mine")
+    (file,) = pack.rglob("*.tif")
+    whole = file.read_bytes()
+    for damaged in (b"", b"II*\0", whole[:120], whole[:4] + b"\xff" * 100):
+        file.write_bytes(damaged)
+        image = load_calibration(pack).images[0]
+        assert image.read is not None
+        with pytest.raises(UnreadableFile, match=file.name):
+            image.read()

@@ -85,6 +85,21 @@ def test_a_failure_is_recorded_retried_and_stops_nobody(work, tmp_path):
     assert store.failures() == {}
 
 
+@pytest.mark.parametrize("damage", ["", "{", "[1]", "null", "[" * 100_000])
+def test_a_damaged_result_is_made_again(work, tmp_path, damage):
+    jobs = squares(work, 2, 3)
+    run_jobs(jobs, tmp_path, workers=0)
+    (tmp_path / "square-2.json").write_text(damage)
+    summary = run_jobs(jobs, tmp_path, workers=0)
+    assert (summary.resumed, summary.done) == (("square-3",), ("square-2",))
+    assert JobStore(tmp_path).results()["square-2"] == {"square": 4}
+
+
+def test_a_key_that_just_fits_is_stored(work, tmp_path):
+    key = "k" * 243
+    assert run_jobs([Job(key, work.square, {"value": 2})], tmp_path, workers=0).done == (key,)
+
+
 @pytest.mark.parametrize("number", [float("inf"), float("-inf")])
 def test_infinite_scores_survive_the_file(work, tmp_path, number):
     run_jobs([Job("a", work.square, {"value": number})], tmp_path, workers=0)

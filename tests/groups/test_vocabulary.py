@@ -137,6 +137,11 @@ def test_an_empty_path_is_no_file(shipped: Vocabulary) -> None:
         ('dyes = [{ name = "Foo" }]', ["unknown table 'dyes'"]),
         ('label = "Foo"', ["table 'label'"]),
         ("label = [", ["not a TOML text file"]),
+        ("x = " + "[" * 100_000, ["not a TOML text file"]),
+        ("x = " + "{a = " * 5_000, ["not a TOML text file"]),
+        ("x = " + "1" * 5_000, ["not a TOML text file"]),
+        ("x = 2026-02-31", ["not a TOML text file"]),
+        ("label = [[[1]]]", ["label 1"]),
     ],
 )
 def test_a_malformed_file_is_refused_in_one_line(tmp_path: Path, text: str, parts: list[str]) -> None:
@@ -156,3 +161,5 @@ def test_a_missing_or_binary_file_is_refused_in_one_line(tmp_path: Path) -> None
     binary.write_bytes(b"\xff\xfe\x00\x01")
     with pytest.raises(BadInput, match="not a TOML text file"):
         load_vocabulary(binary)
+    with pytest.raises(BadInput, match="is no file"):
+        load_vocabulary(tmp_path)

@@ -12,6 +12,7 @@ import tifffile
 
 from autodip_ij.errors import BadInput, UnreadableFile, UnwritableOutput
 from autodip_ij.images import Channel, Image, PixelSize, SourceMetadata, open_image, write
+from autodip_ij.images.temporary import left_behind, temporary
 
 pytestmark = pytest.mark.usefixtures("no_open_files")
 
@@ -255,3 +256,31 @@ def test_a_folder_without_permission_is_said(tmp_path, image, suffix, monkeypatc
             os.seteuid(0)
         folder.chmod(0o755)
     assert leftovers(folder) == []
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize("letter", ["n", "ä", "細"])
+def test_a_name_that_just_fits_is_written(tmp_path, suffix, letter):
+    """The temporary name is no longer than the target's."""
+    name = letter * ((255 - len(suffix)) // len(letter.encode()))
+    image = Image.from_array(np.arange(12.0, dtype=np.float32).reshape(3, 4))
+    for overwrite in (False, True):
+        back = open_image(write(image, tmp_path / f"{name}{suffix}", overwrite=overwrite))
+    np.testing.assert_array_equal(back.plane(0, 0, 0), image.plane(0, 0, 0))
+    assert leftovers(tmp_path) == [f"{name}{suffix}"]
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_a_source_whose_name_is_no_text_can_be_written(tmp_path, suffix):
+    image = Image.from_array(np.ones((3, 4), np.float32), name="caf\udce9 \x1b[31m")
+    assert open_image(write(image, tmp_path / f"out{suffix}")).shape == (1, 1, 1, 3, 4)
+
+
+def test_what_a_killed_process_left_is_found_by_the_name_of_its_target(tmp_path):
+    targets = [tmp_path / name for name in ("a.tif", "a.tif.json", "[b]*.tif", "n" * 250, "n" * 249 + "m")]
+    partial = {target: temporary(target) for target in targets}
+    for path in partial.values():
+        path.touch()
+    for target, path in partial.items():
+        assert path in left_behind(target)
+        assert [found for found in left_behind(target) if "~" in found.name] == [path] * ("~" in path.name)

@@ -206,14 +206,17 @@ def _own_device(device: str) -> str:
     from distributed import get_worker
 
     from autodip_ij.dip import resolve_device
+    from autodip_ij.processes import worker_number
 
     resolved = resolve_device(device)
     if resolved != "cuda:0":
         return resolved
-    try:
-        number = get_worker().name
-    except ValueError:  # not in a worker
-        return resolved
+    number = worker_number()
+    if number is None:
+        try:
+            number = get_worker().name
+        except ValueError:  # in no worker
+            return resolved
     return f"cuda:{number % gpu_count()}" if isinstance(number, int) else resolved
 
 

@@ -124,15 +124,22 @@ def user_file() -> Path:
 def read_vocabulary_file(path: Path) -> VocabularyFile:
     """Read and check one vocabulary file; errors as in `load_vocabulary`."""
     try:
+        if path.exists() and not path.is_file():
+            raise BadInput(f"vocabulary {path}: is no file; check the path")
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise BadInput(f"vocabulary {path}: cannot be read ({error.strerror}); check the path") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except BadInput:
+        raise
+    except (ValueError, RecursionError) as error:
+        # An impossible date or number is a bare ValueError.
         raise BadInput(f"vocabulary {path}: not a TOML text file ({' '.join(str(error).split())})") from None
     try:
         return VocabularyFile.model_validate(data)
     except ValidationError as error:
         raise BadInput(f"vocabulary {path}: {_explain(data, error)}") from None
+    except RecursionError:
+        raise BadInput(f"vocabulary {path}: is nested too deeply for a vocabulary") from None
 
 
 def _explain(data: dict[str, Any], error: ValidationError) -> str:

@@ -42,10 +42,7 @@ def write_imagej_tiff(image: Image, path: Path, dtype: np.dtype[Any], provenance
     """
     from tifffile import TiffWriter
 
-    if dtype.kind == "b":
-        dtype = np.dtype(np.uint8)
-    if dtype.name not in _TYPES:
-        raise BadInput(f"ImageJ has no {dtype}; write {', '.join(_TYPES)}, or .ome.tif")
+    dtype = written_type(dtype)
     size = image.pixel_size
     resolution = [1 / step if step and step > 0 else 1.0 for step in (size.x, size.y)]
     t, c, z, y, x = image.shape
@@ -61,6 +58,15 @@ def write_imagej_tiff(image: Image, path: Path, dtype: np.dtype[Any], provenance
             software="autodip_ij",
             truncate=image.data.size * dtype.itemsize > LARGEST_TIFF,
         )
+
+
+def written_type(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """Return the type that `dtype` is written as; errors as `write_imagej_tiff`."""
+    if dtype.kind == "b":
+        return np.dtype(np.uint8)
+    if dtype.name not in _TYPES:
+        raise BadInput(f"ImageJ has no {dtype}; write {', '.join(_TYPES)}, or .ome.tif")
+    return dtype
 
 
 def _properties(image: Image, provenance: str) -> dict[str, Any]:

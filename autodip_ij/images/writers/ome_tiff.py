@@ -42,10 +42,7 @@ def write_ome_tiff(image: Image, path: Path, dtype: np.dtype[Any], provenance: s
 
     from autodip_ij.images.ome_record import make_ome
 
-    if dtype == np.float16:
-        dtype = np.dtype(np.float32)
-    if dtype.kind in "iu" and dtype.itemsize == 8:
-        raise BadInput(f"OME-TIFF has no {dtype}; write float32, int32, or OME-Zarr")
+    dtype = written_type(dtype)
     xml = make_ome(image, dtype, provenance).to_xml()
     # Bio-Formats and ImageJ undo horizontal differences of integers, but not those of real numbers.
     predictor = compressed and dtype.kind in "iu" and min(image.shape[3:]) > 1
@@ -61,3 +58,12 @@ def write_ome_tiff(image: Image, path: Path, dtype: np.dtype[Any], provenance: s
             predictor=predictor,
             software="autodip_ij",
         )
+
+
+def written_type(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """Return the type that `dtype` is written as; errors as `write_ome_tiff`."""
+    if dtype == np.float16:
+        return np.dtype(np.float32)
+    if dtype.kind in "iu" and dtype.itemsize == 8:
+        raise BadInput(f"OME-TIFF has no {dtype}; write float32, int32, or OME-Zarr")
+    return dtype
