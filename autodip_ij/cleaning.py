@@ -202,7 +202,7 @@ class _Extremes:
 def _extremes(plane: Any, noise: NoiseModel | None) -> _Extremes | None:
     """Return the extremes of a plane (Y, X); None where no value is finite."""
     source = np.asarray(plane)
-    found = _measured(source, noise)
+    found = _measured(source, noise, stripes_too=False)
     if not found.empty:
         return _Extremes(*found.ends(source), measured=True)
     finite = source[np.isfinite(found.values)]
@@ -224,8 +224,8 @@ def _range(found: Sequence[_Extremes | None]) -> tuple[float, float]:
     return low, highs[-1]
 
 
-def _measured(source: npt.NDArray[Any], noise: NoiseModel | None) -> _Measured:
-    """Return a plane (Y, X) without what is no measurement."""
+def _measured(source: npt.NDArray[Any], noise: NoiseModel | None, *, stripes_too: bool = True) -> _Measured:
+    """Return a plane (Y, X) without what is no measurement; stripes, which take longest to find, only if wanted."""
     values = source.astype(np.float64)
     none = np.zeros(source.shape, bool)
     even = Stripes(np.zeros(source.shape[0]), np.zeros(source.shape[1]))
@@ -235,14 +235,14 @@ def _measured(source: npt.NDArray[Any], noise: NoiseModel | None) -> _Measured:
     if kept.all():
         return _Measured(values, kept, none, even)
     values = fill(values, kept)
-    stripes = find_stripes(values)
+    stripes = find_stripes(values) if stripes_too else even
     if stripes:
         values = values - stripes.image
     if noise is None:
         return _Measured(values, kept, none, stripes)
     least = _ROUNDING if source.dtype.kind in "iu" else 0.0
     outliers = find_outliers(values, noise, least) & ~kept
-    kept |= edge_of_gaps(values, kept, noise, least) & ~outliers
+    kept |= edge_of_gaps(source, values, kept, noise, least) & ~outliers
     return _Measured(fill(values, kept | outliers), kept, outliers, stripes)
 
 

@@ -88,7 +88,7 @@ def has_comb(plane: Plane) -> bool:
     if step is None:
         return False
     counts = np.bincount(np.rint((plane.ravel() - plane.min()) / step).astype(np.int64))
-    around = np.convolve(counts, np.ones(2 * _NEIGHBOURS + 1), mode="same") / (2 * _NEIGHBOURS + 1)
+    around = np.convolve(counts, np.ones(2 * _NEIGHBOURS + 1))[_NEIGHBOURS:-_NEIGHBOURS] / (2 * _NEIGHBOURS + 1)
     crowded = around >= _CROWDED
     return bool(crowded.any() and (counts[crowded] == 0).mean() > _EMPTY_SHARE)
 

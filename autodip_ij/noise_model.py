@@ -117,6 +117,7 @@ def noise_of(plane: Plane, binning: int = 1, shared: bool | None = None) -> Plan
         the fit.
     """
     from autodip_ij.baselines import estimate_noise
+    from autodip_ij.baselines.few_photons import grey_values_of_a_photon
 
     if fault := fault_of(plane):
         return _plain(fault)
@@ -124,7 +125,7 @@ def noise_of(plane: Plane, binning: int = 1, shared: bool | None = None) -> Plan
         found = estimate_noise(plane, binning=binning, shared=shared)
     except BadInput as problem:
         return _plain(str(problem))
-    step = grey_step(plane)
+    step = None if grey_values_of_a_photon(plane) else grey_step(plane)
     if step is not None and _COARSE_STEP * binning * found.model.sigma(plane) < step:
         return _plain("the noise is weaker than the steps between the grey values")
     if falls_with_signal(found):

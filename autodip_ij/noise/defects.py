@@ -18,7 +18,7 @@ Mask = npt.NDArray[np.bool_]
 
 _CORE_PX = 7
 """Side of the smallest square that makes equal extreme values a gap rather than chance or saturation noise."""
-_CROWDED_SHARE = 0.6
+_CHANCE = 1e-3
 _STRAY_PX = 2
 _STRAY_SHARE = 2e-4
 """Specks inside an area of one value, per pixel, above which it is a dark background with single photons."""
@@ -41,8 +41,8 @@ _ROUNDS = 4
 def find_gaps(plane: npt.NDArray[Any]) -> Mask:
     """Return where solid areas hold exactly the lowest or highest value of a plane.
 
-    Padding after registration, rotation or stitching, frames that were dropped, areas at the limit of the detector.
-    An area counts from 7 x 7 px on; zeros between single photons do not.
+    Padding after registration, rotation or stitching, frames that were dropped, dead rows, areas at the limit of the
+    detector. An area counts from 7 x 7 px on, or as a whole row or column; zeros between single photons do not.
 
     Parameters
     ----------
@@ -75,28 +75,41 @@ def find_gaps(plane: npt.NDArray[Any]) -> Mask:
 
 
 def _solid(at: Mask) -> Mask:
-    """Return the solid parts of a mask (Y, X), with what is connected to them within a few pixels."""
-    from scipy.ndimage import binary_dilation, binary_erosion, label, uniform_filter
+    """Return the solid parts of a mask (Y, X): areas without specks in them, and whole rows and columns."""
+    from scipy.ndimage import binary_dilation, binary_erosion, binary_fill_holes, label
 
-    if np.count_nonzero(at) < _CORE_PX**2:
-        return np.zeros_like(at)
+    lines = _whole_lines(at) | _whole_lines(at.T).T
     square = np.ones((_CORE_PX, _CORE_PX), bool)
     core = binary_dilation(binary_erosion(at, square, border_value=1), square)
     if not core.any():
-        return core
-    crowded = uniform_filter(at.astype(np.float32), 3, mode="nearest") > _CROWDED_SHARE
-    area = binary_dilation(core, np.ones((3, 3)), iterations=0, mask=at & (crowded | core))
-    area = binary_dilation(area, np.ones((3, 3)), iterations=_STRAY_PX, mask=at)
-    around = binary_dilation(area, iterations=_STRAY_PX)
-    labels, count = label(around)
-    specks, number = label(~at, np.ones((3, 3)))
-    sizes = np.bincount(specks.ravel(), minlength=number + 1)
-    stray = (specks > 0) & (sizes[specks] <= _STRAY_PX)
+        return lines
+    near = np.ones((3, 3), bool)
+    inner = binary_dilation(core, near, iterations=0, mask=binary_erosion(at, near, border_value=1) | core)
+    area = binary_dilation(inner, near, mask=at)
+    filled = binary_fill_holes(area)
+    labels, count = label(filled)
+    holes, number = label(filled & ~area, near)
+    small = (holes > 0) & (np.bincount(holes.ravel(), minlength=number + 1)[holes] <= _STRAY_PX)
     areas = np.bincount(labels.ravel(), minlength=count + 1)
-    strays = np.bincount(labels[stray & around], minlength=count + 1)
-    solid = strays <= _STRAY_SHARE * areas
+    solid = np.bincount(labels[small], minlength=count + 1) <= _STRAY_SHARE * areas
     solid[0] = False
-    return area & solid[labels]
+    return (area & solid[labels]) | lines
+
+
+def _whole_lines(at: Mask) -> Mask:
+    """Return the rows of a mask (Y, X) that are in it from end to end, unless the rows beside them nearly are too."""
+    whole = at.all(axis=1)
+    if not whole.any() or whole.all():
+        return np.zeros_like(at)
+    others = np.flatnonzero(~whole)
+    share = at[others].mean(axis=1)
+    rows = np.flatnonzero(whole)
+    place = np.searchsorted(others, rows)
+    beside = np.maximum(share[np.maximum(place - 1, 0)], share[np.minimum(place, others.size - 1)])
+    chance = at.shape[0] * beside ** at.shape[1]
+    lines = np.zeros_like(at)
+    lines[rows[chance < _CHANCE]] = True
+    return lines
 
 
 def find_outliers(plane: Plane, noise: NoiseModel, least_sigma: float = 0.0) -> Mask:
@@ -174,32 +187,39 @@ def _clusters(far: Mask, excess: Plane, distance: Plane, sigma: Plane) -> Mask:
     few = np.bincount(labels.ravel(), minlength=count + 1)[1:] <= _CLUSTER_PX
     alike = minimum(excess, labels, numbers) >= _EVEN * maximum(excess, labels, numbers)
     clear = mean(distance, labels, numbers) >= _CLUSTER_SIGMAS
-    noise = mean(sigma, around, numbers)
-    alone = mean(excess, around, numbers) < _CLUSTER_LEAK * own + 2 * noise / np.sqrt(ring)
+    with np.errstate(invalid="ignore"):  # groups that fill the plane have nothing around them, and are none
+        noise, beside = mean(sigma, around, numbers), mean(excess, around, numbers)
+    alone = beside < _CLUSTER_LEAK * own + 2 * noise / np.sqrt(ring)
     alone &= maximum(excess, around, numbers) < _CLUSTER_LEAK * own + _RING_SIGMAS * noise
     return np.concatenate([[False], few & alike & clear & alone])[labels]
 
 
-def edge_of_gaps(plane: Plane, gaps: Mask, noise: NoiseModel, least_sigma: float = 0.0) -> Mask:
-    """Return pixels beside gaps that were mixed with them by interpolation: far from their neighbours in the plane.
+def edge_of_gaps(
+    source: npt.NDArray[Any], plane: Plane, gaps: Mask, noise: NoiseModel, least_sigma: float = 0.0
+) -> Mask:
+    """Return pixels beside gaps that belong to them, or were mixed with them by interpolation: far from the plane's.
 
     Parameters
     ----------
+    source
+        (Y, X) as recorded.
     plane
-        (Y, X), finite, gaps filled.
+        The same, finite, gaps filled.
     gaps
-        Result of `find_gaps`.
+        Result of `find_gaps`, and what is not finite.
     noise, least_sigma
         As in `find_outliers`.
     """
     from scipy.ndimage import binary_dilation, median_filter
 
-    beside = binary_dilation(gaps, np.ones((3, 3)), iterations=2) & ~gaps
-    if not beside.any() or not _has_noise(noise, plane, least_sigma):
+    if not gaps.any() or not _has_noise(noise, plane, least_sigma):
         return np.zeros_like(gaps)
     typical = median_filter(plane, 7, mode="mirror")
     sigma = np.sqrt(np.maximum(noise.variance(typical), least_sigma**2))
-    return beside & (np.abs(plane - typical) > _EDGE_SIGMAS * sigma)
+    far = np.abs(plane - typical) > _EDGE_SIGMAS * sigma
+    # Wedges too thin for an area still have the value of the gap.
+    wedge = binary_dilation(gaps, np.ones((3, 3)), iterations=0, mask=gaps | (far & (source == source[gaps][0])))
+    return binary_dilation(wedge, np.ones((3, 3)), iterations=2, mask=wedge | far) & ~gaps
 
 
 def fill(plane: Plane, missing: Mask) -> Plane:

@@ -95,9 +95,34 @@ def test_single_photons_on_a_dark_background_are_neither_outliers_nor_gaps(mean:
 
 def test_an_area_of_one_extreme_value_is_a_gap_to_its_last_pixel() -> None:
     plane = camera(discs(np.random.default_rng(2)), np.random.default_rng(3))
-    outside = 0.2 * Y + X < 30  # a wedge, as rotating leaves it
+    outside = 0.2 * Y + X < 20  # a wedge, as rotating leaves it
     plane[outside] = 0
-    np.testing.assert_array_equal(find_gaps(plane), outside)
+    gaps = find_gaps(plane)
+    assert not (gaps & ~outside).any()
+    filled = fill(plane, gaps)
+    edge = edge_of_gaps(plane, filled, gaps, NoiseModel(1.0, READ_NOISE**2 - OFFSET), ROUNDING)
+    assert ((gaps | edge) & outside).sum() >= outside.sum() - 2
+    assert (edge & ~outside).sum() <= 3
+
+
+@pytest.mark.parametrize("thickness", [1, 2, 5])
+def test_border_strips_dead_rows_and_hot_columns_are_gaps(thickness: int) -> None:
+    plane = camera(discs(np.random.default_rng(2)), np.random.default_rng(3))
+    lost = np.zeros(plane.shape, bool)
+    lost[:thickness] = lost[:, :thickness] = lost[64 : 64 + thickness] = True
+    plane[lost] = 0
+    np.testing.assert_array_equal(find_gaps(plane), lost)
+    plane = camera(discs(np.random.default_rng(2)), np.random.default_rng(3))
+    plane[:, 40 : 40 + thickness] = 4095
+    np.testing.assert_array_equal(np.flatnonzero(find_gaps(plane).any(axis=0)), 40 + np.arange(thickness))
+
+
+def test_padding_beside_counts_of_photons_is_a_gap_and_their_zeros_are_none() -> None:
+    counts = np.random.default_rng(6).poisson(0.5, (128, 128)).astype(np.float64)
+    counts[:, :40] = 0
+    gaps = find_gaps(counts)
+    assert gaps[:, :38].all()
+    assert not gaps[:, 44:].any()
 
 
 def test_a_mosaic_with_a_missing_tile_has_a_gap_there() -> None:
@@ -122,7 +147,7 @@ def test_pixels_that_interpolation_mixed_with_a_gap_are_found() -> None:
     plane[mixed] = 50
     gaps = find_gaps(plane)
     filled = fill(plane, gaps)
-    found = edge_of_gaps(filled, gaps, estimate_noise(filled).model, ROUNDING)
+    found = edge_of_gaps(plane, filled, gaps, estimate_noise(filled).model, ROUNDING)
     assert found[mixed].mean() > 0.95
     assert found[~mixed].mean() < 0.001
 

@@ -208,3 +208,8 @@ def test_the_named_microscope_decides_for_the_loss_and_the_checks_too(group: str
     assert (noise.planes.get("gat") == 1) == usable
     assert noise_of(scaled(noisy), shared=False).usable
     assert not noise_of(scaled(noisy)).usable
+
+
+@pytest.mark.parametrize("levels", [2, 3, 7])
+def test_planes_of_few_grey_values_are_no_comb(levels: int) -> None:
+    assert not has_comb(scaled(np.random.default_rng(0).integers(0, levels, (64, 64))))
