@@ -12,6 +12,7 @@ import numpy as np
 from autodip_ij.blending import check_blend
 from autodip_ij.calibration.model import Choice, Parameters
 from autodip_ij.decisions import decide, treated
+from autodip_ij.dip.architecture import levels_of
 from autodip_ij.errors import BadInput
 from autodip_ij.estimating import estimate, fits_per_plane, lanes_of
 from autodip_ij.groups.model import GroupDecision
@@ -276,8 +277,11 @@ def choose_for(
 
 def overrides(settings: DenoiseSettings) -> dict[str, Any]:
     """Return the single parameters that the settings put in place of the calibration's."""
+    levels = levels_of(settings.width or "")
+    if levels and settings.depth not in (None, len(levels)):
+        raise BadInput(f"width {settings.width} has {len(levels)} levels, but depth is {settings.depth}; leave one out")
     given = {
-        "depth": settings.depth,
+        "depth": len(levels) or settings.depth,
         "width": settings.width,
         "skip": settings.skip,
         "iterations": settings.iterations,

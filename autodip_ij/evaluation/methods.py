@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from autodip_ij.blending import check_blend
 from autodip_ij.calibration.model import Parameters
+from autodip_ij.dip.architecture import levels_of, width_of
 from autodip_ij.errors import BadInput, nearest
 from autodip_ij.evaluation.datasets.model import safe_name
 from autodip_ij.groups.model import GroupDecision, group_name, group_names, split_group
@@ -218,6 +219,10 @@ def _split(given: Mapping[str, Any]) -> tuple[Parameters, dict[str, Any]]:
             raise BadInput(f"fit: '{name}' is missing; give depth, width, skip and iterations")
     settings = {name: given[name] for name in _FIT_SETTINGS if name in given}
     parameters = Parameters(**{name: given[name] for name in names if name in given})
+    parameters = replace(parameters, width=width_of(parameters.width))
+    levels = levels_of(parameters.width)
+    if levels and len(levels) != parameters.depth:
+        raise BadInput(f"fit: width {parameters.width} has {len(levels)} levels, but depth is {parameters.depth}")
     check_blend(parameters)
     return parameters, settings
 
