@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, replace
 from math import ceil, log2
 
-from autodip_ij.errors import BadInput
+from autodip_ij.errors import BadInput, nearest
 
 ASCENDING = "asc_to512"
 WIDEST = 1024
