@@ -108,7 +108,7 @@ def parse_method(text: str) -> Method:
         group, _, key = key.strip().rpartition(".")
         parameters.setdefault(_canonical(group), {})[key] = _value(value.strip())
     if name == FIT and not parameters:
-        _split({})
+        split_fit({})
     method = Method(text.strip(), name, parameters)
     _check(method)
     return method
@@ -192,7 +192,7 @@ def _run_fit(noisy: Plane, given: Mapping[str, Any], device: str, progress: Prog
     window = measure_window(noisy)
     if window.constant:
         return MethodResult(noisy, 0.0, {"unchanged": "every pixel has the same value"})
-    parameters, settings = _split(given)
+    parameters, settings = split_fit(given)
     recipe = PlaneRecipe(parameters, resolve_device(device), **settings)
     began = time.perf_counter()
     fitted = denoise_plane(window.normalise(noisy), recipe, Watch(progress or Silent(), "fit", window.restore))
@@ -201,7 +201,7 @@ def _run_fit(noisy: Plane, given: Mapping[str, Any], device: str, progress: Prog
     return MethodResult(window.restore(fitted.image), seconds, {**details, "engine": fitted.engine})
 
 
-def _split(given: Mapping[str, Any]) -> tuple[Parameters, dict[str, Any]]:
+def split_fit(given: Mapping[str, Any]) -> tuple[Parameters, dict[str, Any]]:
     """Return the parameters of a fit and its other settings.
 
     Raises
@@ -255,7 +255,7 @@ def _check(method: Method) -> None:
             DenoiseSettings.parse(**given)
             continue
         if method.name == FIT:
-            _split(given)
+            split_fit(given)
             continue
         from autodip_ij.baselines import parameters_of
 
