@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 from scipy.ndimage import gaussian_filter
 
 import autodip_ij
@@ -174,8 +175,61 @@ def test_unknown_method_is_refused_by_inspect():
         inspect(Image.from_array(noisy((32, 32))), DenoiseSettings(method="gausian"))
 
 
-def test_scenes_are_told_one_by_one(tmp_path):
-    told = []
-    path = write(Image.from_array(noisy((64, 64))), tmp_path / "image.ome.tif", dtype="same")
-    inspect(path, on_scene=lambda scene, number, total: told.append((scene.name, number, total)))
-    assert [entry[1:] for entry in told] == [(1, 1)]
+@pytest.fixture
+def plate(tmp_path) -> Path:
+    with tifffile.TiffWriter(tmp_path / "plate.ome.tif", ome=True) as file:
+        for field in range(3):
+            file.write(noisy((40, 44)), metadata={"axes": "YX", "Name": f"field {field}"})
+    return tmp_path / "plate.ome.tif"
+
+
+def test_every_field_of_a_plate_is_shown_when_it_is_known(plate, capsys, monkeypatch):
+    shown_before = []
+    from autodip_ij import inspection
+
+    inspect_image = inspection.inspect_image
+
+    def watched(*arguments, **options):
+        shown_before.append(capsys.readouterr().out)
+        return inspect_image(*arguments, **options)
+
+    monkeypatch.setattr(inspection, "inspect_image", watched)
+    assert run(["inspect", str(plate)]) == 0
+    assert [f"field {k}" in text for k, text in enumerate(shown_before[1:])] == [True, True]
+
+
+def test_json_of_a_plate_is_one_object_and_there_is_a_sign_of_life(plate, capsys):
+    assert run(["inspect", str(plate), "--json"]) == 0
+    said = capsys.readouterr()
+    assert len(json.loads(said.out)["scenes"]) == 3
+    assert [line for line in said.err.splitlines() if line.startswith("scene 2 of 3: ")]
+
+
+@pytest.mark.parametrize(
+    ("calibration", "cause"),
+    [("paper", "this calibration comes without its images"), ("autodip", "there are no pixels to compare it with")],
+)
+def test_the_true_reason_is_given_where_no_nearest_image_is_looked_for(calibration, cause):
+    settings = DenoiseSettings(calibration=calibration, group="confocal", device="cpu")
+    (channel,) = inspect(Image.from_array(noisy((40, 44))), settings, pixels=False).scenes[0].channels
+    assert cause in channel.reason
+
+
+def test_a_channel_that_is_left_alone_is_shown_so_by_all(tmp_path, capsys, monkeypatch):
+    from autodip_ij import decisions, planning
+    from autodip_ij.groups.model import GroupDecision
+
+    left_alone = GroupDecision(0, "BF", None, None, 0.0, leave_alone="bright-field")
+    given = (left_alone, GroupDecision(1, "", None, "actin", 1.0))
+    monkeypatch.setattr(decisions, "decide", lambda image, settings: given)
+    monkeypatch.setattr(planning, "decide", lambda image, settings: given)
+    path = write(Image.from_array(noisy((2, 64, 64)), "CYX"), tmp_path / "image.ome.tif", dtype="same")
+    settings = DenoiseSettings(calibration="paper", device="cpu")
+    assert plan_run(open_image(path), settings).channels[0].choice is None
+    assert inspect(path, settings).scenes[0].channels[0].method == "none"
+    answers = shown_by_transfer(path, capsys, "--calibration", "paper")
+    assert (answers[0]["left_alone"], answers[0]["strategies"]) == ("bright-field", [])
+    named = shown_by_transfer(path, capsys, "--calibration", "paper", "--channel", "0")
+    assert named[0]["left_alone"] is None
+    (shown,) = inspect(path, DenoiseSettings(calibration="paper", device="cpu", channel="0")).scenes[0].channels
+    assert shown.parameters.model_dump() == named[0]["strategies"][0]["parameters"]

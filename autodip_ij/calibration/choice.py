@@ -56,11 +56,14 @@ class Narrowed:
         Whether the noise could be modelled; without it no fit can end where it reaches the noise.
     words
         What was seen, for the reason; empty where the calibration does not depend on the noise.
+    kind
+        Kind of noise whose table it is; None for that of all images.
     """
 
     calibration: Calibration
     noise_known: bool = True
     words: str = ""
+    kind: str | None = None
 
 
 def narrowed(calibration: Calibration, plane: Callable[[], Plane] | None) -> Narrowed:
@@ -72,8 +75,9 @@ def narrowed(calibration: Calibration, plane: Callable[[], Plane] | None) -> Nar
     kind = noise_kind(plane())
     noise_known = kind != "correlated" or noise_of(plane()).a is not None
     of_kind = calibration.for_noise(kind)
-    said = f"of the images with {_NOISE[kind]}" if kind and of_kind is not calibration else ""
-    return Narrowed(of_kind, noise_known, said)
+    if kind is None or of_kind is calibration:
+        return Narrowed(of_kind, noise_known)
+    return Narrowed(of_kind, noise_known, f"of the images with {_NOISE[kind]}", kind)
 
 
 def choose(
@@ -164,7 +168,8 @@ def finished(
     given = (effort is not None) if effort_given is None else effort_given
     choice = with_overrides(_with_effort_said(seen.calibration, choice, effort, given), overrides or {})
     words = (choice.reason, seen.words, blend_in_words(choice.parameters))
-    return replace(choice, reason="; ".join(word for word in words if word))
+    details = {**choice.details, "noise": seen.kind} if seen.kind else choice.details
+    return replace(choice, reason="; ".join(word for word in words if word), details=details)
 
 
 def _reader(plane: Plane | Callable[[], Plane] | None) -> Callable[[], Plane] | None:
