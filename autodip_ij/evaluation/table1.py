@@ -281,7 +281,7 @@ def best_of_image(scores: Sequence[tuple[float, float | None]]) -> tuple[float, 
 
     Examples
     --------
-    >>> best_of_image([(36.0, 0.30), (35.9, 0.10), (30.0, 0.09)])
+    >>> best_of_image([(36.0, 0.30), (35.9, 0.10), (35.0, 0.09), (30.0, 0.20)])
     (35.9, 0.1)
     """
     from scipy.stats import rankdata
