@@ -149,6 +149,12 @@ def test_what_an_enlargement_cannot_do_is_refused(image, given, message):
         SuperresSettings.parse(**given)
 
 
+def test_the_command_names_what_is_possible(tmp_path, capsys):
+    for given, said in (("--loss noise-aware", "choose one of: mse"), ("--guard warn", "choose one of: off")):
+        assert run(["superres", str(tmp_path / "a.tif"), *given.split()]) == 2
+        assert said in capsys.readouterr().err
+
+
 def test_effort_counts_as_in_denoising(image):
     settings = {"device": "cpu", "group": "widefield/nucleus", "width": 4, "depth": 2, "channel": "0", "time": "0"}
     counts = {
