@@ -124,7 +124,11 @@ def explained(error: Exception) -> tuple[str, int]:
 
         invalid = error if isinstance(error, ValidationError) else cause
         assert isinstance(invalid, ValidationError)
-        return explain(DenoiseSettings, invalid), EXIT_CODES["bad input or usage"]
+        # pydantic keeps of the model its name alone.
+        model: type[DenoiseSettings] = DenoiseSettings
+        if invalid.title != model.__name__:
+            from autodip_ij.superresolution import SuperresSettings as model
+        return explain(model, invalid), EXIT_CODES["bad input or usage"]
     if isinstance(error, UnknownCommandError) and error.unused_tokens:
         known = [name for name in (error.app or COMMANDS) if not name.startswith("-")]
         return f"unknown command '{error.unused_tokens[0]}'{nearest(error.unused_tokens[0], known)}", 2

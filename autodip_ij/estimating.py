@@ -3,10 +3,25 @@
 from __future__ import annotations
 
 import math
+import tracemalloc
+from dataclasses import replace
+from functools import cache
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from autodip_ij.blending import classical_seconds
 from autodip_ij.recipe import PlaneRecipe, fit_arguments
 from autodip_ij.series import INDEPENDENT, iterations_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from autodip_ij.calibration.model import Parameters
+
+_TIMED_SIDE = 128
+_WARM_SIDE = 40
 
 
 def estimate(recipe: PlaneRecipe, shape: tuple[int, ...]) -> tuple[float, int]:
@@ -32,6 +47,45 @@ def estimate(recipe: PlaneRecipe, shape: tuple[int, ...]) -> tuple[float, int]:
     fits = cost.seconds * fits_per_plane(recipe, (height, width))
     blend = length_t * length_z * classical_seconds(recipe.network, height * width)
     return fits + blend if recipe.device == "cpu" else max(fits, blend), cost.bytes
+
+
+def estimate_method(recipe: PlaneRecipe, shape: tuple[int, ...]) -> tuple[float, int]:
+    """Return (seconds, peak bytes) that a comparison method will take for one channel of `shape` (T, C, Z, Y, X).
+
+    Measured on a small plane, and taken to grow with the pixels; the original DIP is reckoned as any fit.
+    """
+    length_t, _, length_z, height, width = shape
+    if recipe.method == "original-dip":
+        whole = replace(recipe, method="dip", parameters=_original(recipe.method_parameters), tile=max(height, width))
+        return estimate(replace(whole, overlap=0, lanes=1), shape)
+    seconds, memory = _cost_per_pixel(recipe.method, tuple(recipe.method_parameters.items()), recipe.device)
+    return length_t * length_z * height * width * seconds, round(height * width * memory)
+
+
+def _original(given: Mapping[str, Any]) -> Parameters:
+    from autodip_ij.baselines import step_count
+    from autodip_ij.calibration.cost import ORIGINAL_DIP
+
+    return replace(ORIGINAL_DIP, iterations=step_count("original-dip", **given))
+
+
+@cache
+def _cost_per_pixel(method: str, parameters: tuple[tuple[str, Any], ...], device: str) -> tuple[float, float]:
+    """Return (seconds, bytes) a pixel; bytes are those that Python and NumPy ask for."""
+    from autodip_ij.baselines import run_method
+
+    plane = np.random.default_rng(0).random((_TIMED_SIDE, _TIMED_SIDE), dtype=np.float32)
+    run_method(method, plane[:_WARM_SIDE, :_WARM_SIDE], device=device, **dict(parameters))
+    started = perf_counter()
+    run_method(method, plane, device=device, **dict(parameters))
+    seconds = perf_counter() - started
+    tracemalloc.start()
+    try:
+        run_method(method, plane, device=device, **dict(parameters))
+        memory = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    return seconds / plane.size, memory / plane.size
 
 
 def lanes_of(recipe: PlaneRecipe, shape: tuple[int, ...]) -> int:

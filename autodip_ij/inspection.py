@@ -1,28 +1,27 @@
-"""What a file's metadata say and how each channel would be denoised: the object of ``inspect --json``."""
+"""What a file's metadata say and how each channel would be denoised: the object of ``inspect --json``.
+
+Parameters are chosen by the function that a run chooses by, from the same pixels (`autodip_ij.representative`).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, Field
 
-from autodip_ij.calibration.model import Parameters
 from autodip_ij.errors import EnvironmentProblem
+from autodip_ij.estimating import estimate, estimate_method
 from autodip_ij.groups.model import GroupDecision
 from autodip_ij.images.model import AXES, Image
-from autodip_ij.report import EvidenceRow
+from autodip_ij.report import EvidenceRow, ParameterValues
 from autodip_ij.settings import DenoiseSettings
 
-
-class NetworkParameters(BaseModel):
-    """Parameters that would be used."""
-
-    depth: int
-    width: int | str
-    skip: int
-    iterations: int
+if TYPE_CHECKING:
+    from autodip_ij.recipe import PlaneRecipe
+    from autodip_ij.representative import Representative
 
 
 class Estimate(BaseModel):
@@ -41,7 +40,8 @@ class ChannelInspection(BaseModel):
     specimen: str | None = Field(description="None when unknown")
     confidence: float = Field(ge=0, le=1)
     evidence: list[EvidenceRow]
-    parameters: NetworkParameters | None = Field(description="None for a channel that is left alone")
+    method: str = Field("dip", description="dip, a comparison method, or none for a channel that is left alone")
+    parameters: ParameterValues | None = Field(description="What a run would fit with; None where nothing is fitted")
     calibration: str | None
     reason: str
     estimate: Estimate | None
@@ -55,6 +55,7 @@ class SceneInspection(BaseModel):
     dtype: str | None = Field(description="None for a metadata text without pixels")
     pixel_size: dict[str, float | str | None]
     channels: list[ChannelInspection]
+    looked_at: str = Field("", description="Which pixels the parameters rest on, or why on none")
 
 
 class Inspection(BaseModel):
@@ -64,15 +65,26 @@ class Inspection(BaseModel):
     scenes: list[SceneInspection]
 
 
-def inspect(source: str | Path | Image, settings: DenoiseSettings | None = None) -> Inspection:
-    """Inspect a file, or an image already open; no pixels are read.
+def inspect(
+    source: str | Path | Image,
+    settings: DenoiseSettings | None = None,
+    *,
+    pixels: bool = True,
+    on_scene: Callable[[SceneInspection, int, int], None] | None = None,
+) -> Inspection:
+    """Inspect a file, or an image already open.
 
     Parameters
     ----------
     source
         Path of a file that `autodip_ij.read` opens or of an OME-XML text, or an `Image`.
     settings
-        `DenoiseSettings.scene` limits it to one scene; group, calibration, device and overrides are applied.
+        `DenoiseSettings.scene` limits it to one scene; group, calibration, device, selection and overrides are applied.
+    pixels
+        Whether to look at the middle of one plane a channel, as a run does for its noise and its likeness to the
+        calibration images; without it the parameters may be others than those of a run, and the reason says so.
+    on_scene
+        Called after each scene, with its number from 1 and how many there are.
 
     Raises
     ------
@@ -83,41 +95,88 @@ def inspect(source: str | Path | Image, settings: DenoiseSettings | None = None)
     --------
     >>> import numpy as np
     >>> settings = DenoiseSettings(calibration="paper", group="confocal/actin")
-    >>> found = inspect(Image.from_array(np.zeros((64, 64), np.uint8)), settings)
+    >>> found = inspect(Image.from_array(np.eye(64, dtype=np.uint8)), settings)
     >>> found.scenes[0].channels[0].parameters.iterations
     1300
     """
     settings = settings or DenoiseSettings()
+    scenes: list[SceneInspection] = []
+
+    def note(scene: SceneInspection, total: int) -> None:
+        scenes.append(scene)
+        if on_scene is not None:
+            on_scene(scene, len(scenes), total)
+
     if isinstance(source, Image):
-        return Inspection(file=str(source.source or source.name), scenes=[inspect_image(source, settings)])
+        note(inspect_image(source, settings, pixels=pixels), 1)
+        return Inspection(file=str(source.source or source.name), scenes=scenes)
     path = Path(source)
     if path.name.lower().endswith(".xml"):
-        return Inspection(file=str(path), scenes=_inspect_text(path, settings))
+        described = _inspect_text(path, settings)
+        for scene in described:
+            note(scene, len(described))
+        return Inspection(file=str(path), scenes=scenes)
     from autodip_ij.images import open_image, scene_names
 
     wanted = [settings.scene] if settings.scene.strip() else [str(k) for k in range(len(scene_names(path)))]
-    return Inspection(file=str(path), scenes=[inspect_image(open_image(path, scene), settings) for scene in wanted])
+    for name in wanted:
+        note(inspect_image(open_image(path, name), settings, pixels=pixels), len(wanted))
+    return Inspection(file=str(path), scenes=scenes)
 
 
 def inspect_image(
-    image: Image, settings: DenoiseSettings, decisions: Sequence[GroupDecision] | None = None
+    image: Image,
+    settings: DenoiseSettings,
+    decisions: Sequence[GroupDecision] | None = None,
+    *,
+    pixels: bool = True,
 ) -> SceneInspection:
-    """Inspect one scene; `decisions`, one a channel, stand for what its metadata say."""
-    from autodip_ij.decisions import decide, treated
+    """Inspect one scene; `decisions`, one a channel, stand for what its metadata say, and `pixels` is as in `inspect`.
 
-    explicit = bool(settings.channel.strip())
-    decided = treated(decisions if decisions is not None else decide(image, settings), explicit=explicit)
+    Channels, time points and slices are those that the settings select; sizes are those of the whole scene.
+    """
+    from autodip_ij.decisions import decide, treated
+    from autodip_ij.images.subset import subset
+    from autodip_ij.planning import known_method, select
+
+    known_method(settings.method)
+    times, chosen, slices = select(image, settings)
+    decided = decisions if decisions is not None else decide(image, settings)
+    picked = treated([decided[index] for index in chosen], explicit=bool(settings.channel.strip()))
+    part = subset(image, times, chosen, slices)
+    looks = [
+        None if decision.leave_alone or not pixels else _look(part, position, times, slices)
+        for position, decision in enumerate(picked)
+    ]
+    said = [look if isinstance(look, str) else look.words for look in looks if look is not None]
     size = image.pixel_size
     return SceneInspection(
         name=image.name,
         shape=dict(zip(AXES, image.shape, strict=True)),
         dtype=str(image.dtype),
         pixel_size={"z": size.z, "y": size.y, "x": size.x, "unit": size.unit, "t": size.t, "time_unit": size.time_unit},
-        channels=[_inspect_channel(image.shape, decision, settings) for decision in decided],
+        channels=[
+            _inspect_channel(part.shape, decision, settings, None if isinstance(look, str) else look)
+            for decision, look in zip(picked, looks, strict=True)
+        ],
+        looked_at=("; ".join(dict.fromkeys(said)) or "no pixels were looked at") if pixels else "no pixels, as asked",
     )
 
 
+def _look(part: Image, position: int, times: Sequence[int], slices: Sequence[int]) -> Representative | str:
+    """Return what a run would look at, or why it cannot be: metadata are worth showing where pixels are damaged."""
+    from autodip_ij.representative import representative
+
+    try:
+        found = representative(part, position)
+    except Exception as error:  # readers raise what their libraries raise
+        cause = (str(error).splitlines() or [""])[0] or type(error).__name__
+        return f"no pixels, since they cannot be read ({cause})"
+    return replace(found, t=times[found.t], z=slices[found.z])
+
+
 def _inspect_text(path: Path, settings: DenoiseSettings) -> list[SceneInspection]:
+    from autodip_ij.decisions import treated, with_given_group
     from autodip_ij.groups import infer_groups, load_vocabulary
     from autodip_ij.images import open_metadata
 
@@ -129,15 +188,20 @@ def _inspect_text(path: Path, settings: DenoiseSettings) -> list[SceneInspection
             dtype=None,
             pixel_size={},
             channels=[
-                _inspect_channel(scene.shape, decision, settings)
-                for decision in infer_groups(scene.metadata, vocabulary)
+                _inspect_channel(scene.shape, decision, settings, None)
+                for decision in treated(
+                    with_given_group(infer_groups(scene.metadata, vocabulary), settings), explicit=False
+                )
             ],
+            looked_at="no pixels: a text has none",
         )
         for scene in open_metadata(path)
     ]
 
 
-def _inspect_channel(shape: tuple[int, ...], decision: GroupDecision, settings: DenoiseSettings) -> ChannelInspection:
+def _inspect_channel(
+    shape: tuple[int, ...], decision: GroupDecision, settings: DenoiseSettings, look: Representative | None
+) -> ChannelInspection:
     row: dict[str, Any] = {
         "index": decision.index,
         "name": decision.name,
@@ -149,30 +213,41 @@ def _inspect_channel(shape: tuple[int, ...], decision: GroupDecision, settings: 
             for e in decision.evidence
         ],
     }
+    untouched = {"method": "none", "parameters": None, "calibration": None, "estimate": None}
     if decision.leave_alone:
-        reason = f"left alone: {decision.leave_alone}"
-        return ChannelInspection(**row, parameters=None, calibration=None, reason=reason, estimate=None)
-    from autodip_ij.planning import choose_for
+        return ChannelInspection(**row, **untouched, reason=f"left alone: {decision.leave_alone}")
+    if look is not None and look.constant and look.whole and shape[0] * shape[2] == 1:
+        return ChannelInspection(**row, **untouched, reason="returned unchanged: every pixel has the same value")
+    from autodip_ij.planning import intended, resolve
     from autodip_ij.wording import sentences
 
-    choice = choose_for(decision, settings, shape[3:])
-    p = choice.parameters
+    try:
+        device, there = resolve(settings.device), True
+    except EnvironmentProblem:  # what is said of the file is right all the same
+        device, there = "cpu", False
+    height, width = shape[3:]
+    full = (shape[0], shape[1], shape[2], height, width)
+    recipe, choice = intended(decision, settings, full, device, None if look is None else lambda: look.pixels)
+    if choice is None:
+        reason = sentences(decision.reason, f"method {settings.method}")
+        cost = _estimate(estimate_method, recipe, full) if there else None
+        return ChannelInspection(
+            **row, method=settings.method, parameters=None, calibration=None, reason=reason, estimate=cost
+        )
     return ChannelInspection(
         **row,
-        parameters=NetworkParameters(depth=p.depth, width=p.width, skip=p.skip, iterations=p.iterations),
+        parameters=ParameterValues(**asdict(choice.parameters)),
         calibration=choice.calibration,
         reason=sentences(decision.reason, choice.reason),
-        estimate=_estimate(shape, choice.parameters, settings),
+        estimate=_estimate(estimate, recipe, full) if there else None,
     )
 
 
-def _estimate(shape: tuple[int, ...], parameters: Parameters, settings: DenoiseSettings) -> Estimate | None:
-    from autodip_ij.estimating import estimate
-    from autodip_ij.planning import recipe_of, resolve
-
+def _estimate(
+    reckon: Callable[[PlaneRecipe, tuple[int, ...]], tuple[float, int]], recipe: PlaneRecipe, shape: tuple[int, ...]
+) -> Estimate | None:
     try:
-        device = resolve(settings.device)
-    except EnvironmentProblem:
+        seconds, peak = reckon(recipe, shape)
+    except EnvironmentProblem:  # a package that the method needs; said when it runs
         return None
-    seconds, peak = estimate(recipe_of(parameters, device, settings), shape)
     return Estimate(seconds=seconds, bytes=peak)

@@ -177,12 +177,17 @@ def fit_planes(
 
 def finished(prepared: PreparedPlane, fitted: PlaneResult) -> PlaneResult:
     """Return the result of a fit with its share of the classical estimate, and with the grey values of its source."""
-    image, spread, weight = fitted.image, fitted.uncertainty, 0.0
-    if prepared.estimate is not None:
-        weight = prepared.recipe.network.classical_weight
-        spread = None if spread is None else (1 - np.float32(weight)) * spread
-        image = image + np.float32(weight) * (prepared.estimate - image)
-    image = shift_of(prepared.plane, image, prepared.valid).applied(image)
+    whole = with_estimate(prepared, fitted)
+    return replace(whole, image=shift_of(prepared.plane, whole.image, prepared.valid).applied(whole.image))
+
+
+def with_estimate(prepared: PreparedPlane, fitted: PlaneResult) -> PlaneResult:
+    """Return the result of a fit with the share of the classical estimate that the recipe asks for."""
+    if prepared.estimate is None:
+        return fitted
+    weight = prepared.recipe.network.classical_weight
+    spread = None if fitted.uncertainty is None else (1 - np.float32(weight)) * fitted.uncertainty
+    image = fitted.image + np.float32(weight) * (prepared.estimate - fitted.image)
     return replace(fitted, image=image, uncertainty=spread, classical_weight=weight)
 
 

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from autodip_ij.blending import blend_in_words, check_blend
+from autodip_ij.blending import check_blend
 from autodip_ij.calibration.model import Choice, Parameters
 from autodip_ij.decisions import decide, treated
+from autodip_ij.dip.architecture import levels_of
 from autodip_ij.errors import BadInput
 from autodip_ij.estimating import estimate, fits_per_plane, lanes_of
 from autodip_ij.groups.model import GroupDecision
 from autodip_ij.images.model import Image
-from autodip_ij.noise_model import noise_kind, noise_of, shared_noise_of
+from autodip_ij.noise_model import shared_noise_of
 from autodip_ij.recipe import PlaneRecipe
+from autodip_ij.representative import representative
 from autodip_ij.series import iterations_of
 from autodip_ij.settings import DenoiseSettings
 
@@ -199,16 +200,31 @@ def plan_channel(
         return ChannelPlan(decision, scale, None, None, f"returned unchanged: {decision.leave_alone}")
     if scale.window.constant:
         return ChannelPlan(decision, scale, None, None, "returned unchanged: every pixel has the same value")
-    if settings.method != "dip":
-        recipe = PlaneRecipe(None, device, method=settings.method, method_parameters=_method_parameters(settings))
-        recipe = replace(recipe, shared_noise=shared_noise_of(decision.microscope))
+    recipe, choice = intended(decision, settings, image.shape, device, lambda: representative(image, position).pixels)
+    if choice is None:
         return ChannelPlan(decision, scale, recipe, None, f"method {settings.method}")
-    choice = choose_parameters(image, position, decision, settings, scale)
-    recipe = recipe_of(choice.parameters, device, settings)
-    recipe = replace(recipe, shared_noise=shared_noise_of(decision.microscope))
-    recipe = replace(recipe, lanes=lanes_of(recipe, image.shape))
     seconds, peak = estimate(recipe, image.shape)
     return ChannelPlan(decision, scale, recipe, choice, choice.reason, seconds, peak)
+
+
+def intended(
+    decision: GroupDecision,
+    settings: DenoiseSettings,
+    shape: tuple[int, int, int, int, int],
+    device: str,
+    plane: Callable[[], np.ndarray[Any, Any]] | None,
+) -> tuple[PlaneRecipe, Choice | None]:
+    """Return how a channel of an image of `shape` (T, C, Z, Y, X) is processed, and for a fit where that comes from.
+
+    A run and ``inspect`` both ask here. `plane` reads the plane that `choose_for` looks at; None without pixels.
+    """
+    if settings.method != "dip":
+        recipe = PlaneRecipe(None, device, method=settings.method, method_parameters=_method_parameters(settings))
+        return replace(recipe, shared_noise=shared_noise_of(decision.microscope)), None
+    choice = choose_for(decision, settings, shape[3:], plane)
+    recipe = recipe_of(choice.parameters, device, settings)
+    recipe = replace(recipe, shared_noise=shared_noise_of(decision.microscope))
+    return replace(recipe, lanes=lanes_of(recipe, shape)), choice
 
 
 def recipe_of(parameters: Parameters, device: str, settings: DenoiseSettings) -> PlaneRecipe:
@@ -229,24 +245,6 @@ def _method_parameters(settings: DenoiseSettings) -> dict[str, Any]:
     return {"seed": settings.seed} if settings.method == "original-dip" else {}
 
 
-_NOISE: dict[str, str] = {
-    "white": "noise that differs from pixel to pixel",
-    "correlated": "noise that neighbouring pixels share",
-}
-
-
-def choose_parameters(
-    image: Image, position: int, decision: GroupDecision, settings: DenoiseSettings, scale: Scale
-) -> Choice:
-    """Return the parameters for one channel, by its group or, where that is incomplete, by its middle plane."""
-
-    @cache
-    def plane() -> np.ndarray[Any, Any]:
-        return scale.clean(image.plane(image.shape[0] // 2, position, image.shape[2] // 2)).unit
-
-    return choose_for(decision, settings, image.shape[3:], plane)
-
-
 def choose_for(
     decision: GroupDecision,
     settings: DenoiseSettings,
@@ -264,16 +262,14 @@ def choose_for(
     shape
         (Y, X) of the planes, px.
     plane
-        Reads a plane (Y, X) in [0, 1] for the nearest-image strategies; without it the group's own entry is taken.
+        Reads the plane (Y, X) in [0, 1] that stands for the channel (`autodip_ij.representative`), for its noise and
+        the nearest-image strategies; without it the group's own entry is taken.
     """
     from autodip_ij.calibration import choose, load_calibration
     from autodip_ij.calibration.tile_side import side_of
 
-    calibration = load_calibration(settings.calibration)
-    kind = noise_kind(plane(), decision.microscope) if calibration.noise_tables and plane is not None else None
-    of_kind = calibration.for_noise(kind)
     choice = choose(
-        of_kind,
+        load_calibration(settings.calibration),
         decision,
         effort=settings.effort,
         effort_given="effort" in settings.model_fields_set,
@@ -281,26 +277,20 @@ def choose_for(
         weights=settings.weights or None,
         side_px=side_of(shape, settings.tile, settings.overlap),
         overrides=overrides(settings),
-        noise_known=kind != "correlated"
-        or plane is None
-        or noise_of(plane(), shared=shared_noise_of(decision.microscope)).a is not None,
     )
     if settings.classical and settings.classical_weight is None and not choice.parameters.classical_weight:
         raise BadInput("classical needs its share of the result: give classical_weight, 0.4 for 40 %")
     check_blend(choice.parameters)
-    noise = ""
-    if of_kind is not calibration and kind:
-        noise = f"of the images with {_NOISE[kind]}"
-    elif calibration.noise_tables and plane is None:
-        noise = "before a look at the noise of the pixels, which may change them"
-    words = [choice.reason, noise, blend_in_words(choice.parameters)]
-    return replace(choice, reason="; ".join(word for word in words if word))
+    return choice
 
 
 def overrides(settings: DenoiseSettings) -> dict[str, Any]:
     """Return the single parameters that the settings put in place of the calibration's."""
+    levels = levels_of(settings.width or "")
+    if levels and settings.depth not in (None, len(levels)):
+        raise BadInput(f"width {settings.width} has {len(levels)} levels, but depth is {settings.depth}; leave one out")
     given = {
-        "depth": settings.depth,
+        "depth": len(levels) or settings.depth,
         "width": settings.width,
         "skip": settings.skip,
         "iterations": settings.iterations,

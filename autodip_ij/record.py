@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from autodip_ij.errors import BadInput
+from autodip_ij.images.selection import parse_indices
 from autodip_ij.noise_model import shared_noise_of
 from autodip_ij.planning import ChannelPlan, Plan
 from autodip_ij.progress import Progress
@@ -44,7 +46,7 @@ Place = tuple[int, int, int]
 
 @dataclass(frozen=True)
 class _PlaneNote:
-    """One plane: what was made of it, a hash of its pixels, what of them is no measurement, and sums over the rest."""
+    """One plane: what was made of it last and before, a hash of its pixels, what of them counts, and sums over that."""
 
     made: PlaneResult | None
     digest: bytes
@@ -57,10 +59,21 @@ class _PlaneNote:
     result: float
     residual: float
     residual_squared: float
+    earlier: tuple[PlaneResult, ...] = ()
+
+    @property
+    def passes(self) -> tuple[PlaneResult, ...]:
+        """Every time it was processed, the first time first."""
+        return self.earlier + ((self.made,) if self.made else ())
 
     @classmethod
     def of(
-        cls, source: Array, result: Array, made: PlaneResult | None = None, clean: CleanPlane | None = None
+        cls,
+        source: Array,
+        result: Array,
+        made: PlaneResult | None = None,
+        clean: CleanPlane | None = None,
+        earlier: tuple[PlaneResult, ...] = (),
     ) -> _PlaneNote:
         finite = np.isfinite(source)
         valid = finite if clean is None else finite & clean.valid
@@ -79,6 +92,7 @@ class _PlaneNote:
             result=float(b.sum()),
             residual=float((a - b).sum()),
             residual_squared=float(((a - b) ** 2).sum()),
+            earlier=earlier,
         )
 
 
@@ -126,8 +140,9 @@ class Recorder:
         self._notes[place] = _PlaneNote.of(source, source)
 
     def denoised(self, place: Place, clean: CleanPlane, restored: Array, made: PlaneResult) -> None:
-        """Note a plane that was processed, in place of an earlier result; `restored` is the result in grey values."""
-        self._notes[place] = _PlaneNote.of(clean.source, restored, made, clean)
+        """Note a plane that was processed, once more if it was before; `restored` is the result in grey values."""
+        before = self._notes.get(place)
+        self._notes[place] = _PlaneNote.of(clean.source, restored, made, clean, before.passes if before else ())
         self.stopped = self.stopped or made.stopped
         self.messages.extend(made.messages)
 
@@ -174,7 +189,7 @@ class Recorder:
                 pixels_sha256=self._pixels_hash(),
             ),
             output=OutputRecord(dtype=str(self._plan.output_dtype)),
-            settings=self._settings.model_dump(),
+            settings=self._repeatable_settings(),
             channels=[self._channel(position, channel) for position, channel in enumerate(self._plan.channels)],
             device=self._plan.device,
             precision=self._precision(),
@@ -183,6 +198,21 @@ class Recorder:
             stages=dict(stages or {}),
             messages=self.messages,
         )
+
+    def _repeatable_settings(self) -> dict[str, Any]:
+        """Return the settings with the channels by their indices in the source, where the image held fewer of them.
+
+        An open image may be handed over with its chosen channels alone: counted there, the settings would mean others.
+        """
+        settings = self._settings.model_dump()
+        indices = [channel.decision.index for channel in self._plan.channels]
+        try:
+            counted = parse_indices(self._settings.channel, max(indices) + 1, what="channel")
+        except BadInput:  # names mean the same channels in the source
+            return settings
+        if self._settings.channel.strip() and counted != indices:
+            settings["channel"] = ",".join(map(str, indices))
+        return settings
 
     def _pixels_hash(self) -> str:
         whole = hashlib.sha256()
@@ -228,9 +258,7 @@ class Recorder:
             checks=checks,
             checked_planes=len(measured),
             noise=_noise_record([note.made for note in notes if note.made], channel.window),
-            fit=_fit_record(
-                [note.made for note in notes if note.made], len(notes), recipe is not None, stopped=self.stopped
-            ),
+            fit=_fit_record(notes, recipe is not None, stopped=self.stopped),
         )
 
     def _checks(self, measured: dict[tuple[int, int], Measured], channel: ChannelPlan, position: int) -> list[Check]:
@@ -294,23 +322,28 @@ def _guard_record(readings: Sequence[GuardReading]) -> GuardRecord | None:
     )
 
 
-def _fit_record(made: Sequence[PlaneResult], planes: int, wanted: bool, *, stopped: bool) -> FitRecord:
-    if not made:
+def _fit_record(notes: Sequence[_PlaneNote], wanted: bool, *, stopped: bool) -> FitRecord:
+    planes = len(notes)
+    last = [note.made for note in notes if note.made]
+    if not last:
         return FitRecord(unchanged_planes=planes if wanted else 0, stopped=wanted and stopped)
+    made = [plane for note in notes for plane in note.passes]
     speeds = [plane.seconds_per_iteration for plane in made if plane.seconds_per_iteration is not None]
     known = [speed for speed in speeds if np.isfinite(speed)]
     return FitRecord(
-        planes=len(made),
-        tiles_per_plane=made[-1].tiles,
-        tile=made[-1].tile,
+        planes=len(last),
+        passes=len(made),
+        tiles_per_plane=last[-1].tiles,
+        tile=last[-1].tile,
         iterations=made[0].iterations,
+        total_iterations=sum(plane.iterations for plane in made),
         seconds=sum(plane.seconds for plane in made),
         seconds_per_iteration=float(np.median(known)) if known else None,
-        engine=made[-1].engine,
+        engine=last[-1].engine,
         lanes=max((plane.lanes for plane in made if plane.lanes is not None), default=None),
         threads=sorted({threads for plane in made for threads in plane.threads}),
         guard=_guard_record([reading for plane in made for reading in plane.guards]),
-        blended_planes=sum(plane.classical_weight > 0 for plane in made),
-        stopped=any(plane.stopped for plane in made) or (stopped and planes > len(made)),
-        unchanged_planes=planes - len(made),
+        blended_planes=sum(plane.classical_weight > 0 for plane in last),
+        stopped=any(plane.stopped for plane in made) or (stopped and planes > len(last)),
+        unchanged_planes=planes - len(last),
     )

@@ -94,9 +94,11 @@ class FitRecord(_Record):
     """What the fits of one channel did, summed over its planes and tiles."""
 
     planes: int = 0
+    passes: int = Field(0, description="Times that a plane was fitted; more than the planes where a series goes back")
     tiles_per_plane: int = 1
     tile: int | None = None
     iterations: int = Field(0, description="Iterations of the first fit; fewer than asked for if the user stopped it")
+    total_iterations: int = Field(0, description="Iterations added up over planes and passes, one fit of each counted")
     seconds: float = 0.0
     seconds_per_iteration: float | None = None
     engine: str | None = None

@@ -93,8 +93,11 @@ class DenoiseSettings(BaseModel):
         Shown("Depth", fiji=False),
     ] = None
     width: Annotated[
-        int | Literal["asc_to512"] | None,
-        Field(description="Feature maps a level (1 to 1024), or asc_to512, instead of the group's"),
+        int | str | None,
+        Field(
+            description="Feature maps a level (1 to 1024), asc_to512, or those of each level (16,32,64,128, which sets "
+            "the depth too), instead of the group's"
+        ),
         Shown("Width", fiji=False),
     ] = None
     skip: Annotated[
@@ -247,12 +250,12 @@ class DenoiseSettings(BaseModel):
 
         return AUTO if value.strip().lower().startswith(AUTO) else group_name(*split_group(value))
 
-    @field_validator("width")
+    @field_validator("width", mode="before")
     @classmethod
-    def _width_in_range(cls, value: int | str | None) -> int | str | None:
-        if isinstance(value, int) and not 1 <= value <= 1024:
-            raise ValueError(f"width {value} is outside 1 to 1024")
-        return value
+    def _known_width(cls, value: Any) -> int | str | None:
+        from autodip_ij.dip.architecture import width_of
+
+        return None if value is None or value == "" else width_of(value)
 
     @field_validator("classical")
     @classmethod

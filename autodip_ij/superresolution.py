@@ -10,21 +10,22 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from autodip_ij.announcing import announcements
 from autodip_ij.assembly import PlaneToFit, TileJob
-from autodip_ij.blending import blend_in_words
 from autodip_ij.denoising import uncertainty_map
+from autodip_ij.errors import BadInput
 from autodip_ij.estimating import estimate
 from autodip_ij.grey_values import shift_of
 from autodip_ij.images.formats import stem_of
 from autodip_ij.images.intensity import cast
 from autodip_ij.images.model import Image, PixelSize
 from autodip_ij.outputs import new_array, refuse_bad_target, refuse_bad_type, uncertainty_path
+from autodip_ij.planes import prepare_plane, with_estimate
 from autodip_ij.planning import ChannelPlan, Plan, plan_run
 from autodip_ij.progress import Progress, Silent, Stop
-from autodip_ij.recipe import PlaneResult, fit_arguments
+from autodip_ij.recipe import PlaneRecipe, PlaneResult, fit_arguments
 from autodip_ij.record import Recorder
 from autodip_ij.result import FileResult, Result
 from autodip_ij.run import blended
@@ -41,7 +42,10 @@ FILLER = "bicubic"
 """Enlargement of planes that are not fitted: channels left alone, planes after a stop."""
 INPUT_NOISE = 0.03
 AVERAGING = 0.99
-_ADAPTED = "for enlarging with input noise, averaging and half the iterations, where not set"
+_OF_THE_FIT = (
+    *("iterations", "depth", "width", "skip", "averaging", "noise", "loss", "seeds"),
+    *("classical", "classical_weight", "guides"),
+)
 
 
 class SuperresSettings(DenoiseSettings):
@@ -76,10 +80,29 @@ class SuperresSettings(DenoiseSettings):
         Shown("Outlier pixels and stripes", fiji=False),
     ] = "remove"
 
+    loss: Annotated[
+        Literal["mse"] | None,
+        Field(description="Loss of the fit: mse is the only one that compares through the downsampler"),
+        Shown("Loss", fiji=False),
+    ] = None
+    guard: Annotated[
+        Literal["off"],
+        Field(description="An enlargement has none: its fits take their count of iterations"),
+        Shown("Guard", fiji=False),
+    ] = "off"
+
     @field_validator("scale", mode="before")
     @classmethod
     def _number_of_text(cls, value: Any) -> Any:
         return int(value) if isinstance(value, str) and value.strip().isdigit() else value
+
+    @model_validator(mode="after")
+    def _no_fit_no_parameters(self) -> SuperresSettings:
+        fields = type(self).model_fields
+        idle = [name for name in _OF_THE_FIT if getattr(self, name) != fields[name].default]
+        if self.method != "dip" and idle:
+            raise BadInput(f"{', '.join(idle)}: of no effect with method {self.method}, which fits no network")
+        return self
 
 
 def superresolve_image(
@@ -205,33 +228,35 @@ def _for_enlarging(channel: ChannelPlan, settings: SuperresSettings, particular:
         channel,
         recipe=replace(recipe, parameters=parameters),
         choice=replace(channel.choice, parameters=parameters),
-        reason=f"{_without_blend(channel.reason, channel.choice.parameters)}; {_ADAPTED}",
+        reason=f"{channel.reason}; {_adaptation(channel.choice.parameters)}",
     )
 
 
-def _without_blend(reason: str, parameters: Parameters) -> str:
-    words = blend_in_words(parameters)
-    return reason.replace(f"; {words}", "") if words else reason
+def _adaptation(parameters: Parameters) -> str:
+    count = "guides and blend enlarged" if parameters.guides else "averaging and half the iterations"
+    return f"for enlarging with the plain loss, input noise {INPUT_NOISE:g} and {count}, where not set"
 
 
 def enlarging_parameters(parameters: Parameters, settings: SuperresSettings) -> Parameters:
     """Return the parameters of a group, found for denoising, made fit for enlarging; what the user set stays.
 
-    Input noise 0.03 (as the authors of the deep image prior use for super-resolution), averaging 0.99 and half the
-    iterations. On the two images of ``benchmarks/results/superresolution.md``, on which this was chosen, the group's
-    own settings fit the noise again.
+    A fit from a random input takes input noise 0.03 (as the authors of the deep image prior use for super-resolution),
+    averaging 0.99 and half the iterations: on the two images of ``benchmarks/results/superresolution.md``, on which
+    this was chosen, the group's own settings fit the noise again. A guided one keeps its count and its averaging: it
+    starts from estimates that are enlarged beforehand, and without them so few iterations would show nothing.
     """
+    guided = bool(parameters.guides)
+    usual = parameters.iterations if guided else -(-parameters.iterations // 2)
+    averaging = parameters.averaging if guided else AVERAGING
     return replace(
         parameters,
-        iterations=settings.iterations or -(-parameters.iterations // 2),
+        iterations=settings.iterations or usual,
         input_noise=INPUT_NOISE if settings.noise is None else settings.noise,
-        averaging=AVERAGING if settings.averaging is None else settings.averaging,
-        # Binning would undo the enlargement; other losses, and classical estimates, have no form for it.
+        averaging=averaging if settings.averaging is None else settings.averaging,
+        # Binning would undo the enlargement; other losses, and the end where the noise is reached, have no form for it.
         binning=1,
         loss="mse",
-        classical="",
-        classical_weight=0.0,
-        guides="",
+        discrepancy=0.0,
     )
 
 
@@ -289,10 +314,7 @@ def _enlarged(
     for line in clean.in_words(kept=False):
         watch.say_once(line)
     if settings.method == "dip":
-        fit_jobs = one_by_one(partial(_fit_tile, settings))
-        (fitted,) = fit_tiles([PlaneToFit(unit, channel.recipe, watch)], fit_jobs, capacity, scale=scale)
-        assert fitted is not None, "fits one by one begin before anybody is asked whether to stop"
-        made = fitted
+        made = _fitted(unit, channel.recipe, settings, capacity, watch)
     else:
         began = time.perf_counter()
         image = enlarge(unit, scale, settings.method).astype(np.float32)
@@ -315,11 +337,35 @@ def _enlarged(
     return result
 
 
+def _fitted(
+    unit: npt.NDArray[np.float32], recipe: PlaneRecipe, settings: SuperresSettings, capacity: Capacity, watch: Watch
+) -> PlaneResult:
+    """Return the fine image of a plane: fitted from its guides and blended, both made on the plane and enlarged."""
+    prepared = prepare_plane(unit, recipe)
+    for note in prepared.notes:
+        watch.say_once(note)
+    plane = PlaneToFit(unit, prepared.recipe, watch, prepared.guides)
+    (fitted,) = fit_tiles([plane], one_by_one(partial(_fit_tile, settings)), capacity, scale=settings.scale)
+    assert fitted is not None, "fits one by one begin before anybody is asked whether to stop"
+    estimate = prepared.estimate
+    made = with_estimate(
+        prepared if estimate is None else replace(prepared, estimate=_finer(estimate, settings)), fitted
+    )
+    return replace(made, messages=tuple(watch.messages))
+
+
+def _finer(plane: npt.NDArray[np.float32], settings: SuperresSettings) -> npt.NDArray[np.float32]:
+    from autodip_ij.baselines.enlarging import enlarge
+
+    return np.clip(enlarge(plane, settings.scale, FILLER), 0, 1).astype(np.float32)
+
+
 def _fit_tile(settings: SuperresSettings, job: TileJob) -> FitResult:
     """Fit the fine image of one tile; a `autodip_ij.tile_fits.FitTile` once the settings are bound."""
     from autodip_ij.dip import fit_superresolution
 
     architecture, options = fit_arguments(job.recipe, job.seed)
+    options = replace(options, guides=tuple(_finer(guide, settings) for guide in job.guides))
     result = fit_superresolution(
         job.pixels,
         settings.scale,

@@ -195,7 +195,8 @@ def test_inspect_json_is_the_promised_object(cells: Path, capsys: pytest.Capture
     promised = "index name microscope specimen confidence evidence parameters calibration reason estimate"
     assert set(channel) >= set(promised.split())
     assert (channel["name"], channel["microscope"], channel["specimen"]) == ("DAPI", None, "nucleus")
-    assert set(channel["parameters"]) == {"depth", "width", "skip", "iterations"}
+    assert set(channel["parameters"]) >= {"depth", "width", "skip", "iterations", "seeds", "guides"}
+    assert scene["looked_at"] == "all 36 x 40 px of one plane (time point 0, slice 0)"
     assert set(channel["estimate"]) == {"seconds", "bytes"}
     assert set(channel["evidence"][0]) == {"source", "value", "speaks_for", "weight"}
 

@@ -119,3 +119,15 @@ def test_the_number_of_steps_is_known_before() -> None:
     counter = Counter()
     denoise(frames, axes="TYX", series="back-and-forth", progress=counter, **QUICK)
     assert counter.done == counter.total == 60 + 4 * WARM_ITERATIONS
+
+
+@pytest.mark.parametrize(("mode", "passes", "counts"), [("warm", 3, (60, 30, 30)), ("back-and-forth", 5, (60, 30 * 4))])
+def test_every_pass_of_a_series_is_recorded(mode: str, passes: int, counts: tuple[int, ...]) -> None:
+    frames, _ = still_series(3)
+    report = denoise(frames, axes="TYX", series=mode, **QUICK).report
+    fit_record = report.channels[0].fit
+    assert (fit_record.planes, fit_record.passes) == (3, passes)
+    assert fit_record.iterations == 60
+    assert fit_record.total_iterations == sum(counts)
+    assert fit_record.guard is None or fit_record.guard.fits == passes
+    assert 0.5 * report.stages["fit"] < fit_record.seconds < 1.01 * report.stages["fit"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,7 +14,13 @@ from autodip_ij.errors import BadInput, Cancelled, UnwritableOutput
 from autodip_ij.groups.model import GroupDecision
 from autodip_ij.images import Channel, Image, PixelSize, read, write
 from autodip_ij.progress import Silent, Stop
-from autodip_ij.superresolution import SuperresSettings, enlarging_parameters, superresolve_file, superresolve_image
+from autodip_ij.superresolution import (
+    SuperresSettings,
+    _plan,
+    enlarging_parameters,
+    superresolve_file,
+    superresolve_image,
+)
 
 QUICK = {"iterations": 3, "width": 4, "depth": 2, "device": "cpu", "group": "widefield/nucleus"}
 """Settings of a fit that takes milliseconds; what is tested here does not depend on its quality."""
@@ -56,7 +63,8 @@ def test_a_written_file_carries_the_new_pixel_size_and_the_old_names(image, tmp_
 
 @pytest.mark.parametrize("method", ["nearest", "bilinear", "bicubic", "lanczos", "dip"])
 def test_grey_values_and_mean_are_those_of_the_input(image, method):
-    result = superresolve_image(image, SuperresSettings(method=method, **QUICK))
+    given = QUICK if method == "dip" else {"device": "cpu"}
+    result = superresolve_image(image, SuperresSettings(method=method, **given))
     assert result.output.dtype == np.float32
     channel = result.report.channels[0]
     assert channel.method == method
@@ -84,6 +92,76 @@ def test_the_fit_is_adapted_to_enlarging_and_what_the_user_sets_stays():
     assert (adapted.input_noise, adapted.averaging, adapted.binning, adapted.loss) == (0.03, 0.99, 1, "mse")
     chosen = enlarging_parameters(group, SuperresSettings(iterations=40, noise=0, averaging=0))
     assert (chosen.iterations, chosen.input_noise, chosen.averaging) == (40, 0, 0)
+
+
+def test_a_guided_group_keeps_its_count_and_its_guides():
+    group = Parameters(5, 16, 4, 75, averaging=0.9, guides="gaussian", classical="median", classical_weight=0.5)
+    adapted = enlarging_parameters(replace(group, discrepancy=0.5), SuperresSettings())
+    assert (adapted.iterations, adapted.averaging, adapted.discrepancy) == (75, 0.9, 0.0)
+    assert (adapted.guides, adapted.classical, adapted.classical_weight) == ("gaussian", "median", 0.5)
+
+
+def smooth(rng) -> Image:
+    y, x = np.mgrid[0:48, 0:40] / 48
+    return Image.from_array((300 + 200 * np.sin(7 * x) * np.cos(5 * y) + rng.normal(0, 3, y.shape)).astype(np.float32))
+
+
+def test_guides_and_blend_are_what_the_result_is_made_of(rng):
+    image = smooth(rng)
+    bicubic = superresolve_image(image, SuperresSettings(method="bicubic")).image
+    bare = superresolve_image(image, SuperresSettings(guides="none", classical_weight=0, **QUICK)).image
+    settings = {"guides": "none", "classical": "gaussian sigma_px=0.3", "classical_weight": 1.0}
+    blended = superresolve_image(image, SuperresSettings(**settings, **QUICK))
+    assert np.abs(blended.image - bicubic).mean() < 3 < np.abs(bare - bicubic).mean()
+    assert blended.report.channels[0].fit.blended_planes == 1
+    guided = superresolve_image(image, SuperresSettings(guides="gaussian", classical_weight=0, **QUICK))
+    assert not np.array_equal(guided.image, bare)
+    assert "guided by a Gaussian filter" in guided.report.channels[0].reason
+    assert guided.report.channels[0].parameters.guides == "gaussian"
+
+
+@pytest.mark.parametrize("tile", [512, 32])
+def test_guides_fit_the_tiles(rng, tile):
+    settings = SuperresSettings(guides="gaussian | median", seeds=2, tile=tile, overlap=8, **QUICK)
+    assert superresolve_image(smooth(rng), settings).image.shape == (96, 80)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"loss": "noise-aware"}, "loss"),
+        ({"guard": "warn"}, "guard"),
+        ({"guard": "stop"}, "guard"),
+        ({"series": "warm"}, "series"),
+        (
+            {"method": "bicubic", "iterations": 5, "guides": "gaussian"},
+            "iterations, guides: of no effect with method bicubic",
+        ),
+        ({"method": "gaussian"}, "method"),
+        ({"classical": "median", "classical_weight": None}, ""),
+    ],
+)
+def test_what_an_enlargement_cannot_do_is_refused(image, given, message):
+    if not message:  # without a share of its own, the method takes the place of the group's
+        assert SuperresSettings.parse(**given).classical == "median"
+        return
+    with pytest.raises(BadInput, match=message):
+        SuperresSettings.parse(**given)
+
+
+def test_the_command_names_what_is_possible(tmp_path, capsys):
+    for given, said in (("--loss noise-aware", "choose one of: mse"), ("--guard warn", "choose one of: off")):
+        assert run(["superres", str(tmp_path / "a.tif"), *given.split()]) == 2
+        assert said in capsys.readouterr().err
+
+
+def test_effort_counts_as_in_denoising(image):
+    settings = {"device": "cpu", "group": "widefield/nucleus", "width": 4, "depth": 2, "channel": "0", "time": "0"}
+    counts = {
+        effort: _plan(image, SuperresSettings(effort=effort, **settings)).channels[0].choice.parameters
+        for effort in ("fast", "best")
+    }
+    assert counts["fast"] != counts["best"]
 
 
 def test_tiles_give_a_whole_image_without_holes(rng):

@@ -39,6 +39,7 @@ def cheaper(calibration: Calibration, choice: Choice, shape: tuple[int, int]) ->
     --group twophoton: 26 times cheaper
     --group nucleus: 760 times cheaper
     """
+    calibration = calibration.for_noise(choice.details.get("noise"))
     cost = operations(choice.parameters, shape)
     offers = [
         (text, gain)

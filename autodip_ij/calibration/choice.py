@@ -10,28 +10,74 @@ neither                the nearest calibration image of all, by UMAP
 =====================  ===================================================================
 
 These are the best cells of each column of the paper's Table I. Where a measure cannot run, the group table is used and
-the reason says so.
+the reason says so. A calibration that has tables for kinds of noise is first narrowed to the kind of the plane.
+
+There is no second policy: a run, ``inspect``, ``transfer`` and an enlargement all choose by `choose`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from autodip_ij.blending import blend_in_words
 from autodip_ij.calibration.group_choice import from_group, in_words, table_entry, what_is_known
 from autodip_ij.calibration.model import Calibration, Choice, Parameters
 from autodip_ij.calibration.pack_tables import EFFORTS
 from autodip_ij.calibration.tile_side import scaled_to
-from autodip_ij.calibration.transfer import CannotCompare, policy_strategy, transfer_nearest
+from autodip_ij.calibration.transfer import CannotCompare, check_comparable, policy_strategy, transfer_nearest
 from autodip_ij.errors import BadInput, nearest
 from autodip_ij.groups.model import GroupDecision, group_name, split_group
+from autodip_ij.noise_model import noise_kind, noise_of, shared_noise_of
 
 Plane = npt.NDArray[np.float32]
+
+_NOISE: dict[str, str] = {
+    "white": "noise that differs from pixel to pixel",
+    "correlated": "noise that neighbouring pixels share",
+}
+
+
+@dataclass(frozen=True)
+class Narrowed:
+    """A calibration after a look at the noise of a plane.
+
+    Attributes
+    ----------
+    calibration
+        As its images with that kind of noise give it.
+    noise_known
+        Whether the noise could be modelled; without it no fit can end where it reaches the noise.
+    words
+        What was seen, for the reason; empty where the calibration does not depend on the noise.
+    kind
+        Kind of noise whose table it is; None for that of all images.
+    """
+
+    calibration: Calibration
+    noise_known: bool = True
+    words: str = ""
+    kind: str | None = None
+
+
+def narrowed(calibration: Calibration, plane: Callable[[], Plane] | None, microscope: str | None = None) -> Narrowed:
+    """Return a calibration as the noise of a plane (Y, X) in [0, 1] narrows it; it is read only where it matters."""
+    if not calibration.noise_tables:
+        return Narrowed(calibration)
+    if plane is None:
+        return Narrowed(calibration, words="before a look at the noise of the pixels, which may change them")
+    kind = noise_kind(plane(), microscope)
+    noise_known = kind != "correlated" or noise_of(plane(), shared=shared_noise_of(microscope)).a is not None
+    of_kind = calibration.for_noise(kind)
+    if kind is None or of_kind is calibration:
+        return Narrowed(of_kind, noise_known)
+    return Narrowed(of_kind, noise_known, f"of the images with {_NOISE[kind]}", kind)
 
 
 def choose(
@@ -44,7 +90,6 @@ def choose(
     weights: str | Path | None = None,
     side_px: float | None = None,
     overrides: Mapping[str, Any] | None = None,
-    noise_known: bool = True,
 ) -> Choice:
     """Choose the parameters for one channel.
 
@@ -60,8 +105,8 @@ def choose(
         Whether the user asked for that effort, so that a calibration without efforts says that it has no influence;
         by default whether `effort` is given.
     plane
-        A noisy plane (Y, X) of the channel, in any scale, or a function that reads one; asked only where the group is
-        incomplete.
+        A noisy plane (Y, X) of the channel in [0, 1], or a function that reads one; asked only where the group is
+        incomplete or the calibration depends on the noise.
     weights
         Folder of LPIPS backbone weights.
     side_px
@@ -69,8 +114,6 @@ def choose(
         that size.
     overrides
         Single parameters in place of the calibrated ones, by the names of `Parameters`.
-    noise_known
-        Whether the noise of the image could be modelled; without it no fit can end where it reaches the noise.
 
     Returns
     -------
@@ -95,20 +138,45 @@ def choose(
         microscope, specimen = decision_or_group.microscope, decision_or_group.specimen
     else:
         microscope, specimen = split_group(decision_or_group)
+    reader = _reader(plane)
+    seen = narrowed(calibration, reader, microscope)
     if microscope and specimen:
-        choice = from_group(calibration, microscope, specimen, effort)
+        choice = from_group(seen.calibration, microscope, specimen, effort)
     else:
-        choice = _from_nearest_image(calibration, microscope, specimen, effort, plane, weights)
-    if choice.parameters.discrepancy and not noise_known:
+        choice = _from_nearest_image(seen.calibration, microscope, specimen, effort, reader, weights)
+    return finished(choice, seen, effort=effort, effort_given=effort_given, side_px=side_px, overrides=overrides or {})
+
+
+def finished(
+    choice: Choice,
+    seen: Narrowed,
+    *,
+    effort: str | None = None,
+    effort_given: bool | None = None,
+    side_px: float | None = None,
+    overrides: Mapping[str, Any] | None = None,
+) -> Choice:
+    """Return what a run makes of parameters that were found by whatever strategy; arguments as in `choose`."""
+    if choice.parameters.discrepancy and not seen.noise_known:
         choice = replace(
             choice,
             parameters=replace(choice.parameters, discrepancy=0.0),
             reason=f"{choice.reason}; to a count of iterations, since its noise cannot be modelled",
         )
     if side_px is not None and "iterations" not in (overrides or {}):
-        choice = scaled_to(choice, calibration.side_px, side_px)
+        choice = scaled_to(choice, seen.calibration.side_px, side_px)
     given = (effort is not None) if effort_given is None else effort_given
-    return with_overrides(_with_effort_said(calibration, choice, effort, given), overrides or {})
+    choice = with_overrides(_with_effort_said(seen.calibration, choice, effort, given), overrides or {})
+    words = (choice.reason, seen.words, blend_in_words(choice.parameters))
+    details = {**choice.details, "noise": seen.kind} if seen.kind else choice.details
+    return replace(choice, reason="; ".join(word for word in words if word), details=details)
+
+
+def _reader(plane: Plane | Callable[[], Plane] | None) -> Callable[[], Plane] | None:
+    """Return a function that gives the plane, read once."""
+    if plane is None:
+        return None
+    return cache(plane) if callable(plane) else lambda: plane
 
 
 def with_overrides(choice: Choice, overrides: Mapping[str, Any]) -> Choice:
@@ -156,20 +224,18 @@ def _from_nearest_image(
     microscope: str | None,
     specimen: str | None,
     effort: str | None,
-    plane: Plane | Callable[[], Plane] | None,
+    plane: Callable[[], Plane] | None,
     weights: str | Path | None,
 ) -> Choice:
     strategy = policy_strategy(microscope, specimen)
     known = what_is_known(microscope, specimen)
     table = from_group(calibration, microscope, specimen, effort)
     try:
-        if not calibration.images:
-            raise CannotCompare("this calibration comes without its images")
+        check_comparable(calibration, strategy, microscope, specimen)
         if plane is None:
-            raise CannotCompare("no pixels were given")
-        pixels = plane() if callable(plane) else plane
+            raise CannotCompare("there are no pixels to compare it with")
         found = transfer_nearest(
-            calibration, pixels, strategy, microscope=microscope, specimen=specimen, effort=effort, weights=weights
+            calibration, plane(), strategy, microscope=microscope, specimen=specimen, effort=effort, weights=weights
         )
         return replace(found, reason=f"{known}, so {found.reason}")
     except CannotCompare as cause:

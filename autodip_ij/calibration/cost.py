@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import ceil
 
 from autodip_ij.calibration.model import Parameters
-from autodip_ij.dip.architecture import Architecture
+from autodip_ij.dip.architecture import Architecture, levels_of
 from autodip_ij.dip.cost import operations_per_iteration
 
 ORIGINAL_DIP = Parameters(depth=5, width=128, skip=4, iterations=1800)
@@ -16,7 +16,7 @@ def architecture_of(parameters: Parameters) -> Architecture:
     """Return the network that `parameters` stand for."""
     return Architecture(
         depth=parameters.depth,
-        width=parameters.width,
+        width=levels_of(parameters.width) or parameters.width,
         skip=parameters.skip,
         input_channels=parameters.input_channels,
         activation=parameters.activation,

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from autodip_ij.calibration.choice import choose
+from autodip_ij.calibration.choice import choose, finished, narrowed
 from autodip_ij.calibration.group_choice import in_words, what_is_known
 from autodip_ij.calibration.model import Calibration, Choice
 from autodip_ij.calibration.transfer import (
@@ -60,15 +60,18 @@ def explain(
     pool: str | None = None,
     effort: str | None = None,
     weights: str | Path | None = None,
+    side_px: float | None = None,
 ) -> Explanation:
     """Return what a strategy chooses for a plane, with the ranking behind it.
+
+    Of a calibration with tables for kinds of noise, that of the plane's kind is looked at, as by a run.
 
     Parameters
     ----------
     calibration
         Where the parameters come from.
     plane
-        Noisy plane (Y, X).
+        Noisy plane (Y, X) in [0, 1].
     decision
         What is known of its group.
     strategy
@@ -79,6 +82,8 @@ def explain(
         For calibrations that know efforts.
     weights
         Folder of LPIPS backbone weights.
+    side_px
+        Side of the tiles that a run would fit, as in `autodip_ij.calibration.choice.choose`.
 
     Raises
     ------
@@ -87,24 +92,28 @@ def explain(
     """
     microscope, specimen = decision.microscope, decision.specimen
     if strategy == "policy":
-        choice = choose(calibration, decision, effort=effort, plane=np.asarray(plane), weights=weights)
+        choice = choose(calibration, decision, effort=effort, plane=np.asarray(plane), weights=weights, side_px=side_px)
         if choice.strategy == "group":
             return Explanation(strategy, choice)
         ranked = explain(calibration, plane, decision, choice.strategy, pool=pool, effort=effort, weights=weights)
         return replace(ranked, strategy=strategy, choice=choice)
+    seen = narrowed(calibration, lambda: np.asarray(plane), microscope)
     pool = pool or known_pool(microscope, specimen)
+    neighbours: tuple[Neighbour, ...] = ()
     try:
         if strategy == "group" or strategy not in STRATEGIES:
             known = {"microscope": microscope, "specimen": specimen}
-            return Explanation(strategy, transfer(calibration, plane, strategy, pool, effort=effort, **known))
-        members = members_of(calibration, pool, microscope, specimen)
-        neighbours = rank(strategy, plane, members, calibration_images=calibration.images, weights=weights)
+            found = transfer(seen.calibration, plane, strategy, pool, effort=effort, **known)
+        else:
+            images = seen.calibration.images
+            members = members_of(seen.calibration, pool, microscope, specimen)
+            neighbours = rank(strategy, plane, members, calibration_images=images, weights=weights)
+            group = group_name(microscope if "microscope" in pool else None, specimen if "specimen" in pool else None)
+            found = choice_of(seen.calibration, neighbours, strategy, group, effort)
+            found = replace(found, reason=f"{what_is_known(microscope, specimen)}; {found.reason}")
     except (CannotCompare, EnvironmentProblem) as obstacle:
         return Explanation(strategy, None, obstacle=str(obstacle))
-    group = group_name(microscope if "microscope" in pool else None, specimen if "specimen" in pool else None)
-    found = choice_of(calibration, neighbours, strategy, group, effort)
-    reason = f"{what_is_known(microscope, specimen)}; {found.reason}"
-    return Explanation(strategy, replace(found, reason=reason), neighbours)
+    return Explanation(strategy, finished(found, seen, effort=effort, side_px=side_px), neighbours)
 
 
 def thumbnails(plane: npt.NDArray[Any], neighbours: Sequence[Neighbour], strategy: str) -> bytes | None:

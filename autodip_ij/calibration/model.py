@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from autodip_ij.calibration.descriptors import Descriptor
 
 Width = int | str
-"""Feature maps a level: a number, or ``asc_to512`` (doubling down to 512 at the deepest level)."""
+"""Feature maps a level: a number, ``asc_to512`` (doubling down to 512 at the deepest level), or ``16-32-64-128``."""
 
 
 _PARTS_OF_A_FIT = 5
@@ -30,7 +30,7 @@ class Parameters:
     depth
         Levels of the hourglass.
     width
-        Feature maps a level, or ``asc_to512``.
+        Feature maps a level, ``asc_to512``, or those of each level, ``16-32-64-128``.
     skip
         Channels of each skip connection; 0 for none.
     iterations

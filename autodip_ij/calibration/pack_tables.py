@@ -7,12 +7,13 @@ import io
 import tomllib
 from collections.abc import Iterator
 from datetime import date
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from autodip_ij.calibration.model import Parameters
 from autodip_ij.calibration.pack_files import MANIFEST, PackFiles
+from autodip_ij.dip.architecture import width_of
 from autodip_ij.errors import BadInput, UnreadableFile
 from autodip_ij.groups.model import group_name, split_group
 
@@ -40,10 +41,6 @@ def _known_guides(text: str) -> str:
 
     texts_in_turn(text)
     return text
-
-
-def _number_if_possible(value: Any) -> Any:
-    return int(value) if isinstance(value, str) and value.strip().isdigit() else value
 
 
 class Manifest(BaseModel):
@@ -74,7 +71,7 @@ class ParameterRow(_Row):
     criterion: str
     effort: Effort | None = None
     depth: Annotated[int, Field(ge=1, le=10)]
-    width: Annotated[Annotated[int, Field(ge=1, le=1024)] | Literal["asc_to512"], BeforeValidator(_number_if_possible)]
+    width: Annotated[int | str, BeforeValidator(width_of)]
     skip: Annotated[int, Field(ge=0, le=64)]
     iterations: Annotated[int, Field(ge=1)]
     averaging: Annotated[float, Field(ge=0, lt=1)] = 0.0

@@ -90,6 +90,23 @@ def members_of(
     return members
 
 
+def check_comparable(calibration: Calibration, strategy: str, microscope: str | None, specimen: str | None) -> None:
+    """Refuse a calibration in which no image could be compared, whatever the pixels of the image at hand.
+
+    Raises
+    ------
+    CannotCompare
+        With what the calibration lacks.
+    """
+    if not calibration.images:
+        raise CannotCompare("this calibration comes without its images")
+    members = pool_of(calibration.images, known_pool(microscope, specimen), microscope, specimen)
+    if not members:
+        raise CannotCompare("the calibration has no image of this group")
+    if not any(_usable(image, strategy) or _usable(image, "descriptors") for image in members):
+        raise CannotCompare("the calibration comes without images or descriptors")
+
+
 def known_pool(microscope: str | None, specimen: str | None) -> str:
     """Return the narrowest pool for what is known."""
     return "+".join(name for name, known in (("microscope", microscope), ("specimen", specimen)) if known) or "all"

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import signal
 import sys
+import time
 from contextlib import contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from autodip_ij.progress import Progress, Silent, Stop
-from autodip_ij.wording import plain
+from autodip_ij.wording import duration, plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,6 +41,9 @@ def add_row(table: Table, *cells: object) -> None:
     table.add_row(*(text(cell) for cell in cells))
 
 
+_SECONDS_BETWEEN_LINES = 10.0
+
+
 class ConsoleProgress(Silent):
     """Shows a bar on standard error; the first Ctrl-C asks the work to stop, a second one ends the process at once."""
 
@@ -59,16 +63,33 @@ class ConsoleProgress(Silent):
         )
         self._task: Any = None
         self._stop = Stop.NO
+        self._told = self._began = time.monotonic()
 
     def start(self, total: int, message: str) -> None:
         """Show the bar."""
         self._bar.start()
         self._task = self._bar.add_task(plain(message), total=total)
+        self._told = self._began = time.monotonic()
 
     def advance(self, steps: int = 1, message: str | None = None) -> None:
         """Move the bar."""
         if self._task is not None:
             self._bar.update(self._task, advance=steps, description=None if message is None else plain(message))
+            if not self._bar.console.is_terminal:
+                self._tell()
+
+    def _tell(self) -> None:
+        """Write a line now and then where no bar can be drawn: into a file, a pipe, the log of a cluster's job."""
+        now = time.monotonic()
+        task = self._bar.tasks[self._task]
+        if now - self._told < _SECONDS_BETWEEN_LINES or task.total is None:
+            return
+        self._told = now
+        left = (now - self._began) * (task.total - task.completed) / max(task.completed, 1)
+        about = f", about {duration(left)} left" if task.completed else ""
+        count = f"{task.completed:.0f} of {task.total:.0f}"
+        counted = task.description if count in task.description else f"{task.description}: {count}"
+        self.log(f"{counted}{about}")
 
     def stop_request(self) -> Stop:
         """Return whether Ctrl-C was pressed."""

@@ -92,7 +92,7 @@ def evaluate(
     from autodip_ij.commands.console import console_progress
 
     folder = out or Path(f"{reference.resolve().stem}_evaluation")
-    with console_progress(quiet=quiet or json) as progress:
+    with console_progress(quiet=quiet) as progress:
         if table == 1:
             from autodip_ij.evaluation.evaluate import evaluate_table1
 
@@ -145,7 +145,7 @@ def published(
     from autodip_ij.commands.console import console_progress
     from autodip_ij.evaluation.rebuild import rebuild
 
-    with console_progress(quiet=quiet or json) as progress:
+    with console_progress(quiet=quiet) as progress:
         made = rebuild(fmd, out, weights=weights or None, overwrite=overwrite, progress=progress)
     if json:
         print(json_text.dumps(asdict(made), default=str, indent=2))

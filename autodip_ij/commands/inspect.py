@@ -10,6 +10,7 @@ from cyclopts import Parameter
 from autodip_ij.settings import DenoiseSettings
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.table import Table
 
     from autodip_ij.inspection import ChannelInspection, SceneInspection
@@ -19,43 +20,66 @@ def inspect(
     input: Path,
     *,
     settings: Annotated[DenoiseSettings | None, Parameter(name="*")] = None,
+    pixels: bool = True,
     json: Annotated[bool, Parameter(negative="")] = False,
 ) -> None:
     """Show, for every channel, the group with its evidence, the parameters and why, and the estimated cost.
+
+    The parameters are those that a run takes: like it, this looks at the middle of one plane of every channel.
 
     Parameters
     ----------
     input
         Microscope file, or an OME-XML text.
+    pixels
+        Look at pixels; without it the parameters may differ from those of a run.
     json
         Print one JSON object for programs.
     """
-    from autodip_ij.inspection import inspect as inspect_file
+    import sys
 
-    found = inspect_file(input, settings)
-    if json:
-        from autodip_ij.report import to_json
-
-        print(to_json(found, indent=2))
-        return
     from rich.console import Console
 
     from autodip_ij.commands.console import text
+    from autodip_ij.inspection import inspect as inspect_file
 
+    if json:
+        from autodip_ij.report import to_json
+        from autodip_ij.wording import plain
+
+        def tell(scene: SceneInspection, number: int, total: int) -> None:
+            if total > 1:
+                print(f"scene {number} of {total}: {plain(scene.name)}", file=sys.stderr, flush=True)
+
+        print(to_json(inspect_file(input, settings, pixels=pixels, on_scene=tell), indent=2))
+        return
     console = Console()
-    console.print(text(found.file, "bold"), highlight=False)
-    for scene in found.scenes:
-        size = " x ".join(f"{axis} {length}" for axis, length in scene.shape.items())
-        title = text("scene ").append_text(text(scene.name, "bold"))
+
+    def show(scene: SceneInspection, number: int, total: int) -> None:
+        if number == 1:
+            console.print(text(input, "bold"), highlight=False)
+        _show(scene, console)
+
+    inspect_file(input, settings, pixels=pixels, on_scene=show)
+
+
+def _show(scene: SceneInspection, console: Console) -> None:
+    """Print one scene; a plate has hundreds, so that none waits for the last."""
+    from autodip_ij.commands.console import text
+
+    size = " x ".join(f"{axis} {length}" for axis, length in scene.shape.items())
+    title = text("scene ").append_text(text(scene.name, "bold"))
+    console.print()
+    console.print(title.append(f": {size}, {scene.dtype or 'no pixels'}"), highlight=False)
+    console.print(text(f"looked at: {scene.looked_at}"), highlight=False)
+    console.print(_overview(scene))
+    for channel in scene.channels:
         console.print()
-        console.print(title.append(f": {size}, {scene.dtype or 'no pixels'}"), highlight=False)
-        console.print(_overview(scene))
-        for channel in scene.channels:
-            console.print()
-            console.print(text(f"channel {channel.index} {channel.name}", "bold"), highlight=False)
-            console.print(text(channel.reason), highlight=False)
-            if channel.evidence:
-                console.print(_evidence(channel))
+        console.print(text(f"channel {channel.index} {channel.name}", "bold"), highlight=False)
+        console.print(text(channel.reason), highlight=False)
+        if channel.evidence:
+            console.print(_evidence(channel))
+    console.file.flush()
 
 
 def _overview(scene: SceneInspection) -> Table:
@@ -66,17 +90,26 @@ def _overview(scene: SceneInspection) -> Table:
 
     table = Table("channel", "microscope", "specimen", "confidence", "parameters", "estimate")
     for channel in scene.channels:
-        p, cost = channel.parameters, channel.estimate
+        cost = channel.estimate
         add_row(
             table,
             f"{channel.index} {channel.name}".strip(),
             channel.microscope or "unknown",
             channel.specimen or "unknown",
             f"{channel.confidence:.2f}",
-            f"depth {p.depth}, width {p.width}, skip {p.skip}, {p.iterations} iterations" if p else "left alone",
+            _parameters(channel),
             f"{duration(cost.seconds)}, {cost.bytes / 1e9:.1f} GB" if cost else "",
         )
     return table
+
+
+def _parameters(channel: ChannelInspection) -> str:
+    p = channel.parameters
+    if p is None:
+        return "left alone" if channel.method == "none" else channel.method
+    most = "at most " if p.discrepancy else ""
+    fits = f", {p.seeds} fits" if (p.seeds or 1) > 1 else ""
+    return f"depth {p.depth}, width {p.width}, skip {p.skip}, {most}{p.iterations} iterations{fits}"
 
 
 def _evidence(channel: ChannelInspection) -> Table:

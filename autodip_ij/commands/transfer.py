@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from autodip_ij.calibration.explanation import Explanation
     from autodip_ij.groups.model import GroupDecision
 
+    Answer = tuple[GroupDecision, list[Explanation], Path | None, str]
+    """The decision, what each strategy answers, the picture, and what was looked at."""
+
 Flag = Annotated[bool, Parameter(negative="")]
 
 
@@ -35,6 +38,8 @@ def transfer(
     json: Flag = False,
 ) -> None:
     """Show which calibration images a file resembles, and the parameters that follow.
+
+    With the strategy policy they are those that denoising takes, from the same look at the pixels.
 
     Parameters
     ----------
@@ -72,51 +77,59 @@ def transfer(
     """
     from autodip_ij.calibration import load_calibration
     from autodip_ij.calibration.explanation import explain as explain_strategy
+    from autodip_ij.calibration.tile_side import side_of
     from autodip_ij.calibration.transfer import STRATEGIES
-    from autodip_ij.decisions import decide
+    from autodip_ij.decisions import decide, treated
     from autodip_ij.images import open_image
     from autodip_ij.planning import select
+    from autodip_ij.representative import representative
     from autodip_ij.settings import DenoiseSettings
 
-    settings = DenoiseSettings.parse(group=group, channel=channel, scene=scene)
+    settings = DenoiseSettings.parse(group=group, channel=channel, scene=scene, weights=weights)
     chosen_calibration = load_calibration(calibration, criterion)
     image = open_image(input, scene)
     _, channels, _ = select(image, settings)
-    decisions = decide(image, settings)
-    where = (
-        _position(time, image.shape[0], "time point"),
-        _position(z, image.shape[2], "slice"),
-    )
-    answers = []
-    for index in channels:
-        plane = image.plane(where[0], index, where[1])
-        names = STRATEGIES if strategy == "all" else (strategy,)
+    decided = decide(image, settings)
+    decisions = treated([decided[index] for index in channels], explicit=bool(channel.strip()))
+    _check_position(time, image.shape[0], "time point")
+    _check_position(z, image.shape[2], "slice")
+    names = STRATEGIES if strategy == "all" else (strategy,)
+    answers: list[Answer] = []
+    for index, decision in zip(channels, decisions, strict=True):
+        if decision.leave_alone:
+            answers.append((decision, [], None, ""))
+            continue
+        look = representative(image, index, t=time, z=z)
         found = [
             explain_strategy(
-                chosen_calibration, plane, decisions[index], name, pool=pool, effort=effort, weights=weights or None
+                chosen_calibration,
+                look.pixels,
+                decision,
+                name,
+                pool=pool,
+                effort=effort,
+                weights=weights or None,
+                side_px=side_of(image.shape[3:], settings.tile, settings.overlap),
             )
             for name in names
         ]
-        file = _write_picture(input, index, plane, found[0], picture) if explain and strategy != "all" else None
-        answers.append((decisions[index], found, file))
+        file = _write_picture(input, index, look.pixels, found[0], picture) if explain and strategy != "all" else None
+        answers.append((decision, found, file, look.words))
     if json:
         from json import dumps
 
-        channels_json = [_record(decision, found, file, explain) for decision, found, file in answers]
+        channels_json = [_record(*answer, explain) for answer in answers]
         print(dumps({"file": str(input), "calibration": chosen_calibration.name, "channels": channels_json}, indent=2))
         return
-    for decision, found, file in answers:
-        _show(decision, found, file, explain)
+    for answer in answers:
+        _show(*answer, explain)
 
 
-def _position(index: int | None, length: int, what: str) -> int:
+def _check_position(index: int | None, length: int, what: str) -> None:
     from autodip_ij.errors import BadInput
 
-    if index is None:
-        return length // 2
-    if not 0 <= index < length:
+    if index is not None and not 0 <= index < length:
         raise BadInput(f"{what} {index} is outside 0 to {length - 1}")
-    return index
 
 
 def _write_picture(input: Path, channel: int, plane: Any, found: Explanation, picture: Path | None) -> Path | None:
@@ -136,13 +149,17 @@ def _write_picture(input: Path, channel: int, plane: Any, found: Explanation, pi
     return file
 
 
-def _record(decision: GroupDecision, found: list[Explanation], file: Path | None, ranking: bool) -> dict[str, Any]:
+def _record(
+    decision: GroupDecision, found: list[Explanation], file: Path | None, looked_at: str, ranking: bool
+) -> dict[str, Any]:
     from dataclasses import asdict
 
     return {
         "index": decision.index,
         "name": decision.name,
         "group": decision.group,
+        "left_alone": decision.leave_alone,
+        "looked_at": looked_at,
         "picture": str(file) if file else None,
         "strategies": [
             {
@@ -160,7 +177,7 @@ def _record(decision: GroupDecision, found: list[Explanation], file: Path | None
     }
 
 
-def _show(decision: GroupDecision, found: list[Explanation], file: Path | None, ranking: bool) -> None:
+def _show(decision: GroupDecision, found: list[Explanation], file: Path | None, looked_at: str, ranking: bool) -> None:
     from rich.console import Console
     from rich.table import Table
 
@@ -172,14 +189,20 @@ def _show(decision: GroupDecision, found: list[Explanation], file: Path | None, 
         console.print(text(line), highlight=False, soft_wrap=True)
 
     say(f"channel {decision.index} {decision.name}".rstrip() + f": group {decision.group}")
-    table = Table("strategy", "nearest image", "distance", "network", "iterations")
+    if decision.leave_alone:
+        say(f"returned unchanged: {decision.leave_alone}")
+        return
+    say(f"looked at: {looked_at}")
+    table = Table("strategy", "nearest image", "distance", "network", "iterations", "fits")
     for answer in found:
         if answer.choice is None:
             continue
         p = answer.choice.parameters
         near = answer.neighbours[0] if answer.neighbours else None
         image = (f"{near.image.name} ({near.image.group})", f"{near.distance:.4g}") if near else ("", "")
-        add_row(table, answer.strategy, *image, f"depth {p.depth}, width {p.width}, skip {p.skip}", str(p.iterations))
+        network = f"depth {p.depth}, width {p.width}, skip {p.skip}"
+        most = f"at most {p.iterations}" if p.discrepancy else str(p.iterations)
+        add_row(table, answer.strategy, *image, network, most, str(p.seeds))
     if table.row_count:
         console.print(table)
     for answer in found:

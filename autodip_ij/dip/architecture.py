@@ -2,10 +2,58 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from math import ceil, log2
 
+from autodip_ij.errors import BadInput, nearest
+
 ASCENDING = "asc_to512"
+WIDEST = 1024
+
+
+def width_of(value: object) -> int | str:
+    """Return feature maps a level as they are written everywhere: a number, ``asc_to512``, or ``16-32-64-128``.
+
+    Parameters
+    ----------
+    value
+        A number, ``asc_to512``, or numbers from the full resolution down: a list, or a text with commas, blanks or
+        hyphens between them.
+
+    Raises
+    ------
+    autodip_ij.errors.BadInput
+        For anything else, or numbers out of bounds.
+
+    Examples
+    --------
+    >>> width_of("32"), width_of([16, 32, 64]), width_of("16, 32,64"), width_of("asc_to512")
+    (32, '16-32-64', '16-32-64', 'asc_to512')
+    """
+    if value == ASCENDING:
+        return ASCENDING
+    parts = value if isinstance(value, list | tuple) else re.split(r"[\s,-]+", str(value).strip().strip("[]()"))
+    texts = [str(part).strip() for part in parts]
+    if not texts or not all(text.isdecimal() for text in texts):
+        hint = nearest(str(value), [ASCENDING]) if str(value)[:1].isalpha() else ""
+        raise BadInput(f"width: '{value}' is not possible{hint}; give a number, or one a level, as in 16,32,64,128")
+    numbers = [int(text) for text in texts]
+    for number in numbers:
+        if not 1 <= number <= WIDEST:
+            raise BadInput(f"width {number} is outside 1 to {WIDEST}")
+    return numbers[0] if len(numbers) == 1 else "-".join(map(str, numbers))
+
+
+def levels_of(width: int | str) -> tuple[int, ...]:
+    """Return the feature maps of each level where `width`, from `width_of`, names them one by one; else nothing.
+
+    Examples
+    --------
+    >>> levels_of("16-32-64"), levels_of(32), levels_of("asc_to512")
+    ((16, 32, 64), (), ())
+    """
+    return tuple(map(int, str(width).split("-"))) if "-" in str(width) else ()
 
 
 @dataclass(frozen=True)
@@ -24,7 +72,7 @@ class Architecture:
     input_channels
         Channels of the random input.
     activation
-        ``leaky_relu``, ``relu``, ``silu`` (Swish), ``mish``, ``rswish``.
+        ``leaky_relu``, ``relu``, ``silu`` (Swish), ``mish``, ``rswish`` (random slope below zero).
     negative_slope
         Slope of LeakyReLU below zero: 0.2 in the paper, 0.02 in the earlier report.
     down

@@ -23,15 +23,33 @@ class _ConvTranspose2d(nn.ConvTranspose2d):
 
 
 class RSwish(nn.Module):
-    """Rectified Swish: ``x`` above zero, ``x * sigmoid(x)`` below.
+    """Randomised Swish: ``x * sigmoid(x)`` above zero, a line of random slope below.
 
-    The earlier report names RSwish without a formula; this is our reading: ReLU's identity branch with Swish's negative
-    one, so that it is continuous at zero and keeps a gradient below it.
+    The earlier report gives it a random negative slope and no formula that could be found; this is our reading, after
+    RReLU (Xu et al. 2015): each element's slope is drawn anew at every step, evenly between 1/8 and 1/3, and is their
+    mean in evaluation. A fit, whose network stays in training mode, draws to its end.
     """
+
+    LOWEST, HIGHEST = 1 / 8, 1 / 3
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._seed = 0
+        self._generator: torch.Generator | None = None
+
+    def reseed(self, seed: int) -> None:
+        """Begin the slopes anew: the same seed on the same device gives the same ones."""
+        self._seed, self._generator = seed, None
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the activation of `x`, elementwise."""
-        return torch.where(x > 0, x, functional.silu(x))
+        if not self.training:
+            return torch.where(x > 0, functional.silu(x), (self.LOWEST + self.HIGHEST) / 2 * x)
+        if self._generator is None or self._generator.device != x.device:
+            self._generator = torch.Generator(x.device).manual_seed(self._seed)
+        with torch.no_grad():
+            slope = torch.empty_like(x).uniform_(self.LOWEST, self.HIGHEST, generator=self._generator)
+        return torch.where(x > 0, functional.silu(x), slope * x)
 
 
 _ACTIVATIONS: dict[str, Callable[[float], nn.Module]] = {

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from autodip_ij.dip.architecture import Architecture
-from autodip_ij.dip.network import Hourglass
+from autodip_ij.dip.network import Hourglass, RSwish
 
 
 @dataclass(frozen=True)
@@ -69,6 +69,8 @@ def initialise(network: nn.Module, weights: torch.Generator) -> None:
                     parameter.copy_(drawn)
         elif isinstance(module, nn.BatchNorm2d):
             module.reset_parameters()
+        elif isinstance(module, RSwish):
+            module.reseed(int(torch.randint(2**31 - 1, (1,), generator=weights)))
 
 
 def fixed_input(

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from autodip_ij.errors import BadInput, UnwritableOutput
+from autodip_ij.evaluation.cost import expected
 from autodip_ij.evaluation.datasets.model import Pair
 from autodip_ij.evaluation.jobs import Job, JobStore, RunSummary, run_jobs
 from autodip_ij.evaluation.matching import Matched, match
@@ -74,7 +75,12 @@ class Comparison:
 
 
 def compare(
-    pairs: Sequence[Pair], methods: Sequence[str], folder: str | Path, options: Options | None = None, **running: Any
+    pairs: Sequence[Pair],
+    methods: Sequence[str],
+    folder: str | Path,
+    options: Options | None = None,
+    texts: Mapping[str, Mapping[str, str]] | None = None,
+    **running: Any,
 ) -> Comparison:
     """Run every method on every pair and score the results; goes on where it was stopped.
 
@@ -88,6 +94,9 @@ def compare(
         Where the results of finished jobs are, below ``jobs``.
     options
         How every pair is treated.
+    texts
+        By method and the name of a pair, what is run in its place: the method with parameters of that pair's own. Its
+        rows bear the name of the method.
     **running
         As in `run_tasks`.
 
@@ -100,7 +109,13 @@ def compare(
         raise BadInput("no method to compare; name at least one, e.g. gaussian")
     # Method by method, so that with the cheap ones named first a first table is there early.
     tasks = [(pair, method) for method in dict.fromkeys(methods) for pair in pairs]
-    return run_tasks(tasks, folder, options, **running)
+    own = {method: of_pair for method, of_pair in (texts or {}).items() if method in methods}
+    made = run_tasks(
+        [(pair, own.get(method, {}).get(pair.name, method)) for pair, method in tasks], folder, options, **running
+    )
+    named = {text: method for method, of_pair in own.items() for text in of_pair.values()}
+    rows = tuple({**row, "method": named.get(row["method"], row["method"])} for row in made.rows)
+    return Comparison(rows, made.summary)
 
 
 def run_tasks(
@@ -126,6 +141,8 @@ def run_tasks(
     """
     jobs = jobs_for(tasks, options or Options())
     store = JobStore(Path(folder) / "jobs")
+    if progress is not None:
+        _announce(tasks, jobs, store, options or Options(), workers, scheduler, progress)
     summary = run_jobs(
         jobs,
         store.folder,
@@ -138,6 +155,23 @@ def run_tasks(
     results = store.results()
     finished = {*summary.done, *summary.resumed}
     return Comparison(tuple(results[job.key] for job in jobs if job.key in finished), summary)
+
+
+def _announce(
+    tasks: Sequence[tuple[Pair, str]],
+    jobs: Sequence[Job],
+    store: JobStore,
+    options: Options,
+    workers: int,
+    scheduler: str | None,
+    progress: Progress,
+) -> None:
+    """Say how much there is to do and what it will cost; nothing where all is done."""
+    waiting = [task for task, job in zip(tasks, jobs, strict=True) if not store.is_done(job.key, job.fingerprint)]
+    if waiting:
+        found = expected(waiting, options.device, lambda image: central(image, options.crop))
+        # How many workers a cluster has, and how fast they are, is not known here.
+        progress.log(found.words(len(waiting), len(jobs), 1 if scheduler else workers))
 
 
 def jobs_for(tasks: Sequence[tuple[Pair, str]], options: Options) -> list[Job]:

@@ -94,7 +94,11 @@ def evaluate_methods(
 def evaluate_table2(
     data: str | Path, methods: Sequence[str], out: str | Path, request: Request, *, progress: Progress | None = None
 ) -> tuple[list[Entry], Evaluation]:
-    """Lay out Table II of the paper from a data folder; parameters as in `evaluate_methods`."""
+    """Lay out Table II of the paper from a data folder; parameters as in `evaluate_methods`.
+
+    ``sparse-hessian`` without parameters of its own takes grid-searched ones (`autodip_ij.evaluation.sparse_search`).
+    """
+    from autodip_ij.evaluation.sparse_search import SPARSE, searched
     from autodip_ij.evaluation.table2 import METHODS, entries, table2_pairs
     from autodip_ij.evaluation.table_files import write_table2
 
@@ -103,9 +107,13 @@ def evaluate_table2(
     if not pairs:
         raise BadInput(f"{data} has none of the test images of Table II (FMD field 19, the published fields of others)")
     chosen = tuple(methods) or METHODS
-    evaluation = _evaluate_pairs(pairs, chosen, Path(out), request, progress or Silent())
+    out = Path(out)
+    texts: dict[str, str] = {}
+    if SPARSE in chosen:
+        texts = searched(pairs, out, request.options(), **_running(request), progress=progress or Silent())
+    evaluation = _evaluate_pairs(pairs, chosen, out, request, progress or Silent(), {SPARSE: texts})
     table = entries(evaluation.table, chosen)
-    files = write_table2(Path(out), table, chosen, evaluation.table)
+    files = write_table2(out, table, chosen, evaluation.table)
     return table, _with_files(evaluation, files)
 
 
@@ -151,12 +159,7 @@ def evaluate_table1(
 
     _, pairs = find_pairs(data, request)
     out = Path(out)
-    running: dict[str, Any] = {
-        "workers": request.running.workers,
-        "scheduler": request.running.scheduler,
-        "threads": request.running.threads,
-        "progress": progress,
-    }
+    running: dict[str, Any] = {**_running(request), "progress": progress}
     chosen = choose_all(
         pairs,
         calibration,
@@ -177,24 +180,20 @@ def evaluate_table1(
 
 
 def _evaluate_pairs(
-    pairs: Sequence[Pair], methods: Sequence[str], out: Path, request: Request, progress: Progress
+    pairs: Sequence[Pair],
+    methods: Sequence[str],
+    out: Path,
+    request: Request,
+    progress: Progress,
+    texts: Mapping[str, Mapping[str, str]] | None = None,
 ) -> Evaluation:
+    """Run and score; `texts` says for some methods, pair by pair, with which parameters."""
     from autodip_ij.evaluation.report_files import write_comparison
 
     options = request.options(str(out / "images") if request.panels else "")
     if not options.perceptual and request.scoring.lpips is None:
         progress.log("LPIPS is left out: its weights are not at hand (--weights FOLDER, or --lpips to download them)")
-    running = request.running
-    found = compare(
-        pairs,
-        methods,
-        out,
-        options,
-        workers=running.workers,
-        scheduler=running.scheduler,
-        threads=running.threads,
-        progress=progress,
-    )
+    found = compare(pairs, methods, out, options, texts, **_running(request), progress=progress)
     _refuse_if_all_failed(found)
     table = table_of(found.rows)
     against = request.against or methods[0]
@@ -203,6 +202,11 @@ def _evaluate_pairs(
     tests = tuple(paired_tests(table, against, measured)) if several else ()
     files = write_comparison(out, found, table, tests, pairs, methods, options, panels=request.panels)
     return Evaluation(table, tests, found.summary.failed, files, found.summary.stopped)
+
+
+def _running(request: Request) -> dict[str, Any]:
+    running = request.running
+    return {"workers": running.workers, "scheduler": running.scheduler, "threads": running.threads}
 
 
 def _refuse_if_all_failed(found: Comparison) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from autodip_ij.blending import check_blend
 from autodip_ij.calibration.model import Parameters
+from autodip_ij.dip.architecture import levels_of, width_of
 from autodip_ij.errors import BadInput, nearest
 from autodip_ij.evaluation.datasets.model import safe_name
 from autodip_ij.groups.model import GroupDecision, group_name, group_names, split_group
@@ -107,7 +108,7 @@ def parse_method(text: str) -> Method:
         group, _, key = key.strip().rpartition(".")
         parameters.setdefault(_canonical(group), {})[key] = _value(value.strip())
     if name == FIT and not parameters:
-        _split({})
+        split_fit({})
     method = Method(text.strip(), name, parameters)
     _check(method)
     return method
@@ -191,7 +192,7 @@ def _run_fit(noisy: Plane, given: Mapping[str, Any], device: str, progress: Prog
     clean = measure_scale(noisy[None, None]).clean(noisy)
     if clean.empty:
         return MethodResult(noisy, 0.0, {"unchanged": "every pixel has the same value"})
-    parameters, settings = _split(given)
+    parameters, settings = split_fit(given)
     recipe = PlaneRecipe(parameters, resolve_device(device), **settings)
     began = time.perf_counter()
     watch = Watch(progress or Silent(), "fit", clean.window.restore)
@@ -201,7 +202,7 @@ def _run_fit(noisy: Plane, given: Mapping[str, Any], device: str, progress: Prog
     return MethodResult(clean.restore(fitted.image, np.float32), seconds, {**details, "engine": fitted.engine})
 
 
-def _split(given: Mapping[str, Any]) -> tuple[Parameters, dict[str, Any]]:
+def split_fit(given: Mapping[str, Any]) -> tuple[Parameters, dict[str, Any]]:
     """Return the parameters of a fit and its other settings.
 
     Raises
@@ -219,6 +220,10 @@ def _split(given: Mapping[str, Any]) -> tuple[Parameters, dict[str, Any]]:
             raise BadInput(f"fit: '{name}' is missing; give depth, width, skip and iterations")
     settings = {name: given[name] for name in _FIT_SETTINGS if name in given}
     parameters = Parameters(**{name: given[name] for name in names if name in given})
+    parameters = replace(parameters, width=width_of(parameters.width))
+    levels = levels_of(parameters.width)
+    if levels and len(levels) != parameters.depth:
+        raise BadInput(f"fit: width {parameters.width} has {len(levels)} levels, but depth is {parameters.depth}")
     check_blend(parameters)
     return parameters, settings
 
@@ -251,7 +256,7 @@ def _check(method: Method) -> None:
             DenoiseSettings.parse(**given)
             continue
         if method.name == FIT:
-            _split(given)
+            split_fit(given)
             continue
         from autodip_ij.baselines import parameters_of
 

@@ -4,6 +4,8 @@ A published row is the mean over the images it stands for: for a group of FMD ov
 W2S over the levels of the published fields. PSNR is on the fixed scale of the data where there is one (255 for FMD, as
 published), else on the span of the clean image; how the paper scaled the other data sets is not known, so only the FMD
 rows compare directly. LPIPS is the one fed [0, 1], as published.
+
+All columns of a row average the same images: those that every method has done.
 """
 
 from __future__ import annotations
@@ -90,7 +92,7 @@ def entries(table: pd.DataFrame, methods: Sequence[str]) -> list[Entry]:
         first.setdefault(method.partition(":")[0], method)
     found = []
     for row in table2():
-        of_row = _of_row(table, row)
+        of_row = _of_all(_of_row(table, row))
         if of_row.empty:
             continue
         for method in methods:
@@ -133,6 +135,12 @@ def _of_row(table: pd.DataFrame, row: Table2Row) -> pd.DataFrame:
     if row.levels:
         wanted &= table["level"].isin(row.levels)
     return table[wanted]
+
+
+def _of_all(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of the images that every method has done, so that all columns average the same ones."""
+    done = rows.groupby("pair")["method"].nunique()
+    return rows[rows["pair"].isin(done[done == rows["method"].nunique()].index)]
 
 
 def _mean(values: pd.Series) -> float | None:

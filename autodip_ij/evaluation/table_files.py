@@ -75,7 +75,9 @@ def write_table2(out: Path, entries: Sequence[Entry], methods: Sequence[str], sc
             "",
             f"{provenance_line()} PSNR in dB / LPIPS fed [0, 1], measured, with the published value in brackets. PSNR "
             "of FMD is on the 255 scale, as published; of data without a fixed scale on the span of the clean image, "
-            "which need not be how the paper scaled them.",
+            "which need not be how the paper scaled them. All columns of a row average the same images. "
+            "The parameters of `sparse-hessian`, where none are given, are grid-searched on test images against their "
+            "clean counterparts.",
             "",
             markdown.table(["row", "images", *methods], rows),
             *_run_times(scores),

@@ -124,7 +124,7 @@ def inspect_open_image(values: dict[str, Any], arrays: Arrays, progress: Progres
     found = decide(Origin.from_json(values["origin"]), settings, progress)
     shape = tuple(values["shape"])
     nothing = da.zeros(shape, values["dtype"], chunks=(1, 1, 1, *shape[3:]))
-    scene = inspect_image(_image(nothing, values, found), settings, found.decisions)
+    scene = inspect_image(_image(nothing, values, found), settings, found.decisions, pixels=False)
     return Inspection(file=found.basis, scenes=[scene]).model_dump(mode="json")
 
 

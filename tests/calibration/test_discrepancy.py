@@ -9,7 +9,7 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 import autodip_ij
-from autodip_ij import planning
+from autodip_ij.calibration import choice
 from autodip_ij.calibration.model import Parameters
 from autodip_ij.calibration.pack_writer import PackContent, write_pack
 from autodip_ij.calibration.search.grid import Configuration
@@ -73,7 +73,7 @@ def test_without_a_model_of_the_noise_a_fit_has_a_count_in_proportion_to_its_til
     assert noise_kind(plane / plane.max()) == "correlated"
     how = {"calibration": str(write_pack(content, tmp_path / "mine")), "group": "confocal", "device": "cpu"}
     known = autodip_ij.denoise(plane, **how).report.channels[0]
-    monkeypatch.setattr(planning, "noise_of", lambda _: PlaneNoise("mse", "clipped", usable=False))
+    monkeypatch.setattr(choice, "noise_of", lambda _: PlaneNoise("mse", "clipped", usable=False))
     unknown = autodip_ij.denoise(plane, **how).report.channels[0]
     assert (known.parameters.iterations, unknown.parameters.iterations) == (MOST, MOST // 2)
     assert (known.parameters.discrepancy, unknown.parameters.discrepancy) == (0.95, 0.0)

@@ -11,7 +11,7 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 import autodip_ij
-from autodip_ij.calibration import choose, load_calibration
+from autodip_ij.calibration import cheaper, choose, load_calibration
 from autodip_ij.calibration.model import Parameters
 from autodip_ij.calibration.pack_writer import PackContent, PackImage, write_pack
 from autodip_ij.calibration.search.grid import Grid
@@ -82,9 +82,21 @@ def test_shared_noise_is_not_believed_where_the_background_is_clipped(rng, pack)
 
 def test_without_a_look_at_the_pixels_it_is_said_that_the_noise_may_change_them(pack):
     settings = DenoiseSettings(calibration=str(pack), group="confocal", device="cpu")
-    channel = autodip_ij.inspect(Image.from_array(np.zeros((64, 64), np.uint8)), settings).scenes[0].channels[0]
+    image = Image.from_array(np.zeros((64, 64), np.uint8))
+    channel = autodip_ij.inspect(image, settings, pixels=False).scenes[0].channels[0]
     assert channel.parameters.iterations == 3
     assert "before a look at the noise" in channel.reason
+
+
+def test_what_would_be_cheaper_is_that_of_the_same_noise(rng, tmp_path):
+    of_effort = {"fast": 1, "standard": 100, "best": 100}
+    table = {("psnr", "all", effort): replace(EVERY, iterations=count) for effort, count in of_effort.items()}
+    slow = {key: replace(found, iterations=10 * found.iterations) for key, found in table.items()}
+    content = PackContent("mine", "a test", "psnr", table, noise_parameters={"white": slow, "correlated": table})
+    calibration = load_calibration(write_pack(content, tmp_path / "mine"))
+    white = choose(calibration, "all", plane=scene(rng, shared=False) / 200)
+    assert (white.parameters.iterations, white.details["noise"]) == (1000, "white")
+    assert cheaper(calibration, white, (64, 64)) == "--effort fast: 100 times cheaper"
 
 
 def test_only_images_of_that_noise_are_compared(pack):

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from autodip_ij.calibration import choose
+from autodip_ij.calibration.model import CalibrationImage
+from autodip_ij.calibration.similarity.embedding import embed
 from autodip_ij.calibration.transfer import (
     POOLS,
     STRATEGIES,
@@ -22,11 +24,12 @@ from autodip_ij.errors import BadInput, EnvironmentProblem
 
 from .hand_made import GROUPS, KNOWN, calibration_of, entry, noisy, query, texture, with_known_nearest
 
-IMAGE_STRATEGIES = STRATEGIES[1:]
+MEASURES = tuple(strategy for strategy in STRATEGIES[1:] if strategy != "umap")
+"""Strategies that measure likeness; UMAP lays images out, and promises less (see below)."""
 
 
 @pytest.mark.parametrize("pool", POOLS)
-@pytest.mark.parametrize("strategy", IMAGE_STRATEGIES)
+@pytest.mark.parametrize("strategy", MEASURES)
 def test_nearest_image_of_the_pool_gives_the_parameters(strategy: str, pool: str, random_weights: Path) -> None:
     calibration = with_known_nearest(pool)
     choice = transfer(calibration, query(), strategy, pool, weights=random_weights, **KNOWN)
@@ -38,10 +41,56 @@ def test_nearest_image_of_the_pool_gives_the_parameters(strategy: str, pool: str
 
 
 @pytest.mark.parametrize("pool", POOLS)
-@pytest.mark.parametrize("strategy", ["mean_gradient", "umap", "descriptors"])
+@pytest.mark.parametrize("strategy", ["mean_gradient", "descriptors"])
 def test_strategies_that_need_no_pixels_find_it_from_descriptors(strategy: str, pool: str) -> None:
     choice = transfer(with_known_nearest(pool, shipped=False), query(), strategy, pool, **KNOWN)
     assert choice.details["neighbours"][0]["image"] == "near"
+
+
+def three_kinds(side: int = 40) -> list[CalibrationImage]:
+    """Ten much alike images of each of three kinds, in three groups."""
+    kinds = [texture(100 + kind, 3.0, side) for kind in range(3)]
+    return [
+        entry(f"{kind}-{k}", GROUPS[kind], noisy(kinds[kind], 0.05, seed=10 * kind + k))
+        for kind in range(3)
+        for k in range(10)
+    ]
+
+
+def test_umap_finds_the_kind_of_an_image_whatever_its_seed() -> None:
+    # Promised is the neighbourhood, not the neighbour: which of much alike images is nearest depends on the seed, and
+    # through rounding on processor, threads and versions. On 13 images of no kinds the nearest pixels are the
+    # nearest point in three of eight seeds.
+    images = three_kinds()
+    rows = np.stack([image.read().ravel() for image in images])
+    new = np.stack([noisy(texture(100 + kind, 3.0, 40), 0.05, seed=99).ravel() for kind in range(3)])
+    for seed in range(4):
+        points = embed(rows, seed=seed, new=new)
+        for kind, point in enumerate(points[30:]):
+            assert np.hypot(*(points[:30] - point).T).argmin() // 10 == kind, seed
+
+
+def test_umap_does_not_move_the_images_for_one_that_is_placed_and_repeats_itself() -> None:
+    rows = np.stack([image.read().ravel() for image in three_kinds()])
+    alone = embed(rows)
+    np.testing.assert_array_equal(embed(rows, new=rows[:2] + 0.01)[:30], alone)
+    np.testing.assert_array_equal(embed(rows.copy()), alone)
+
+
+@pytest.mark.parametrize("pool", POOLS)
+def test_umap_takes_the_parameters_of_an_image_of_the_pool(pool: str) -> None:
+    calibration = calibration_of(three_kinds())
+    plane = noisy(texture(100, 3.0, 40), 0.05, seed=99)
+    choice = transfer(calibration, plane, "umap", pool, **KNOWN)
+    (chosen,) = (image for image in calibration.images if image.name == choice.details["neighbours"][0]["image"])
+    assert chosen.group == "confocal/actin", "of the kind of the query"
+    assert (choice.parameters, choice.strategy) == (chosen.parameters[None], "umap")
+
+
+def test_umap_of_descriptors_tells_kinds_apart() -> None:
+    smooth = [entry(f"smooth {k}", GROUPS[0], noisy(texture(k, 3.0), 0.02, k), shipped=False) for k in range(8)]
+    rough = [entry(f"rough {k}", GROUPS[1], noisy(texture(k, 1.0), 0.3, k), shipped=False) for k in range(8)]
+    assert rank("umap", noisy(texture(50, 3.0), 0.02), [*smooth, *rough])[0].image.name.startswith("smooth")
 
 
 def test_descriptors_with_features_find_it_too(random_weights: Path) -> None:
@@ -91,7 +140,7 @@ def test_first_image_of_a_calibration_can_be_the_nearest() -> None:
     assert choice.details["neighbours"][0] == {"image": "first", "group": "confocal/actin", "distance": 0.0}
 
 
-@pytest.mark.parametrize("strategy", ["mae", "mse", "psnr", "ssim", "lpips", "umap"])
+@pytest.mark.parametrize("strategy", ["mae", "mse", "psnr", "ssim", "lpips"])
 def test_images_of_unequal_size_are_compared_on_equal_crops(strategy: str, random_weights: Path) -> None:
     framed = np.pad(query(), ((9, 9), (20, 21)), constant_values=0.5)
     images = [entry("framed", GROUPS[0], framed)]
@@ -150,8 +199,10 @@ def test_choice_for_an_incomplete_group_is_that_of_the_nearest_image(
 
 
 def test_choice_without_any_knowledge_looks_through_all_images() -> None:
-    choice = choose(with_known_nearest("all"), "all", plane=query())
-    assert (choice.strategy, choice.details["neighbours"][0]["image"]) == ("umap", "near")
+    calibration = calibration_of(three_kinds())
+    choice = choose(calibration, "all", plane=noisy(texture(101, 3.0, 40), 0.05, seed=99))
+    assert (choice.strategy, choice.group) == ("umap", "confocal/nucleus")
+    assert choice.details["compared"] == len(calibration.images)
 
 
 def test_missing_weights_lead_to_descriptors_and_are_named() -> None:

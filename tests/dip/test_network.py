@@ -112,9 +112,30 @@ def test_skip_features_come_first_and_excess_is_cropped_around_the_centre():
     assert torch.allclose(joined[:, :3], nn.functional.batch_norm(level.skip(z), None, None, training=True), atol=1e-5)
 
 
-def test_rswish_is_the_identity_above_zero_and_swish_below():
-    x = torch.tensor([-3.0, -1.0, 0.0, 2.0])
-    assert torch.allclose(RSwish()(x), torch.tensor([-0.142278, -0.268941, 0.0, 2.0]), atol=1e-6)
+def test_rswish_has_a_random_slope_below_zero_and_swish_above():
+    x = torch.full((1, 1, 50, 50), -2.0)
+    layer = RSwish()
+    layer.reseed(3)
+    slopes = layer(x) / x
+    assert 1 / 8 <= slopes.min() < 0.13
+    assert 0.32 < slopes.max() <= 1 / 3
+    assert slopes.mean() == pytest.approx(11 / 48, abs=0.01)
+    assert torch.equal(layer(-x), nn.functional.silu(-x))
+    assert not torch.equal(layer(x) / x, slopes), "drawn anew at every step"
+    layer.reseed(3)
+    assert torch.equal(layer(x) / x, slopes)
+    assert torch.allclose(layer.eval()(x), 11 / 48 * x)
+
+
+def test_a_fit_with_rswish_depends_on_its_seed_alone():
+    from autodip_ij.dip import FitOptions, fit
+
+    plane = torch.rand(24, 28, generator=torch.Generator().manual_seed(0)).numpy()
+    network = Architecture(2, 4, activation="rswish")
+    first = fit(plane, network, FitOptions(4, seed=5), device="cpu").image
+    torch.manual_seed(99)
+    assert (fit(plane, network, FitOptions(4, seed=5), device="cpu").image == first).all()
+    assert (fit(plane, network, FitOptions(4, seed=6), device="cpu").image != first).any()
 
 
 @pytest.mark.parametrize(

@@ -103,6 +103,7 @@ def test_biosr_frame_pairs_use_the_published_clean_level(tmp_path):
     image = pair.noisy.read()
     assert image.shape == folders.SHAPE
     assert pairs["biosr_F-actin_Nonlinear_cell001_level1"].group == "widefield/actin"
+    assert all(pair.shifted and pair.rescaled for pair in pairs.values())  # the paper registers them (II-E)
 
 
 def test_biosr_clips_single_frames_at_the_published_percentiles(tmp_path):

@@ -79,6 +79,28 @@ def test_a_data_set_is_evaluated_resumed_and_reported(files, capsys):
     assert capsys.readouterr().out == ""
 
 
+def test_the_cost_is_said_before_and_progress_without_a_terminal(files, capsys, monkeypatch):
+    from autodip_ij.commands import console
+
+    monkeypatch.setattr(console, "_SECONDS_BETWEEN_LINES", 0.0)
+    rows = [f"noisy.tif,clean.tif,widefield,nucleus,level{k}" for k in range(3)]
+    (files / "pairs.csv").write_text("\n".join(["noisy,clean,microscope,specimen,level", *rows]))
+    command = ["evaluate", str(files), "--out", str(files / "out"), "--no-lpips", "--workers", "0", "--device", "cpu"]
+    methods = ["--method", "noisy", "--method", "fit:depth=2,width=4,skip=4,iterations=2", "--method", "gaussian"]
+    assert run([*command, *methods, "--json"]) == 0
+    said = capsys.readouterr()
+    assert len(json.loads(said.out)["scores"]) == 9
+    lines = said.err.splitlines()
+    assert lines[0].startswith(
+        "9 of 9 jobs to do, about 1 s on cpu (fit:depth=2,width=4,skip=4,iterations=2 1 s, gaussian"
+    )
+    assert any(line.startswith("images: 4 of 9, about ") for line in lines)
+    assert run([*command, *methods, "--quiet"]) == 0
+    assert capsys.readouterr().err == ""
+    assert run([*command, *methods]) == 0
+    assert "jobs to do" not in capsys.readouterr().err  # all of it was done before
+
+
 def test_check_says_what_is_missing_and_where_to_get_it(tmp_path, capsys):
     folders.hagen(tmp_path, ["actin-confocal"])
     assert run(["evaluate", str(tmp_path), "--check"]) == 1

@@ -69,6 +69,48 @@ def test_run_times_stand_beside_those_of_the_original_dip(tmp_path, rng):
     assert "| original-dip | 30 s | 1.00 | 1.00 |" in page
 
 
+def test_all_columns_of_a_row_average_the_same_images():
+    def row(pair, method, psnr):
+        facts = {"dataset": "fmd", "microscope": "confocal", "subject": "fish", "level": "raw", "seconds": 1.0}
+        return {"pair": pair, "method": method, "psnr_fixed": psnr, "psnr_reference": psnr, "lpips_01": 0.1, **facts}
+
+    done = [row(pair, method, psnr) for pair, psnr in (("a", 20.0), ("b", 30.0)) for method in ("noisy", "median")]
+    table = pd.DataFrame([*done, row("c", "noisy", 90.0)])  # the median failed on the third image
+    found = [entry for entry in entries(table, ["noisy", "median"]) if entry.row == "FMD Test: Fish, Confocal"]
+    assert [(entry.images, entry.psnr) for entry in found] == [(2, 25.0), (2, 25.0)]
+
+
+def test_the_sparse_method_takes_grid_searched_parameters(tmp_path, rng, monkeypatch):
+    from autodip_ij.baselines import hessian_search
+    from autodip_ij.evaluation.sparse_search import searched
+
+    monkeypatch.setattr(
+        hessian_search.search_parameters, "__kwdefaults__",
+        {**hessian_search.search_parameters.__kwdefaults__, "fidelities": (20.0, 200.0), "sparsities": (0.0, 0.01)},
+    )  # fmt: skip
+    y, x = np.mgrid[:64, :64]
+    clean = (120 + 100 * np.sin(x / 9) * np.cos(y / 7)).astype(np.float32)
+    rows = ["name,noisy,clean,microscope,specimen,level,value_range"]
+    for level, sigma in (("raw", 40), ("avg2", 2)):
+        folders.write_tif(tmp_path / f"{level}.tif", clean + rng.normal(0, sigma, clean.shape).astype(np.float32))
+        rows.append(f"{level},{level}.tif,clean.tif,confocal,actin,{level},255")
+    folders.write_tif(tmp_path / "clean.tif", clean)
+    (tmp_path / "pairs.csv").write_text("\n".join(rows))
+    pairs = open_dataset(tmp_path).pairs
+    found = searched(pairs, tmp_path / "out", Options(perceptual=False, device="cpu"), workers=0)
+    by_level = {pair.level: found[pair.name] for pair in pairs}
+    assert by_level["raw"].startswith("sparse-hessian:fidelity=20,")
+    assert by_level["avg2"].startswith("sparse-hessian:fidelity=200,")
+    made = compare(
+        pairs, ["noisy", "sparse-hessian"], tmp_path / "out", Options(perceptual=False, device="cpu"),
+        {"sparse-hessian": found}, workers=0,
+    )  # fmt: skip
+    of_sparse = [row for row in made.rows if row["method"] == "sparse-hessian"]
+    used = {row["level"]: row["details"]["parameters"]["fidelity"] for row in of_sparse}
+    assert used == {"raw": 20, "avg2": 200}
+    assert [row["method"] for row in made.rows] == ["noisy", "noisy", "sparse-hessian", "sparse-hessian"]
+
+
 def test_a_folder_without_test_images_is_refused(tmp_path):
     folders.fmd_field(tmp_path, "Confocal_FISH", 3)
     with pytest.raises(BadInput, match="none of the test images"):
@@ -146,12 +188,14 @@ def grid_results(best):
         for name, found in best.items()
     ]
     extra = {**rows[0], "iterations": 7, "psnr": 40.0}
+    # more PSNR at the price of a far worse LPIPS: best by PSNR alone, but not by the sum of the ranks
+    grainy = {**rows[0], "iterations": 9, "psnr": 41.0, "lpips_01": 0.9}
     failed = {**rows[0], "iterations": 8, "psnr": float("nan")}
     original = [
         {**rows[0], "image": f"v{image}", "depth": 5, "width": "128", "iterations": 1800, "psnr": 10.0}
         for image in best
     ]
-    return pd.DataFrame([*rows, extra, failed, *original])
+    return pd.DataFrame([*rows, extra, grainy, failed, *original])
 
 
 def test_table_1_looks_scores_up_and_bounds_them_by_each_images_best(transferable, tmp_path):
@@ -170,6 +214,7 @@ def test_table_1_looks_scores_up_and_bounds_them_by_each_images_best(transferabl
     for strategy in ("mse", "mae", "psnr", "ssim", "mean_gradient"):
         assert by_cell[strategy, "all"].psnr == 30.0, strategy
     assert by_cell[UPPER_BOUND, ""].psnr == (40.0 + 30.0) / 2
+    assert by_cell[UPPER_BOUND, ""].lpips == pytest.approx(0.1)
     assert by_cell[ORIGINAL, ""].psnr == 10.0
     page = files["report"].read_text()
     assert "30.00 / .100 (34.99 / .098)" in page

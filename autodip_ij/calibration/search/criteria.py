@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from autodip_ij.calibration.search.grid import Grid, Tolerance
-from autodip_ij.dip.architecture import ASCENDING
+from autodip_ij.dip.architecture import ASCENDING, levels_of
 from autodip_ij.errors import BadInput, nearest
 
 if TYPE_CHECKING:
@@ -87,8 +87,14 @@ def means_of(results: pd.DataFrame) -> pd.DataFrame:
     by_setting = results.groupby(list(SETTING))
     table = by_setting[[name for name in MEANS if name in results]].mean()
     table[["depth", "skip", "maps"]] = by_setting[["depth", "skip", "width"]].first()
-    table["maps"] = table["maps"].map(lambda width: _WIDEST + 1 if width == ASCENDING else int(width))
+    table["maps"] = table["maps"].map(_maps)
     return table
+
+
+def _maps(width: str) -> float:
+    """Return how wide a network is, to decide between equally good ones: the mean of its levels."""
+    levels = levels_of(width) or (_WIDEST + 1 if width == ASCENDING else int(width),)
+    return float(np.mean(levels))
 
 
 def cheapest_within(judged: pd.DataFrame, tolerance: Tolerance, cost: str = "operations") -> tuple[str, int]:

@@ -8,10 +8,10 @@ from itertools import product
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from autodip_ij.calibration.model import Parameters, Width
-from autodip_ij.dip.architecture import ASCENDING
+from autodip_ij.dip.architecture import ASCENDING, levels_of, width_of
 from autodip_ij.errors import BadInput, UnreadableFile, nearest
 from autodip_ij.estimates import parse_estimates, texts_in_turn
 from autodip_ij.evaluation.job_store import ADDED_LATER
@@ -123,7 +123,7 @@ class Grid(BaseModel):
     A grid file is TOML with any of these keys; lists are combined with one another::
 
         depth = [4, 5, 8]
-        width = [16, 32, "asc_to512"]
+        width = [16, 32, "asc_to512", [16, 32, 64, 128]]    # the last has its own depth, 4
         skip = [4]
         [iterations]
         start = 50
@@ -154,7 +154,7 @@ class Grid(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     depth: tuple[Annotated[int, Field(ge=1, le=10)], ...] = (4, 5, 6, 7, 8)
-    width: tuple[Annotated[int, Field(ge=1, le=1024)] | Literal["asc_to512"], ...] = (
+    width: tuple[Annotated[int | str, BeforeValidator(width_of)], ...] = (
         16, 32, 64, 128, 256, 512, "asc_to512",
     )  # fmt: skip
     skip: tuple[Annotated[int, Field(ge=0, le=64)], ...] = (4, 0)
@@ -234,7 +234,9 @@ class Grid(BaseModel):
 
     def _own_fits(self) -> list[Configuration]:
         combined = product(*(getattr(self, name) for name in _SEARCHED))
-        return [Configuration(**dict(zip(_SEARCHED, values, strict=True))) for values in combined]
+        found = (Configuration(**dict(zip(_SEARCHED, values, strict=True))) for values in combined)
+        # Feature maps named level by level are of one depth, whatever depths the others are tried with.
+        return list(dict.fromkeys(replace(one, depth=len(levels_of(one.width)) or one.depth) for one in found))
 
     def _own_stops(self) -> tuple[int, ...]:
         return tuple(range(self.iterations.start, self.iterations.stop + 1, self.iterations.step))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from autodip_ij.calibration.search.criteria import images_of, membership_of
-from autodip_ij.dip.architecture import ASCENDING
+from autodip_ij.dip.architecture import ASCENDING, levels_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -138,7 +138,9 @@ def _means(results: pd.DataFrame, metric: str) -> pd.DataFrame:
     return results.groupby(setting)[metric].agg(lambda values: values.mean(skipna=False)).reset_index()
 
 
-def _width_order(width: str) -> tuple[int, int]:
+def _width_order(width: str) -> tuple[int, float]:
+    if levels := levels_of(width):
+        return (2, sum(levels) / len(levels))
     return (1, 0) if width == ASCENDING else (0, int(width))
 
 

@@ -33,8 +33,10 @@ class _Rows:
 def embed(rows: npt.NDArray[np.floating], *, seed: int = 0, new: npt.NDArray[np.floating] | None = None) -> Vector:
     """Return the two UMAP coordinates of every row, and of the rows in `new` placed among them.
 
-    The authors' reducer is not published in readable form, so it is fitted anew to the images at hand; the same images
-    and seed give the same coordinates.
+    The authors' reducer is not published in readable form, so it is fitted anew to the images at hand. The same images
+    and seed give the same coordinates on the same machine with the same versions and number of threads; elsewhere
+    rounding may lead to another layout. Promised in every layout is that an image lies among those of its kind, not
+    which of them is the nearest.
 
     Parameters
     ----------

@@ -96,6 +96,7 @@ def _pair(
         specimen=specimen_of(structure.removesuffix("_Nonlinear")),
         field=str(number),
         level=f"level{level}",
+        shifted=scale == 1,  # the paper registers this set (section II-E)
         rescaled=True,
         scale=scale,
     )
