@@ -43,6 +43,8 @@ class Input:
         Bounds of a number. SciJava does not hold macros to them either.
     style
         SciJava's widget style.
+    initializer
+        Method of the script's module that SciJava calls before the dialog.
     persist
         Whether SciJava remembers the value, under ``autodip.<name>``.
     required
@@ -58,6 +60,7 @@ class Input:
     low: int | None = None
     high: int | None = None
     style: str = ""
+    initializer: str = ""
     persist: bool = False
     required: bool = False
 
@@ -134,7 +137,7 @@ _OPTIONS = Input(
     help="Any other setting of the command line, as in: seed=3 device=cpu tile=256",
     value="",
 )
-_TASKS = Input("tasks", "TaskService")
+_TASKS = Input("tasks", "TaskService", initializer="run")
 _RUN_FIELDS = (_GROUP, _CHANNEL, _EFFORT, _ITERATIONS, _DTYPE, _OPTIONS)
 _RUN_OPTIONS = ("isolate", "preview", "stop")
 

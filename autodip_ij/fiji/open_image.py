@@ -22,6 +22,7 @@ from autodip_ij.fiji.convert import (
     to_imageplus,
     whole,
 )
+from autodip_ij.fiji.dialog import NO_IMAGE
 from autodip_ij.fiji.density import has_density_function, shown_values
 from autodip_ij.fiji.menu import CURRENT_CHANNEL, CURRENT_SLICE, WHOLE_IMAGE
 from autodip_ij.fiji.provenance import provenance_block
@@ -63,7 +64,7 @@ def denoise(task: Task, runner: Runner, progress: Progress, *, preview: bool = F
         With cause and remedy.
     """
     if task.imp is None:
-        raise BadInput("there is no image; open one and select it (headless, use AUTO-DIP Denoise File...)")
+        raise BadInput(NO_IMAGE)
     dimensions(task.imp)
     if not task.imp.lockSilently():
         raise BadInput(f"{task.imp.getTitle()}: another command works on it; wait until it is done")
@@ -88,7 +89,7 @@ def _denoise_locked(task: Task, runner: Runner, progress: Progress, preview: boo
             "autodip_ij.fiji.jobs:denoise_pixels",
             {
                 # The planes were chosen here: only they travel.
-                "settings": settings.model_dump() | {"channel": "", "time": "", "z": ""},
+                "settings": settings.model_dump(exclude_unset=True) | {"channel": "", "time": "", "z": ""},
                 "origin": origin.to_json(),
                 "channels": selection.channels,
                 "explicit": bool(settings.channel.strip()) or task.scope != WHOLE_IMAGE,

@@ -1,5 +1,5 @@
 #!Python
-#@ TaskService tasks
+#@ TaskService (initializer="run") tasks
 #@ ImagePlus (required=false, persist=false) imp
 #@ String (label="Group", description="Calibration group: auto (from the metadata), confocal/actin, confocal, actin, ... or all", value="Auto (from metadata)", choices={"Auto (from metadata)", "confocal/nucleus", "confocal/actin", "confocal/mito", "twophoton/nucleus", "twophoton/actin", "twophoton/mito", "widefield/nucleus", "widefield/actin", "widefield/mito", "confocal", "twophoton", "widefield", "nucleus", "actin", "mito", "all"}, required=false, persist=false) group
 #@ String (label="Apply to", description="Which planes of the image take part", value="Whole image", choices={"Whole image", "Current channel", "Current slice"}, required=false, persist=false) scope
@@ -18,5 +18,6 @@ except ImportError as problem:
     ij.redirectErrorMessages(jimport("java.awt.GraphicsEnvironment").isHeadless())
     ij.error("AUTO-DIP", f"autodip_ij cannot be loaded ({problem}). Put it into Fiji's environment: "
              "Edit > Options > Python..., or run: autodip fiji install")
+    globals().pop("__builtins__")  # SciJava calls again with these globals, and with a Java object in its place
     raise
 denoised = run_image(globals())

@@ -1,5 +1,5 @@
 #!Python
-#@ TaskService tasks
+#@ TaskService (initializer="run") tasks
 #@ File (label="Input image", description="Any format autodip reads; an OME-Zarr folder too", style="both", required=false, persist=false) input
 #@ File (label="Output image", description="Ending .ome.tif, .ome.zarr or .tif; beside the input if empty", style="save", required=false, persist=false) output
 #@ String (label="Group", description="Calibration group: auto (from the metadata), confocal/actin, confocal, actin, ... or all", value="Auto (from metadata)", choices={"Auto (from metadata)", "confocal/nucleus", "confocal/actin", "confocal/mito", "twophoton/nucleus", "twophoton/actin", "twophoton/mito", "widefield/nucleus", "widefield/actin", "widefield/mito", "confocal", "twophoton", "widefield", "nucleus", "actin", "mito", "all"}, required=false, persist=false) group
@@ -17,5 +17,6 @@ except ImportError as problem:
     ij.redirectErrorMessages(jimport("java.awt.GraphicsEnvironment").isHeadless())
     ij.error("AUTO-DIP", f"autodip_ij cannot be loaded ({problem}). Put it into Fiji's environment: "
              "Edit > Options > Python..., or run: autodip fiji install")
+    globals().pop("__builtins__")  # SciJava calls again with these globals, and with a Java object in its place
     raise
 written = run_file(globals())

@@ -1,5 +1,5 @@
 #!Python
-#@ TaskService tasks
+#@ TaskService (initializer="run") tasks
 #@ File (label="Input folder", description="Sub-folders are searched too", style="directory", required=false, persist=false) input
 #@ File (label="Output folder", description="Another folder than the input", style="directory", required=false, persist=false) output
 #@ String (label="Group", description="Calibration group: auto (from the metadata), confocal/actin, confocal, actin, ... or all", value="Auto (from metadata)", choices={"Auto (from metadata)", "confocal/nucleus", "confocal/actin", "confocal/mito", "twophoton/nucleus", "twophoton/actin", "twophoton/mito", "widefield/nucleus", "widefield/actin", "widefield/mito", "confocal", "twophoton", "widefield", "nucleus", "actin", "mito", "all"}, required=false, persist=false) group
@@ -17,5 +17,6 @@ except ImportError as problem:
     ij.redirectErrorMessages(jimport("java.awt.GraphicsEnvironment").isHeadless())
     ij.error("AUTO-DIP", f"autodip_ij cannot be loaded ({problem}). Put it into Fiji's environment: "
              "Edit > Options > Python..., or run: autodip fiji install")
+    globals().pop("__builtins__")  # SciJava calls again with these globals, and with a Java object in its place
     raise
 summary = run_folder(globals())
