@@ -67,7 +67,7 @@ class DenoiseSettings(BaseModel):
     channel: Annotated[
         str,
         Field(description="Channels to denoise: index from 0, range 0-2, name, list 0,DAPI; all if empty"),
-        Shown("Channels"),
+        Shown("Channels", fiji=False),
     ] = ""
     time: Annotated[
         str,

@@ -15,6 +15,7 @@ from autodip_ij.errors import BadInput
 from autodip_ij.fiji import caller, open_image, screen
 from autodip_ij.fiji.calling import menu_entry
 from autodip_ij.fiji.convert import dimensions, dtype_of, to_array
+from autodip_ij.fiji.described import describe
 from autodip_ij.fiji.dialog import TWO_IMAGES, image_for
 from autodip_ij.fiji.macro_line import check_macro_line
 from autodip_ij.fiji.menu import REPLACE_IMAGE, MenuCommand, command_of
@@ -22,7 +23,6 @@ from autodip_ij.fiji.preferences import Preferences, forget, read_preferences
 from autodip_ij.fiji.preview import Preview
 from autodip_ij.fiji.progress import FijiProgress
 from autodip_ij.fiji.runners import Runner, in_process, worker
-from autodip_ij.fiji.source import channels_of, origin_of, pixel_size_of
 from autodip_ij.fiji.tables import evaluation_rows, folder_rows, inspection_rows
 from autodip_ij.fiji.values import RunOptions, choose, collect, scale_of, split_values, truth
 from autodip_ij.progress import Stop
@@ -135,24 +135,11 @@ def inspect(variables: Variables) -> str:
         if imp is None:
             job, request = "inspect_file", {"input": values["input"]}
         else:
-            job, request = "inspect_open_image", _described(imp)
+            job, request = "inspect_open_image", describe(imp, shared)
         request["settings"] = settings.model_dump(exclude_unset=True)
         answer = _runner(options).run(f"autodip_ij.fiji.jobs:{job}", request, shared, progress)
     screen.table(inspection_rows(answer), "AUTO-DIP Metadata")
     return json.dumps(answer)
-
-
-def _described(imp: Any) -> dict[str, Any]:
-    origin = origin_of(imp)
-    return {
-        "origin": origin.to_json(),
-        "looks": [vars(look) for look in channels_of(imp, origin.channel_names)],
-        "pixel_size": vars(pixel_size_of(imp)),
-        "title": str(imp.getTitle()),
-        "rgb": False,
-        "shape": dimensions(imp),
-        "dtype": str(dtype_of(imp)),
-    }
 
 
 @menu_entry

@@ -1,8 +1,8 @@
 """Who called a command: a macro or the menu, which image that caller means, and whether the dialog is still to come.
 
 SciJava runs a script in a thread of its pool. ImageJ keeps the current image of a macro in batch mode, or without a
-screen, by thread; so what `WindowManager` calls current in the thread of the script is the image of the front window, or
-one that an earlier command left with that thread, and not the image of the macro.
+screen, by thread; so what `WindowManager` calls current in the thread of the script is the image of the front window,
+or one that an earlier command left with that thread, and not the image of the macro.
 """
 
 from __future__ import annotations

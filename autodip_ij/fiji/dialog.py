@@ -10,8 +10,10 @@ from typing import Any
 
 from autodip_ij.errors import BadInput
 from autodip_ij.fiji import caller, screen
+from autodip_ij.fiji.described import look
 from autodip_ij.fiji.macro_line import check_macro_line
 from autodip_ij.fiji.menu import MenuCommand
+from autodip_ij.fiji.plain import plain_text
 from autodip_ij.fiji.preferences import read_preferences
 
 _REFUSED = "autodip_refused"
@@ -41,8 +43,13 @@ def prepare(command: MenuCommand, variables: MutableMapping[str, Any]) -> None:
         line = screen.macro_options()
         check_macro_line(command, line)
         _take_images(command, module, variables)
+        for entry in command.inputs:
+            if entry.visibility == "INVISIBLE":
+                module.resolveInput(entry.name)  # else it would have a field all the same
         if line:
             _fill_left_out(command, module, variables["tasks"])
+        elif command.entry == "run_image" and screen.has_window():
+            _tell_beforehand(module, variables["tasks"])
     except BaseException:
         variables[_REFUSED] = True
         for entry in command.inputs:
@@ -68,6 +75,14 @@ def _take_images(command: MenuCommand, module: Any, variables: Mapping[str, Any]
 
         if screen.has_window() and int(jimport("ij.WindowManager").getImageCount()) < len(names):
             raise BadInput(TWO_IMAGES)
+
+
+def _tell_beforehand(module: Any, tasks: Any) -> None:
+    """Say in the dialog which group the metadata give, and how long it will take."""
+    found, time = look(module.getInput("imp"), tasks)
+    group = module.getInfo().getInput("group")
+    group.setLabel(plain_text(f"Group: from the metadata (found: {found})" if found else "Group"))
+    module.setInput("note", f"Expected time with these settings: {time or 'said in the Log when it is known'}")
 
 
 def image_for(variables: Mapping[str, Any]) -> Any:

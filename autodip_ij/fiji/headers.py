@@ -48,6 +48,7 @@ def header_line(entry: Input) -> str:
         "min": "" if entry.low is None else str(entry.low),
         "max": "" if entry.high is None else str(entry.high),
         "style": _literal(entry.style) if entry.style else "",
+        "visibility": entry.visibility,
         "required": "" if entry.required else "false",
     }
     texts = [f"{key}={text}" for key, text in attributes.items() if text]

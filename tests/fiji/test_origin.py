@@ -133,7 +133,7 @@ REPORT = {
 
 def test_the_record_of_a_run_can_be_read_by_people_and_programs():
     block = provenance_block(REPORT, "the file x.czi")
-    assert "channel 0 = DAPI: confocal/nucleus (depth 5, width 64, skip 4, iterations 300); named" in block
+    assert "channel 1 = DAPI: confocal/nucleus (depth 5, width 64, skip 4, iterations 300); named" in block
     assert "channel 1 = left alone; bright-field" in block
     assert recorded_report(f"Objective = 63x\n{block}") == REPORT
 

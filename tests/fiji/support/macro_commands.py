@@ -7,7 +7,7 @@ from typing import Any
 
 
 def make_register(context: Any) -> Callable[[str, Any], None]:
-    """Return ``register(label, script_info)``.
+    """Return ``register(label, script_info)``; its `left_open` names the inputs a dialog would have asked for last.
 
     As in imagej-legacy the script runs in a thread of SciJava's pool, with SciJava's own preprocessors; the values come
     as in its MacroPreprocessor (each input's name is looked up by `ij.Macro.getValue`, and a text that SciJava cannot
@@ -25,6 +25,7 @@ def make_register(context: Any) -> Callable[[str, Any], None]:
     images = java("ij.ImagePlus").class_
     plugin = _plugin_class(jpype, java)
     table: dict[str, Any] = {}
+    left_open: list[str] = []
 
     def run(info: Any, options: Any) -> None:
         module = modules.createModule(info)
@@ -42,6 +43,7 @@ def make_register(context: Any) -> Callable[[str, Any], None]:
             module.resolveInput(taken[0])
         before = plugins.createInstancesOfType(java("org.scijava.module.process.PreprocessorPlugin").class_)
         java("org.scijava.module.ModuleRunner")(context, module, before, java("java.util.ArrayList")()).run()
+        left_open[:] = [str(item.getName()) for item in info.inputs() if not module.isInputResolved(item.getName())]
 
     @jpype.JImplements("java.util.function.Consumer")
     class Dispatch:
@@ -71,6 +73,7 @@ def make_register(context: Any) -> Callable[[str, Any], None]:
         table[label] = info
         java("ij.Menus").getCommands().put(label, f'ij.plugin.ScriptCommand("{label}")')
 
+    register.left_open = left_open  # type: ignore[attr-defined]
     return register
 
 
