@@ -19,6 +19,7 @@ from autodip_ij.fiji.described import describe
 from autodip_ij.fiji.dialog import TWO_IMAGES, image_for
 from autodip_ij.fiji.macro_line import check_macro_line
 from autodip_ij.fiji.menu import REPLACE_IMAGE, MenuCommand, command_of
+from autodip_ij.fiji.plain import plain_text
 from autodip_ij.fiji.preferences import Preferences, forget, read_preferences
 from autodip_ij.fiji.preview import Preview
 from autodip_ij.fiji.progress import FijiProgress
@@ -49,7 +50,7 @@ def _choice(command: MenuCommand, values: Mapping[str, Any], name: str) -> str:
 
 @contextmanager
 def _progress(tasks: Any, options: RunOptions, title: str = "") -> Iterator[FijiProgress]:
-    window = Preview(title) if title and options.preview and screen.has_window() else None
+    window = Preview(plain_text(title)) if title and options.preview and screen.has_window() else None
     progress = FijiProgress(tasks, options.stop, window)
     try:
         yield progress

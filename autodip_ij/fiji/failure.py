@@ -19,6 +19,7 @@ from typing import Any
 
 from autodip_ij.errors import AutodipError, Cancelled
 from autodip_ij.fiji import screen
+from autodip_ij.fiji.plain import plain_text
 from autodip_ij.fiji.problems import UnexpectedFailure, describe
 
 TITLE = "AUTO-DIP"
@@ -65,10 +66,10 @@ def report(error: BaseException) -> None:
     screen.log(message)
     if not screen.is_headless():
         # ImageJ's dialog is as wide as its longest line.
-        ij.error(TITLE, textwrap.fill(message, _DIALOG_WIDTH, break_long_words=False))
+        ij.error(TITLE, textwrap.fill(plain_text(message), _DIALOG_WIDTH, break_long_words=False))
     elif ij.isMacro():
         ij.redirectErrorMessages()  # no dialog
-        ij.error(TITLE, message)
+        ij.error(TITLE, plain_text(message))
 
 
 def cancelled(error: Cancelled) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from autodip_ij.fiji.origin import Found, Origin, decide
+from autodip_ij.fiji.said import briefly, verdict_lines
 from autodip_ij.images.model import Channel, Image, PixelSize
 from autodip_ij.progress import Progress, Stop
 from autodip_ij.settings import DenoiseSettings
@@ -22,7 +23,7 @@ Arrays = Mapping[str, npt.NDArray[Any]]
 
 
 class Stages:
-    """A `Progress` of one run that also names what comes before the first step of its fits."""
+    """A `Progress` of one run: names what comes before the first step of its fits, and says briefly what is said."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
@@ -42,6 +43,11 @@ class Stages:
         if not self._fits:
             self._fits, message = True, message or f"{self._title}: fit"
         self._progress.advance(steps, message)
+
+    def log(self, message: str) -> None:
+        """Say a line as the Log has it."""
+        if line := briefly(message):
+            self._progress.log(line)
 
 
 def denoise_pixels(values: dict[str, Any], arrays: Arrays, progress: Progress) -> dict[str, Any]:
@@ -86,7 +92,10 @@ def denoise_pixels(values: dict[str, Any], arrays: Arrays, progress: Progress) -
         target[t, c, z] = result.output.plane(t, c, z)
     # Only the chosen planes travelled; the record names them as they are counted in the user's image.
     report = result.report.model_copy(update={"settings": {**result.report.settings, **values["chosen"]}})
-    return {"report": report.model_dump(mode="json"), "basis": found.basis}
+    told = report.model_dump(mode="json")
+    for line in verdict_lines(told):
+        progress.log(line)
+    return {"report": told, "basis": found.basis}
 
 
 def _image(pixels: npt.NDArray[Any], values: dict[str, Any], found: Found) -> Image:
@@ -117,6 +126,8 @@ def denoise_file(values: dict[str, Any], arrays: Arrays, progress: Progress) -> 
     progress.start(0, "Reading the file, choosing the parameters")
     target, watcher = values["output"] or None, Stages(progress)
     done = run(values["input"], target, settings, overwrite=values["overwrite"], progress=watcher)
+    for line in verdict_lines(done.report.model_dump(mode="json")):
+        progress.log(line)
     groups = ", ".join(channel.group for channel in done.report.channels)
     return {"output": str(done.output), "sidecar": str(done.sidecar), "groups": groups}
 

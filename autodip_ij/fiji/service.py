@@ -118,6 +118,8 @@ class Engine:
             If `values` holds something JSON cannot.
         """
         encoded = np.frombuffer(json.dumps(dict(values)).encode("utf-8"), np.uint8)
+        if not self.is_idle:
+            progress.start(0, "Waiting for the worker")
         turn = self._queue.wait(progress, brief=brief)
         abandoned = False
         try:

@@ -279,9 +279,11 @@ def test_the_dialog_can_be_left_as_it_opens(
     for asked, instead in {
         'if (List.get("given") == "" && !isUnattended())': "",  # without a screen nothing is asked
         "given = givenOptions();": 'given = "";',
+        "Dialog.addFile(": "Dialog.addString(",  # the dialog of ij1-patcher has no fields for paths
     }.items():
         assert asked in text
         text = text.replace(asked, instead)
+    text = text.replace("Dialog.addDirectory(", "Dialog.addString(")
     (tmp_path / "asks.ijm").write_text(text, encoding="ascii")
     imagej.java("ij.Menus").getCommands().put("As it opens", f'ij.plugin.Macro_Runner("{tmp_path / "asks.ijm"}")')
     typed = f"program=[{program}] input=[{tmp_path / 'in'}] output=[{tmp_path / 'out'}]"
