@@ -37,6 +37,11 @@ class Queue:
         """Whether nobody works or waits."""
         return not self._line
 
+    @property
+    def is_brief(self) -> bool:
+        """Whether all who work or wait are done in no time."""
+        return all(turn.brief for turn in list(self._line))
+
     def wait(self, progress: Progress, *, brief: bool = False) -> Turn:
         """Return a turn when it has come; to be given to `leave` when the work is done.
 

@@ -32,7 +32,15 @@ def briefly(message: str) -> str:
 
 
 def verdict_lines(report: dict[str, Any]) -> Iterator[str]:
-    """Yield one line a channel of a report: how the fit is judged, and the checks that are not green, with advice."""
+    """Yield one line a channel of a report: how the fit is judged, and the checks that are not green.
+
+    Examples
+    --------
+    >>> check = {"name": "mean_ratio", "verdict": "amber", "advice": "look"}
+    >>> channel = {"index": 0, "name": "DAPI", "treatment": "denoised", "fit_verdict": "well fitted", "checks": [check]}
+    >>> list(verdict_lines({"channels": [channel | {"fit": {"stopped": False}}]}))
+    ['channel 0 (DAPI): well fitted; amber: mean ratio']
+    """
     for channel in report["channels"]:
         name = f"channel {channel['index']}{' (' + channel['name'] + ')' if channel['name'] else ''}"
         if channel["treatment"] != "denoised":
@@ -44,9 +52,13 @@ def verdict_lines(report: dict[str, Any]) -> Iterator[str]:
 
 
 def _flagged(checks: list[dict[str, Any]]) -> str:
-    flagged = [check for check in checks if check["verdict"] in ("amber", "red")]
-    if not flagged:
+    """Name the checks that are amber or red, and say what to do about a red one."""
+    named = {
+        colour: [check["name"].replace("_", " ") for check in checks if check["verdict"] == colour]
+        for colour in ("red", "amber")
+    }
+    parts = [f"{colour}: {', '.join(names)}" for colour, names in named.items() if names]
+    if not parts:
         return ", no check is amber or red" if checks else ""
-    worst = next((check for check in flagged if check["verdict"] == "red"), flagged[0])
-    names = ", ".join(f"{check['name']} {check['verdict']}" for check in flagged)
-    return f"; {names}: {worst['advice']}"
+    advice = next((check["advice"] for check in checks if check["verdict"] == "red"), "")
+    return f"; {'; '.join(parts)}" + (f" ({advice})" if advice else "")

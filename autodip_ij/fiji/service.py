@@ -119,7 +119,7 @@ class Engine:
         """
         encoded = np.frombuffer(json.dumps(dict(values)).encode("utf-8"), np.uint8)
         if not self.is_idle:
-            progress.start(0, "Waiting for the worker")
+            progress.start(0, "Starting the worker" if self._queue.is_brief else "Waiting for the run before")
         turn = self._queue.wait(progress, brief=brief)
         abandoned = False
         try:
