@@ -67,8 +67,8 @@ class DenoiseSettings(BaseModel):
     channel: Annotated[
         str,
         Field(
-            description="Channels to denoise: index from 0 (Fiji's dialogs count from 1), range 0-2, name, list 0,DAPI; all "
-            "if empty"
+            description="Channels to denoise: index from 0 (Fiji's dialogs count from 1), range 0-2, name, list "
+            "0,DAPI; all if empty"
         ),
         Shown("Channels"),
     ] = ""
