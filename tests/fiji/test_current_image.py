@@ -12,6 +12,7 @@ from pathlib import Path
 import four_images
 import pytest
 
+from autodip_ij.fiji import described
 from autodip_ij.fiji.headers import scripts_folder
 from autodip_ij.fiji.menu import COMMANDS, command_of
 from autodip_ij.fiji.runners import worker
@@ -64,6 +65,26 @@ def test_a_macro_gets_the_answer_of_a_command(imagej, commands):
     title, _, inspected = str(imagej.IJ.runMacro(macro)).partition(" ")
     assert title == "a-autodip"
     assert json.loads(inspected)["scenes"][0]["name"] == "a-autodip"
+
+
+def test_the_dialog_is_told_the_group_and_the_time(imagej, monkeypatch):
+    monkeypatch.setattr(described, "LOOK_SECONDS", 120)  # a worker has to start here
+    imp = imagej.IJ.createImage("scan", "16-bit ramp", 40, 36, 1)
+    imp.setProperty(
+        "Info",
+        "Information|Image|Channel|AcquisitionMode #1 = LaserScanningConfocalMicroscopy\n"
+        "Information|Image|Channel|PinholeSizeAiry = 1.0\nInformation|Image|Channel|Fluor = DAPI\n",
+    )
+    found, time = described.look(imp, imagej.tasks)
+    assert found == "confocal, nucleus"
+    assert time.startswith("about ")
+
+
+def test_an_image_without_window_and_a_command_without_image_are_told_apart(imagej, commands):
+    """A macro that has no image is told so, also after commands that had one."""
+    imagej.IJ.runMacro(four_images.MACRO)
+    macro = f'run("AUTO-DIP Denoise...", "{four_images.FIELDS}"); return "went on";'
+    assert str(imagej.IJ.runMacro(macro)) != "went on"
 
 
 def test_fiji_opens_no_window_for_an_answer(imagej, commands):
