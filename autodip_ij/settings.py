@@ -66,7 +66,10 @@ class DenoiseSettings(BaseModel):
     ] = "dip"
     channel: Annotated[
         str,
-        Field(description="Channels to denoise: index from 0, range 0-2, name, list 0,DAPI; all if empty"),
+        Field(
+            description="Channels to denoise: index from 0 (Fiji's dialogs count from 1), range 0-2, name, list "
+            "0,DAPI; all if empty"
+        ),
         Shown("Channels"),
     ] = ""
     time: Annotated[

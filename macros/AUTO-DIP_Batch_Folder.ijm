@@ -45,8 +45,7 @@ function processFile(path, folder, name) {
 		failed++;
 		return;
 	}
-	// Every parameter is given: what is missing would be asked for in a dialog.
-	options = "input=[" + path + "] output=[" + target + "] group=[" + group + "] channel=[]"
+	options = "input=[" + path + "] output=[" + target + "] group=[" + group + "] channels=[]"
 		+ " effort=[Auto (from Settings)] iterations=" + iterations + " dtype=float32 options=[]";
 	// Within eval() a failure ends the command alone; plain run("AUTO-DIP Denoise File...", options) would end this macro.
 	text = escaped(options);

@@ -247,12 +247,15 @@ function contains(array, value) {
 	return false;
 }
 
-// What was given, as options of the program; iterations=0 stands for those of the group.
+// What was given, as options of the program; iterations=0 stands for those of the group. The list of ImageJ keeps whole
+// numbers of a dialog with decimals, as in 0.0.
 function optionsFor(keys) {
 	options = newArray(0);
 	for (k = 0; k < keys.length; k++) {
 		value = List.get(keys[k]);
-		if (value != "" && !(keys[k] == "iterations" && value == "0"))
+		if (matches(value, "[0-9]+[.]0+"))
+			value = substring(value, 0, indexOf(value, "."));
+		if (value != "" && !(keys[k] == "iterations" && parseFloat(value) == 0))
 			options = Array.concat(options, newArray("--" + keys[k], value));
 	}
 	return options;

@@ -5,7 +5,7 @@
 
 #@ File (label = "Image") input
 #@ File (label = "Folder for the results", style = "directory") output
-#@ String (label = "Channels, from 0, separated by commas", value = "0,1") channels
+#@ String (label = "Channels, counted from 1, separated by commas", value = "1,2") channels
 #@ String (label = "Their groups, separated by commas", value = "widefield/nucleus,widefield/actin") groups
 #@ Integer (label = "Iterations (0 = from group)", value = 0) iterations
 
@@ -19,7 +19,7 @@ for (i = 0; i < wanted.length; i++) {
 	channel = String.trim(wanted[i]);
 	target = output + File.separator + name + "_channel" + channel + "_autodip.tif";
 	run("AUTO-DIP Denoise File...", "input=[" + input + "] output=[" + target + "] group=[" + String.trim(group[i]) + "]"
-		+ " channel=[" + channel + "] effort=[Auto (from Settings)] iterations=" + iterations + " dtype=float32 options=[]");
+		+ " channels=[" + channel + "] effort=[Auto (from Settings)] iterations=" + iterations + " dtype=float32 options=[]");
 	if (!File.exists(target))
 		exit("AUTO-DIP Example Channels: channel " + channel + " was not denoised; the Log says why");
 	open(target);

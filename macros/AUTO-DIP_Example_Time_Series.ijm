@@ -17,7 +17,7 @@ if (range != "") {
 	run("Duplicate...", "title=[" + File.getNameWithoutExtension(noisy) + "-trial] duplicate frames=" + range);
 	noisy = getTitle();
 }
-run("AUTO-DIP Denoise...", "group=[" + group + "] scope=[Whole image] channel=[] effort=[Auto (from Settings)]"
+run("AUTO-DIP Denoise...", "group=[" + group + "] scope=[Whole image] channels=[] effort=[Auto (from Settings)]"
 	+ " iterations=" + iterations + " dtype=float32 output=[New image] options=[]");
 denoised = getTitle();
 if (denoised == noisy)

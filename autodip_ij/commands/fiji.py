@@ -18,7 +18,7 @@ app = App(name="fiji", help="Install the menu commands and macros into Fiji, rem
 @app.command
 def install(
     *,
-    fiji: Path,
+    fiji: Path | None = None,
     requirement: str | None = None,
     overwrite: Annotated[bool, Parameter(negative="")] = False,
     dry_run: Annotated[bool, Parameter(negative="")] = False,
@@ -30,7 +30,8 @@ def install(
     Parameters
     ----------
     fiji
-        Folder of Fiji, or of an ImageJ without Python, which gets the macros that call the command line.
+        Folder of Fiji, or of an ImageJ without Python, which gets the macros that call the command line; by default the
+        Fiji in one of the places where people keep it.
     requirement
         What pip installs into Fiji's environment; by default this autodip_ij, from where it was installed here.
     overwrite
@@ -41,27 +42,27 @@ def install(
     from autodip_ij.fiji.folder import FijiFolder
     from autodip_ij.fiji.install import install as install_into
 
-    folder = FijiFolder.at(fiji)
+    folder = FijiFolder.find() if fiji is None else FijiFolder.at(fiji)
     _show(folder, install_into(folder, requirement=requirement, overwrite=overwrite, dry_run=dry_run), dry_run)
     if not dry_run:
         print(_next_steps(folder))
 
 
 @app.command
-def uninstall(*, fiji: Path, dry_run: Annotated[bool, Parameter(negative="")] = False) -> None:
+def uninstall(*, fiji: Path | None = None, dry_run: Annotated[bool, Parameter(negative="")] = False) -> None:
     """Remove what `autodip fiji install` put into a folder; files that were changed since are kept.
 
     Parameters
     ----------
     fiji
-        Folder of Fiji or ImageJ.
+        Folder of Fiji or ImageJ; by default the Fiji in one of the places where people keep it.
     dry_run
         Only say what would be done.
     """
     from autodip_ij.fiji.folder import FijiFolder
     from autodip_ij.fiji.install import uninstall as uninstall_from
 
-    folder = FijiFolder.at(fiji)
+    folder = FijiFolder.find() if fiji is None else FijiFolder.at(fiji)
     _show(folder, uninstall_from(folder, dry_run=dry_run), dry_run)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from autodip_ij.fiji.convert import Selection, is_rgb, stack_index, whole
 from autodip_ij.fiji.density import has_density_function, shown_values
+from autodip_ij.fiji.plain import plain_text
 
 _SINGLE_LABEL = "Slice_Label"
 
@@ -209,4 +210,4 @@ def result_title(title: str) -> str:
 
     endings = sorted((suffix.lstrip(".") for suffix in READABLE_SUFFIXES), key=len, reverse=True)
     pattern = rf"\.(?:{'|'.join(re.escape(e) for e in endings)}|gif|bmp|avi|dcm|zip)$"
-    return f"{re.sub(pattern, '', title, flags=re.IGNORECASE)}-autodip"
+    return f"{re.sub(pattern, '', plain_text(title), flags=re.IGNORECASE)}-autodip"

@@ -7,27 +7,29 @@ around each, so that nothing fails in silence.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from typing import Any
 
 from autodip_ij.errors import BadInput
-from autodip_ij.fiji import open_image, screen
+from autodip_ij.fiji import caller, open_image, screen
+from autodip_ij.fiji.calling import menu_entry
 from autodip_ij.fiji.convert import dimensions, dtype_of, to_array
-from autodip_ij.fiji.failure import reported
+from autodip_ij.fiji.described import describe
+from autodip_ij.fiji.dialog import TWO_IMAGES, image_for
 from autodip_ij.fiji.macro_line import check_macro_line
 from autodip_ij.fiji.menu import REPLACE_IMAGE, MenuCommand, command_of
+from autodip_ij.fiji.plain import plain_text
 from autodip_ij.fiji.preferences import Preferences, forget, read_preferences
 from autodip_ij.fiji.preview import Preview
 from autodip_ij.fiji.progress import FijiProgress
 from autodip_ij.fiji.runners import Runner, in_process, worker
-from autodip_ij.fiji.source import channels_of, origin_of, pixel_size_of
 from autodip_ij.fiji.tables import evaluation_rows, folder_rows, inspection_rows
 from autodip_ij.fiji.values import RunOptions, choose, collect, scale_of, split_values, truth
 from autodip_ij.progress import Stop
 from autodip_ij.settings import DenoiseSettings
 
-Variables = Mapping[str, Any]
+Variables = MutableMapping[str, Any]
 
 
 def _called(entry: str, variables: Variables) -> tuple[MenuCommand, dict[str, Any]]:
@@ -48,7 +50,7 @@ def _choice(command: MenuCommand, values: Mapping[str, Any], name: str) -> str:
 
 @contextmanager
 def _progress(tasks: Any, options: RunOptions, title: str = "") -> Iterator[FijiProgress]:
-    window = Preview(title) if title and options.preview and screen.has_window() else None
+    window = Preview(plain_text(title)) if title and options.preview and screen.has_window() else None
     progress = FijiProgress(tasks, options.stop, window)
     try:
         yield progress
@@ -56,12 +58,12 @@ def _progress(tasks: Any, options: RunOptions, title: str = "") -> Iterator[Fiji
         progress.close()
 
 
-@reported
+@menu_entry
 def run_image(variables: Variables) -> Any:
     """*AUTO-DIP Denoise...*: denoise the selected image; return the result, shown and titled ``<name>-autodip``."""
     command, values = _called("run_image", variables)
     settings, options, _ = split_values(command, values, read_preferences(values["tasks"]))
-    imp = _image_or_active(values["imp"])
+    imp = image_for(variables)
     task = open_image.Task(
         imp, settings, _choice(command, values, "scope"), _choice(command, values, "output") == REPLACE_IMAGE
     )
@@ -71,19 +73,11 @@ def run_image(variables: Variables) -> Any:
     if not task.replace:
         open_image.place_next_beside(imp)
         screen.show(result)
+        caller.make_current(result, values["tasks"])
     return result
 
 
-def _image_or_active(imp: Any) -> Any:
-    """Return the image SciJava gave, or the current one; an image without pixels stands for a closed one."""
-    from scyjava import jimport
-
-    if imp is not None and int(imp.getWidth()) > 0:
-        return imp
-    return jimport("ij.WindowManager").getCurrentImage()
-
-
-@reported
+@menu_entry
 def run_file(variables: Variables) -> str:
     """*AUTO-DIP Denoise File...*: denoise a file into a file; return the path written."""
     command, values = _called("run_file", variables)
@@ -93,7 +87,7 @@ def run_file(variables: Variables) -> str:
         answer = _runner(options).run(
             "autodip_ij.fiji.jobs:denoise_file",
             {
-                "settings": settings.model_dump(),
+                "settings": settings.model_dump(exclude_unset=True),
                 "input": source,
                 "output": values["output"] or "",
                 "overwrite": truth(rest.get("overwrite", False), "overwrite"),
@@ -105,13 +99,13 @@ def run_file(variables: Variables) -> str:
     return str(answer["output"])
 
 
-@reported
+@menu_entry
 def run_folder(variables: Variables) -> str:
     """*AUTO-DIP Denoise Folder...*: denoise a folder into another; show the status table and return the summary."""
     command, values = _called("run_folder", variables)
     settings, options, rest = split_values(command, values, read_preferences(values["tasks"]))
     request = {
-        "settings": settings.model_dump(),
+        "settings": settings.model_dump(exclude_unset=True),
         "input": _path(values["input"], "input", "the folder with the images"),
         "output": _path(values["output"], "output", "the folder for the results"),
         "overwrite": truth(rest.get("overwrite", False), "overwrite"),
@@ -130,46 +124,35 @@ def _path(text: str | None, name: str, meaning: str) -> str:
     return text
 
 
-@reported
+@menu_entry
 def inspect(variables: Variables) -> str:
     """*AUTO-DIP Inspect Metadata...*: show group, evidence and cost per channel; return them as JSON."""
     command, values = _called("inspect", variables)
     settings, options, _ = split_values(command, values, read_preferences(values["tasks"]))
-    imp = None if values["input"] else _image_or_active(values["imp"])
+    imp = None if values["input"] else image_for(variables)
     if imp is None and not values["input"]:
         raise BadInput("nothing to inspect: select an image, or give a file as input=[/path/of/the/file]")
     with _progress(values["tasks"], options) as progress, _runner(options).arrays() as shared:
         if imp is None:
             job, request = "inspect_file", {"input": values["input"]}
         else:
-            job, request = "inspect_open_image", _described(imp)
-        request["settings"] = settings.model_dump()
+            job, request = "inspect_open_image", describe(imp, shared)
+        request["settings"] = settings.model_dump(exclude_unset=True)
         answer = _runner(options).run(f"autodip_ij.fiji.jobs:{job}", request, shared, progress)
     screen.table(inspection_rows(answer), "AUTO-DIP Metadata")
     return json.dumps(answer)
 
 
-def _described(imp: Any) -> dict[str, Any]:
-    origin = origin_of(imp)
-    return {
-        "origin": origin.to_json(),
-        "looks": [vars(look) for look in channels_of(imp, origin.channel_names)],
-        "pixel_size": vars(pixel_size_of(imp)),
-        "title": str(imp.getTitle()),
-        "rgb": False,
-        "shape": dimensions(imp),
-        "dtype": str(dtype_of(imp)),
-    }
-
-
-@reported
+@menu_entry
 def evaluate(variables: Variables) -> str:
     """*AUTO-DIP Evaluate...*: measure an image against a reference into the Results table; return the rows as JSON."""
     command, values = _called("evaluate", variables)
     preferences = read_preferences(values["tasks"])
     images = {name: values[name] for name in ("reference", "image")}
     if any(imp is None for imp in images.values()):
-        raise BadInput("two images are needed: a reference and the image to measure; open both")
+        raise BadInput(TWO_IMAGES)
+    if images["reference"] == images["image"]:
+        raise BadInput(f"reference and image are the same, {images['image'].getTitle()}; choose two images")
     shapes = {name: dimensions(imp) for name, imp in images.items()}
     if shapes["reference"] != shapes["image"]:
         raise BadInput(f"the images differ in size (T, C, Z, Y, X): {shapes['reference']} and {shapes['image']}")
@@ -187,7 +170,7 @@ def evaluate(variables: Variables) -> str:
     return json.dumps(rows)
 
 
-@reported
+@menu_entry
 def settings(variables: Variables) -> str:
     """*AUTO-DIP Settings...*: keep the defaults (SciJava stores them), test the worker; return the findings."""
     _, values = _called("settings", variables)
@@ -213,7 +196,7 @@ def settings(variables: Variables) -> str:
     return "\n".join(lines)
 
 
-@reported
+@menu_entry
 def release(variables: Variables) -> str:
     """*AUTO-DIP Release GPU*: end the worker, which gives its memory back; the next run starts it again."""
     _called("release", variables)

@@ -9,21 +9,25 @@ from __future__ import annotations
 
 import sys
 import textwrap
+import threading
+import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, MutableMapping
 from contextlib import redirect_stdout
 from functools import wraps
 from typing import Any
 
 from autodip_ij.errors import AutodipError, Cancelled
 from autodip_ij.fiji import screen
+from autodip_ij.fiji.plain import plain_text
 from autodip_ij.fiji.problems import UnexpectedFailure, describe
 
 TITLE = "AUTO-DIP"
 _MACRO_CANCELED = "Macro canceled"
 _DIALOG_WIDTH = 80
+_END_SECONDS = 1.0
 
-Entry = Callable[[Mapping[str, Any]], Any]
+Entry = Callable[..., Any]
 
 
 def reported(entry: Entry) -> Entry:
@@ -33,7 +37,7 @@ def reported(entry: Entry) -> Entry:
     """
 
     @wraps(entry)
-    def run(variables: Mapping[str, Any]) -> Any:
+    def run(variables: MutableMapping[str, Any]) -> Any:
         with redirect_stdout(sys.stderr):
             try:
                 return entry(variables)
@@ -62,23 +66,34 @@ def report(error: BaseException) -> None:
     screen.log(message)
     if not screen.is_headless():
         # ImageJ's dialog is as wide as its longest line.
-        ij.error(TITLE, textwrap.fill(message, _DIALOG_WIDTH, break_long_words=False))
+        ij.error(TITLE, textwrap.fill(plain_text(message), _DIALOG_WIDTH, break_long_words=False))
     elif ij.isMacro():
         ij.redirectErrorMessages()  # no dialog
-        ij.error(TITLE, message)
+        ij.error(TITLE, plain_text(message))
 
 
 def cancelled(error: Cancelled) -> None:
-    """Say that the user stopped the command; a running macro ends, as it does when a dialog is cancelled."""
+    """Say in one line that the user stopped the command; a running macro ends, as when a dialog is cancelled."""
     from scyjava import jimport
 
-    ij = jimport("ij.IJ")
     screen.status(str(error))
-    if ij.isMacro():
-        ij.redirectErrorMessages()
-        ij.error(TITLE, str(error))
-    else:
-        screen.log(str(error))
+    screen.log(str(error))
+    if jimport("ij.IJ").isMacro():
+        _end_macro()
+
+
+def _end_macro() -> None:
+    """End the running macro without a dialog, which `IJ.error` would open."""
+    from scyjava import jimport
+
+    interpreter = jimport("ij.macro.Interpreter").getInstance()
+    if interpreter is None:
+        return
+    # ImageJ waits until the macro has ended, and the macro waits for this command.
+    threading.Thread(target=interpreter.abortMacro, name="AUTO-DIP-End-Of-Macro", daemon=True).start()
+    deadline = time.monotonic() + _END_SECONDS
+    while not interpreter.done() and time.monotonic() < deadline:
+        time.sleep(0.01)
 
 
 def is_macro_canceled(error: BaseException) -> bool:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from autodip_ij.errors import BadInput
 
+_PROGRAMS = ("fiji", "fiji-linux-x64", "fiji-linux-arm64", "fiji-windows-x64", "fiji-macos", "ImageJ-linux64")
 _PYTHONS = ("bin/python", "python.exe", "Scripts/python.exe")
 
 
@@ -40,7 +43,9 @@ class FijiFolder:
         start = given.parent if given.is_file() else given
         if not start.is_dir():
             raise BadInput(f"{given}: no such folder; give the folder in which Fiji is (Fiji.app, or Fiji)")
-        for root in (start, *(start / name for name in ("Fiji.app", "Fiji", "ImageJ"))):
+        # On macOS the program is an application within the folder: Fiji/Fiji.app/Contents/MacOS/...
+        around = start.parents[:3] if any(part.endswith(".app") for part in start.parts) else ()
+        for root in (start, *(start / name for name in ("Fiji.app", "Fiji", "ImageJ")), *around):
             if (root / "plugins").is_dir() and (root / "jars").is_dir():
                 return cls(root.resolve(), is_fiji=True)
             if (root / "plugins").is_dir() and (root / "ij.jar").is_file():
@@ -49,6 +54,40 @@ class FijiFolder:
             f"{given}: no Fiji and no ImageJ (folders 'plugins' and 'jars', or 'plugins' and 'ij.jar'); "
             "give the folder in which Fiji is"
         )
+
+    @classmethod
+    def find(cls) -> FijiFolder:
+        """Return the one Fiji in the places where people keep it.
+
+        Raises
+        ------
+        autodip_ij.errors.BadInput
+            If there is none, or more than one.
+        """
+        # By number, not by name: some file systems take Fiji and fiji for the same.
+        found = {(at.st_dev, at.st_ino): folder for folder in cls._in_usual_places() for at in [folder.root.stat()]}
+        if not found:
+            raise BadInput(
+                "no Fiji in the usual places (home, desktop, downloads, applications, /opt, C:\\, the program path); "
+                "give its folder as --fiji FOLDER"
+            )
+        if len(found) > 1:
+            roots = ", ".join(str(folder.root) for folder in found.values())
+            raise BadInput(f"more than one Fiji: {roots}; choose one as --fiji FOLDER")
+        return next(iter(found.values()))
+
+    @classmethod
+    def _in_usual_places(cls) -> Iterator[FijiFolder]:
+        programs = (shutil.which(name) for name in _PROGRAMS)
+        places = [Path(program).resolve() for program in programs if program]
+        places += [base / name for base in _usual_bases() for name in ("Fiji", "Fiji.app", "fiji", "fiji-latest")]
+        for place in places:
+            try:
+                folder = cls.at(place)
+            except (BadInput, OSError):
+                continue
+            if folder.is_fiji:
+                yield folder
 
     @property
     def environment_file(self) -> Path:
@@ -90,3 +129,24 @@ class FijiFolder:
         if chosen := self.configuration().get("python-dir"):
             yield self.root / chosen
         yield from sorted(path for path in self.root.glob("python/*") if path.suffix != ".old")
+
+
+def _usual_bases() -> list[Path]:
+    """Return the folders in which people put Fiji, which is unpacked rather than installed."""
+    home = Path.home()
+    names = (
+        "Desktop",
+        "Downloads",
+        "Documents",
+        "Applications",
+        "Apps",
+        "Programs",
+        "Software",
+        "software",
+        "opt",
+        "bin",
+    )
+    variables = ("LOCALAPPDATA", "PROGRAMFILES", "SYSTEMDRIVE")
+    told = [Path(f"{os.environ[name]}{os.sep}") for name in variables if os.environ.get(name)]
+    system = ("/Applications", "/opt", "/usr/local", "/usr/local/share", "/usr/local/lib", "/usr/share", "/usr/lib")
+    return [home, *(home / name for name in names), *told, *map(Path, system)]

@@ -24,6 +24,7 @@ except ImportError as problem:
     ij.redirectErrorMessages(jimport("java.awt.GraphicsEnvironment").isHeadless())
     ij.error("AUTO-DIP", f"autodip_ij cannot be loaded ({{problem}}). Put it into Fiji's environment: "
              "Edit > Options > Python..., or run: autodip fiji install")
+    globals().pop("__builtins__")  # SciJava calls again with these globals, and with a Java object in its place
     raise
 {output} = {entry}(globals())
 """
@@ -38,7 +39,7 @@ def header_line(entry: Input) -> str:
     '#@ Integer (label="Seed", value=1, min=0, max=9, required=false, persist=false) seed'
     """
     if entry.kind == "TaskService":
-        return f"#@ {entry.kind} {entry.name}"
+        return f'#@ {entry.kind} (initializer="{entry.initializer}") {entry.name}'
     attributes = {
         "label": _literal(entry.label) if entry.label else "",
         "description": _literal(entry.help) if entry.help else "",
@@ -47,6 +48,7 @@ def header_line(entry: Input) -> str:
         "min": "" if entry.low is None else str(entry.low),
         "max": "" if entry.high is None else str(entry.high),
         "style": _literal(entry.style) if entry.style else "",
+        "visibility": entry.visibility,
         "required": "" if entry.required else "false",
     }
     texts = [f"{key}={text}" for key, text in attributes.items() if text]

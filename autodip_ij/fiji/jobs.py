@@ -14,11 +14,40 @@ import numpy as np
 import numpy.typing as npt
 
 from autodip_ij.fiji.origin import Found, Origin, decide
+from autodip_ij.fiji.said import briefly, verdict_lines
 from autodip_ij.images.model import Channel, Image, PixelSize
 from autodip_ij.progress import Progress, Stop
 from autodip_ij.settings import DenoiseSettings
 
 Arrays = Mapping[str, npt.NDArray[Any]]
+
+
+class Stages:
+    """A `Progress` of one run: names what comes before the first step of its fits, and says briefly what is said."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._title = ""
+        self._fits = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._progress, name)
+
+    def start(self, total: int, message: str) -> None:
+        """Begin the run: first its noise is measured and classical estimates are made."""
+        self._title, self._fits = message, False
+        self._progress.start(total, f"{message}: noise and classical estimate")
+
+    def advance(self, steps: int = 1, message: str | None = None) -> None:
+        """Report steps of the fits."""
+        if not self._fits:
+            self._fits, message = True, message or f"{self._title}: fit"
+        self._progress.advance(steps, message)
+
+    def log(self, message: str) -> None:
+        """Say a line as the Log has it."""
+        if line := briefly(message):
+            self._progress.log(line)
 
 
 def denoise_pixels(values: dict[str, Any], arrays: Arrays, progress: Progress) -> dict[str, Any]:
@@ -28,7 +57,8 @@ def denoise_pixels(values: dict[str, Any], arrays: Arrays, progress: Progress) -
     ----------
     values
         ``settings`` (of `DenoiseSettings`), ``origin`` (`Origin`), ``channels`` (indices of the source's channels that
-        the arrays hold), ``explicit`` (whether the user named them), ``looks`` (name, colour, display range of each),
+        the arrays hold), ``chosen`` (settings ``channel``, ``time``, ``z`` that choose the same planes of the source),
+        ``explicit`` (whether the user named them), ``looks`` (name, colour, display range of each),
         ``pixel_size``, ``title``, ``rgb``.
     arrays
         ``source`` and ``target``.
@@ -43,6 +73,7 @@ def denoise_pixels(values: dict[str, Any], arrays: Arrays, progress: Progress) -
     from autodip_ij.denoising import denoise_image
 
     settings = DenoiseSettings.parse(**values["settings"])
+    progress.start(0, "Reading the metadata")
     found = decide(Origin.from_json(values["origin"]), settings, progress)
     progress.log(f"{values['title']}: metadata from {found.basis}")
     source, target = arrays["source"], arrays["target"]
@@ -53,12 +84,18 @@ def denoise_pixels(values: dict[str, Any], arrays: Arrays, progress: Progress) -
     if settings.uncertainty:
         progress.log("the uncertainty map is written beside files; for an open image save it and denoise the file")
         settings = settings.model_copy(update={"uncertainty": False})
+    progress.start(0, "Choosing the parameters")
     result = denoise_image(
-        image, settings, decisions=[found.decisions[c] for c in values["channels"]], progress=progress
+        image, settings, decisions=[found.decisions[c] for c in values["channels"]], progress=Stages(progress)
     )
     for t, c, z in np.ndindex(source.shape[:3]):
         target[t, c, z] = result.output.plane(t, c, z)
-    return {"report": result.report.model_dump(mode="json"), "basis": found.basis}
+    # Only the chosen planes travelled; the record names them as they are counted in the user's image.
+    report = result.report.model_copy(update={"settings": {**result.report.settings, **values["chosen"]}})
+    told = report.model_dump(mode="json")
+    for line in verdict_lines(told):
+        progress.log(line)
+    return {"report": told, "basis": found.basis}
 
 
 def _image(pixels: npt.NDArray[Any], values: dict[str, Any], found: Found) -> Image:
@@ -86,7 +123,11 @@ def denoise_file(values: dict[str, Any], arrays: Arrays, progress: Progress) -> 
     from autodip_ij.denoising import denoise_file as run
 
     settings = DenoiseSettings.parse(**values["settings"])
-    done = run(values["input"], values["output"] or None, settings, overwrite=values["overwrite"], progress=progress)
+    progress.start(0, "Reading the file, choosing the parameters")
+    target, watcher = values["output"] or None, Stages(progress)
+    done = run(values["input"], target, settings, overwrite=values["overwrite"], progress=watcher)
+    for line in verdict_lines(done.report.model_dump(mode="json")):
+        progress.log(line)
     groups = ", ".join(channel.group for channel in done.report.channels)
     return {"output": str(done.output), "sidecar": str(done.sidecar), "groups": groups}
 
@@ -115,7 +156,7 @@ def inspect_file(values: dict[str, Any], arrays: Arrays, progress: Progress) -> 
 
 
 def inspect_open_image(values: dict[str, Any], arrays: Arrays, progress: Progress) -> dict[str, Any]:
-    """Inspect an open image, as `denoise_pixels` would see it, given its ``shape`` and ``dtype`` and no pixels."""
+    """Inspect an open image of the given ``shape``; of its pixels it has ``planes``, the middle one of each channel."""
     import dask.array as da
 
     from autodip_ij.inspection import Inspection, inspect_image
@@ -123,8 +164,8 @@ def inspect_open_image(values: dict[str, Any], arrays: Arrays, progress: Progres
     settings = DenoiseSettings.parse(**values["settings"])
     found = decide(Origin.from_json(values["origin"]), settings, progress)
     shape = tuple(values["shape"])
-    nothing = da.zeros(shape, values["dtype"], chunks=(1, 1, 1, *shape[3:]))
-    scene = inspect_image(_image(nothing, values, found), settings, found.decisions, pixels=False)
+    planes = da.from_array(np.array(arrays["planes"]), chunks=(1, 1, 1, *shape[3:]))
+    scene = inspect_image(_image(da.broadcast_to(planes, shape), values, found), settings, found.decisions)
     return Inspection(file=found.basis, scenes=[scene]).model_dump(mode="json")
 
 

@@ -18,6 +18,9 @@ AUTO_SETTING = "Auto (from Settings)"
 AUTO_SCALE = "Auto (span of the reference)"
 WHOLE_IMAGE, CURRENT_CHANNEL, CURRENT_SLICE = "Whole image", "Current channel", "Current slice"
 NEW_IMAGE, REPLACE_IMAGE = "New image", "Replace the image"
+RESULT_32_BIT, RESULT_AS_SOURCE = "32-bit", "as the source"
+RESULT_TYPES = {RESULT_32_BIT: "float32", RESULT_AS_SOURCE: "same"}
+"""What the dialog calls the values of the setting ``dtype``, which macros may give too."""
 DISCARD, KEEP = "Discard", "Keep the result so far"
 
 MenuValue = str | int | bool | None
@@ -43,6 +46,10 @@ class Input:
         Bounds of a number. SciJava does not hold macros to them either.
     style
         SciJava's widget style.
+    initializer
+        Method of the script's module that SciJava calls before the dialog.
+    visibility
+        ``INVISIBLE`` for a key that macros may give and no dialog shows; ``MESSAGE`` for a text in the dialog, no key.
     persist
         Whether SciJava remembers the value, under ``autodip.<name>``.
     required
@@ -58,13 +65,15 @@ class Input:
     low: int | None = None
     high: int | None = None
     style: str = ""
+    initializer: str = ""
+    visibility: str = ""
     persist: bool = False
     required: bool = False
 
     @property
     def is_field(self) -> bool:
         """Whether the dialog shows it."""
-        return self.kind not in ("TaskService", "ImagePlus") or bool(self.label)
+        return not self.visibility and (self.kind not in ("TaskService", "ImagePlus") or bool(self.label))
 
 
 @dataclass(frozen=True)
@@ -122,20 +131,33 @@ def setting(name: str, **changes: Any) -> Input:
 
 
 _GROUP = setting("group", value=AUTO_GROUP, choices=(AUTO_GROUP, *group_names()))
-_CHANNEL = setting("channel", label="Channels (all if empty; numbers from 0, or names)")
+_CHANNELS = Input(
+    "channels",
+    label="Channels (all if empty; counted from 1, or names)",
+    help="Channels to denoise, counted from 1 as ImageJ does: 2, 1-3, DAPI, 1,DAPI (the command line counts from 0)",
+    value="",
+)
+_CHANNEL = setting("channel", visibility="INVISIBLE")
+"""The key of the command line, which counts from 0: macros written for it go on working."""
 _EFFORT = setting(
     "effort", value=AUTO_SETTING, choices=(AUTO_SETTING, *choices_of(DenoiseSettings, "effort")), persist=False
 )
 _ITERATIONS = setting("iterations")
-_DTYPE = setting("dtype")
+_DTYPE = setting(
+    "dtype",
+    label="Result type: 32-bit, or as the source",
+    help="32-bit; or as the source, rounded and clipped, never rescaled",
+    value=RESULT_32_BIT,
+    choices=(RESULT_32_BIT, RESULT_AS_SOURCE),
+)
 _OPTIONS = Input(
     "options",
     label="More settings",
     help="Any other setting of the command line, as in: seed=3 device=cpu tile=256",
     value="",
 )
-_TASKS = Input("tasks", "TaskService")
-_RUN_FIELDS = (_GROUP, _CHANNEL, _EFFORT, _ITERATIONS, _DTYPE, _OPTIONS)
+_TASKS = Input("tasks", "TaskService", initializer="run")
+_RUN_FIELDS = (_GROUP, _CHANNELS, _CHANNEL, _EFFORT, _ITERATIONS, _DTYPE, _OPTIONS)
 _RUN_OPTIONS = ("isolate", "preview", "stop")
 
 SETTINGS_FIELDS = (
@@ -169,6 +191,7 @@ COMMANDS = (
         (
             _TASKS,
             Input("imp", "ImagePlus"),
+            Input("note", value="", visibility="MESSAGE"),
             _GROUP,
             Input(
                 "scope",
@@ -177,6 +200,7 @@ COMMANDS = (
                 value=WHOLE_IMAGE,
                 choices=(WHOLE_IMAGE, CURRENT_CHANNEL, CURRENT_SLICE),
             ),
+            _CHANNELS,
             _CHANNEL,
             _EFFORT,
             _ITERATIONS,

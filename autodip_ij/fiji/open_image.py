@@ -23,6 +23,7 @@ from autodip_ij.fiji.convert import (
     whole,
 )
 from autodip_ij.fiji.density import has_density_function, shown_values
+from autodip_ij.fiji.dialog import NO_IMAGE
 from autodip_ij.fiji.menu import CURRENT_CHANNEL, CURRENT_SLICE, WHOLE_IMAGE
 from autodip_ij.fiji.provenance import provenance_block
 from autodip_ij.fiji.runners import Runner
@@ -53,6 +54,11 @@ class Task:
     scope: str = WHOLE_IMAGE
     replace: bool = False
 
+    @property
+    def names_channels(self) -> bool:
+        """Whether the user chose channels, instead of taking all."""
+        return bool(self.settings.channel.strip()) or self.scope != WHOLE_IMAGE
+
 
 def denoise(task: Task, runner: Runner, progress: Progress, *, preview: bool = False) -> Any:
     """Denoise an open image and return the result, an ImagePlus that is not shown; the image itself if it is replaced.
@@ -63,7 +69,7 @@ def denoise(task: Task, runner: Runner, progress: Progress, *, preview: bool = F
         With cause and remedy.
     """
     if task.imp is None:
-        raise BadInput("there is no image; open one and select it (headless, use AUTO-DIP Denoise File...)")
+        raise BadInput(NO_IMAGE)
     dimensions(task.imp)
     if not task.imp.lockSilently():
         raise BadInput(f"{task.imp.getTitle()}: another command works on it; wait until it is done")
@@ -81,6 +87,7 @@ def _denoise_locked(task: Task, runner: Runner, progress: Progress, preview: boo
     height, width = dimensions(task.imp)[3:]
     shape = (*selection.lengths, height, width)
     looks = channels_of(task.imp, origin.channel_names)
+    progress.start(0, "Reading the image")
     with runner.arrays() as shared:
         to_array(task.imp, selection, shared.add("source", dtype_of(task.imp), shape))
         shared.add("target", out_type, shape)
@@ -88,10 +95,11 @@ def _denoise_locked(task: Task, runner: Runner, progress: Progress, preview: boo
             "autodip_ij.fiji.jobs:denoise_pixels",
             {
                 # The planes were chosen here: only they travel.
-                "settings": settings.model_dump() | {"channel": "", "time": "", "z": ""},
+                "settings": settings.model_dump(exclude_unset=True, exclude={"channel", "time", "z"}),
+                "chosen": _as_settings(task, selection),
                 "origin": origin.to_json(),
                 "channels": selection.channels,
-                "explicit": bool(settings.channel.strip()) or task.scope != WHOLE_IMAGE,
+                "explicit": task.names_channels,
                 "looks": [vars(looks[c]) for c in selection.channels],
                 "pixel_size": vars(pixel_size_of(task.imp)),
                 "title": str(task.imp.getTitle()),
@@ -127,6 +135,16 @@ def select(task: Task, names: tuple[str, ...]) -> Selection:
     if task.scope == CURRENT_CHANNEL:
         return Selection(selection.times, current, selection.slices)
     return Selection((int(imp.getT()) - 1,), current, (int(imp.getZ()) - 1,))
+
+
+def _as_settings(task: Task, selection: Selection) -> dict[str, str]:
+    """Return the settings that choose the same planes; an axis that takes part as a whole has an empty one."""
+    every = whole(task.imp)
+    named = ",".join(map(str, selection.channels)) if task.names_channels else ""
+    return {"channel": named} | {
+        name: "" if taken == there else ",".join(map(str, taken))
+        for name, taken, there in (("time", selection.times, every.times), ("z", selection.slices, every.slices))
+    }
 
 
 def _settings_for(task: Task, selection: Selection, progress: Progress) -> DenoiseSettings:

@@ -114,7 +114,10 @@ def _sources(origin: Origin, progress: Progress) -> Iterator[tuple[SourceMetadat
     native = {"info": origin.info, "labels": list(origin.labels)}
     told = origin.info or any(origin.labels)
     basis = "the Info text and the labels of the image" if told else "nothing: it has no file, Info or labels"
-    yield SourceMetadata("imagej", origin.channel_names, native=native, image_name=origin.title or None), basis
+    # A window may be called anything; the file was named by who took the image.
+    file = Path(origin.paths[0]).name if origin.paths else None
+    title = None if file else origin.title or None
+    yield SourceMetadata("imagej", origin.channel_names, native=native, image_name=title, file_name=file), basis
 
 
 def _from_file(path: Path, origin: Origin, progress: Progress) -> Iterator[tuple[SourceMetadata, str]]:

@@ -27,8 +27,9 @@ class Preferences:
     stop: str = DISCARD
 
     def settings(self) -> dict[str, Any]:
-        """Return the defaults that are settings of a denoising run."""
-        return {name: getattr(self, name) for name in _SETTINGS}
+        """Return those settings of a denoising run that are not what they would be anyway."""
+        plain = Preferences()
+        return {name: getattr(self, name) for name in _SETTINGS if getattr(self, name) != getattr(plain, name)}
 
     def check(self) -> None:
         """Refuse values that no run could use.

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from autodip_ij.fiji.convert import to_imageplus
+from autodip_ij.fiji.plain import plain_text
 
 _LARGEST_SIDE = 512
 
@@ -41,6 +42,7 @@ class Preview:
 
     def show(self, plane: npt.NDArray[np.float32], words: str) -> None:
         """Show a plane (Y, X), from its 0.1 to its 99.9 percentile, with `words` in the title."""
+        words = plain_text(words)
         self._words = words if words.startswith(self._title) else f"{self._title}, {words}"
         pixels = np.ascontiguousarray(plane, np.float32)[None, None, None]
         if self._frame is None:

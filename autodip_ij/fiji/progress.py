@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from autodip_ij.fiji import screen
+from autodip_ij.fiji.plain import counted_from_one, plain_text
 from autodip_ij.fiji.preview import Preview
 from autodip_ij.progress import Silent, Stop
 from autodip_ij.wording import duration
@@ -42,26 +43,31 @@ class FijiProgress(Silent):
         self._title = ""
         self._total = self._done = 0
         self._began = time.monotonic()
+        self._first: tuple[float, int] | None = None
         self._shown = self._previewed = float("-inf")
         self._cancel_seen = False
         self._request = Stop.NO
         self._requested_at = float("inf")
         self.messages: list[str] = []
+        if self._task is not None:
+            # With the click: starting a worker takes a while, and must be seen and cancelled like the rest.
+            self._task.setStatusMessage("AUTO-DIP")
+            self._task.start()
 
     def start(self, total: int, message: str) -> None:
-        """Show the task with its cancel button."""
-        self._total, self._done, self._title = total, 0, message
-        self._began = time.monotonic()
+        """Begin a stage: one of `total` steps, or, with 0, one whose end cannot be told."""
+        self._total, self._done, self._title = total, 0, plain_text(message)
+        self._first = None
         if self._task is not None:
             self._task.setProgressMaximum(total)
-            self._task.setStatusMessage(message)
-            self._task.start()
         self._show()
 
     def advance(self, steps: int = 1, message: str | None = None) -> None:
         """Move bar and remaining time, a few times a second at most."""
         self._done += steps
-        self._title = message or self._title
+        if self._first is None:
+            self._first = time.monotonic(), self._done
+        self._title = plain_text(message) if message else self._title
         if time.monotonic() - self._shown >= _SHOW_SECONDS:
             self._show()
 
@@ -75,12 +81,17 @@ class FijiProgress(Silent):
             self._window.set_times(self.times())
 
     def times(self) -> str:
-        """Return elapsed and remaining time in words."""
-        elapsed = time.monotonic() - self._began
-        if not 0 < self._done <= self._total:
-            return f", {duration(elapsed)}"
-        remaining = elapsed * (self._total - self._done) / self._done
-        return f", {duration(elapsed)}, about {duration(remaining)} left"
+        """Return in words the time since the click and what the steps left will take at the pace of those done.
+
+        The pace is that between steps alone: what came before the first of them is not to be done again.
+        """
+        now = time.monotonic()
+        elapsed = f", {duration(now - self._began)}"
+        if self._first is None or not self._first[1] < self._done <= self._total:
+            return elapsed
+        began, already = self._first
+        remaining = (now - began) * (self._total - self._done) / (self._done - already)
+        return f"{elapsed}, about {duration(remaining)} left"
 
     def wants_preview(self) -> bool:
         """Whether the window is open and its picture a second old."""
@@ -119,9 +130,9 @@ class FijiProgress(Silent):
         return Stop.NO
 
     def log(self, message: str) -> None:
-        """Write one line into the Log."""
+        """Write one line into the Log, with channels counted as ImageJ counts them."""
         self.messages.append(message)
-        screen.log(message)
+        screen.log(counted_from_one(message))
 
     def close(self) -> None:
         """End the task and close the preview."""

@@ -10,7 +10,7 @@ BEGIN, END = "[AUTO-DIP]", "[/AUTO-DIP]"
 
 
 def provenance_block(report: dict[str, Any], metadata: str = "") -> str:
-    """Return the lines for a person, and the whole report as JSON in the last one.
+    """Return the lines for a person, with channels counted from 1, and the whole report as JSON, counted from 0.
 
     Parameters
     ----------
@@ -30,9 +30,9 @@ def provenance_block(report: dict[str, Any], metadata: str = "") -> str:
     if metadata:
         lines.append(f"metadata = {metadata}")
     for channel in report["channels"]:
-        lines.append(f"channel {channel['index']} = {_channel(channel)}")
+        lines.append(f"channel {channel['index'] + 1} = {_channel(channel)}")
         if channel.get("checks"):
-            lines.append(f"quality {channel['index']} = {_quality(channel)}")
+            lines.append(f"quality {channel['index'] + 1} = {_quality(channel)}")
     lines += [f"report = {json.dumps(report, separators=(',', ':'))}", END]
     return "\n".join(lines)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from autodip_ij.fiji.plain import log_lines, plain_text
+
 
 def is_headless() -> bool:
     """Whether there is no screen, so that no window may be opened."""
@@ -29,10 +31,12 @@ def macro_options() -> str:
 
 
 def log(message: str) -> None:
-    """Write one line to the Log window; to standard output where there is none."""
+    """Write a message to the Log, in lines that can be read in the window as it opens; one line where there is none."""
     from scyjava import jimport
 
-    jimport("ij.IJ").log(f"AUTO-DIP: {message}")
+    text = f"AUTO-DIP: {message}"
+    for line in log_lines(text) if has_window() else [plain_text(text)]:
+        jimport("ij.IJ").log(line)
 
 
 def status(message: str) -> None:
@@ -40,7 +44,7 @@ def status(message: str) -> None:
     from scyjava import jimport
 
     if has_window():
-        jimport("ij.IJ").showStatus(message)
+        jimport("ij.IJ").showStatus(plain_text(message))
 
 
 def show(imp: Any) -> None:
@@ -76,6 +80,6 @@ def table(rows: Iterable[Mapping[str, str | float | int | None]], title: str) ->
             if value is None:
                 made.addValue(column, "")
             else:
-                made.addValue(column, value if isinstance(value, str) else float(value))
+                made.addValue(column, plain_text(value) if isinstance(value, str) else float(value))
     made.show(title)
     return made

@@ -21,7 +21,7 @@ from autodip_ij.errors import Cancelled, EnvironmentProblem
 from autodip_ij.fiji.interpreter import python_service
 from autodip_ij.fiji.messages import Messages
 from autodip_ij.fiji.problems import WorkerCrashed, restore
-from autodip_ij.fiji.queueing import Queue
+from autodip_ij.fiji.queueing import Queue, Turn
 from autodip_ij.fiji.shared import SharedArrays
 from autodip_ij.fiji.worker import PREVIEW_SLOTS, STOP, WANTS_PREVIEW
 from autodip_ij.progress import Progress, Stop
@@ -74,6 +74,11 @@ class Engine:
         """Whether a worker is running."""
         return self._service is not None and bool(self._service.is_alive())
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether a job would begin at once."""
+        return self._queue.is_empty
+
     def arrays(self) -> SharedArrays:
         """Return an empty holder of arrays for one job."""
         return SharedArrays()
@@ -86,6 +91,7 @@ class Engine:
         progress: Progress,
         *,
         preview_of: tuple[int, int] | None = None,
+        brief: bool = False,
     ) -> Any:
         """Run one job in the worker and return its answer; further callers wait for their turn.
 
@@ -101,6 +107,8 @@ class Engine:
             Is told, and asked whether to stop, every `POLL_SECONDS`.
         preview_of
             Shape (Y, X) of the planes that may be previewed; None for no previews.
+        brief
+            The job is done in no time, so that others need not be told that they wait for it.
 
         Raises
         ------
@@ -110,7 +118,9 @@ class Engine:
             If `values` holds something JSON cannot.
         """
         encoded = np.frombuffer(json.dumps(dict(values)).encode("utf-8"), np.uint8)
-        turn = self._queue.wait(progress)
+        if not self.is_idle:
+            progress.start(0, "Starting the worker" if self._queue.is_brief else "Waiting for the run before")
+        turn = self._queue.wait(progress, brief=brief)
         abandoned = False
         try:
             shared.add("values", np.uint8, encoded.shape)[:] = encoded
@@ -145,6 +155,7 @@ class Engine:
             progress.log(f"the AUTO-DIP worker {cause_of_end(_kill(self._service))}; starting it again")
         try:
             if not self.is_alive:
+                progress.start(0, "Starting the worker")
                 self._service = self._start()
             run = _Run(self._service)
             run.task = run.service.task(_SCRIPT, {"job": job, "blocks": shared.blocks}, queue="main")
@@ -204,7 +215,7 @@ class Engine:
         error.details = "\n".join([*run.service.invalid_lines()[-20:], *run.service.error_lines()[-20:]])
         return error
 
-    def _abandon(self, run: _Run, turn: object) -> None:
+    def _abandon(self, run: _Run, turn: Turn) -> None:
         """Ask the worker to drop the job; kill it if it does not within the grace period."""
         try:
             with suppress(OSError, ValueError):

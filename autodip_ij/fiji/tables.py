@@ -13,7 +13,13 @@ def inspection_rows(inspection: dict[str, Any]) -> Iterator[Row]:
     for scene in inspection["scenes"]:
         for channel in scene["channels"]:
             group = "/".join(part for part in (channel["microscope"], channel["specimen"]) if part) or "unknown"
-            facts: Row = {"Scene": scene["name"], "Channel": channel["index"], "Name": channel["name"], "Group": group}
+            # As ImageJ counts.
+            facts: Row = {
+                "Scene": scene["name"],
+                "Channel": channel["index"] + 1,
+                "Name": channel["name"],
+                "Group": group,
+            }
             yield facts | {
                 "Confidence": channel["confidence"],
                 "Source": "decision",

@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from autodip_ij.errors import BadInput, nearest
-from autodip_ij.fiji.menu import AUTO_SCALE, AUTO_SETTING, DISCARD, KEEP, MenuCommand
+from autodip_ij.fiji.menu import AUTO_SCALE, DISCARD, KEEP, RESULT_TYPES, Input, MenuCommand
 from autodip_ij.fiji.preferences import Preferences
 from autodip_ij.progress import Stop
-from autodip_ij.settings import DenoiseSettings
+from autodip_ij.settings import AUTO, DenoiseSettings
 
 _PAIR = re.compile(r"""\s*([A-Za-z_]\w*)=('[^']*'|"[^"]*"|\S*)(?=\s|$)""")
+_COUNTED = re.compile(r"^\d{1,2}(?:\s*-\s*\d{1,2})?$")
 _TRUTH = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
 
 
@@ -111,7 +112,9 @@ def split_values(
 ) -> tuple[DenoiseSettings, RunOptions, dict[str, str]]:
     """Return the denoising settings, the run options, and the other keys given under *More settings*.
 
-    Keys under *More settings* come before the fields of Settings, fields of the dialog have their own keys.
+    The settings hold as set by the user (`pydantic.BaseModel.model_fields_set`) only what was: a dialog gives a value
+    for each of its fields, also where nobody chose one. Keys under *More settings* come before the fields of Settings,
+    fields of the dialog have their own keys.
 
     Raises
     ------
@@ -123,12 +126,17 @@ def split_values(
     extra = parse_options(str(values.get("options") or ""), [*free, *command.options])
     chosen: dict[str, Any] = preferences.settings()
     for name in fields:
-        if values[name] != AUTO_SETTING:
+        declared = next(entry for entry in command.inputs if entry.name == name)
+        if values[name] != declared.value and not _is_automatic(values[name], declared):
             chosen[name] = values[name]
+    if values.get("channels", "").strip():
+        if "channel" in chosen:
+            raise BadInput("channel (counted from 0) and channels (counted from 1) were both given; give one of them")
+        chosen["channel"] = from_zero(values["channels"])
+    if "dtype" in chosen:
+        word = str(chosen["dtype"]).strip().lower()
+        chosen["dtype"] = RESULT_TYPES.get(word, chosen["dtype"])
     chosen |= {key: text for key, text in extra.items() if key in DenoiseSettings.model_fields}
-    chosen["iterations"] = chosen.get("iterations") or None
-    if str(chosen.get("effort", "")).strip().lower().startswith("auto"):
-        chosen["effort"] = preferences.effort
     options = RunOptions(
         isolate=truth(extra.get("isolate", preferences.isolate), "isolate"),
         preview=truth(extra.get("preview", preferences.preview), "preview"),
@@ -137,6 +145,35 @@ def split_values(
     own = ("isolate", "preview", "stop")
     rest = {key: text for key, text in extra.items() if key not in DenoiseSettings.model_fields and key not in own}
     return DenoiseSettings.parse(**chosen), options, rest
+
+
+def from_zero(channels: str) -> str:
+    """Return channels counted from 1 as the command line counts them; numbers from 100 on are names (wavelengths).
+
+    Raises
+    ------
+    autodip_ij.errors.BadInput
+        For channel 0.
+
+    Examples
+    --------
+    >>> from_zero("1-3, DAPI,5, 488")
+    '0-2,DAPI,4,488'
+    """
+    return ",".join(_COUNTED.sub(_one_less, item.strip()) for item in channels.split(","))
+
+
+def _one_less(found: re.Match[str]) -> str:
+    numbers = [int(number) for number in found[0].split("-")]
+    if 0 in numbers:
+        raise BadInput(f"channels: '{found[0]}' is not possible; the first channel is 1, as ImageJ counts")
+    return "-".join(str(number - 1) for number in numbers)
+
+
+def _is_automatic(value: Any, declared: Input) -> bool:
+    """Whether a value leaves the setting to where it comes from by itself: ``Auto (...)`` in any spelling."""
+    word = str(declared.value).split(maxsplit=1)[0].lower() if declared.value else ""
+    return word == AUTO and str(value).strip().lower().startswith(AUTO)
 
 
 def truth(value: str | bool, name: str) -> bool:

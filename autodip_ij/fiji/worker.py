@@ -88,13 +88,16 @@ class WorkerProgress(Silent):
 
 
 class _LogLines(logging.Handler):
-    """Sends the warnings of libraries to Fiji's Log."""
+    """Sends the warnings of this package to Fiji's Log; those of libraries are written for programmers."""
 
     def __init__(self, progress: Progress) -> None:
         super().__init__(logging.WARNING)
         self._progress = progress
 
     def emit(self, record: logging.LogRecord) -> None:
+        if not record.name.startswith(__package__.partition(".")[0]):
+            sys.stderr.write(f"{record.levelname.lower()}: {record.name}: {record.getMessage()}\n")
+            return
         self._progress.log(f"{record.levelname.lower()}: {record.getMessage()}")
 
 

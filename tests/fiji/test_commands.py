@@ -134,12 +134,18 @@ def test_the_current_slice_alone(script, log, rng):
     imp.setPosition(2, 1, 1)
     result = script("run_image", imp=imp, iterations=2, scope="Current slice", options=TINY)
     assert result.getStackSize() == 1
-    assert recorded_report(str(result.getInfoProperty()))["channels"][0]["index"] == 1
+    report = recorded_report(str(result.getInfoProperty()))
+    assert report["channels"][0]["index"] == 1
+    assert [report["settings"][name] for name in ("channel", "z", "time")] == ["1", "0", ""]
 
 
 def test_chosen_channels(script, log, rng):
     result = script("run_image", imp=to_imageplus(noisy(rng), "two"), iterations=2, channel="1", options=TINY)
     assert (result.getNChannels(), result.getNSlices()) == (1, 2)
+    report = recorded_report(str(result.getInfoProperty()))
+    assert (report["settings"]["channel"], report["channels"][0]["index"]) == ("1", 1)  # repeating it takes that one
+    result = script("run_image", imp=to_imageplus(noisy(rng), "two"), iterations=2, channels="2", options=TINY)
+    assert recorded_report(str(result.getInfoProperty()))["settings"]["channel"] == "1"
 
 
 def test_a_slice_is_replaced_in_place(script, log, rng):

@@ -223,3 +223,53 @@ def test_a_macro_selects_the_result_by_its_title(imagej, denoise):
     )
     assert str(marker) == "m-autodip 32"
     imagej.java("ij.WindowManager").closeAllWindows()
+
+
+def test_a_cancel_ends_the_macro_with_one_line_in_the_log(imagej, lines, monkeypatch):
+    from autodip_ij.fiji import bridge
+
+    def stopped(*arguments, **options):
+        raise Cancelled("stopped by the user; nothing was changed")
+
+    monkeypatch.setattr(bridge.open_image, "denoise", stopped)
+    command = command_of("run_image")
+    imagej.register(command.leaf, imagej.info(scripts_folder() / command.file_name))
+    text = f'newImage("m", "8-bit ramp", 32, 32, 1); run("{command.leaf}", "group=actin"); return "went on";'
+    assert str(imagej.IJ.runMacro(text)) != "went on"
+    assert lines().splitlines().count("AUTO-DIP: stopped by the user; nothing was changed") == 1
+    assert "Macro Error" not in lines()
+
+
+def test_evaluating_an_image_against_itself_is_refused(imagej, lines):
+    command = command_of("evaluate")
+    imp = to_imageplus(np.zeros((1, 1, 1, 8, 8), np.uint8), "twice")
+    module = imagej.run(imagej.info(scripts_folder() / command.file_name), reference=imp, image=imp)
+    assert module.getOutput(command.output[1]) is None
+    assert "reference and image are the same, twice; choose two images" in lines()
+
+
+def test_control_characters_of_a_file_do_not_reach_log_tables_and_titles(imagej, lines):
+    from autodip_ij.fiji.appearance import result_title
+
+    nasty = "a\x1b[31m\x07b\u202ec\nd.tif"
+    screen.log(nasty)
+    assert lines() == "AUTO-DIP: a[31mbc d.tif\n"
+    assert result_title(nasty) == "a[31mbc d-autodip"
+
+
+def test_warnings_of_libraries_are_not_for_the_log():
+    import logging
+
+    from autodip_ij.fiji.worker import _LogLines
+    from autodip_ij.progress import Silent
+
+    said = []
+
+    class Listening(Silent):
+        def log(self, message):
+            said.append(message)
+
+    handler = _LogLines(Listening())
+    for name in ("tifffile", "autodip_ij.images"):
+        handler.emit(logging.LogRecord(name, logging.WARNING, "x.py", 1, "<TiffTag 270 @10>", (), None))
+    assert said == ["warning: <TiffTag 270 @10>"]

@@ -218,3 +218,50 @@ def test_the_manifest_lists_what_was_installed_with_hashes(fiji: FijiFolder) -> 
     assert set(written["files"]) == {str(path) for path in shipped_files(fiji)}
     for path, expected in written["files"].items():
         assert hashlib.sha256((fiji.root / path).read_bytes()).hexdigest() == expected
+
+
+def as_fiji(root: Path) -> Path:
+    for name in ("jars", "plugins"):
+        (root / name).mkdir(parents=True)
+    return root
+
+
+@pytest.fixture
+def no_fiji(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home without Fiji, on a machine without one."""
+    monkeypatch.setattr("autodip_ij.fiji.folder._usual_bases", lambda: [tmp_path, tmp_path / "Desktop"])
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    return tmp_path
+
+
+@pytest.mark.parametrize("place", ["Fiji", "Fiji.app", "Desktop/Fiji.app", "Desktop/Fiji"])
+def test_fiji_is_found_where_people_keep_it(no_fiji: Path, place: str) -> None:
+    root = as_fiji(no_fiji / place)
+    assert FijiFolder.find() == FijiFolder(root, is_fiji=True)
+
+
+def test_fiji_is_found_by_its_program(no_fiji: Path) -> None:
+    root = as_fiji(no_fiji / "somewhere else" / "Fiji")
+    (root / "fiji").write_text("")
+    (root / "fiji").chmod(0o755)
+    (no_fiji / "bin").mkdir()
+    (no_fiji / "bin" / "fiji").symlink_to(root / "fiji")
+    assert FijiFolder.find().root == root
+
+
+def test_no_fiji_and_more_than_one_are_said(no_fiji: Path) -> None:
+    with pytest.raises(BadInput, match=r"no Fiji in the usual places.*--fiji"):
+        FijiFolder.find()
+    roots = [as_fiji(no_fiji / "Fiji.app"), as_fiji(no_fiji / "Desktop" / "Fiji")]
+    with pytest.raises(BadInput, match="more than one Fiji") as caught:
+        FijiFolder.find()
+    assert all(str(root) in str(caught.value) for root in roots)
+
+
+@pytest.mark.parametrize("given", ["", "Fiji.app", "Fiji.app/Contents/MacOS", "Fiji.app/Contents/MacOS/fiji-macos"])
+def test_the_application_within_the_folder_on_macos_stands_for_the_folder(tmp_path: Path, given: str) -> None:
+    root = as_fiji(tmp_path / "Fiji")
+    (root / "Fiji.app" / "Contents" / "MacOS").mkdir(parents=True)
+    (root / "Fiji.app" / "Contents" / "MacOS" / "fiji-macos").write_text("")
+    assert FijiFolder.at(root / given).root == root
+    assert FijiFolder.at(tmp_path).root == root

@@ -263,6 +263,42 @@ def test_what_goes_wrong_ends_the_macro_with_its_reason(
     assert not (tmp_path / "result.tif").exists()
 
 
+@pytest.mark.parametrize("path", [IMAGE, FOLDER], ids=["image", "folder"])
+def test_the_dialog_can_be_left_as_it_opens(
+    macro: RunMacro, imagej: SimpleNamespace, tmp_path: Path, path: Path
+) -> None:
+    """Nothing is typed but the program and the folders: the program has to take whatever else the dialog gives."""
+    calls, program = tmp_path / "calls.txt", tmp_path / "autodip"
+    program.write_text(
+        f'#!/bin/sh\necho "$@" >> "{calls}"\nOMP_NUM_THREADS=1 exec "{sys.executable}" -m autodip_ij "$@"\n'
+    )
+    program.chmod(0o755)
+    (tmp_path / "in").mkdir()
+    tifffile.imwrite(tmp_path / "in" / "a.tif", np.random.default_rng(0).poisson(50, (32, 32)).astype(np.uint16))
+    text = path.read_text(encoding="ascii")
+    for asked, instead in {
+        'if (List.get("given") == "" && !isUnattended())': "",  # without a screen nothing is asked
+        "given = givenOptions();": 'given = "";',
+        "Dialog.addFile(": "Dialog.addString(",  # the dialog of ij1-patcher has no fields for paths
+    }.items():
+        assert asked in text
+        text = text.replace(asked, instead)
+    text = text.replace("Dialog.addDirectory(", "Dialog.addString(")
+    (tmp_path / "asks.ijm").write_text(text, encoding="ascii")
+    imagej.java("ij.Menus").getCommands().put("As it opens", f'ij.plugin.Macro_Runner("{tmp_path / "asks.ijm"}")')
+    typed = f"program=[{program}] input=[{tmp_path / 'in'}] output=[{tmp_path / 'out'}]"
+    opened = f"open({quoted(tmp_path / 'in' / 'a.tif')});" if path == IMAGE else ""
+    assert macro(f'{opened} run("As it opens", "{typed}"); return "went on " + nImages;') is not None
+    done = [line for line in calls.read_text().splitlines() if not line.startswith("--version")]
+    assert len(done) == 1
+    assert "--iterations" not in done[0]
+    assert "0.0" not in done[0]
+    if path == FOLDER:
+        assert (tmp_path / "out" / "a_autodip.ome.tif").is_file()
+    else:
+        assert imagej.java("ij.WindowManager").getImage("a-autodip") is not None
+
+
 def test_no_image_is_said(macro: RunMacro, capfd: pytest.CaptureFixture[str]) -> None:
     assert macro(f'marker = runMacro({quoted(IMAGE)}, "group=all"); return marker;') == "[aborted]"
     assert "there is no image; open one first" in "".join(capfd.readouterr())

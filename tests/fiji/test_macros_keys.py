@@ -86,7 +86,7 @@ def keys_of(options: str) -> list[str]:
 
 
 @pytest.mark.parametrize("path", CHANGEABLE, ids=names(CHANGEABLE))
-def test_a_macro_for_fiji_gives_every_field_so_that_no_dialog_opens(path: Path) -> None:
+def test_a_macro_for_fiji_shows_every_field(path: Path) -> None:
     text = path.read_text()
     (label,) = set(re.findall(r'run\(\\?"(AUTO-DIP [^"\\]+)', text))
     (command,) = (command for command in COMMANDS if command.leaf == label)

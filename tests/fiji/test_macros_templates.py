@@ -90,13 +90,13 @@ def test_the_channel_example_merges_the_chosen_channels(
         "AUTO-DIP_Example_Channels",
         input=source,
         output=tmp_path,
-        channels="0, 2",
+        channels="1, 3",
         groups="widefield/nucleus, widefield/actin",
         iterations=1,
     )
     assert answer == "cells.ome-autodip"
     made = sorted(path.name for path in tmp_path.glob("*_autodip.tif"))
-    assert made == ["cells.ome_channel0_autodip.tif", "cells.ome_channel2_autodip.tif"]
+    assert made == ["cells.ome_channel1_autodip.tif", "cells.ome_channel3_autodip.tif"]
     for name in made:
         assert tifffile.imread(tmp_path / name).shape == (32, 36)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import imageio.v3 as imageio
+import numpy as np
 import pytest
 
 from autodip_ij.fiji.origin import Origin, decide, match_channels
@@ -133,8 +135,8 @@ REPORT = {
 
 def test_the_record_of_a_run_can_be_read_by_people_and_programs():
     block = provenance_block(REPORT, "the file x.czi")
-    assert "channel 0 = DAPI: confocal/nucleus (depth 5, width 64, skip 4, iterations 300); named" in block
-    assert "channel 1 = left alone; bright-field" in block
+    assert "channel 1 = DAPI: confocal/nucleus (depth 5, width 64, skip 4, iterations 300); named" in block
+    assert "channel 2 = left alone; bright-field" in block
     assert recorded_report(f"Objective = 63x\n{block}") == REPORT
 
 
@@ -142,3 +144,14 @@ def test_the_record_of_a_run_can_be_read_by_people_and_programs():
 def test_records_of_earlier_runs_are_no_evidence(after):
     block = provenance_block(REPORT)
     assert without_blocks(f"Objective = 63x\n{block}\n{block}{after}") == f"Objective = 63x{after}"
+
+
+def test_the_name_of_the_file_is_evidence_and_the_title_of_its_window_is_not(tmp_path):
+    png = tmp_path / "widefield_actin_3.png"
+    imageio.imwrite(png, np.zeros((8, 8), np.uint8))
+    named = {"file": Origin("confocal nucleus", (str(png),)), "window": Origin("confocal nucleus")}
+    seen = {
+        key: {fact.value for fact in decide(origin, DenoiseSettings(), Silent()).decisions[0].evidence}
+        for key, origin in named.items()
+    }
+    assert seen == {"file": {"widefield_actin_3"}, "window": {"confocal nucleus"}}  # without a file, there is the title

@@ -11,10 +11,11 @@ import pytest
 from autodip_ij.errors import Cancelled
 from autodip_ij.fiji import bridge
 from autodip_ij.fiji.convert import to_imageplus
+from autodip_ij.fiji.jobs import Stages
 from autodip_ij.fiji.progress import FijiProgress
 from autodip_ij.fiji.provenance import recorded_report
 from autodip_ij.fiji.runners import worker
-from autodip_ij.progress import Progress, Stop
+from autodip_ij.progress import Progress, Silent, Stop
 
 pytestmark = pytest.mark.jvm
 ESCAPE = 27
@@ -67,11 +68,59 @@ def test_the_task_shows_steps_times_and_end(tasks):
     task = tasks.made[-1]
     assert task.getProgressMaximum() == 100
     time.sleep(0.25)
-    progress.advance(50)
+    progress.advance(10)
+    assert str(task.getStatusMessage()) == "Denoising cells, 1 s"  # the pace of the steps is not known yet
+    time.sleep(0.25)
+    progress.advance(40)
     assert task.getProgressValue() == 50
     assert str(task.getStatusMessage()).startswith("Denoising cells, 1 s, about ")
     progress.close()
     assert task.isDone()
+
+
+def test_the_task_starts_with_the_click_and_names_its_stages(tasks):
+    progress = FijiProgress(tasks)
+    task = tasks.made[-1]
+    assert str(task.getStatusMessage()) == "AUTO-DIP"
+    assert not task.isDone()
+    tasks.made[-1].cancel("the user")  # it can be cancelled before anything else is known
+    assert progress.stop_request() is Stop.DISCARD
+    progress.start(0, "Starting the worker")
+    assert str(task.getStatusMessage()).startswith("Starting the worker, ")
+    progress.close()
+
+
+def test_what_is_left_counts_the_time_of_the_fit_alone(tasks, monkeypatch):
+    """The minute before the first step (a worker that starts, a classical estimate) is not to be spent 75 times."""
+    clock = [1000.0]
+    monkeypatch.setattr("autodip_ij.fiji.progress.time.monotonic", lambda: clock[0])
+    progress = FijiProgress(tasks)
+    progress.start(75, "Denoising cells")
+    clock[0] += 60
+    progress.advance(1)
+    assert progress.times() == ", 1 min 0 s"
+    clock[0] += 1
+    progress.advance(1)
+    assert progress.times() == ", 1 min 1 s, about 1 min 13 s left"
+    progress.close()
+
+
+def test_the_stages_of_a_run_are_named():
+    said = []
+
+    class Listening(Silent):
+        def start(self, total, message):
+            said.append(message)
+
+        def advance(self, steps=1, message=None):
+            said.append(message)
+
+    stages = Stages(Listening())
+    stages.start(10, "Denoising cells")
+    stages.advance(3)
+    stages.advance(3)
+    assert isinstance(stages, Progress)
+    assert said == ["Denoising cells: noise and classical estimate", "Denoising cells: fit", None]
 
 
 def test_threads_of_fits_may_tell_and_ask(tasks):

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import four_images
 import pytest
 
 from autodip_ij.fiji.menu import COMMANDS
@@ -30,7 +31,26 @@ def seen(tmp_path_factory):
 
 
 def test_every_command_is_found_at_its_place_in_the_menu_as_a_python_script(seen):
-    assert seen["discovery"] == {f"Plugins > AUTO-DIP > {command.leaf}": "Python" for command in COMMANDS}
+    own = {f"Plugins > AUTO-DIP > {command.leaf}": "Python" for command in COMMANDS}
+    others = {name: language for name, language in seen["discovery"].items() if name not in own}
+    assert {name: seen["discovery"][name] for name in own} == own
+    assert all(name.endswith(" External") for name in others)  # where `autodip fiji install` put them
+
+
+def test_a_macro_finds_the_commands_and_the_external_ones_where_they_are_installed(seen):
+    external = {"AUTO-DIP Denoise External", "AUTO-DIP Denoise Folder External"}
+    own = {command.leaf for command in COMMANDS}
+    assert own <= set(seen["installed"]) <= own | external
+    installed = Path(os.environ["AUTODIP_FIJI_DIR"]) / "plugins" / "AUTO-DIP"
+    assert external <= set(seen["installed"]) or not installed.is_dir()
+
+
+def test_a_macro_in_batch_mode_denoises_each_of_four_images(seen):
+    assert seen["batch"] == four_images.expected()
+
+
+def test_without_an_image_given_the_current_one_is_denoised(seen):
+    assert seen["menu"] == "current-autodip"
 
 
 def test_the_output_of_a_module_reaches_its_caller(seen):

@@ -99,3 +99,48 @@ def test_truth_and_stop():
     assert truth("TRUE", "x")
     assert not truth("no", "x")
     assert stop_meaning("keep") is Stop.KEEP
+
+
+def test_only_what_was_set_counts_as_set():
+    """A dialog gives a value for each field; the calibration `paper` would say of an effort that it knows none."""
+    settings, _, _ = split_values(COMMAND, collect(COMMAND, {}), Preferences())
+    assert settings.model_fields_set == set()
+    settings, _, _ = split_values(COMMAND, collect(COMMAND, {"effort": "standard"}), Preferences(calibration="paper"))
+    assert settings.model_fields_set == {"effort", "calibration"}
+    settings, _, _ = split_values(COMMAND, collect(COMMAND, {"iterations": 9, "options": "seed=1"}), Preferences())
+    assert settings.model_dump(exclude_unset=True) == {"iterations": 9, "seed": 1}
+
+
+@pytest.mark.parametrize(
+    ("variables", "channel"),
+    [
+        ({"channels": "1"}, "0"),
+        ({"channels": "1-3, DAPI"}, "0-2,DAPI"),
+        ({"channels": "488"}, "488"),
+        ({"channels": ""}, ""),
+        ({"channel": "0"}, "0"),
+        ({"channel": "0-1,DAPI"}, "0-1,DAPI"),
+    ],
+)
+def test_channels_are_counted_from_one_and_the_old_key_from_zero(variables, channel):
+    assert split(**variables)[0].channel == channel
+
+
+@pytest.mark.parametrize(
+    ("variables", "message"),
+    [
+        ({"channels": "0"}, "the first channel is 1, as ImageJ counts"),
+        ({"channels": "0-2"}, "the first channel is 1"),
+        ({"channels": "1", "channel": "0"}, "give one of them"),
+    ],
+)
+def test_a_channel_that_cannot_be_meant_is_refused(variables, message):
+    with pytest.raises(BadInput, match=message):
+        split(**variables)
+
+
+@pytest.mark.parametrize(
+    ("word", "dtype"), [("32-bit", "float32"), ("as the source", "same"), ("As the Source", "same"), ("same", "same")]
+)
+def test_the_words_of_the_dialog_and_of_the_command_line_both_name_the_type(word, dtype):
+    assert split(dtype=word)[0].dtype == dtype

@@ -1,12 +1,13 @@
 #!Python
-#@ TaskService tasks
+#@ TaskService (initializer="run") tasks
 #@ File (label="Input folder", description="Sub-folders are searched too", style="directory", required=false, persist=false) input
 #@ File (label="Output folder", description="Another folder than the input", style="directory", required=false, persist=false) output
 #@ String (label="Group", description="Calibration group: auto (from the metadata), confocal/actin, confocal, actin, ... or all", value="Auto (from metadata)", choices={"Auto (from metadata)", "confocal/nucleus", "confocal/actin", "confocal/mito", "twophoton/nucleus", "twophoton/actin", "twophoton/mito", "widefield/nucleus", "widefield/actin", "widefield/mito", "confocal", "twophoton", "widefield", "nucleus", "actin", "mito", "all"}, required=false, persist=false) group
-#@ String (label="Channels (all if empty; numbers from 0, or names)", description="Channels to denoise: index from 0, range 0-2, name, list 0,DAPI; all if empty", value="", required=false, persist=false) channel
+#@ String (label="Channels (all if empty; counted from 1, or names)", description="Channels to denoise, counted from 1 as ImageJ does: 2, 1-3, DAPI, 1,DAPI (the command line counts from 0)", value="", required=false, persist=false) channels
+#@ String (label="Channels", description="Channels to denoise: index from 0 (Fiji's dialogs count from 1), range 0-2, name, list 0,DAPI; all if empty", value="", visibility=INVISIBLE, required=false, persist=false) channel
 #@ String (label="Effort", description="How much computing to spend, where the calibration knows efforts", value="Auto (from Settings)", choices={"Auto (from Settings)", "fast", "standard", "best"}, required=false, persist=false) effort
 #@ Integer (label="Iterations (0 = from group)", description="Optimisation steps of each fit instead of the group's", value=0, min=0, max=20000, required=false, persist=false) iterations
-#@ String (label="Result type", description="Data type of the result: float32, or same as the input (rounded and clipped, never rescaled)", value="float32", choices={"float32", "same"}, required=false, persist=false) dtype
+#@ String (label="Result type: 32-bit, or as the source", description="32-bit; or as the source, rounded and clipped, never rescaled", value="32-bit", choices={"32-bit", "as the source"}, required=false, persist=false) dtype
 #@ String (label="More settings", description="Any other setting of the command line, as in: seed=3 device=cpu tile=256", value="", required=false, persist=false) options
 #@output String summary
 try:
@@ -17,5 +18,6 @@ except ImportError as problem:
     ij.redirectErrorMessages(jimport("java.awt.GraphicsEnvironment").isHeadless())
     ij.error("AUTO-DIP", f"autodip_ij cannot be loaded ({problem}). Put it into Fiji's environment: "
              "Edit > Options > Python..., or run: autodip fiji install")
+    globals().pop("__builtins__")  # SciJava calls again with these globals, and with a Java object in its place
     raise
 summary = run_folder(globals())

@@ -1,5 +1,5 @@
 #!Python
-#@ TaskService tasks
+#@ TaskService (initializer="run") tasks
 #@ ImagePlus (label="Reference", description="The clean image", required=false, persist=false) reference
 #@ ImagePlus (label="Image", description="The image to measure, of the same dimensions", required=false, persist=false) image
 #@ String (label="Apply to", description="Which planes are measured", value="Whole image", choices={"Whole image", "Current slice"}, required=false, persist=false) scope
@@ -13,5 +13,6 @@ except ImportError as problem:
     ij.redirectErrorMessages(jimport("java.awt.GraphicsEnvironment").isHeadless())
     ij.error("AUTO-DIP", f"autodip_ij cannot be loaded ({problem}). Put it into Fiji's environment: "
              "Edit > Options > Python..., or run: autodip fiji install")
+    globals().pop("__builtins__")  # SciJava calls again with these globals, and with a Java object in its place
     raise
 measures = evaluate(globals())

@@ -1,5 +1,5 @@
 #!Python
-#@ TaskService tasks
+#@ TaskService (initializer="run") tasks
 #@output String message
 try:
     from autodip_ij.fiji.bridge import release
@@ -9,5 +9,6 @@ except ImportError as problem:
     ij.redirectErrorMessages(jimport("java.awt.GraphicsEnvironment").isHeadless())
     ij.error("AUTO-DIP", f"autodip_ij cannot be loaded ({problem}). Put it into Fiji's environment: "
              "Edit > Options > Python..., or run: autodip fiji install")
+    globals().pop("__builtins__")  # SciJava calls again with these globals, and with a Java object in its place
     raise
 message = release(globals())

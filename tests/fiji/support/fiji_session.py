@@ -13,6 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import four_images
+
 OPTIONS = "options=[width=4 depth=2 device=cpu]"
 TINY = {"group": "confocal/actin", "iterations": 3, "options": "width=4 depth=2 device=cpu"}
 
@@ -41,7 +43,7 @@ def main(fiji: Path, work: Path) -> dict[str, Any]:
     from scyjava import jimport
 
     seen: dict[str, Any] = {"version": str(ij.getVersion())}
-    for scenario in (discovery, image_module, image_macro, file_macro, file_module, failure, wrong_number, cancel):
+    for scenario in SCENARIOS:
         try:
             seen[scenario.__name__] = scenario(ij, jimport, work)
         except Exception as error:
@@ -161,10 +163,46 @@ def cancel(ij: Any, java: Callable[[str], Any], work: Path) -> dict[str, Any]:
     while not any(task.getProgressValue() > 0 for task in tasks) and time.monotonic() < deadline:
         time.sleep(0.05)
     asked = time.monotonic()
-    for task in tasks:
+    for task in list(tasks):  # cancelling is an event, which adds to them
         task.cancel("the test")
     output = running.get().getOutput("denoised")
     return {"seconds": time.monotonic() - asked, "output": output is not None}
+
+
+def batch(ij: Any, java: Callable[[str], Any], work: Path) -> str:
+    java("ij.IJ").runMacro('close("*");')
+    return str(java("ij.IJ").runMacro(four_images.MACRO))
+
+
+def menu(ij: Any, java: Callable[[str], Any], work: Path) -> str:
+    """Run from Python with no image given, as the menu does: the current one is meant."""
+    windows = java("ij.WindowManager")
+    windows.setTempCurrentImage(ramp(java, "current"))
+    try:
+        inputs = {"group": "confocal/actin", "iterations": 3, "options": "width=4 depth=2 device=cpu"}
+        return str(run(ij, "AUTO-DIP_Denoise....py", **inputs).getOutput("denoised").getTitle())
+    finally:
+        windows.setTempCurrentImage(None)
+
+
+def installed(ij: Any, java: Callable[[str], Any], work: Path) -> list[str]:
+    """Names of the commands in ImageJ's own table, which macros and the menu go by."""
+    return sorted(str(name) for name in java("ij.Menus").getCommands().keySet() if str(name).startswith("AUTO-DIP"))
+
+
+SCENARIOS = (
+    discovery,
+    installed,
+    image_module,
+    image_macro,
+    batch,
+    menu,
+    file_macro,
+    file_module,
+    failure,
+    wrong_number,
+    cancel,
+)
 
 
 if __name__ == "__main__":
