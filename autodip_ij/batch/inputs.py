@@ -122,9 +122,10 @@ def _is_part(name: str) -> bool:
 
 
 def _from_paths(root: Path, paths: Iterable[Path], *, recursive: bool, found_in: str) -> Inputs:
+    from autodip_ij.images.sets import one_of_each_set
     from autodip_ij.report import sidecar_path
 
-    found = list(paths)
+    found = one_of_each_set(paths)
     results = tuple(path for path in found if sidecar_path(path).exists())
     entries = tuple(Entry(path, path.relative_to(root)) for path in found if path not in set(results))
     if not entries:
@@ -158,10 +159,22 @@ def _from_list(path: Path) -> Inputs:
         if not _is_image(file):
             raise BadInput(f"{path}: names {name}, which is no image that can be read")
         files.append((file, settings))
+    files = _once_for_each_set(files)
     root = _common_folder(path, [file for file, _ in files])
     entries = [Entry(file, Path(os.path.relpath(file, root)), settings) for file, settings in files]
     unique = {(entry.relative, tuple(entry.settings.items())): entry for entry in entries}
     return Inputs(root, tuple(unique.values()), recursive=False)
+
+
+def _once_for_each_set(files: list[tuple[Path, Mapping[str, str]]]) -> list[tuple[Path, Mapping[str, str]]]:
+    """Return the rows with one file of each set of files that are wanted with the same settings."""
+    from autodip_ij.images.sets import one_of_each_set
+
+    by_settings: dict[tuple[tuple[str, str], ...], list[Path]] = {}
+    for file, settings in files:
+        by_settings.setdefault(tuple(settings.items()), []).append(file)
+    kept = {(settings, file) for settings, paths in by_settings.items() for file in one_of_each_set(paths)}
+    return [(file, settings) for file, settings in files if (tuple(settings.items()), file) in kept]
 
 
 def _plain_rows(text: str) -> Iterator[tuple[str, Mapping[str, str]]]:
@@ -171,7 +184,10 @@ def _plain_rows(text: str) -> Iterator[tuple[str, Mapping[str, str]]]:
 
 
 def _table_rows(path: Path, text: str) -> Iterator[tuple[str, Mapping[str, str]]]:
-    reader = csv.DictReader(text.splitlines(), delimiter="\t" if path.suffix.lower() == ".tsv" else ",")
+    first = text.partition("\n")[0]
+    # Spreadsheets of many languages write semicolons into .csv files.
+    comma = ";" if ";" in first and "," not in first else ","
+    reader = csv.DictReader(text.splitlines(), delimiter="\t" if path.suffix.lower() == ".tsv" else comma)
     if "file" not in (reader.fieldnames or ()):
         found = ", ".join(reader.fieldnames or ["nothing"])
         raise BadInput(f"{path}: no column 'file' in its first line; found {found}")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from autodip_ij.errors import AutodipError, EnvironmentProblem, UnreadableFile, nearest
 from autodip_ij.images import formats
 from autodip_ij.images.damage import unreadable
+from autodip_ij.images.regular import refuse_special
 from autodip_ij.images.selection import parse_scene
 
 if TYPE_CHECKING:
@@ -127,6 +128,7 @@ def read_scenes(path: str | Path) -> list[Image]:
 def _existing(path: str | Path) -> Path:
     """Return `path`, or say why there is nothing to read."""
     file = Path(path).expanduser()
+    refuse_special(file)
     try:
         if file.is_dir():
             return file

@@ -14,16 +14,17 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from tifffile import TiffFile, TiffPageSeries
+from tifffile import TiffFile, TiffPageSeries, read_ndtiff_index
 
-from autodip_ij.errors import UnreadableFile
 from autodip_ij.images.axes import SCENE, AxisPlan, plan_axes
 from autodip_ij.images.damage import unreadable
 from autodip_ij.images.formats import stem_of
 from autodip_ij.images.lazy import lazy_planes
 from autodip_ij.images.metadata import SourceMetadata
 from autodip_ij.images.model import Image
+from autodip_ij.images.ome_sets import ome_record_of
 from autodip_ij.images.readers.tiff_facts import Facts, facts_of
+from autodip_ij.images.regular import named_path, refuse_special
 
 _log = logging.getLogger(__name__)
 
@@ -34,22 +35,40 @@ _TIFFFILE.addHandler(logging.NullHandler())
 _PRIVATE_TAG = re.compile(r"TiffTag (?!34412|5083[89]|3362[89]|3363[01])(3[2-9]|[4-6]\d)\d{3} @")
 """Complaints about tags that no reader here needs; LSM, ImageJ and MetaMorph keep their metadata in those excepted."""
 
+_TOLD_BY_OFFSET = ("mmstack", "ndtiff")
+"""Kinds of series whose pages tifffile makes up from an index, without reading their directories."""
+
 _UNNAMED = "IQU"
 """Letters of tifffile for pages that nothing is known about but their order."""
 
 
 def read_scenes(path: Path) -> list[Image]:
     """Return every image series of a TIFF file; pages without axes are slices, as in ImageJ."""
-    with _strict_tifffile(path), TiffFile(path, omexml=_companion(path)) as tif:
+    record = ome_record_of(path)
+    file, text = (record.tiff, record.text_with_paths()) if record else (path, None)
+    with _strict_tifffile(path), TiffFile(file, omexml=text) as tif:
+        _refuse_special_members(tif, file)
         series = [entry for entry in tif.series if {"Y", "X"} <= set(entry.get_axes(False))]
         if tif.is_imagej and tif.imagej_metadata:
             # Further series of an ImageJ file are pages that do not belong to its stack, such as thumbnails.
             series = series[:1]
         scenes: list[Image] = []
         for number, entry in enumerate(series):
-            facts = facts_of(tif, entry, number, path)
-            scenes.extend(_scenes_of(tif, entry, path, facts, alone=len(series) == 1))
+            facts = facts_of(tif, entry, number, path, record.text if record else None)
+            scenes.extend(_scenes_of(entry, path, facts, number if len(series) > 1 else None))
     return scenes
+
+
+def files_of_set(path: Path) -> tuple[Path, ...]:
+    """Return the files of the set that a TIFF file belongs to, the one with its record first."""
+    record = ome_record_of(path)
+    files = dict.fromkeys(record.files() if record else (path,))
+    with TiffFile(path) as tif:
+        if tif.is_micromanager and (tif.is_mmstack or tif.is_ndtiff):
+            _refuse_special_members(tif, path)
+            handles = {page.parent.filehandle.path: None for page in tif.series[0] if page is not None}
+            files |= dict.fromkeys(sorted(map(Path, handles)))
+    return tuple(files)
 
 
 @dataclass(frozen=True)
@@ -59,7 +78,7 @@ class TiffPlanes:
     Attributes
     ----------
     path
-        The file, or the first of a set of files.
+        The file with the pixels, if they are one run.
     plan
         Where its planes go.
     scene
@@ -73,7 +92,8 @@ class TiffPlanes:
     files
         Names of the files of a set.
     pages
-        Else for every page its file, as index of `files`, and its number there; -1 for one that was never written.
+        Else for every page its file, as index of `files`, its number there, and the byte at which its pixels begin, for
+        pages that are told by that alone (Micro-Manager), else -1. Number and byte are -1 for one never written.
     """
 
     path: Path
@@ -93,7 +113,10 @@ class TiffPlanes:
             mapped = np.memmap(self.path, self.dtype, "r", self.offset, self.shape)
             return np.array(mapped[self._item(index, self.axes)])
         leading = _leading(self.shape, len(self.pages))
-        file, number = self.pages[self.plan.flat_index({a: index[a] for a in self.axes[:leading]})]
+        file, number, offset = self.pages[self.plan.flat_index({a: index[a] for a in self.axes[:leading]})]
+        if offset >= 0:
+            inner = np.memmap(self.files[file], self.dtype, "r", int(offset), self.shape[leading:])
+            return np.array(inner[self._item(index, self.axes[leading:])])
         if number < 0:
             return np.zeros([self.shape[self.axes.index(axis)] for axis in "YX"], self.dtype)
         with TiffFile(self.files[file]) as tif:
@@ -104,8 +127,8 @@ class TiffPlanes:
         return tuple(slice(None) if axis in "YX" else index[axis] for axis in axes)
 
 
-def _scenes_of(tif: TiffFile, series: TiffPageSeries, path: Path, facts: Facts, *, alone: bool) -> list[Image]:
-    """Return the images of one series: several where it has axes beyond T, C, Z."""
+def _scenes_of(series: TiffPageSeries, path: Path, facts: Facts, number: int | None) -> list[Image]:
+    """Return the images of one series, the `number`-th of several: more than one where it has axes beyond T, C, Z."""
     axes, shape = series.get_axes(False), tuple(series.get_shape(False))
     # A letter may come twice, e.g. QQYX; the plan needs them apart.
     axes = "".join(axis if axes.index(axis) == i else chr(0xE000 + i) for i, axis in enumerate(axes))
@@ -113,13 +136,15 @@ def _scenes_of(tif: TiffFile, series: TiffPageSeries, path: Path, facts: Facts, 
     plan = plan_axes([(axis, n) for axis, n in zip(axes, shape, strict=True) if axis not in "YX"], unnamed)
     height, width = (shape[axes.index(axis)] for axis in "YX")
     lengths = (plan.length("T"), plan.length("C"), plan.length("Z"), height, width)
-    place = _where_pixels_are(tif, series, path)
+    # Of a set, one image may lie in one file and the next in another.
+    file, byteorder = Path(series.keyframe.parent.filehandle.path), series.keyframe.parent.byteorder
+    place = _where_pixels_are(series, path)
     samples = shape[axes.index("S")] if "S" in axes else 1
-    stem = facts.name or (stem_of(path) if alone else f"series {series.index}")
+    stem = facts.name or (stem_of(path) if number is None else f"series {number}")
     scenes = []
-    dtype = series.dtype.newbyteorder(tif.byteorder)
+    dtype = series.dtype.newbyteorder(byteorder)
     for scene in range(plan.length(SCENE)):
-        planes = TiffPlanes(path, plan, scene, axes, shape, dtype, *place)
+        planes = TiffPlanes(file, plan, scene, axes, shape, dtype, *place)
         name = f"{stem} {plan.scene_label(scene)}".strip()
         channels = facts.channels(lengths[1], samples)
         scenes.append(
@@ -152,31 +177,49 @@ def _meaningful_axes(plan: AxisPlan, squeezed: str) -> str:
     return "".join(axis for axis in "TCZYX" if axis in "YX" or plan.length(axis) > 1 or axis in roles)
 
 
-def _where_pixels_are(
-    tif: TiffFile, series: TiffPageSeries, path: Path
-) -> tuple[int | None, tuple[str, ...], npt.NDArray[np.int64]]:
+def _where_pixels_are(series: TiffPageSeries, path: Path) -> tuple[int | None, tuple[str, ...], npt.NDArray[np.int64]]:
     """Return offset, files and pages as in `TiffPlanes`; refuse a file that ends before its pixels do."""
-    size = path.stat().st_size
     if not series.is_multifile and series.dataoffset is not None:
+        size = Path(series.keyframe.parent.filehandle.path).stat().st_size
         end = series.dataoffset + series.size * series.dtype.itemsize
         if end > size:
             raise unreadable(path, f"its pixels end at byte {end}, the file at byte {size}")
-        return series.dataoffset, (), np.empty((0, 2), np.int64)
+        return series.dataoffset, (), np.empty((0, 3), np.int64)
     files: list[str] = []
-    pages = np.full((len(series), 2), -1, np.int64)
+    sizes: list[int] = []
+    pages = np.full((len(series), 3), -1, np.int64)
+    by_offset = series.kind in _TOLD_BY_OFFSET and series.keyframe.compression == 1
     for position, page in enumerate(series):
         if page is None:
             continue
+        own = page.parent.filehandle.path
+        if own not in files:
+            files.append(own)
+            sizes.append(Path(own).stat().st_size)
+        file = files.index(own)
         ends = [offset + count for offset, count in zip(page.dataoffsets, page.databytecounts, strict=False)]
-        own = page.parent.filehandle
-        if own.path == tif.filehandle.path and max(ends, default=0) > size:
-            raise unreadable(path, f"page {page.index} ends at byte {max(ends)}, the file at byte {size}")
-        if own.path not in files:
-            files.append(own.path)
-        pages[position] = files.index(own.path), page.index
-    if missing := int((pages[:, 1] < 0).sum()):
+        if max(ends, default=0) > sizes[file]:
+            name = "" if len(files) == 1 else f" of {Path(own).name}"
+            raise unreadable(path, f"page {page.index}{name} ends at byte {max(ends)}, the file at byte {sizes[file]}")
+        if by_offset:
+            # Its number is its place in the set, not in its file.
+            pages[position] = (file, -1, page.dataoffsets[0]) if page.databytecounts[0] else -1
+        else:
+            pages[position] = file, page.index, -1
+    if missing := int((pages[:, 1:].max(axis=1) < 0).sum()):
         _log.warning("%s: %d of %d planes were never written and are read as 0", path.name, missing, len(pages))
     return None, tuple(files), pages
+
+
+def _refuse_special_members(tif: TiffFile, path: Path) -> None:
+    """Refuse a Micro-Manager set in which tifffile would open a pipe, a device, or a file elsewhere."""
+    if tif.is_mmstack:
+        for member in path.parent.glob("*_MMStack*.tif"):
+            refuse_special(member, path)
+    elif tif.is_micromanager and (index := path.parent / "NDTiff.index").exists():
+        refuse_special(index, path)
+        for name in {entry[1] for entry in read_ndtiff_index(index)}:
+            refuse_special(named_path(name, path.parent, index), index)
 
 
 def _leading(shape: tuple[int, ...], pages: int) -> int:
@@ -185,25 +228,6 @@ def _leading(shape: tuple[int, ...], pages: int) -> int:
         if prod(shape[:leading]) == pages:
             return leading
     raise ValueError(f"{pages} pages do not make an image of shape {shape}")
-
-
-def _companion(path: Path) -> str | None:
-    """Return the OME-XML that stands in a companion file, for a file that only refers to it."""
-    with TiffFile(path) as tif:
-        xml = tif.ome_metadata or ""
-    if "BinaryOnly" not in xml:
-        return None
-    from xml.etree import ElementTree
-
-    element = ElementTree.fromstring(xml).find("{*}BinaryOnly")
-    name = element.get("MetadataFile", "") if element is not None else ""
-    companion = path.parent / name
-    if not name or not companion.is_file():
-        raise UnreadableFile(f"{path.name}: its metadata are in {name or 'another file'}; put that file beside it")
-    if companion.name.lower().endswith((".tif", ".tiff")):
-        with TiffFile(companion) as tif:
-            return tif.ome_metadata
-    return companion.read_text(encoding="utf-8")
 
 
 @contextmanager
@@ -215,7 +239,7 @@ def _strict_tifffile(path: Path) -> Iterator[None]:
     class Collect(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
             message = record.getMessage()
-            missing = "failed to read" in message  # a file of the set
+            missing = "OME series failed to read" in message  # a file of the set
             private = _PRIVATE_TAG.search(message) is not None
             if record.thread == thread and (missing or (record.levelno >= logging.ERROR and not private)):
                 complaints.append(message)

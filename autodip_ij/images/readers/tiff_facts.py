@@ -75,9 +75,9 @@ class Facts:
         return tuple((entries + [Channel()] * count)[:count])
 
 
-def facts_of(tif: TiffFile, series: TiffPageSeries, number: int, path: Path) -> Facts:
-    """Return the facts of series `number` of a file that is open."""
-    if tif.is_ome and tif.ome_metadata and (ome := parse_ome(tif.ome_metadata, path.name)) and ome.images:
+def facts_of(tif: TiffFile, series: TiffPageSeries, number: int, path: Path, ome_xml: str | None) -> Facts:
+    """Return the facts of series `number` of a file that is open, and whose OME record is `ome_xml`."""
+    if ome_xml and (ome := parse_ome(ome_xml, path.name)) and ome.images:
         return _ome_facts(ome, series, number)
     if tif.is_imagej and tif.imagej_metadata:
         return imagej_facts(tif, tif.imagej_metadata, series)
