@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from copy import deepcopy
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -17,6 +18,7 @@ from lxml import etree
 from tifffile import TiffFile
 
 from autodip_ij.errors import UnreadableFile
+from autodip_ij.images.ome_mending import root_of
 from autodip_ij.images.regular import named_path, refuse_special
 
 _TIFF = (".tif", ".tiff", ".tf2", ".tf8", ".btf")
@@ -61,7 +63,7 @@ class OmeRecord:
         autodip_ij.errors.UnreadableFile
             If it names a file outside its folder and the parent, or what is no file, or not the one asked for.
         """
-        root = etree.fromstring(etree.tostring(self.root), _parser())
+        root = deepcopy(self.root)
         places = self._places()
         if not places:
             return self.text
@@ -136,7 +138,7 @@ def ome_record_of(path: Path) -> OmeRecord | None:
     if home is None:
         raise UnreadableFile(f"{path.name}: its metadata are in {name}; put that file beside it")
     refuse_special(home, path)
-    found = _root_of_tiff(home) if home.name.lower().endswith(_TIFF) else _parse(home.read_bytes())
+    found = _root_of_tiff(home) if home.name.lower().endswith(_TIFF) else _root_of_file(home)
     if found is None or found.find("{*}BinaryOnly") is not None:
         raise UnreadableFile(f"{path.name}: its metadata should be in {home.name}, which has none; copy the set again")
     return OmeRecord(path, home, found)
@@ -146,7 +148,7 @@ def _in_a_companion(path: Path) -> OmeRecord | None:
     """Return the record of the companion file, here or in the parent folder, that names a TIFF without one."""
     for folder in (path.parent, path.absolute().parent.parent):
         for companion in _companions(folder, folder.stat().st_mtime_ns):
-            root = _parse(companion.read_bytes())
+            root = _root_of_file(companion)
             if root is not None and path.name in {_last(name) for name, _ in map(_key, _uuids(root))}:
                 return OmeRecord(path, companion, root)
     return None
@@ -162,17 +164,12 @@ def _root_of_tiff(path: Path) -> Any:
     """Return the ``<OME>`` element in the description of a TIFF; None where there is none."""
     with TiffFile(path) as tif:
         text = tif.ome_metadata if tif.pages else None
-    return _parse(text.encode("utf-8")) if text else None
+    return root_of(text) if text else None
 
 
-def _parse(text: bytes) -> Any:
-    """Return the root of an OME document; characters that XML forbids are left out, entities are not followed."""
-    root = etree.fromstring(text, _parser())
-    return root if root is not None and etree.QName(root).localname == "OME" else None
-
-
-def _parser() -> etree.XMLParser:
-    return etree.XMLParser(recover=True, huge_tree=True, resolve_entities=False, no_network=True)
+def _root_of_file(path: Path) -> Any:
+    """Return the ``<OME>`` element of a companion file; None where there is none."""
+    return root_of(path.read_text(encoding="utf-8-sig", errors="replace"))
 
 
 def _uuids(root: Any) -> Iterator[Any]:

@@ -32,8 +32,9 @@ def record(names, own=None, identifiers=None):
     uuid = f'UUID="{own}"' if own else ""
     return (
         f'<OME {NAMESPACE} {uuid}><Image ID="Image:0" Name="movie"><Pixels DimensionOrder="XYZCT" ID="Pixels:0"'
-        f' SizeC="1" SizeT="3" SizeX="9" SizeY="7" SizeZ="1" Type="uint16" PhysicalSizeX="0.25" PhysicalSizeY="0.25"><Channel '
-        f'ID="Channel:0:0" Name="GFP" SamplesPerPixel="1"/>{planes_of(names, identifiers)}</Pixels></Image></OME>'
+        f' SizeC="1" SizeT="3" SizeX="9" SizeY="7" SizeZ="1" Type="uint16" PhysicalSizeX="0.25">'
+        f'<Channel ID="Channel:0:0" Name="GFP" SamplesPerPixel="1"/>{planes_of(names, identifiers)}</Pixels>'
+        "</Image></OME>"
     )
 
 

@@ -16,7 +16,7 @@ from autodip_ij.images.lazy import lazy_planes
 from autodip_ij.images.metadata import SourceMetadata
 from autodip_ij.images.model import Channel, Image, PixelSize
 from autodip_ij.images.ome_facts import METRES, SECONDS, convert
-from autodip_ij.images.readers.tiff_facts import unit_name
+from autodip_ij.images.units import unit_name
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from autodip_ij.images.formats import stem_of
 from autodip_ij.images.lazy import lazy_planes
 from autodip_ij.images.metadata import SourceMetadata
 from autodip_ij.images.model import Image
+from autodip_ij.images.ome_facts import parse_ome
 from autodip_ij.images.ome_sets import ome_record_of
 from autodip_ij.images.readers.tiff_facts import Facts, facts_of
 from autodip_ij.images.regular import named_path, refuse_special
@@ -46,6 +47,7 @@ def read_scenes(path: Path) -> list[Image]:
     """Return every image series of a TIFF file; pages without axes are slices, as in ImageJ."""
     record = ome_record_of(path)
     file, text = (record.tiff, record.text_with_paths()) if record else (path, None)
+    ome = parse_ome(record.text, path.name) if record else None
     with _strict_tifffile(path), TiffFile(file, omexml=text) as tif:
         _refuse_special_members(tif, file)
         series = [entry for entry in tif.series if {"Y", "X"} <= set(entry.get_axes(False))]
@@ -54,7 +56,7 @@ def read_scenes(path: Path) -> list[Image]:
             series = series[:1]
         scenes: list[Image] = []
         for number, entry in enumerate(series):
-            facts = facts_of(tif, entry, number, path, record.text if record else None)
+            facts = facts_of(tif, entry, number, ome)
             scenes.extend(_scenes_of(entry, path, facts, number if len(series) > 1 else None))
     return scenes
 

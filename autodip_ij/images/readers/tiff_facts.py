@@ -4,45 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from tifffile import TiffFile, TiffPageSeries
 
 from autodip_ij.images.model import Channel, PixelSize
-from autodip_ij.images.ome_facts import channels_of, parse_ome, pixel_size_of, sample_channels, with_display_ranges
+from autodip_ij.images.ome_facts import channels_of, pixel_size_of, sample_channels, with_display_ranges
+from autodip_ij.images.units import unit_name
 
 if TYPE_CHECKING:
     from ome_types import OME
-
-_UNITS = {
-    "\\u00b5m": "µm",
-    "\u00b5m": "µm",
-    "\u03bcm": "µm",
-    "um": "µm",
-    "micron": "µm",
-    "microns": "µm",
-    "micrometer": "µm",
-    "micrometre": "µm",
-    "nanometer": "nm",
-    "angstrom": "Å",
-    "a": "Å",
-    "millimeter": "mm",
-    "inch": "in",
-    "pixels": "pixel",
-    "sec": "s",
-    "seconds": "s",
-    "second": "s",
-    "msec": "ms",
-    "usec": "µs",
-    "minute": "min",
-    "minutes": "min",
-    "hour": "h",
-    "hours": "h",
-    "day": "d",
-}
-"""Spellings of units in ImageJ files, and the OME names of them."""
 
 
 @dataclass(frozen=True)
@@ -75,9 +47,9 @@ class Facts:
         return tuple((entries + [Channel()] * count)[:count])
 
 
-def facts_of(tif: TiffFile, series: TiffPageSeries, number: int, path: Path, ome_xml: str | None) -> Facts:
-    """Return the facts of series `number` of a file that is open, and whose OME record is `ome_xml`."""
-    if ome_xml and (ome := parse_ome(ome_xml, path.name)) and ome.images:
+def facts_of(tif: TiffFile, series: TiffPageSeries, number: int, ome: OME | None) -> Facts:
+    """Return the facts of series `number` of a file that is open, and whose OME record is `ome`."""
+    if ome is not None and ome.images:
         return _ome_facts(ome, series, number)
     if tif.is_imagej and tif.imagej_metadata:
         return imagej_facts(tif, tif.imagej_metadata, series)
@@ -151,18 +123,6 @@ def _lsm_facts(found: Mapping[str, Any]) -> Facts:
     )
     z, y, x = (float(found.get(f"VoxelSize{axis}") or 0) * 1e6 or None for axis in "ZYX")
     return Facts("tiff", entries, PixelSize(z, y, x, t=float(found.get("TimeIntervall") or 0) or None))
-
-
-def unit_name(text: object) -> str:
-    r"""Return the OME name of a unit as ImageJ writes it.
-
-    Examples
-    --------
-    >>> [unit_name(text) for text in ("micron", "\\u00B5m", "nm", "sec", "")]
-    ['µm', 'µm', 'nm', 's', 'pixel']
-    """
-    plain = str(text).strip()
-    return _UNITS.get(plain.lower(), plain) or "pixel"
 
 
 def _common_label(labels: list[str]) -> str:
