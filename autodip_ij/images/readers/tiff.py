@@ -7,14 +7,14 @@ import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-from tifffile import TiffFile, TiffPageSeries, read_ndtiff_index
+from tifffile import PHOTOMETRIC, TiffFile, TiffPageSeries, read_ndtiff_index
 
 from autodip_ij.images.axes import SCENE, AxisPlan, plan_axes
 from autodip_ij.images.damage import unreadable
@@ -24,8 +24,13 @@ from autodip_ij.images.metadata import SourceMetadata
 from autodip_ij.images.model import Image
 from autodip_ij.images.ome_facts import parse_ome
 from autodip_ij.images.ome_sets import ome_record_of
-from autodip_ij.images.readers.tiff_facts import Facts, facts_of
+from autodip_ij.images.readers.facts import Facts
+from autodip_ij.images.readers.tiff_facts import facts_of, facts_of_scene, lut_color
+from autodip_ij.images.readers.tiff_makers import scanimage_series
 from autodip_ij.images.regular import named_path, refuse_special
+
+if TYPE_CHECKING:
+    from ome_types import OME
 
 _log = logging.getLogger(__name__)
 
@@ -50,7 +55,7 @@ def read_scenes(path: Path) -> list[Image]:
     ome = parse_ome(record.text, path.name) if record else None
     with _strict_tifffile(path), TiffFile(file, omexml=text) as tif:
         _refuse_special_members(tif, file)
-        series = [entry for entry in tif.series if {"Y", "X"} <= set(entry.get_axes(False))]
+        series = [entry for entry in _series_of(tif) if {"Y", "X"} <= set(entry.get_axes(False))]
         if tif.is_imagej and tif.imagej_metadata:
             # Further series of an ImageJ file are pages that do not belong to its stack, such as thumbnails.
             series = series[:1]
@@ -59,6 +64,14 @@ def read_scenes(path: Path) -> list[Image]:
             facts = facts_of(tif, entry, number, ome)
             scenes.extend(_scenes_of(entry, path, facts, number if len(series) > 1 else None))
     return scenes
+
+
+def _series_of(tif: TiffFile) -> list[TiffPageSeries]:
+    """Return the series of a file; of a whole slide the stains in full resolution, without overview and label."""
+    series: list[TiffPageSeries] = tif.series
+    if series and series[0].kind == "scanimage":
+        return [scanimage_series(tif)]
+    return series[:1] if series and series[0].kind == "qpi" else series
 
 
 def files_of_set(path: Path) -> tuple[Path, ...]:
@@ -96,6 +109,8 @@ class TiffPlanes:
     pages
         Else for every page its file, as index of `files`, its number there, and the byte at which its pixels begin, for
         pages that are told by that alone (Micro-Manager), else -1. Number and byte are -1 for one never written.
+    palette
+        Colours (3, n) of the values of a picture with a palette; its channels are these colours.
     """
 
     path: Path
@@ -107,9 +122,18 @@ class TiffPlanes:
     offset: int | None
     files: tuple[str, ...]
     pages: npt.NDArray[np.int64]
+    palette: npt.NDArray[np.uint8] | None = None
 
     def __call__(self, t: int, c: int, z: int) -> npt.NDArray[Any]:
         """Return the plane (Y, X)."""
+        if self.palette is None:
+            return self._stored(t, c, z)
+        channel, color = divmod(c, len(self.palette))
+        indices = np.minimum(self._stored(t, channel, z), self.palette.shape[1] - 1)
+        return self.palette[color][indices]
+
+    def _stored(self, t: int, c: int, z: int) -> npt.NDArray[Any]:
+        """Return the values of a plane as they stand in the file."""
         index = self.plan.index(self.scene, t, c, z)
         if self.offset is not None:
             mapped = np.memmap(self.path, self.dtype, "r", self.offset, self.shape)
@@ -135,47 +159,142 @@ def _scenes_of(series: TiffPageSeries, path: Path, facts: Facts, number: int | N
     # A letter may come twice, e.g. QQYX; the plan needs them apart.
     axes = "".join(axis if axes.index(axis) == i else chr(0xE000 + i) for i, axis in enumerate(axes))
     unnamed = "".join(axis for axis in axes if axis in _UNNAMED or axis >= "\ue000")
+    if series.kind in _TOLD_BY_OFFSET:
+        unnamed = ""  # what Micro-Manager has no word for is a grid or a user's own axis, not a stack
     plan = plan_axes([(axis, n) for axis, n in zip(axes, shape, strict=True) if axis not in "YX"], unnamed)
     height, width = (shape[axes.index(axis)] for axis in "YX")
-    lengths = (plan.length("T"), plan.length("C"), plan.length("Z"), height, width)
     # Of a set, one image may lie in one file and the next in another.
     file, byteorder = Path(series.keyframe.parent.filehandle.path), series.keyframe.parent.byteorder
-    place = _where_pixels_are(series, path)
+    offset, files, pages = _where_pixels_are(series, path)
     samples = shape[axes.index("S")] if "S" in axes else 1
-    stem = facts.name or (stem_of(path) if number is None else f"series {number}")
-    scenes = []
+    palette = _palette(series) if facts.format in ("tiff", "ome-tiff") else None
+    if palette is not None:
+        samples = len(palette)
+    lengths = (
+        plan.length("T"),
+        plan.length("C") * (1 if palette is None else samples),
+        plan.length("Z"),
+        height,
+        width,
+    )
     dtype = series.dtype.newbyteorder(byteorder)
-    for scene in range(plan.length(SCENE)):
-        planes = TiffPlanes(file, plan, scene, axes, shape, dtype, *place)
-        name = f"{stem} {plan.scene_label(scene)}".strip()
-        channels = facts.channels(lengths[1], samples)
+    scenes = []
+    count = plan.length(SCENE)
+    written = _written_scenes(plan, axes, shape, pages, path) if count > 1 else [0]
+    records = _own_records(facts, plan, axes, shape, files, pages, written, path)
+    stem = stem_of(path) if number is None else f"series {number}"
+    own = {scene: facts_of_scene(facts, series, scene, count, records.get(scene)) for scene in written}
+    names = [own[scene].name or stem for scene in written]
+    for scene, name in zip(written, names, strict=True):
+        planes = TiffPlanes(file, plan, scene, axes, shape, dtype, offset, files, pages, palette)
+        channels = own[scene].channels(lengths[1], samples)
+        if len(channels) == 1 and channels[0].color is None and (color := _palette_color(series)):
+            channels = (replace(channels[0], color=color),)
         scenes.append(
             Image(
-                data=lazy_planes(planes, lengths, series.dtype, path),
+                data=lazy_planes(planes, lengths, series.dtype if palette is None else np.uint8, path),
                 channels=channels,
                 metadata=SourceMetadata(
                     facts.format,
                     tuple(channel.name for channel in channels),
-                    ome=facts.ome,
-                    ome_image=facts.ome_image,
+                    ome=own[scene].ome,
+                    ome_image=own[scene].ome_image,
                     native=facts.native,
-                    image_name=facts.name or None,
+                    image_name=own[scene].name or None,
                     file_name=path.name,
                 ),
-                pixel_size=facts.pixel_size,
-                name=name,
+                pixel_size=own[scene].pixel_size,
+                name=name if names.count(name) == 1 else f"{name} {plan.scene_label(scene)}".strip(),
                 source=path,
                 scene=scene,
                 rgb=samples in (3, 4) and lengths[1] == samples,
-                axes=_meaningful_axes(plan, series.axes),
+                axes=_meaningful_axes(plan, series.axes)
+                if palette is None
+                else _meaningful_axes(plan, series.axes, "C"),
             )
         )
     return scenes
 
 
-def _meaningful_axes(plan: AxisPlan, squeezed: str) -> str:
-    """Return the axes of ``TCZYX`` that are longer than one."""
-    roles = {plan.roles.get(axis, axis) for axis in squeezed}
+def _first_pages(
+    plan: AxisPlan, axes: str, shape: tuple[int, ...], pages: npt.NDArray[np.int64]
+) -> npt.NDArray[np.int64]:
+    """Return for every scene the first of its pages that was written, as its position in `pages`; -1 without any."""
+    leading = _leading(shape, len(pages))
+    lengths = [(axis, length) for axis, length in zip(axes[:leading], shape[:leading], strict=True)]
+    outer = [i for i, (axis, _) in enumerate(lengths) if plan.roles.get(axis) == SCENE]
+    inner = [i for i in range(len(lengths)) if i not in outer]
+    positions = np.arange(len(pages)).reshape([length for _, length in lengths] or [1])
+    by_scene = positions.transpose([*outer, *inner] or [0]).reshape(plan.length(SCENE), -1)
+    there = (pages[:, 1:].max(axis=1) >= 0)[by_scene]
+    first = by_scene[np.arange(len(by_scene)), there.argmax(axis=1)]
+    return np.where(there.any(axis=1), first, -1)
+
+
+def _written_scenes(
+    plan: AxisPlan, axes: str, shape: tuple[int, ...], pages: npt.NDArray[np.int64], path: Path
+) -> list[int]:
+    """Return the scenes of which anything was written: a grid may have cells that the stage never went to."""
+    if not len(pages):
+        return list(range(plan.length(SCENE)))
+    first = _first_pages(plan, axes, shape, pages)
+    kept = [int(scene) for scene in np.flatnonzero(first >= 0)]
+    if len(kept) < len(first):
+        _log.info(
+            "%s: %d of %d positions were never written and are left out", path.name, len(first) - len(kept), len(first)
+        )
+    return kept
+
+
+def _own_records(
+    facts: Facts,
+    plan: AxisPlan,
+    axes: str,
+    shape: tuple[int, ...],
+    files: tuple[str, ...],
+    pages: npt.NDArray[np.int64],
+    written: list[int],
+    path: Path,
+) -> dict[int, OME | None]:
+    """Return the OME records of positions that lie in files of their own, each with a record of its own."""
+    if facts.ome is None or len(files) < 2 or len(written) < 2 or len(facts.ome.images) == plan.length(SCENE):
+        return {}
+    first = _first_pages(plan, axes, shape, pages)
+    records: dict[int, OME | None] = {}
+    for scene in written:
+        file = Path(files[pages[first[scene], 0]])
+        record = ome_record_of(file)
+        if record is not None and record.home == file:
+            records[scene] = parse_ome(record.text, path.name)
+    return records
+
+
+def _colors(series: TiffPageSeries) -> npt.NDArray[np.uint8] | None:
+    """Return the palette (3, n) of a series; None where it has none."""
+    page = series.keyframe
+    table = page.colormap if page.photometric == PHOTOMETRIC.PALETTE else None
+    return None if table is None else (np.asarray(table) >> (8 if np.max(table) > 255 else 0)).astype(np.uint8)
+
+
+def _palette(series: TiffPageSeries) -> npt.NDArray[np.uint8] | None:
+    """Return the colours (3, n) of a picture with a palette; None where the stored values are grey values themselves.
+
+    A palette that rises evenly from black to one colour shows grey values in that colour, as microscopes do it.
+    """
+    colors = _colors(series)
+    return None if colors is None or lut_color(colors) is not None else colors
+
+
+def _palette_color(series: TiffPageSeries) -> tuple[int, int, int] | None:
+    """Return the colour, other than white, in which a palette shows grey values."""
+    colors = _colors(series)
+    color = None if colors is None else lut_color(colors)
+    return None if color == (255, 255, 255) else color
+
+
+def _meaningful_axes(plan: AxisPlan, squeezed: str, more: str = "") -> str:
+    """Return the axes of ``TCZYX`` that are longer than one, and `more`."""
+    roles = {plan.roles.get(axis, axis) for axis in squeezed} | set(more)
     return "".join(axis for axis in "TCZYX" if axis in "YX" or plan.length(axis) > 1 or axis in roles)
 
 
