@@ -87,10 +87,8 @@ def mend(root: Any) -> list[str]:
 
 def _mend_identifiers(root: Any) -> None:
     """Put the name of the class before identifiers that lack it, in parts and in references to them alike."""
-    ids = [
-        (element, pattern) for element in root.iter(f"{{{_NAMESPACE}}}*") if (pattern := _id_pattern(_name(element)))
-    ]
-    given = [(element, *pattern, element.get("ID")) for element, pattern in ids if element.get("ID")]
+    named = [(element, _id_pattern(_name(element))) for element in root.iter(f"{{{_NAMESPACE}}}*") if element.get("ID")]
+    given = [(element, *found, str(element.get("ID"))) for element, found in named if found]
     taken = {value for _, _, pattern, value in given if re.fullmatch(pattern, value)}
     renamed: dict[tuple[str, str], str] = {}
     for element, word, pattern, value in given:

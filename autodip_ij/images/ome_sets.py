@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import lru_cache
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,14 @@ class OmeRecord:
             element.text = place
             element.set("FileName", place)
         return etree.tostring(root, encoding="unicode")
+
+    def planes(self) -> int:
+        """Return how many planes the largest image of the record declares."""
+        counts = [1]
+        for pixels in self.root.iterfind(".//{*}Pixels"):
+            sizes = [pixels.get(f"Size{axis}", "1") for axis in "ZCT"]
+            counts.append(prod(int(size) for size in sizes if size.strip().isdecimal()))
+        return max(counts)
 
     def files(self) -> tuple[Path, ...]:
         """Return every file of the set, the one with the record first."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from autodip_ij.errors import AutodipError, EnvironmentProblem, UnreadableFile, nearest
 from autodip_ij.images import formats
 from autodip_ij.images.damage import unreadable
+from autodip_ij.images.limits import out_of_memory
 from autodip_ij.images.regular import refuse_special
 from autodip_ij.images.selection import parse_scene
 
@@ -93,6 +94,8 @@ def open_metadata(path: str | Path) -> list[SceneMetadata]:
             return ome_xml.read_metadata(file)
         except AutodipError:
             raise
+        except MemoryError as error:
+            raise out_of_memory(file) from error
         except Exception as error:
             raise unreadable(file, error) from error
     return [
@@ -114,6 +117,8 @@ def read_scenes(path: str | Path) -> list[Image]:
         scenes: list[Image] = reader.read_scenes(file)
     except AutodipError:
         raise
+    except MemoryError as error:
+        raise out_of_memory(file) from error
     except ModuleNotFoundError as error:
         raise _missing_package(file, name, error) from error
     except PermissionError as error:

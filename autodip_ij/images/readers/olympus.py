@@ -16,6 +16,7 @@ from autodip_ij.images.lazy import lazy_planes
 from autodip_ij.images.metadata import SourceMetadata
 from autodip_ij.images.model import Channel, Image, PixelSize
 from autodip_ij.images.ome_facts import METRES, SECONDS, convert
+from autodip_ij.images.readers.compound import refuse_circles
 from autodip_ij.images.units import unit_name
 
 
@@ -50,6 +51,7 @@ class OifPlanes:
 
 def read_scenes(path: Path) -> list[Image]:
     """Return the image of an OIB or OIF file; its axes beyond T, C, Z make scenes, wavelengths make channels."""
+    refuse_circles(path)
     with OifFile(path) as file:
         main = {section: dict(entries) for section, entries in file.mainfile.items()}
         sequence = file.series[0]

@@ -13,12 +13,16 @@ import numpy.typing as npt
 from PIL import Image as PillowImage
 
 from autodip_ij.images.lazy import lazy_planes
+from autodip_ij.images.limits import check_pixels
 from autodip_ij.images.metadata import SourceMetadata
 from autodip_ij.images.model import Channel, Image
 from autodip_ij.images.ome_facts import sample_channels
 
 _PNG_SAMPLES = {0: 1, 2: 3, 3: 3, 4: 1, 6: 3}
 """Samples of each PNG colour type, without transparency; a palette becomes colours."""
+
+_MOST = 10_000
+"""Times that PNG or JPEG shorten a picture at most; one of a single colour by about a thousand."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,7 @@ def read_scenes(path: Path) -> list[Image]:
         with PillowImage.open(path) as picture:
             (width, height), samples = picture.size, len(picture.getbands())
         dtype = np.dtype(np.uint8)
+    check_pixels(path, width * height * samples * dtype.itemsize, path.stat().st_size, _MOST)
     channels = tuple(sample_channels("", samples)) if samples > 1 else (Channel(),)
     return [
         Image(

@@ -20,6 +20,7 @@ from autodip_ij.images.axes import SCENE, AxisPlan, plan_axes
 from autodip_ij.images.damage import unreadable
 from autodip_ij.images.formats import stem_of
 from autodip_ij.images.lazy import lazy_planes
+from autodip_ij.images.limits import DEFLATE, check_pixels, check_planes
 from autodip_ij.images.metadata import SourceMetadata
 from autodip_ij.images.model import Image
 from autodip_ij.images.ome_facts import parse_ome
@@ -44,6 +45,11 @@ _PRIVATE_TAG = re.compile(r"TiffTag (?!34412|5083[89]|3362[89]|3363[01])(3[2-9]|
 _TOLD_BY_OFFSET = ("mmstack", "ndtiff")
 """Kinds of series whose pages tifffile makes up from an index, without reading their directories."""
 
+_SHORTENED = {1: 1.01, 5: 3000, 8: DEFLATE, 32946: DEFLATE, 32773: 70}
+"""Times that each kind of compression without loss shortens pixels at most: none, LZW, deflate twice, PackBits."""
+_LOSSY = 100_000
+"""The same for the others."""
+
 _UNNAMED = "IQU"
 """Letters of tifffile for pages that nothing is known about but their order."""
 
@@ -52,6 +58,8 @@ def read_scenes(path: Path) -> list[Image]:
     """Return every image series of a TIFF file; pages without axes are slices, as in ImageJ."""
     record = ome_record_of(path)
     file, text = (record.tiff, record.text_with_paths()) if record else (path, None)
+    if record:
+        check_planes(path, record.planes(), sum(entry.stat().st_size for entry in record.files() if entry.exists()))
     ome = parse_ome(record.text, path.name) if record else None
     with _strict_tifffile(path), TiffFile(file, omexml=text) as tif:
         _refuse_special_members(tif, file)
@@ -166,6 +174,7 @@ def _scenes_of(series: TiffPageSeries, path: Path, facts: Facts, number: int | N
     # Of a set, one image may lie in one file and the next in another.
     file, byteorder = Path(series.keyframe.parent.filehandle.path), series.keyframe.parent.byteorder
     offset, files, pages = _where_pixels_are(series, path)
+    held = sum(Path(entry).stat().st_size for entry in files or (file,))
     samples = shape[axes.index("S")] if "S" in axes else 1
     palette = _palette(series) if facts.format in ("tiff", "ome-tiff") else None
     if palette is not None:
@@ -192,7 +201,7 @@ def _scenes_of(series: TiffPageSeries, path: Path, facts: Facts, number: int | N
             channels = (replace(channels[0], color=color),)
         scenes.append(
             Image(
-                data=lazy_planes(planes, lengths, series.dtype if palette is None else np.uint8, path),
+                data=lazy_planes(planes, lengths, series.dtype if palette is None else np.uint8, path, held=held),
                 channels=channels,
                 metadata=SourceMetadata(
                     facts.format,
@@ -310,8 +319,9 @@ def _where_pixels_are(series: TiffPageSeries, path: Path) -> tuple[int | None, t
     sizes: list[int] = []
     pages = np.full((len(series), 3), -1, np.int64)
     by_offset = series.kind in _TOLD_BY_OFFSET and series.keyframe.compression == 1
+    most = _SHORTENED.get(int(series.keyframe.compression), _LOSSY)
     for position, page in enumerate(series):
-        if page is None:
+        if page is None or not any(page.databytecounts):
             continue
         own = page.parent.filehandle.path
         if own not in files:
@@ -322,11 +332,17 @@ def _where_pixels_are(series: TiffPageSeries, path: Path) -> tuple[int | None, t
         if max(ends, default=0) > sizes[file]:
             name = "" if len(files) == 1 else f" of {Path(own).name}"
             raise unreadable(path, f"page {page.index}{name} ends at byte {max(ends)}, the file at byte {sizes[file]}")
+        # Pieces that were left out, of nothing but zeros, take no place.
+        there = np.count_nonzero(page.databytecounts) / len(page.databytecounts)
+        declared = int(page.size * page.dtype.itemsize * there * page.bitspersample / (8 * page.dtype.itemsize))
+        check_pixels(path, declared, int(np.sum(page.databytecounts)), most, f"page {page.index}")
         if by_offset:
             # Its number is its place in the set, not in its file.
             pages[position] = (file, -1, page.dataoffsets[0]) if page.databytecounts[0] else -1
         else:
             pages[position] = file, page.index, -1
+    if (pages[:, 1:].max(axis=1) < 0).all():
+        raise unreadable(path, "none of its planes was written")
     if missing := int((pages[:, 1:].max(axis=1) < 0).sum()):
         _log.warning("%s: %d of %d planes were never written and are read as 0", path.name, missing, len(pages))
     return None, tuple(files), pages
@@ -335,12 +351,28 @@ def _where_pixels_are(series: TiffPageSeries, path: Path) -> tuple[int | None, t
 def _refuse_special_members(tif: TiffFile, path: Path) -> None:
     """Refuse a Micro-Manager set in which tifffile would open a pipe, a device, or a file elsewhere."""
     if tif.is_mmstack:
-        for member in path.parent.glob("*_MMStack*.tif"):
+        members = sorted(path.parent.glob("*_MMStack*.tif"))
+        for member in members:
             refuse_special(member, path)
+        settings = tif.micromanager_metadata
+        lengths = [int(settings["Summary"].get(key) or 1) for key in ("Frames", "Positions", "Slices", "Channels")]
+        largest = [int(value) + 1 for value in settings["IndexMap"][:, :4].max(axis=0)]
+        held = sum(member.stat().st_size for member in {*members, path})
+        check_planes(path, max(prod(lengths), prod(largest)), held)
     elif tif.is_micromanager and (index := path.parent / "NDTiff.index").exists():
         refuse_special(index, path)
-        for name in {entry[1] for entry in read_ndtiff_index(index)}:
-            refuse_special(named_path(name, path.parent, index), index)
+        names: set[str] = set()
+        ranges: dict[str, set[int | str]] = {}
+        for axes, name, *_ in read_ndtiff_index(index):
+            names.add(name)
+            for axis, value in axes.items():
+                ranges.setdefault(axis, set()).add(value)
+        members = [named_path(name, path.parent, index) for name in sorted(names)]
+        for member in members:
+            refuse_special(member, index)
+        spans = [max(found) - min(found) + 1 if found and all(isinstance(value, int) for value in found) else len(found)
+                 for found in ranges.values()]  # fmt: skip
+        check_planes(path, prod(spans), sum(member.stat().st_size for member in members if member.exists()))
 
 
 def _leading(shape: tuple[int, ...], pages: int) -> int:

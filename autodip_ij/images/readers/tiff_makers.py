@@ -101,6 +101,9 @@ def scanimage_series(tif: TiffFile) -> TiffPageSeries:
     slices = _slices(settings)
     repeats = _count(settings, "SI.hStackManager.framesPerSlice", "SI4.acqNumFrames", "state.acq.numberOfFrames")
     repeats = max(1, repeats // max(1, _count(settings, "SI.hScan2D.logAverageFactor")))
+    # No more than there are pages, whatever was planned.
+    slices = min(slices, max(1, -(-len(pages) // channels)))
+    repeats = min(repeats, max(1, -(-len(pages) // (channels * slices))))
     stored = _count(settings, "SI.hStackManager.numFramesPerVolumeWithFlyback") or slices * repeats
     if slices > 1 and (stored < slices * repeats or len(pages) % (stored * channels)):
         stored = slices * repeats
