@@ -49,17 +49,17 @@ class TilePlan(Sequence[Tile]):
         Size of every tile.
     length
         (Y, X) of the plane.
-    count
+    parts
         Rows and columns of tiles.
     """
 
     height: int
     width: int
     length: tuple[int, int]
-    count: tuple[int, int]
+    parts: tuple[int, int]
 
     def __len__(self) -> int:
-        return self.count[0] * self.count[1]
+        return self.parts[0] * self.parts[1]
 
     @overload
     def __getitem__(self, index: int) -> Tile: ...
@@ -70,9 +70,9 @@ class TilePlan(Sequence[Tile]):
             return [self[number] for number in range(*index.indices(len(self)))]
         if not -len(self) <= index < len(self):
             raise IndexError(index)
-        row, column = divmod(index % len(self), self.count[1])
-        y = _start(row, self.count[0], self.length[0] - self.height)
-        return Tile(y, _start(column, self.count[1], self.length[1] - self.width), self.height, self.width)
+        row, column = divmod(index % len(self), self.parts[1])
+        y = _start(row, self.parts[0], self.length[0] - self.height)
+        return Tile(y, _start(column, self.parts[1], self.length[1] - self.width), self.height, self.width)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Sequence) and list(self) == list(other)

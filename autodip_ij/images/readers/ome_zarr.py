@@ -124,7 +124,8 @@ def _image_groups(root: Any, where: str) -> list[str]:
 
 def _fields(root: Any, wells: list[str], where: str) -> list[str]:
     """Return the paths of the fields of a plate that are there; wells and fields that are missing are named."""
-    there, missing = [], []
+    there: list[str] = []
+    missing: list[str] = []
     for well in wells:
         group = root.get(well)
         if group is None or "well" not in attributes(group):

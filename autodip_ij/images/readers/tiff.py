@@ -334,8 +334,8 @@ def _where_pixels_are(series: TiffPageSeries, path: Path) -> tuple[int | None, t
             raise unreadable(path, f"page {page.index}{name} ends at byte {max(ends)}, the file at byte {sizes[file]}")
         # Pieces that were left out, of nothing but zeros, take no place.
         there = np.count_nonzero(page.databytecounts) / len(page.databytecounts)
-        declared = int(page.size * page.dtype.itemsize * there * page.bitspersample / (8 * page.dtype.itemsize))
-        check_pixels(path, declared, int(np.sum(page.databytecounts)), most, f"page {page.index}")
+        bits = int(page.size) * int(series.keyframe.bitspersample)
+        check_pixels(path, int(bits / 8 * there), int(np.sum(page.databytecounts)), most, f"page {page.index}")
         if by_offset:
             # Its number is its place in the set, not in its file.
             pages[position] = (file, -1, page.dataoffsets[0]) if page.databytecounts[0] else -1
@@ -354,7 +354,7 @@ def _refuse_special_members(tif: TiffFile, path: Path) -> None:
         members = sorted(path.parent.glob("*_MMStack*.tif"))
         for member in members:
             refuse_special(member, path)
-        settings = tif.micromanager_metadata
+        settings: dict[str, Any] = tif.micromanager_metadata or {}
         lengths = [int(settings["Summary"].get(key) or 1) for key in ("Frames", "Positions", "Slices", "Channels")]
         largest = [int(value) + 1 for value in settings["IndexMap"][:, :4].max(axis=0)]
         held = sum(member.stat().st_size for member in {*members, path})
@@ -362,16 +362,19 @@ def _refuse_special_members(tif: TiffFile, path: Path) -> None:
     elif tif.is_micromanager and (index := path.parent / "NDTiff.index").exists():
         refuse_special(index, path)
         names: set[str] = set()
-        ranges: dict[str, set[int | str]] = {}
+        numbers: dict[str, set[int]] = {}
+        words: dict[str, set[str]] = {}
         for axes, name, *_ in read_ndtiff_index(index):
             names.add(name)
             for axis, value in axes.items():
-                ranges.setdefault(axis, set()).add(value)
+                if isinstance(value, int):
+                    numbers.setdefault(axis, set()).add(value)
+                else:
+                    words.setdefault(axis, set()).add(str(value))
         members = [named_path(name, path.parent, index) for name in sorted(names)]
         for member in members:
             refuse_special(member, index)
-        spans = [max(found) - min(found) + 1 if found and all(isinstance(value, int) for value in found) else len(found)
-                 for found in ranges.values()]  # fmt: skip
+        spans = [max(found) - min(found) + 1 for found in numbers.values()] + [len(found) for found in words.values()]
         check_planes(path, prod(spans), sum(member.stat().st_size for member in members if member.exists()))
 
 
