@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import glob
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -75,6 +76,8 @@ def find_inputs(source: str | Path) -> Inputs:
         If no readable image is found, or a list cannot be understood.
     """
     text, path = str(source), Path(source)
+    if re.match(r"^[A-Za-z][A-Za-z0-9+.-]+:/", text):
+        raise UnreadableFile(f"{text}: is an address; download the files and give their folder")
     if path.is_dir() and not _is_image(path):
         return _from_paths(path, _walk(path), recursive=True, found_in=f"folder {path}")
     if path.exists():

@@ -17,7 +17,6 @@ from lxml import etree
 from ome_types import OME, model
 from ome_types.model import UnitsLength, UnitsTime
 from pydantic import BaseModel, TypeAdapter
-from xsdata.models.datatype import XmlDateTime
 
 from autodip_ij.images.units import unit_name
 
@@ -26,6 +25,7 @@ _DECLARATION = re.compile(r"^\s*<\?xml[^>]*\?>")
 _FORBIDDEN = re.compile(
     r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]|&#(0*([0-8]|1[124-9]|2\d|3[01])|[xX]0*([0-8bBcCeEfF]|1[\da-fA-F]));"
 )
+_DATE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)?")
 _NAMED_CHARACTER = re.compile(r"&(\w+);")
 _HTML = name2codepoint.keys() - {"amp", "lt", "gt", "quot"}
 
@@ -214,10 +214,10 @@ def _quoted(value: str | None) -> str:
 def _allowed(kind: type[BaseModel], field: str, value: str) -> bool:
     """Return whether OME allows the text `value` in a field."""
     try:
-        if "datetime" in str(kind.model_fields[field].annotation):
-            XmlDateTime.from_string(value.strip()).to_datetime()
-        else:
-            _adapter(kind, field).validate_python(value)
+        # pydantic takes other spellings of dates too, and numbers.
+        if "datetime" in str(kind.model_fields[field].annotation) and not _DATE.fullmatch(value.strip()):
+            return False
+        _adapter(kind, field).validate_python(value.strip())
     except ValueError:
         return False
     return True

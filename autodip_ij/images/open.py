@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from autodip_ij.images.model import Image, PixelSize
 
 _log = logging.getLogger(__name__)
+
+_ADDRESS = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]+:/{1,2}(?!/)")
+"""https://, s3:// and the like, also as a path, in which two slashes are one; a drive has a single letter."""
 
 
 @dataclass(frozen=True)
@@ -132,6 +136,8 @@ def read_scenes(path: str | Path) -> list[Image]:
 
 def _existing(path: str | Path) -> Path:
     """Return `path`, or say why there is nothing to read."""
+    if _ADDRESS.match(str(path)):
+        raise UnreadableFile(f"{path}: is an address; download the file or folder and give its path")
     file = Path(path).expanduser()
     refuse_special(file)
     try:

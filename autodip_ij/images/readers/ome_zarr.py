@@ -147,6 +147,7 @@ def _scenes_of(path: Path, group: Any, inner: str, number: int, ome: Any) -> lis
     multiscale = found["multiscales"][0]
     level = str(multiscale["datasets"][0]["path"])
     array = group[level]
+    _refuse_objects(path, array)
     axes = axes_of(multiscale, array.ndim)
     sizes = dict(zip(axes, array.shape, strict=True))
     plan = plan_axes([(axis, length) for axis, length in sizes.items() if axis not in "YX"])
@@ -185,6 +186,17 @@ def _scenes_of(path: Path, group: Any, inner: str, number: int, ome: Any) -> lis
         )
         for scene in range(plan.length(SCENE))
     ]
+
+
+def _refuse_objects(path: Path, array: Any) -> None:
+    """Refuse an array whose chunks are Python objects: reading one may run code that somebody put into the file."""
+    stored = array.metadata.to_dict()
+    codecs = [stored.get("compressor"), *(stored.get("filters") or ()), *(stored.get("codecs") or ())]
+    named = {str(codec.get("id") or codec.get("name") or "") for codec in codecs if isinstance(codec, Mapping)}
+    if any("pickle" in name.lower() for name in named) or array.dtype.hasobject:
+        raise UnreadableFile(
+            f"{path.name}: its pixels are stored as Python objects, which are not opened; save it anew"
+        )
 
 
 def _stored_bytes(path: Path, array: str, enough: int) -> int:

@@ -26,6 +26,7 @@ from autodip_ij.images.model import Image
 from autodip_ij.images.ome_facts import parse_ome
 from autodip_ij.images.ome_sets import ome_record_of
 from autodip_ij.images.readers.facts import Facts
+from autodip_ij.images.readers.tiff_chain import refuse_circular_chain
 from autodip_ij.images.readers.tiff_facts import facts_of, facts_of_scene, lut_color
 from autodip_ij.images.readers.tiff_makers import scanimage_series
 from autodip_ij.images.regular import named_path, refuse_special
@@ -58,6 +59,9 @@ def read_scenes(path: Path) -> list[Image]:
     """Return every image series of a TIFF file; pages without axes are slices, as in ImageJ."""
     record = ome_record_of(path)
     file, text = (record.tiff, record.text_with_paths()) if record else (path, None)
+    for member in dict.fromkeys((file, *(record.files() if record else ()))):
+        if member.is_file():
+            refuse_circular_chain(member)
     if record:
         check_planes(path, record.planes(), sum(entry.stat().st_size for entry in record.files() if entry.exists()))
     ome = parse_ome(record.text, path.name) if record else None
