@@ -36,8 +36,8 @@ def warn_of_labels(image: Image) -> None:
     data = image.data[shape[0] // 2, shape[1] // 2, shape[2] // 2][crop]
     if is_labelled(np.asarray(data.compute(scheduler="threads"))):
         _log.warning(
-            "%s: looks like a label image or mask (flat areas with hard borders); denoising makes no sense of numbers of "
-            "objects: give the image itself",
+            "%s: looks like a label image or mask (flat areas with hard borders); denoising makes no sense of numbers "
+            "of objects: give the image itself",
             image.source.name if image.source else image.name,
         )
     elif image.source is not None and _NAME.search(image.source.name.lower()):
