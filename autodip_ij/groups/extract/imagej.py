@@ -36,7 +36,8 @@ def facts(native: Mapping[str, Any], channels: int) -> list[Fact]:
 
 def _scanner_facts(info: str) -> Iterator[Fact]:
     """Yield the scanner and the field of view that ScanImage writes, which cameras have none of."""
-    for match in _SCANNER.finditer(info):
+    # Rows of one rule count once: the scanner says more than the field of view.
+    for match in sorted(_SCANNER.finditer(info), key=lambda found: "scannerType" not in found["key"]):
         value = match["value"].strip().strip("'")
         yield Fact(Kind.SCANNING, _SCANNERS.get(value.upper(), value), f"Info/{match['key']}")
 
