@@ -130,6 +130,10 @@ def _mend_element(element: Any, kind: type[BaseModel], removed: list[str]) -> No
         if inner is not None:
             _mend_element(child, inner, removed)
             missing = _missing(child, inner)
+            text = next((own for own, extra in _described(inner) if "type" not in extra), None)
+            if text is not None and not _allowed(inner, text, child.text or ""):
+                _remove(child, f"{name} {_quoted(child.text)}", removed)
+                continue
         if name in seen and not _repeats(kind, field):
             _remove(child, f"a second {_name(element)}/{name}", removed)
         elif inner is not None and missing:

@@ -118,7 +118,8 @@ class OmeRecord:
 
     def _find(self, name: str) -> Path:
         """Return the file called `name`: beside the record, else beside the file that was asked for."""
-        places = [named_path(name, folder, self.home) for folder in (self.home.parent, self.path.parent)]
+        folders = (self.home.parent, self.path.parent, self.home.absolute().parent.parent)
+        places = [named_path(name, folder, self.home) for folder in folders[: 2 if name.startswith("..") else 3]]
         return next((place for place in places if place.exists()), places[0])
 
 

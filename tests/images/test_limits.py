@@ -216,6 +216,11 @@ def test_pipes_and_devices_are_never_opened(tmp_path):
     (tmp_path / "random.tif").symlink_to("/dev/urandom")
     assert "is a device" in refusal(tmp_path / "random.tif")
 
+    (tmp_path / "a.oif").write_bytes("\ufeff[Version Info]\r\n".encode("utf-16-le"))
+    (tmp_path / "a.oif.files").mkdir()
+    os.mkfifo(tmp_path / "a.oif.files" / "s_C001.tif")
+    assert "names s_C001.tif, which is a named pipe" in refusal(tmp_path / "a.oif")
+
     root = zarr_image(tmp_path / "a.ome.zarr", (8, 9), "yx", (8, 9))
     root["0"][:] = 3
     (tmp_path / "a.ome.zarr/0/c/0/0").unlink()

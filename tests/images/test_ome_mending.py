@@ -44,6 +44,11 @@ BAD = {
     "element of a channel": ("<DetectorSettings", "<Laser488/><DetectorSettings", "Channel/Laser488"),
     "twice": ("<InstrumentRef", "<AcquisitionDate>2021-03-04T05:06:07</AcquisitionDate><InstrumentRef",
               "a second Image/AcquisitionDate"),
+    "identifier of a file": (
+        '<TiffData IFD="0" PlaneCount="4"/>',
+        '<TiffData IFD="0" PlaneCount="4"><UUID FileName="a.ome.tif">file 1</UUID></TiffData>',
+        "UUID 'file 1'",
+    ),
     "plane": ('DeltaT="0.5"', 'DeltaT="soon"', "Plane DeltaT 'soon'"),
     "plane of no time": ('TheT="0" ', "", "Plane without TheT"),
     "identifiers": ("Instrument:0", "Scope 1", None),

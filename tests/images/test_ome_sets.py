@@ -167,6 +167,17 @@ def test_a_record_in_the_parent_folder_is_found(tmp_path, prefix, names, home):
     assert len(find_inputs(tmp_path / "tiles").entries) == 1
 
 
+def test_files_in_folders_beside_each_other_are_found(tmp_path):
+    """Every file has the record, which names all of them as they lie below the parent folder."""
+    names = [f"time {t}/{name}" for t, name in enumerate(NAMES)]
+    for t, name in enumerate(names):
+        put(tmp_path / name, GREY[t], record(names, identifier(t)))
+    for name in names:
+        image = open_image(tmp_path / name)
+        assert [int(image.plane(t, 0, 0).max()) for t in range(3)] == list(GREY)
+    assert len(find_inputs(tmp_path).entries) == 1
+
+
 def test_several_images_of_one_record_come_from_their_own_files(tmp_path):
     """Every file holds one image and the record of all."""
     images = "".join(
