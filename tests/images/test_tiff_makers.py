@@ -313,6 +313,30 @@ def test_each_position_has_its_own_record_and_name(tmp_path):
         assert f'Name="{["A1", "A2", "B1"][number]}"' in written
 
 
+def test_one_position_alone_has_its_own_record(tmp_path):
+    """The record tells of all positions, and of the file that each lies in."""
+    record = positions_record(["A1", "A2", "B1"])
+    for number in range(3):
+        uuid = f"urn:uuid:00000000-0000-0000-0000-{number:012}"
+        block = f'<TiffData IFD="0"><UUID FileName="run_MMStack_{number}.ome.tif">{uuid}</UUID></TiffData>'
+        record = record.replace(f'<TiffData IFD="{number}"/>', block)
+    micromanager(tmp_path / "run_MMStack_1.ome.tif", [(0, 0, 0, 1)], (6,), (1, 3, 1, 1), description=record)
+    (scene,) = read_scenes(tmp_path / "run_MMStack_1.ome.tif")
+    assert (scene.name, scene.channels[0].name, scene.pixel_size.x) == ("A2", "dye 1", 2)
+
+
+def test_positions_in_files_of_their_own_have_their_own_records(tmp_path):
+    for number, name in enumerate(("A1", "A2")):
+        record = positions_record([name]).replace("dye 0", f"dye {number}")
+        micromanager(
+            tmp_path / f"run_MMStack_{name}.ome.tif", [(0, 0, 0, number)], (5 + number,), (1, 2, 1, 1), (), record
+        )
+    for name in ("A1", "A2"):
+        scenes = read_scenes(tmp_path / f"run_MMStack_{name}.ome.tif")
+        found = [(scene.name, scene.channels[0].name, int(grey(scene)[0, 0, 0])) for scene in scenes]
+        assert found == [("A1", "dye 0", 5), ("A2", "dye 1", 6)]
+
+
 def test_positions_without_a_record_are_named_as_on_the_stage(tmp_path):
     places = [(0, 0, 0, position) for position in range(2)]
     stage = {"StagePositions": [{"Label": "well A"}, {"Label": "well B"}]}

@@ -30,6 +30,9 @@ def facts_of(tif: TiffFile, series: TiffPageSeries, number: int, ome: OME | None
     """Return the facts of series `number` of a file that is open, and whose OME record is `ome`."""
     recorded = _ome_facts(ome, series, number) if ome is not None and ome.images else None
     if series.kind in ("mmstack", "ndtiff"):
+        if ome is not None and recorded is not None and (own := _image_in(ome, tif.filename)) is not None:
+            # One position of several, alone.
+            recorded = _image_facts(ome, own, _channel_count(series))
         return _completed(micromanager_facts(tif, series), recorded)
     if recorded is not None:
         return recorded
@@ -95,6 +98,16 @@ def _completed(facts: Facts, recorded: Facts | None) -> Facts:
         ome=recorded.ome,
         ome_image=recorded.ome_image,
     )
+
+
+def _image_in(ome: OME, file_name: str) -> int | None:
+    """Return the only image of a record whose planes lie in a file; None where there is none, or more than one."""
+    found = [
+        i
+        for i, image in enumerate(ome.images)
+        if any(block.uuid is not None and block.uuid.file_name == file_name for block in image.pixels.tiff_data_blocks)
+    ]
+    return found[0] if len(found) == 1 else None
 
 
 def _ome_facts(ome: OME, series: TiffPageSeries, number: int) -> Facts:
