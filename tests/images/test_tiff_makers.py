@@ -436,6 +436,16 @@ def test_a_palette_of_one_colour_shows_grey_values(tmp_path, rng):
     np.testing.assert_array_equal(image.plane(0, 0, 0), plane)
 
 
+def test_a_palette_of_greys_shows_grey_values(tmp_path, rng):
+    """Also an inverted one: the values are what was measured."""
+    plane = rng.integers(0, 256, (8, 9), np.uint8)
+    inverted = np.tile((np.arange(255, -1, -1) * 257).astype(np.uint16), (3, 1))
+    tifffile.imwrite(tmp_path / "a.tif", plane, photometric="palette", colormap=inverted, metadata=None)
+    image = open_image(tmp_path / "a.tif")
+    assert (image.shape, image.channels[0].color) == ((1, 1, 1, 8, 9), None)
+    np.testing.assert_array_equal(image.plane(0, 0, 0), plane)
+
+
 def test_the_colours_of_any_other_palette_are_what_is_read(tmp_path, rng):
     """An index into a list of colours is no intensity."""
     plane = rng.integers(0, 256, (2, 8, 9), np.uint8)

@@ -292,10 +292,13 @@ def _colors(series: TiffPageSeries) -> npt.NDArray[np.uint8] | None:
 def _palette(series: TiffPageSeries) -> npt.NDArray[np.uint8] | None:
     """Return the colours (3, n) of a picture with a palette; None where the stored values are grey values themselves.
 
-    A palette that rises evenly from black to one colour shows grey values in that colour, as microscopes do it.
+    A palette that rises evenly from black to one colour shows grey values in that colour, as microscopes do it, and one
+    of greys, inverted or curved, shows them too.
     """
     colors = _colors(series)
-    return None if colors is None or lut_color(colors) is not None else colors
+    if colors is None or lut_color(colors) is not None or (colors == colors[0]).all():
+        return None
+    return colors
 
 
 def _palette_color(series: TiffPageSeries) -> tuple[int, int, int] | None:
