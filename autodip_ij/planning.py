@@ -151,6 +151,7 @@ def plan_run(image: Image, settings: DenoiseSettings, decisions: Sequence[GroupD
         If the device is not there.
     """
     from autodip_ij.cleaning import measure_scale
+    from autodip_ij.images.labels import warn_of_labels
     from autodip_ij.images.subset import subset
 
     known_method(settings.method)
@@ -161,6 +162,7 @@ def plan_run(image: Image, settings: DenoiseSettings, decisions: Sequence[GroupD
     if len(decided) != image.shape[1]:
         raise BadInput(f"{len(decided)} group decisions for {image.shape[1]} channels; give one a channel")
     part = subset(image, times, chosen, slices)
+    warn_of_labels(part)
     output_dtype = part.dtype if settings.dtype == "same" else np.dtype(np.float32)
     picked = treated([decided[index] for index in chosen], explicit=bool(settings.channel.strip()))
     device = resolve(settings.device)

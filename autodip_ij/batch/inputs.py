@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import glob
 import os
+import re
 import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -84,6 +85,8 @@ def find_inputs(source: str | Path) -> Inputs:
     def note(error: OSError) -> None:
         unread[Path(error.filename or path)] = error.strerror or str(error)
 
+    if re.match(r"^[A-Za-z][A-Za-z0-9+.-]+:/", text):
+        raise UnreadableFile(f"{text}: is an address; download the files and give their folder")
     if os.path.isdir(path) and not _is_image(path):
         found = list(_walk(path, note))
         if path in unread:
@@ -176,9 +179,10 @@ def _is_part(name: str) -> bool:
 def _from_paths(
     root: Path, paths: Iterable[Path], *, recursive: bool, found_in: str, unread: Mapping[Path, str] | None = None
 ) -> Inputs:
+    from autodip_ij.images.sets import one_of_each_set
     from autodip_ij.report import sidecar_path
 
-    found = list(paths)
+    found = one_of_each_set(paths)
     # Not Path.exists, to which a name that is too long for a sidecar is an error.
     results = tuple(path for path in found if os.path.lexists(sidecar_path(path)))
     made = set(results)
@@ -219,10 +223,22 @@ def _from_list(path: Path) -> Inputs:
         if not _is_image(file):
             raise BadInput(f"{path}: names {name}, which is no image that can be read")
         files.append((file, settings))
+    files = _once_for_each_set(files)
     root = _common_folder(path, [file for file, _ in files])
     entries = [Entry(file, Path(os.path.relpath(file, root)), settings) for file, settings in files]
     unique = {(entry.relative, tuple(entry.settings.items())): entry for entry in entries}
     return Inputs(root, tuple(unique.values()), recursive=False)
+
+
+def _once_for_each_set(files: list[tuple[Path, Mapping[str, str]]]) -> list[tuple[Path, Mapping[str, str]]]:
+    """Return the rows with one file of each set of files that are wanted with the same settings."""
+    from autodip_ij.images.sets import one_of_each_set
+
+    by_settings: dict[tuple[tuple[str, str], ...], list[Path]] = {}
+    for file, settings in files:
+        by_settings.setdefault(tuple(settings.items()), []).append(file)
+    kept = {(settings, file) for settings, paths in by_settings.items() for file in one_of_each_set(paths)}
+    return [(file, settings) for file, settings in files if (tuple(settings.items()), file) in kept]
 
 
 def _plain_rows(text: str) -> Iterator[tuple[str, Mapping[str, str]]]:
@@ -232,7 +248,10 @@ def _plain_rows(text: str) -> Iterator[tuple[str, Mapping[str, str]]]:
 
 
 def _table_rows(path: Path, text: str) -> Iterator[tuple[str, Mapping[str, str]]]:
-    reader = csv.DictReader(text.splitlines(), delimiter="\t" if path.suffix.lower() == ".tsv" else ",")
+    first = text.partition("\n")[0]
+    # Spreadsheets of many languages write semicolons into .csv files.
+    comma = ";" if ";" in first and "," not in first else ","
+    reader = csv.DictReader(text.splitlines(), delimiter="\t" if path.suffix.lower() == ".tsv" else comma)
     if "file" not in (reader.fieldnames or ()):
         found = ", ".join(reader.fieldnames or ["nothing"])
         raise BadInput(f"{path}: no column 'file' in its first line; found {found}")

@@ -54,7 +54,21 @@ FORMATS = (
     Format(
         "tiff",
         "TIFF",
-        (".ome.tiff", ".ome.tif", ".ome.tf2", ".ome.tf8", ".ome.btf", ".tiff", ".tif", ".tf2", ".tf8", ".btf", ".lsm"),
+        (
+            ".ome.tiff",
+            ".ome.tif",
+            ".ome.tf2",
+            ".ome.tf8",
+            ".ome.btf",
+            ".tiff",
+            ".tif",
+            ".tf2",
+            ".tf8",
+            ".btf",
+            ".lsm",
+            ".stk",
+            ".qptiff",
+        ),
         "tiff",
         ("tifffile",),
         usual=".tif",
@@ -66,7 +80,14 @@ FORMATS = (
     Format("dv", "DeltaVision", (".r3d", ".dv"), "deltavision", ("mrc",)),
     Format("oib", "Olympus FluoView", (".oif", ".oib"), "olympus", ("oiffile",)),
     Format("mrc", "MRC", (".mrcs", ".rec", ".mrc"), "mrc_volume", ("mrcfile",)),
-    Format("photo", "PNG or JPEG", (".png", ".jpeg", ".jpg"), "photo", ("PIL", "imagecodecs"), usual=".png or .jpg"),
+    Format(
+        "photo",
+        "PNG or JPEG",
+        (".png", ".jpeg", ".jpg", ".jp2", ".j2k", ".jpx"),
+        "photo",
+        ("PIL", "imagecodecs"),
+        usual=".png, .jpg or .jp2",
+    ),
 )
 """Every format of this package, in the order in which suffixes are tried."""
 
@@ -76,13 +97,15 @@ READABLE_SUFFIXES = tuple(suffix for entry in FORMATS if entry.reader for suffix
 _DISTRIBUTIONS = {"PIL": "pillow", "pylibCZIrw": "pylibczirw"}
 """Names of packages for pip, where they differ from those for import."""
 
+_JPEG_2000 = b"\0\0\0\x0cjP  "
+
 _MAGIC = (
     ("tiff", 0, (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")),
     ("czi", 0, (b"ZISRAWFILE",)),
     ("nd2", 0, (b"\xda\xce\xbe\x0a", b"\0\0\0\x0cjP  ")),
     ("lif", 0, (b"\x70\0\0\0",)),
     ("oib", 0, (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", b"\xff\xfe[\0")),
-    ("photo", 0, (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")),
+    ("photo", 0, (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"\xff\x4f\xff\x51")),
     ("dv", 96, (b"\xa0\xc0", b"\xc0\xa0")),
     ("mrc", 208, (b"MAP ", b"MAP\0")),
 )
@@ -166,6 +189,8 @@ def sniff(path: Path) -> str | None:
         return "zarr" if any((path / marker).exists() for marker in markers) else None
     with path.open("rb") as file:
         head = file.read(1024)
+    if head.startswith(_JPEG_2000) and suffix_of(path) != ".nd2":
+        return "photo"  # Nikon's files of before 2009 begin alike
     for name, offset, patterns in _MAGIC:
         if head[offset:].startswith(patterns):
             return name

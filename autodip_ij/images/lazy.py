@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable
 from functools import partial
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import numpy.typing as npt
 
 from autodip_ij.errors import AutodipError, BadInput
 from autodip_ij.images.damage import unreadable
+from autodip_ij.images.limits import check_plane_memory, check_planes, out_of_memory
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,7 +25,14 @@ PlaneReader = Callable[[int, int, int], npt.NDArray[Any]]
 array can be sent to another process; it must be picklable and safe to call from several threads."""
 
 
-def lazy_planes(read: PlaneReader, shape: tuple[int, int, int, int, int], dtype: npt.DTypeLike, path: Path) -> da.Array:
+def lazy_planes(
+    read: PlaneReader,
+    shape: tuple[int, int, int, int, int],
+    dtype: npt.DTypeLike,
+    path: Path,
+    *,
+    held: int | None = None,
+) -> da.Array:
     """Return a lazy (T, C, Z, Y, X) array, one chunk a plane.
 
     Parameters
@@ -36,6 +45,8 @@ def lazy_planes(read: PlaneReader, shape: tuple[int, int, int, int, int], dtype:
         Data type; planes of another one are refused when read, byte order aside.
     path
         The file, for messages.
+    held
+        Bytes in which the planes are stored, where that is not the size of the file.
 
     Raises
     ------
@@ -53,6 +64,10 @@ def lazy_planes(read: PlaneReader, shape: tuple[int, int, int, int, int], dtype:
         )
     if 0 in shape:
         raise BadInput(f"{path.name}: holds no pixels (T, C, Z, Y, X = {shape})")
+    if held is None and path.is_file():
+        held = path.stat().st_size
+    if held is not None:
+        check_planes(path, prod(shape[:3]), held)
     chunks = tuple((1,) * length for length in shape[:3]) + tuple((length,) for length in shape[3:])
     # Bound beforehand: dask would search its own arguments for arrays, however large they are.
     read_block = partial(_read_block, read=read, plane_shape=shape[3:], kind=kind, path=path)
@@ -76,10 +91,13 @@ def _read_block(
     """Read one plane as a block (1, 1, 1, Y, X)."""
     t, c, z = block_id[:3]
     where = f"plane T={t} C={c} Z={z}"
+    check_plane_memory(path, plane_shape, kind.itemsize)
     try:
         plane = np.asarray(read(t, c, z))
     except AutodipError:
         raise
+    except MemoryError as error:
+        raise out_of_memory(path, f"{where} takes more than is free") from error
     except Exception as error:
         raise unreadable(path, error, where) from error
     if plane.shape != tuple(plane_shape) or plane.dtype.newbyteorder("=") != kind:

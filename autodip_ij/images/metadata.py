@@ -2,12 +2,31 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ome_types import OME
+
+
+_FILE_NAME = re.compile(
+    r"[/\\\\]|\.(ome|tiff?|tf[28]|btf|lsm|stk|qptiff|czi|nd2|lif|dv|r3d|oi[bf]|vs[i]|ims|zarr|zip|png|jpe?g|jp2|gif|bmp|avi|mrc|dcm"
+    r"|ids|ics|raw)(?![a-z0-9])",
+    re.IGNORECASE,
+)
+
+
+def is_file_name(label: str) -> bool:
+    """Return whether a label names a file rather than what it shows.
+
+    Examples
+    --------
+    >>> [is_file_name(text) for text in ("img_C0.tif", "c:1/2 - cells.czi #1", "GFP", "Alexa 4.88", "x.Tiff.bak")]
+    [True, True, False, False, True]
+    """
+    return _FILE_NAME.search(label) is not None
 
 
 @dataclass(frozen=True)
@@ -17,9 +36,10 @@ class SourceMetadata:
     Attributes
     ----------
     format
-        ``ome-tiff``, ``ome-zarr``, ``ome-xml``, ``imagej-tiff``, ``tiff``, ``czi``, ``nd2``, ``lif``, ``dv``, ``oib``,
-        ``mrc``, ``png`` (any photograph format), ``imagej`` (an image open in ImageJ), ``other`` (read by a further
-        bioio reader) or ``array``.
+        ``ome-tiff``, ``ome-zarr``, ``ome-xml``, ``imagej-tiff``, ``micromanager`` (its stacks and NDTiff),
+        ``scanimage``, ``qptiff``, ``metamorph``, ``tiff``, ``czi``, ``nd2``, ``lif``, ``dv``, ``oib``, ``mrc``, ``png``
+        (any photograph format), ``imagej`` (an image open in ImageJ), ``other`` (read by a further bioio reader) or
+        ``array``.
     channel_names
         One name per channel, in channel order; empty strings where the file has none. Colour samples and the bands of a
         spectral scan are channels of their own: see `file_channel`.
@@ -41,6 +61,8 @@ class SourceMetadata:
         - ``imagej-tiff`` and ``imagej``: ``{"info": str, "labels": list[str]}``, the Info property (where Bio-Formats
           writes the original metadata) and the slice labels; from a file also ``luts`` (list of (3, 256) uint8),
           ``mode``, and where present ``roi``, ``overlays`` and ``properties``, as tifffile gives them;
+        - ``micromanager``, ``scanimage``, ``qptiff``, ``metamorph``: ``{"info": str}``, the settings as JSON (the
+          first) or as lines ``key = value``;
         - others: empty.
     image_name
         Name of the scene inside the file.

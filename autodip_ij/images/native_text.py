@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 NATIVE_NAMESPACE = "autodip_ij/source"
 """Namespaces of the annotations are this and the format, e.g. ``autodip_ij/source/lif``."""
 
+WITH_INFO = ("micromanager", "scanimage", "qptiff", "metamorph")
+"""Kinds of TIFF whose settings are one text."""
+
 _PLACEHOLDER: AnnotationID = "Annotation:0"
 
 
@@ -34,7 +37,7 @@ def native_annotations(metadata: SourceMetadata) -> list[Any]:
     native, namespace = metadata.native, f"{NATIVE_NAMESPACE}/{metadata.format}"
     if metadata.format in ("lif", "czi"):
         return [CommentAnnotation(id=_PLACEHOLDER, namespace=namespace, value=str(native["xml"]))] if native else []
-    if metadata.format in ("imagej-tiff", "imagej"):
+    if metadata.format in ("imagej-tiff", "imagej", *WITH_INFO):
         info = str(native.get("info") or "")
         return [CommentAnnotation(id=_PLACEHOLDER, namespace=namespace, value=info)] if info else []
     if metadata.format in ("oib", "dv"):

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+_NAMED = 5
+"""Values left out of a record that are named; the others are counted."""
+
 METRES = {
     "km": 1e3,
     "m": 1.0,
@@ -44,17 +47,54 @@ SAMPLE_COLORS = ((255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255))
 
 
 def parse_ome(xml: str, source: str) -> OME | None:
-    """Return an OME record; None, with a line in the log, where the text is none that can be used."""
+    """Return an OME record, without the values in it that OME does not allow, which are named in the log.
+
+    Parameters
+    ----------
+    xml
+        Its text.
+    source
+        The file, for the log.
+
+    Returns
+    -------
+    OME or None
+        None, with a line in the log, where the text is no record at all.
+    """
     from ome_types import from_xml
 
-    try:
-        with warnings.catch_warnings():
-            # References to what the file leaves out harm nobody.
-            warnings.simplefilter("ignore")
-            return from_xml(xml, validate=False)
-    except Exception as error:
-        _log.warning("%s: its OME-XML cannot be used (%s)", source, " ".join(str(error).split())[:200])
-        return None
+    from autodip_ij.images.ome_mending import document_of, mend
+
+    removed: list[str] = []
+
+    def mended(tree: Any) -> Any:
+        removed.extend(mend(tree.getroot()))
+        return tree
+
+    with warnings.catch_warnings(record=True) as said:
+        # References to what the file leaves out harm nobody.
+        warnings.simplefilter("always")
+        try:
+            ome = from_xml(xml, validate=False)
+            # ome-types numbers identifiers outside the schema anew, sometimes as others are numbered already.
+            if not any("Casting invalid" in str(entry.message) for entry in said):
+                return ome
+        except Exception as error:
+            _log.debug("%s: its OME-XML is no valid one (%s)", source, error)
+        try:
+            ome = from_xml(document_of(xml), validate=False, transformations=[mended])
+        except Exception as error:
+            _log.warning("%s: its OME-XML cannot be used (%s)", source, " ".join(str(error).split())[:200])
+            return None
+    if removed:
+        more = f" and {len(removed) - _NAMED} more" if len(removed) > _NAMED else ""
+        _log.warning(
+            "%s: left out of its OME record, since OME does not allow it: %s%s",
+            source,
+            ", ".join(removed[:_NAMED]),
+            more,
+        )
+    return ome
 
 
 def channels_of(pixels: Pixels, count: int) -> tuple[Channel, ...]:

@@ -25,7 +25,7 @@ from ome_types.model.simple_types import Color
 from autodip_ij._version import __version__
 from autodip_ij.images.native_text import native_annotations
 from autodip_ij.images.ome_facts import DISPLAY_NAMESPACE
-from autodip_ij.images.ome_references import drop_dangling_references
+from autodip_ij.images.ome_references import clean_texts, drop_dangling_references
 
 if TYPE_CHECKING:
     from autodip_ij.images.model import Image, PixelSize
@@ -69,6 +69,7 @@ def make_ome(image: Image, dtype: np.dtype[Any], provenance: str = "") -> OME:
     )
     _annotate(ome, record, image, provenance)
     drop_dangling_references(ome)
+    clean_texts(ome)
     return ome
 
 

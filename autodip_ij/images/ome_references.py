@@ -1,13 +1,36 @@
-"""References inside an OME record that point at nothing."""
+"""What makes an OME record invalid when it is written: references to nothing, characters that XML does not have."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
 from ome_types import OME
 from ome_types.model import Reference
 from pydantic import BaseModel
+
+_FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+
+
+def clean_text(text: str) -> str:
+    r"""Return a text without control characters, which neither XML nor a terminal takes, and without half characters.
+
+    Examples
+    --------
+    >>> clean_text("DA\x07PI \x1b[1mbold\udcff\n")
+    'DAPI [1mbold\n'
+    """
+    return _FORBIDDEN.sub("", text)
+
+
+def clean_texts(ome: OME) -> None:
+    """Clean every text of a record."""
+    for model in _models(ome):
+        for name in type(model).model_fields:
+            value = getattr(model, name)
+            if type(value) is str and _FORBIDDEN.search(value):
+                setattr(model, name, clean_text(value))
 
 
 def drop_dangling_references(ome: OME) -> None:

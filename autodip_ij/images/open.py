@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
@@ -11,6 +12,8 @@ from typing import TYPE_CHECKING
 from autodip_ij.errors import AutodipError, EnvironmentProblem, UnreadableFile, nearest
 from autodip_ij.images import formats
 from autodip_ij.images.damage import unreadable
+from autodip_ij.images.limits import out_of_memory
+from autodip_ij.images.regular import refuse_special
 from autodip_ij.images.selection import parse_scene
 
 if TYPE_CHECKING:
@@ -18,6 +21,9 @@ if TYPE_CHECKING:
     from autodip_ij.images.model import Image, PixelSize
 
 _log = logging.getLogger(__name__)
+
+_ADDRESS = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]+:/{1,2}(?!/)")
+"""https://, s3:// and the like, also as a path, in which two slashes are one; a drive has a single letter."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +98,8 @@ def open_metadata(path: str | Path) -> list[SceneMetadata]:
             return ome_xml.read_metadata(file)
         except AutodipError:
             raise
+        except MemoryError as error:
+            raise out_of_memory(file) from error
         except Exception as error:
             raise unreadable(file, error) from error
     return [
@@ -113,6 +121,8 @@ def read_scenes(path: str | Path) -> list[Image]:
         scenes: list[Image] = reader.read_scenes(file)
     except AutodipError:
         raise
+    except MemoryError as error:
+        raise out_of_memory(file) from error
     except ModuleNotFoundError as error:
         raise _missing_package(file, name, error) from error
     except PermissionError as error:
@@ -126,7 +136,10 @@ def read_scenes(path: str | Path) -> list[Image]:
 
 def _existing(path: str | Path) -> Path:
     """Return `path`, or say why there is nothing to read."""
+    if _ADDRESS.match(str(path)):
+        raise UnreadableFile(f"{path}: is an address; download the file or folder and give its path")
     file = Path(path).expanduser()
+    refuse_special(file)
     try:
         if file.is_dir():
             return file

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
+from typing import overload
 
 import numpy as np
 import numpy.typing as npt
@@ -38,7 +39,50 @@ class Tile:
         return slice(self.y, self.y + self.height), slice(self.x, self.x + self.width)
 
 
-def plan_tiles(shape: tuple[int, int], tile: int = 512, overlap: int = 128) -> list[Tile]:
+@dataclass(frozen=True)
+class TilePlan(Sequence[Tile]):
+    """The tiles of a plane, row by row, made when they are asked for: a plane may have millions.
+
+    Attributes
+    ----------
+    height, width
+        Size of every tile.
+    length
+        (Y, X) of the plane.
+    parts
+        Rows and columns of tiles.
+    """
+
+    height: int
+    width: int
+    length: tuple[int, int]
+    parts: tuple[int, int]
+
+    def __len__(self) -> int:
+        return self.parts[0] * self.parts[1]
+
+    @overload
+    def __getitem__(self, index: int) -> Tile: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Tile]: ...
+    def __getitem__(self, index: int | slice) -> Tile | list[Tile]:
+        if isinstance(index, slice):
+            return [self[number] for number in range(*index.indices(len(self)))]
+        if not -len(self) <= index < len(self):
+            raise IndexError(index)
+        row, column = divmod(index % len(self), self.parts[1])
+        y = _start(row, self.parts[0], self.length[0] - self.height)
+        return Tile(y, _start(column, self.parts[1], self.length[1] - self.width), self.height, self.width)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and list(self) == list(other)
+
+
+def _start(number: int, count: int, last: int) -> int:
+    return round(number * last / (count - 1)) if count > 1 else 0
+
+
+def plan_tiles(shape: tuple[int, int], tile: int = 512, overlap: int = 128) -> TilePlan:
     """Cut a plane into tiles of one size that cover all of it, row by row.
 
     The paper (section on large images) uses tiles of 512 pixels that overlap by 128. A side no longer than `tile` is
@@ -67,7 +111,7 @@ def plan_tiles(shape: tuple[int, int], tile: int = 512, overlap: int = 128) -> l
     if tile < 1 or not 0 <= overlap < tile:
         raise BadInput(f"overlap {overlap} px is not possible with tiles of {tile} px; choose 0 to {max(tile - 1, 0)}")
     (height, rows), (width, columns) = (_cuts(length, tile, overlap) for length in shape)
-    return [Tile(y, x, height, width) for y in rows for x in columns]
+    return TilePlan(height, width, shape, (rows, columns))
 
 
 class TileBlender:
@@ -140,15 +184,15 @@ class TileBlender:
         return plane.astype(np.float32)
 
 
-def _cuts(length: int, tile: int, overlap: int) -> tuple[int, list[int]]:
-    """Return the side of the tiles along a side of the plane, and where they start."""
+def _cuts(length: int, tile: int, overlap: int) -> tuple[int, int]:
+    """Return the side of the tiles along a side of the plane, and how many there are."""
     if length <= tile:
-        return length, [0]
+        return length, 1
     least = overlap - overlap // 8
     count = ceil((length - least) / (tile - least))
     shortest = ceil((length + (count - 1) * overlap) / count)
     side = min(tile, _STEP * ceil(shortest / _STEP))
-    return side, [round(index * (length - side) / (count - 1)) for index in range(count)]
+    return side, count
 
 
 def _profiles(length: int, starts: set[int], size: int) -> dict[int, npt.NDArray[np.float64]]:

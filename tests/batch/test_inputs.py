@@ -117,3 +117,14 @@ def test_what_is_not_there_is_said(tmp_path: Path) -> None:
         find_inputs(tmp_path)
     with pytest.raises(BadInput, match="no image that can be read"):
         find_inputs(str(tmp_path / "*.czi"))
+
+
+def test_a_table_of_a_spreadsheet_may_have_semicolons(tmp_path: Path) -> None:
+    for name in ("a.tif", "b;c.tif"):
+        (tmp_path / name).touch()
+    (tmp_path / "list.csv").write_text('file;group;channel\na.tif;confocal/actin;0,1\n"b;c.tif";;\n')
+    found = find_inputs(tmp_path / "list.csv").entries
+    assert [(entry.path.name, dict(entry.settings)) for entry in found] == [
+        ("a.tif", {"group": "confocal/actin", "channel": "0,1"}),
+        ("b;c.tif", {}),
+    ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from autodip_ij.groups import infer_groups
 from autodip_ij.images.metadata import SourceMetadata
 
-FORMATS = ("czi", "nd2", "lif", "oib", "dv", "imagej-tiff")
+FORMATS = ("czi", "nd2", "lif", "oib", "dv", "imagej-tiff", "micromanager", "scanimage", "qptiff", "metamorph")
 JSON = st.recursive(
     st.none() | st.booleans() | st.floats() | st.text(max_size=20),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
@@ -59,3 +60,27 @@ def test_a_colour_channel_read_as_three_is_left_alone_three_times() -> None:
     )
     decisions = infer_groups(SourceMetadata("czi", ("",) * 6, native={"xml": xml}))
     assert [decision.leave_alone is not None for decision in decisions] == [True] * 3 + [False] * 3
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "a" * 8000,
+        "aB" * 4000,
+        "a-" * 4000,
+        "1a" * 4000,
+        "gfp" * 2700,
+        "c:1/2 " * 1400,
+        ".ome.tif" * 1000 + "x",
+        "x" + " " * 8000 + "y",
+    ],
+    ids=lambda text: text[:8],
+)
+def test_names_of_thousands_of_letters_cost_next_to_nothing(name: str) -> None:
+    infer_groups(SourceMetadata("tiff", ("warm",)))
+    info = {"info": f"{name}={name}\nChannel Name = {name}", "labels": [name] * 2}
+    started = time.process_time()
+    for source, native in (("tiff", {}), ("imagej-tiff", info)):
+        found = infer_groups(SourceMetadata(source, (name, "DAPI"), native=native, image_name=name, file_name=name))
+        assert found[1].specimen == "nucleus"
+    assert time.process_time() - started < 3

@@ -299,3 +299,26 @@ def test_formats_without_an_ome_record_keep_their_own_metadata(shared, tmp_path)
         own = [entry for entry in ome.structured_annotations if str(entry.namespace).startswith("autodip_ij/source/")]
         assert len(own) == 1
         assert text in own[0].to_xml()
+
+
+HOSTILE = "a\x00b\x07c\x1b[31md\x9be\udcfff\ufffeg"
+
+
+@pytest.mark.parametrize("name", ["a.ome.tif", "a.ome.zarr", "a.tif"])
+def test_characters_that_xml_does_not_have_are_left_out(tmp_path, name, ome):
+    """And the text around them is kept: what was computed is not lost for a control character in a name."""
+    metadata = SourceMetadata("oib", (HOSTILE, "GFP"), native={"main": {f"Section {HOSTILE}": {"Key": HOSTILE}}})
+    size = PixelSize(y=0.5, x=0.5, unit="µm")
+    channels = [Channel(HOSTILE), Channel("GFP")]
+    image = Image.from_array(
+        np.zeros((2, 4, 5), np.uint16), "CYX", channels=channels, pixel_size=size, name=HOSTILE, metadata=metadata
+    )
+    written = write(image, tmp_path / name, provenance=f"made of {HOSTILE}")
+    again = open_image(written)
+    assert again.channels[1].name == "GFP"
+    assert again.pixel_size.x == 0.5
+    if name != "a.tif":
+        text = (written / "OME/METADATA.ome.xml").read_text() if written.is_dir() else tifffile.tiffcomment(written)
+        ome_types.validate_xml(text)
+        assert 'Name="abc[31mdefg"' in text
+        assert "made of abc[31mdefg" in text

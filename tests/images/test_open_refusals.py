@@ -1,6 +1,7 @@
 """Files that cannot be read: one line, the right class, the way out."""
 
 import os
+import pathlib
 import sys
 
 import imagecodecs
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 import tifffile
 
+from autodip_ij.batch.inputs import find_inputs
 from autodip_ij.errors import EnvironmentProblem, UnreadableFile
 from autodip_ij.images.formats import READABLE_SUFFIXES, is_readable_path, sniff
 from autodip_ij.images.open import open_image, open_metadata, scene_names
@@ -140,3 +142,11 @@ def test_a_file_is_told_by_its_content(tmp_path):
     tifffile.imwrite(tmp_path / "a", np.zeros((4, 4), np.uint8))
     (tmp_path / "b").write_text("nothing")
     assert (sniff(tmp_path / "a"), sniff(tmp_path / "b")) == ("tiff", None)
+
+
+@pytest.mark.parametrize("address", ["https://example.org/cells.ome.zarr", "s3://bucket/cells.zarr", "http:/x/a.tif"])
+def test_an_address_is_no_path(address):
+    for given in (address, pathlib.Path(address)):
+        assert "is an address; download the file or folder and give its path" in refusal(given)
+    with pytest.raises(UnreadableFile, match="is an address; download the files"):
+        find_inputs(address)

@@ -146,3 +146,16 @@ def test_other_formats_go_through_an_installed_bioio_reader(tmp_path, rng):
     image = open_image(tmp_path / "a.bmp")
     assert (image.metadata.format, image.rgb, image.shape) == ("other", True, (1, 3, 1, 8, 6))
     np.testing.assert_array_equal(np.moveaxis(np.asarray(image.data)[0, :, 0], 0, -1), rgb)
+
+
+@pytest.mark.parametrize("suffix", [".jp2", ".j2k"])
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+@pytest.mark.parametrize("samples", [1, 3])
+def test_jpeg_2000(tmp_path, rng, suffix, dtype, samples):
+    shape = (32, 40) if samples == 1 else (32, 40, 3)
+    pixels = rng.integers(0, 200, shape).astype(dtype)
+    path = tmp_path / f"a{suffix}"
+    path.write_bytes(imagecodecs.jpeg2k_encode(pixels, level=0, codecformat=suffix[1:], reversible=True))
+    image = open_image(path)
+    assert (image.shape, image.dtype, image.rgb) == ((1, samples, 1, 32, 40), np.dtype(dtype), samples == 3)
+    np.testing.assert_array_equal(np.moveaxis(np.asarray(image.data)[0, :, 0], 0, -1).reshape(shape), pixels)

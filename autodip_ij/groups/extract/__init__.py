@@ -21,6 +21,10 @@ NATIVE = {
     "dv": "dv",
     "imagej-tiff": "imagej",
     "imagej": "imagej",
+    "micromanager": "imagej",
+    "scanimage": "imagej",
+    "qptiff": "imagej",
+    "metamorph": "imagej",
 }
 
 Extractor = Callable[[Mapping[str, Any], int], list[Fact]]

@@ -9,9 +9,16 @@ from typing import Any
 
 from autodip_ij.groups.extract.key_values import Pair, pair_facts
 from autodip_ij.groups.facts import Fact, Kind, text_fact
+from autodip_ij.images.metadata import is_file_name
 
 _LINE = re.compile(r"^\s*(?P<key>[^=\t]{1,200}?)\s*(?: = |=|\t|: )\s*(?P<value>.*?)\s*$")
 _SCANIMAGE = re.compile(r"^(scanimage\.)?SI\d?\.", re.MULTILINE)
+_SCANNER = re.compile(
+    r"^(?:scanimage\.)?(?P<key>SI\.(?:hScan2D\.scannerType|hRoiManager\.imagingFovUm))\s*=\s*(?P<value>\S.*)$",
+    re.MULTILINE,
+)
+_SCANNERS = {"RESONANT": "Resonant scanner", "RG": "Resonant scanner", "RGG": "Resonant scanner",
+             "GALVO": "Galvanometer scanner", "GG": "Galvanometer scanner"}  # fmt: skip
 # Bio-Formats labels a slice "c:1/3 z:2/5 t:1/1 - title".
 _POSITION = re.compile(r"^(?:[czt]:\d+/\d+\s*)+(?:-\s*)?", re.IGNORECASE)
 
@@ -23,8 +30,16 @@ def facts(native: Mapping[str, Any], channels: int) -> list[Fact]:
     if not found:
         found = pair_facts(_pairs(info), channels)
     if _SCANIMAGE.search(info):
-        found.append(Fact(Kind.MICROSCOPE, "ScanImage", "Info/SI"))
+        found += [Fact(Kind.MICROSCOPE, "ScanImage", "Info/SI"), *_scanner_facts(info)]
     return [*found, *_label_facts(native.get("labels") or (), channels)]
+
+
+def _scanner_facts(info: str) -> Iterator[Fact]:
+    """Yield the scanner and the field of view that ScanImage writes, which cameras have none of."""
+    # Rows of one rule count once: the scanner says more than the field of view.
+    for match in sorted(_SCANNER.finditer(info), key=lambda found: "scannerType" not in found["key"]):
+        value = match["value"].strip().strip("'")
+        yield Fact(Kind.SCANNING, _SCANNERS.get(value.upper(), value), f"Info/{match['key']}")
 
 
 def _pairs(info: str) -> Iterator[Pair]:
@@ -70,6 +85,8 @@ def _label_facts(labels: Sequence[str], channels: int) -> list[Fact]:
     texts = [_POSITION.sub("", str(label or "")).strip() for label in labels]
     if not any(texts):
         return []
+    # A label with the name of a file names no channel.
+    texts = ["" if is_file_name(text) else text for text in texts]
     by_channel = [{text for text in texts[channel::channels] if text} for channel in range(channels)]
     named = channels > 1 and all(len(found) == 1 for found in by_channel) and len(set.union(*by_channel)) == channels
     if named:

@@ -51,7 +51,7 @@ _KINDS: tuple[tuple[Kind, re.Pattern[str]], ...] = (
     )),
     (Kind.MICROSCOPE, _pattern(
         r"microscope(\|| )(system|name|model)|microscope|system ?(type ?)?name|system ?type"
-        r"|instrument ?(name|model|mode)?|acquisition ?device|acquisition ?software|software ?name|scan ?head"
+        r"|instrument ?(name|model|mode|type)?|acquisition ?device|acquisition ?software|software ?name|scan ?head"
     )),
     (Kind.NAME, _pattern(r"channel(\|| )?name|ch ?name|wave ?name|chnames(\|\d+)?")),
     (Kind.TITLE, _pattern(

@@ -30,4 +30,4 @@ def name_facts(metadata: SourceMetadata, known: list[Fact]) -> list[Fact]:
 
 
 def _stem(file_name: str | None) -> str:
-    return _SUFFIXES.sub("", file_name or "")
+    return _SUFFIXES.sub("", (file_name or "")[:1000])

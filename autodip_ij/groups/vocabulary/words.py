@@ -26,6 +26,8 @@ _FILLERS = ("red", "green", "blue", "orange", "yellow", "deepred", "farred")
 _MAGNIFICATION = re.compile(r"^\d+x?")
 _NUMBERED = re.compile(r"^([a-z]+)\d+x?$")  # a name and a number: "BF 1", "Bright_2"
 _LEAST_LETTERS = 3  # of a spelling recognised inside an unbroken word
+_LONGEST_WORD = 120  # letters of an unbroken word that is taken apart; a longer one is no name
+_LONGEST_TEXT = 1000  # letters of a text that are looked at; more is a dump
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,11 @@ class Index:
             self.whole["".join(token.text for token in tokenize(alias))] = entry
 
     def find(self, text: str) -> list[Match]:
-        """Return the entries named in `text`, from left to right, longest first, without overlaps."""
+        """Return the entries named in `text`, from left to right, longest first, without overlaps.
+
+        Only the first 1,000 letters are looked at.
+        """
+        text = text[:_LONGEST_TEXT]
         tokens = tokenize(text)
         joined = "".join(token.text for token in tokens)
         numbered = _NUMBERED.match(joined)
@@ -128,7 +134,7 @@ class Index:
         return None
 
     def _by_prefix(self, part: Sequence[Token], spelling: str) -> Entry | None:
-        if _gaps(part) - _joints(part[:1]):
+        if not spelling.startswith(tuple(self.prefixes)) or _gaps(part) - _joints(part[:1]):
             return None
         return next((entry for prefix, entry in self.prefixes.items() if spelling.startswith(prefix)), None)
 
@@ -149,6 +155,8 @@ class Index:
     def _segments(self, word: str) -> list[Entry]:
         """Return the entries of the shortest way to write `word` as known spellings and colours."""
         word = _MAGNIFICATION.sub("", word)
+        if len(word) > _LONGEST_WORD:
+            return []
         best: list[list[Entry] | None] = [[]] + [None] * len(word)
         cost = [0] + [10**6] * len(word)
         for end in range(1, len(word) + 1):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -14,6 +15,7 @@ import numpy.typing as npt
 
 from autodip_ij.images.axes import SCENE, AxisPlan, plan_axes
 from autodip_ij.images.lazy import lazy_planes
+from autodip_ij.images.limits import check_pixels
 from autodip_ij.images.metadata import SourceMetadata
 from autodip_ij.images.model import Image, PixelSize
 from autodip_ij.images.readers.leica_facts import channels_of
@@ -69,6 +71,7 @@ def read_scenes(path: Path) -> list[Image]:
             memory = image.memory_block
             if memory.offset + memory.size > path.stat().st_size:
                 raise ValueError(f"the pixels of {image.name} end at byte {memory.offset + memory.size}")
+            check_pixels(path, prod(dict(image.sizes).values()) * image.dtype.itemsize, memory.size, 1, image.name)
             scenes.extend(_scenes_of(path, number, image))
     return scenes
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, is_dataclass
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import numpy.typing as npt
 
 from autodip_ij.images.axes import SCENE, AxisPlan, plan_axes
 from autodip_ij.images.lazy import lazy_planes
+from autodip_ij.images.limits import DEFLATE, check_pixels
 from autodip_ij.images.metadata import SourceMetadata
 from autodip_ij.images.model import Channel, Image, PixelSize
 from autodip_ij.images.ome_facts import sample_channels
@@ -69,6 +71,8 @@ def read_scenes(path: Path) -> list[Image]:
     shape = (plan.length("T"), plan.length("C"), plan.length("Z"), sizes["Y"], sizes["X"])
     channels = _channels(native["metadata"], frame_shape[0], frame_shape[3])
     points = _position_names(native["experiment"])
+    declared = plan.length(SCENE) * prod(shape) * dtype.itemsize
+    check_pixels(path, declared, path.stat().st_size, DEFLATE)
     scenes = []
     for scene in range(plan.length(SCENE)):
         record = ome.images[min(scene, len(ome.images) - 1)] if ome and ome.images else None

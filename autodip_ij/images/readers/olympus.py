@@ -16,7 +16,9 @@ from autodip_ij.images.lazy import lazy_planes
 from autodip_ij.images.metadata import SourceMetadata
 from autodip_ij.images.model import Channel, Image, PixelSize
 from autodip_ij.images.ome_facts import METRES, SECONDS, convert
-from autodip_ij.images.readers.tiff_facts import unit_name
+from autodip_ij.images.readers.compound import refuse_circles
+from autodip_ij.images.regular import refuse_special
+from autodip_ij.images.units import unit_name
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,11 @@ class OifPlanes:
 
 def read_scenes(path: Path) -> list[Image]:
     """Return the image of an OIB or OIF file; its axes beyond T, C, Z make scenes, wavelengths make channels."""
+    refuse_circles(path)
+    # The planes of an OIF lie in a folder beside it.
+    folder = path.with_name(f"{path.name}.files")
+    for member in folder.iterdir() if folder.is_dir() else ():
+        refuse_special(member, path)
     with OifFile(path) as file:
         main = {section: dict(entries) for section, entries in file.mainfile.items()}
         sequence = file.series[0]

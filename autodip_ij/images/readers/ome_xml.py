@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ome_types import from_xml
-
 from autodip_ij.images.metadata import SourceMetadata
-from autodip_ij.images.ome_facts import channels_of, pixel_size_of
+from autodip_ij.images.ome_facts import channels_of, parse_ome, pixel_size_of
 from autodip_ij.images.open import SceneMetadata
 
 _DTYPES = {
@@ -21,7 +19,9 @@ _DTYPES = {
 
 def read_metadata(path: Path) -> list[SceneMetadata]:
     """Return what the file says about each of its images."""
-    ome = from_xml(path.read_bytes().decode("utf-8-sig"), validate=False)
+    ome = parse_ome(path.read_text(encoding="utf-8-sig"), path.name)
+    if ome is None:
+        raise ValueError("no OME record")
     scenes = []
     for number, image in enumerate(ome.images):
         pixels = image.pixels

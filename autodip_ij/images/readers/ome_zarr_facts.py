@@ -82,8 +82,10 @@ def pixel_size_from(multiscale: Mapping[str, Any], axes: str, sizes: Mapping[str
         lengths: dict[str, float | None] = {"z": None, "y": None, "x": None}
         unit = "µm"
     else:
+        # Beside axes with a unit, a scale of 1 without one stands for a distance that nobody knew.
+        known = [axis for axis in "ZYX" if axis in found and (units[axis] or found[axis] != 1.0 or not units.get("X"))]
         lengths = {
-            axis.lower(): convert(found[axis], units[axis] or unit, unit, METRES) if axis in found else None
+            axis.lower(): convert(found[axis], units[axis] or unit, unit, METRES) if axis in known else None
             for axis in "ZYX"
         }
     interval = found["T"] if sizes.get("T", 1) > 1 and units.get("T") else None

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from autodip_ij.errors import BadInput
+from autodip_ij.images.ome_references import clean_text
 from autodip_ij.images.writers import planes
 
 if TYPE_CHECKING:
@@ -82,10 +83,10 @@ def _properties(image: Image, provenance: str) -> dict[str, Any]:
     if size.t:
         found["finterval"] = size.t
         found["tunit"] = _ascii(_UNITS.get(size.time_unit, size.time_unit))
-    if info := "\n".join(part for part in (str(native.get("info") or ""), provenance) if part):
+    if info := clean_text("\n".join(part for part in (str(native.get("info") or ""), provenance) if part)):
         found["Info"] = info
     if labels := _labels(image):
-        found["Labels"] = labels
+        found["Labels"] = [clean_text(label) for label in labels]
     if luts := _luts(image):
         found["LUTs"] = luts
     ranges = [entry.display_range for entry in image.channels]
@@ -126,4 +127,5 @@ def _ramp(channel: Channel) -> np.ndarray:
 
 def _ascii(text: str) -> str:
     r"""Return `text` with other than ASCII characters escaped as in Java (``\u00B5``)."""
+    text = " ".join(clean_text(text).split())
     return "".join(char if char.isascii() else f"\\u{ord(char):04X}" for char in text)
