@@ -78,15 +78,16 @@ class CleanPlane:
         """Pixels that were measured."""
         return ~(self.kept | self.outliers)
 
-    def in_words(self, *, kept: bool) -> list[str]:
-        """Return what the user should know of the plane, a line each; `kept` says that artefacts are put back."""
-        lines = []
+    def in_words(self, *, kept: bool) -> dict[str, str]:
+        """Return what the user should know of the plane, a line by subject; `kept` says that artefacts are put back."""
+        lines = {}
         if count := int(np.count_nonzero(self.outliers)):
             what = "outlier pixel (hot, dead, or hit by a cosmic ray) was" if count == 1 else "outlier pixels were"
             done = "kept as in the input" if kept else "replaced in the result"
-            lines.append(f"{count} {what} kept out of the fit and {done}")
+            lines["outliers"] = f"{count} {what} kept out of the fit and {done}"
         if self.stripes:
-            lines.append(f"{self.stripes.in_words}: taken off before the fit{', put back after it' if kept else ''}")
+            after = ", put back after it" if kept else ""
+            lines["stripes"] = f"{self.stripes.in_words}: taken off before the fit{after}"
         return lines
 
     def restore(self, unit: Plane, dtype: npt.DTypeLike, *, artefacts: bool = False) -> npt.NDArray[Any]:

@@ -19,8 +19,8 @@ Numbers = npt.NDArray[np.float64]
 _CLASSES = 32
 _FEWEST_PIXELS = 400
 """The mean of so many residuals is known to a twentieth of the noise."""
-_MEAN_ERROR = 1e-3
-_DARK_ERROR = 0.05
+_MEAN_ERROR = 2e-3
+_DARK_ERROR = 0.08
 """Relative error of the mean, and error of dark areas in standard deviations of the residual, that may stay."""
 _DARK_SHARE = 0.2
 _ROUNDS = 200

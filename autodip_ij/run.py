@@ -163,8 +163,8 @@ class Run:
         place, window = member.place, member.clean.window
         titles = self._plan.title(*place), self._plan.channel_title(place[1])
         watch = Watch(self._progress, titles[0], window.restore, titles[1], self._recorder.told, check)
-        for line in member.clean.in_words(kept=self._recorder.artefacts_kept):
-            watch.say_once(line)
+        for about, line in member.clean.in_words(kept=self._recorder.artefacts_kept).items():
+            watch.say_once(line, about)
         return watch
 
     def _finish(self, member: _Member) -> None:

@@ -311,8 +311,8 @@ def _enlarged(
         recorder.unchanged((t, position, z), source)
         return restored(enlarge(unit, scale, FILLER))
     watch = Watch(progress, plan.title(t, position, z), clean.window.restore)
-    for line in clean.in_words(kept=False):
-        watch.say_once(line)
+    for about, line in clean.in_words(kept=False).items():
+        watch.say_once(line, about)
     if settings.method == "dip":
         made = _fitted(unit, channel.recipe, settings, capacity, watch)
     else:

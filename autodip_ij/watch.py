@@ -58,11 +58,12 @@ class Watch:
         self.messages.append(message)
         self._progress.log(message)
 
-    def say_once(self, message: str) -> None:
-        """Tell the user one line about the channel, unless an earlier plane of it did."""
+    def say_once(self, message: str, about: str = "") -> None:
+        """Tell the user one line about the channel, unless an earlier plane of it said the same, or was `about` it."""
         line = f"{self._channel}: {message}" if self._channel else message
-        if line not in self._told:
-            self._told.add(line)
+        key = f"{self._channel}: {about}" if about else line
+        if key not in self._told:
+            self._told.add(key)
             self.say(line)
 
     def fit(self, insert: Callable[[Plane], Plane]) -> FitWatch:

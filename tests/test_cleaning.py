@@ -111,3 +111,11 @@ def test_an_image_without_noise_or_too_small_for_an_estimate_is_taken_as_it_is()
     assert not clean.outliers.any()
     tiny = np.array([[1, 2, 200]], np.uint8)
     np.testing.assert_allclose(measure_scale(tiny[None, None]).clean(tiny).unit, [[0, 1 / 199, 1]], rtol=1e-6)
+
+
+def test_a_movie_with_hot_pixels_says_so_once() -> None:
+    movie = np.stack([camera(seed) for seed in range(3)])
+    movie[0, 20, 80] = movie[1, 20, 80] = movie[1, 50, 10] = movie[2, 9, 9] = 5000
+    result = autodip_ij.denoise(movie, axes="TYX", **QUICK)
+    assert len([line for line in result.report.messages if "outlier pixel" in line]) == 1
+    assert result.report.channels[0].outlier_pixels == 4

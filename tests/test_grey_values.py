@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
@@ -18,7 +20,7 @@ def test_an_error_of_brightness_is_undone_at_every_brightness() -> None:
     darkened = 0.95 * CLEAN - 3
     restored = shift_of(noisy, darkened).applied(darkened)
     assert np.abs(restored - CLEAN).max() < 2.5
-    assert restored.mean() == pytest.approx(noisy.mean(), rel=1e-4)
+    assert restored.mean() == pytest.approx(noisy.mean(), rel=2e-3)
 
 
 def test_noise_left_in_a_result_does_not_grow() -> None:
@@ -39,7 +41,7 @@ def test_what_is_no_measurement_does_not_count() -> None:
     valid = np.ones(CLEAN.shape, bool)
     valid[:10] = False
     noisy[~valid] = 1e6
-    assert shift_of(noisy, CLEAN, valid).applied(CLEAN)[valid].mean() == pytest.approx(noisy[valid].mean(), rel=1e-3)
+    assert shift_of(noisy, CLEAN, valid).applied(CLEAN)[valid].mean() == pytest.approx(noisy[valid].mean(), rel=2e-3)
 
 
 @pytest.mark.parametrize("method", ["median", "gaussian", "vst-nlm", "tv", "dip"])
@@ -53,3 +55,26 @@ def test_whatever_the_method_the_mean_and_the_background_stay(method: str) -> No
     allowed = 0.2 if method == "median" else 0.1  # medians of 3 x 3 counts are whole numbers
     assert abs(result.image[dark].mean() - noisy[dark].mean()) < allowed * noisy[dark].std()
     assert result.report.channels[0].mean_ratio == pytest.approx(1, abs=0.005)
+
+
+REAL = (
+    *("confocal_fish_fov1_c0", "confocal_mice_fov1_c0", "confocal_actin_fov1_c0", "confocal_mito_fov1_c0"),
+    *("confocal_nucleus_fov1_c0", "twophoton_actin_fov19_c1", "twophoton_mito_fov19_c1"),
+    *("widefield_nucleus_fov19_c1", "widefield_actin_fov19_c1"),
+)
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize("name", REAL)
+def test_on_real_captures_the_mean_and_the_background_stay(shared: Path, name: str) -> None:
+    folder = shared / "data/fmd"
+    clean_name = f"{name.rsplit('_', 1)[0]}_gt.png"
+    noisy, clean = (
+        autodip_ij.read(folder / file).plane(0, 0, 0)[128:384, 128:384] for file in (f"{name}_noisy.png", clean_name)
+    )
+    dark = clean <= np.quantile(clean, 0.2)
+    noise = (noisy.astype(float) - clean)[dark].std()
+    for method, allowed in (("vst-nl-ridge", 0.1), ("vst-nlm", 0.3)):  # the second blurs filaments into the gaps
+        result = autodip_ij.denoise(noisy, method=method, group=name.split("_")[0]).image
+        assert result.mean() == pytest.approx(noisy.mean(), rel=0.005)
+        assert abs(result[dark].mean() - noisy[dark].mean()) < allowed * noise
