@@ -10,7 +10,8 @@ neither                the nearest calibration image of all, by UMAP
 =====================  ===================================================================
 
 These are the best cells of each column of the paper's Table I. Where a measure cannot run, the group table is used and
-the reason says so. A calibration that has tables for kinds of noise is first narrowed to the kind of the plane.
+the reason says so. A calibration that has tables for kinds of noise, as none of the published code has, is first
+narrowed to the kind of the plane, and likeness is then measured by descriptors, whatever is missing.
 
 There is no second policy: a run, ``inspect``, ``transfer`` and an enlargement all choose by `choose`.
 """
@@ -143,7 +144,8 @@ def choose(
     if microscope and specimen:
         choice = from_group(seen.calibration, microscope, specimen, effort)
     else:
-        choice = _from_nearest_image(seen.calibration, microscope, specimen, effort, reader, weights)
+        strategy = policy_strategy(microscope, specimen, published=not calibration.noise_tables)
+        choice = _from_nearest_image(seen.calibration, strategy, microscope, specimen, effort, reader, weights)
     return finished(choice, seen, effort=effort, effort_given=effort_given, side_px=side_px, overrides=overrides or {})
 
 
@@ -221,13 +223,13 @@ def _or_none(value: Any) -> Any:
 
 def _from_nearest_image(
     calibration: Calibration,
+    strategy: str,
     microscope: str | None,
     specimen: str | None,
     effort: str | None,
     plane: Callable[[], Plane] | None,
     weights: str | Path | None,
 ) -> Choice:
-    strategy = policy_strategy(microscope, specimen)
     known = what_is_known(microscope, specimen)
     table = from_group(calibration, microscope, specimen, effort)
     try:

@@ -71,9 +71,9 @@ def test_without_a_model_of_the_noise_a_fit_has_a_count_in_proportion_to_its_til
     y, x = np.mgrid[:128, :128]
     plane = (100 + 50 * np.sin(x / 20) * np.cos(y / 25) + 10 * shared / shared.std()).astype(np.float32)
     assert noise_kind(plane / plane.max()) == "correlated"
-    how = {"calibration": str(write_pack(content, tmp_path / "mine")), "group": "confocal", "device": "cpu"}
+    how = {"calibration": str(write_pack(content, tmp_path / "mine")), "group": "widefield", "device": "cpu"}
     known = autodip_ij.denoise(plane, **how).report.channels[0]
-    monkeypatch.setattr(choice, "noise_of", lambda _: PlaneNoise("mse", "clipped", usable=False))
+    monkeypatch.setattr(choice, "noise_of", lambda *_, **__: PlaneNoise("mse", "clipped", usable=False))
     unknown = autodip_ij.denoise(plane, **how).report.channels[0]
     assert (known.parameters.iterations, unknown.parameters.iterations) == (MOST, MOST // 2)
     assert (known.parameters.discrepancy, unknown.parameters.discrepancy) == (0.95, 0.0)
