@@ -34,8 +34,7 @@ _IN_WORDS = {
 """The methods that may be named: those that end within seconds. The others of `autodip_ij.baselines` are fits."""
 
 NOISE_FREE = "gaussian sigma_px=1 + median size_px=3"
-"""What stands for all others where the noise of a plane cannot be told."""
-_WITHOUT_NOISE = {"gaussian", "median"}
+"""What stands for all others where the noise of a plane cannot be told, as of one that is small or clipped all over."""
 
 Named = tuple[str, dict[str, Any]]
 """A method and its parameters."""
@@ -137,17 +136,6 @@ def parse_estimates(text: str) -> tuple[Named, ...]:
     (('nlm', {}), ('gaussian', {'sigma_px': 1.0}))
     """
     return tuple(_parse_one(part) for part in text.split("+")) if text.strip() else ()
-
-
-def needs_noise(text: str) -> bool:
-    """Return whether any of the estimates that a text names is made from the noise of the plane.
-
-    Examples
-    --------
-    >>> needs_noise("gaussian + vst-nlm"), needs_noise("median")
-    (True, False)
-    """
-    return any(name not in _WITHOUT_NOISE for name, _ in parse_estimates(text))
 
 
 def _parse_one(text: str) -> Named:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from autodip_ij.assembly import PlaneToFit
 from autodip_ij.blending import blend_of
 from autodip_ij.errors import BadInput
-from autodip_ij.estimates import NOISE_FREE, Estimates, estimates_in_words, needs_noise, texts_in_turn
+from autodip_ij.estimates import NOISE_FREE, Estimates, estimates_in_words
 from autodip_ij.grey_values import shift_of
 from autodip_ij.noise_model import NOISE_AWARE
 from autodip_ij.progress import Stop
@@ -107,33 +107,32 @@ def prepare_plane(plane: Plane, recipe: PlaneRecipe, valid: npt.NDArray[np.bool_
     recipe = with_noise(plane, recipe)
     notes = []
     parameters = recipe.network
-    if recipe.noise is not None and not recipe.noise.usable:
-        if parameters.loss == NOISE_AWARE:
-            notes.append(f"plain loss instead of one fitted to the noise: {recipe.noise.reason}")
-        if recipe.noise.a is None and (replaced := _without_noise_model(parameters)) != parameters:
-            notes.append(f"{estimates_in_words(NOISE_FREE)} in place of what needs to know the noise")
-            recipe, parameters = replace(recipe, parameters=replaced), replaced
+    if recipe.noise is not None and not recipe.noise.usable and parameters.loss == NOISE_AWARE:
+        notes.append(f"plain loss instead of one fitted to the noise: {recipe.noise.reason}")
     estimates = Estimates(plane, recipe.shared_noise)
-    estimate: Plane | None = None
-    guides: tuple[tuple[Plane, ...], ...] = ()
     try:
-        if blend_of(parameters):
-            estimate = estimates.mean(parameters.classical)
+        estimate, guides = _estimates_for(parameters, estimates)
     except BadInput as problem:
-        notes.append(f"the fit alone, without a classical estimate: {problem}")
-    try:
-        guides = estimates.in_turn(parameters.guides)
-    except BadInput as problem:
-        notes.append(f"a fit without guides: {problem}")
+        notes.append(f"{estimates_in_words(NOISE_FREE)} in place of what needs to know the noise: {problem}")
+        recipe = replace(recipe, parameters=_without_noise(parameters))
+        estimate, guides = _estimates_for(recipe.network, estimates)
     return PreparedPlane(plane, recipe, estimate, guides, tuple(notes), valid)
 
 
-def _without_noise_model(parameters: Parameters) -> Parameters:
-    """Return parameters whose classical estimates do without the noise of the plane, which is not known."""
+def _estimates_for(parameters: Parameters, estimates: Estimates) -> tuple[Plane | None, tuple[tuple[Plane, ...], ...]]:
+    """Return what is blended in, None for nothing, and what the fits start from."""
+    return (
+        estimates.mean(parameters.classical) if blend_of(parameters) else None,
+        estimates.in_turn(parameters.guides),
+    )
+
+
+def _without_noise(parameters: Parameters) -> Parameters:
+    """Return parameters whose classical estimates can be made of any plane."""
     return replace(
         parameters,
-        classical=NOISE_FREE if needs_noise(parameters.classical) else parameters.classical,
-        guides=NOISE_FREE if any(needs_noise(text) for text in texts_in_turn(parameters.guides)) else parameters.guides,
+        classical=NOISE_FREE if parameters.classical else "",
+        guides=NOISE_FREE if parameters.guides else "",
     )
 
 
