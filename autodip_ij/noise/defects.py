@@ -58,7 +58,7 @@ def find_gaps(plane: npt.NDArray[Any]) -> Mask:
     --------
     >>> plane = np.random.default_rng(0).normal(100, 5, (40, 40))
     >>> plane[:, :10] = 0
-    >>> find_gaps(plane).sum()
+    >>> int(find_gaps(plane).sum())
     400
     """
     finite = np.isfinite(plane) if plane.dtype.kind == "f" else np.ones(plane.shape, bool)

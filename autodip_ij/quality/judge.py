@@ -17,7 +17,7 @@ def judge(name: str, measured: Value | Unknown, plane: tuple[int, int] | None = 
 
     Examples
     --------
-    >>> check = judge("mean_ratio", Value(0.96))
+    >>> check = judge("mean_ratio", Value(0.99))
     >>> check.verdict, check.advice[:31]
     ('amber', 'the result is darker than the i')
     """

@@ -82,7 +82,7 @@ def test_checks_are_kept_in_the_sidecar_and_in_the_record_for_fiji(tmp_path: Pat
     kept = read_sidecar(done.output).channels[0]
     assert kept.checks == done.report.channels[0].checks
     block = provenance_block(done.report.model_dump(mode="json"))
-    assert "\nquality 0 = under-fitted; " in block
+    assert "\nquality 1 = under-fitted; " in block  # counted from 1, as ImageJ counts channels
 
 
 def test_a_batch_lists_the_worst_verdict_of_every_file(tmp_path: Path) -> None:
