@@ -25,6 +25,9 @@ _AGREEMENT = 0.5
 runs along them differs from quarter to quarter; sampling noise alone gives 0."""
 _EXCESS = 1.5
 _TUKEY = 4.685
+_ALONE = 1.25
+_LEAK = 0.1
+_FEW_ROWS = 0.1
 
 
 @dataclass(frozen=True)
@@ -51,16 +54,22 @@ class Stripes:
     @property
     def in_words(self) -> str:
         """Which offsets there are, for a message; empty for none."""
-        found = [
-            f"every {what} has an offset of its own (standard deviation {offsets.std():.3g})"
+        return " and ".join(
+            _in_words(what, offsets)
             for what, offsets in (("row", self.rows), ("column", self.columns))
             if offsets.any()
-        ]
-        return " and ".join(found)
+        )
+
+
+def _in_words(what: str, offsets: npt.NDArray[np.float64]) -> str:
+    own = np.flatnonzero(offsets)
+    if own.size > _FEW_ROWS * offsets.size:
+        return f"every {what} has an offset of its own (standard deviation {offsets.std():.3g})"
+    return f"{own.size} {what}{'s stand' if own.size > 1 else ' stands'} apart (by up to {np.abs(offsets).max():.3g})"
 
 
 def find_stripes(plane: Plane) -> Stripes:
-    """Return the offsets of rows and columns, if most of them have one of their own.
+    """Return the offsets of rows and columns, if most of them have one of their own, or single ones stand apart.
 
     An offset is the robust mean (Tukey's biweight) over a row of its difference from a robust mean of the rows around
     it. It counts as one if it is the same in all quarters of the rows and clearly larger than what the noise of single
@@ -83,14 +92,36 @@ def _offsets(plane: Plane) -> npt.NDArray[np.float64]:
         return none
     difference = plane[1:] - plane[:-1]
     scale = float(np.median(np.abs(difference - np.median(difference, axis=1, keepdims=True)))) * 1.4826 / np.sqrt(2)
-    if scale == 0 or not _shared_along_rows(difference, scale):
+    if scale == 0:
         return none
+    if not _shared_along_rows(difference, scale):
+        return _single_rows(plane)
     offsets = _against_rows_around(plane, none, scale, _REACHES_PX[0])
     for reach in _REACHES_PX[1:]:
         slower = _against_rows_around(plane, offsets, scale, reach)
         if np.var(slower - offsets) > _SLOW_SHARE * np.var(offsets):
             break
         offsets = slower
+    return offsets
+
+
+def _single_rows(plane: Plane) -> npt.NDArray[np.float64]:
+    """Return the offsets (Y,) of rows that stand alone: apart by more than the noise of a pixel, in all their quarters.
+
+    A line of light is no such row: optics spread it over the neighbours, which then differ from those beyond.
+    """
+    offsets = np.zeros(plane.shape[0])
+    against = plane[1:-1] - (plane[:-2] + plane[2:]) / 2
+    found = np.median(against, axis=1)
+    noise = 1.4826 * np.median(np.abs(against - found[:, None]), axis=1) / np.sqrt(1.5)
+    parts = np.array([np.median(part, axis=1) for part in np.array_split(against, _PARTS, axis=1)])
+    alike = (np.abs(parts - found) < np.abs(found) / 2).all(axis=0)
+    # Steps between the rows on either side of each, one further out than the row itself.
+    steps = np.abs(np.median(np.diff(plane, axis=0), axis=1))
+    outside = np.maximum(np.concatenate([[0.0], steps[:-2]]), np.concatenate([steps[2:], [0.0]]))
+    apart = (np.abs(found) > _ALONE * noise) & (outside < _LEAK * np.abs(found) + noise / 4)
+    if noise.any() and np.count_nonzero(apart) <= _FEW_ROWS * plane.shape[0]:
+        offsets[1:-1] = np.where(apart & alike, found, 0.0)
     return offsets
 
 

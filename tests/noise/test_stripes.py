@@ -79,3 +79,24 @@ def test_nothing_is_taken_off_where_rows_have_no_offset(name: str) -> None:
     found = find_stripes(camera(photons, rng))
     assert not found
     assert found.in_words == ""
+
+
+@pytest.mark.parametrize("axis", [0, 1], ids=["rows", "columns"])
+@pytest.mark.parametrize("offset", [-8.0, 7.0, 4000.0])
+def test_a_row_or_column_that_stands_apart_is_found_alone(axis: int, offset: float) -> None:
+    rng = np.random.default_rng(6)
+    offsets = np.zeros(192)
+    offsets[70] = offset
+    found = find_stripes(camera(cells(rng), rng) + np.expand_dims(offsets, 1 - axis))
+    own, other = (found.rows, found.columns) if axis == 0 else (found.columns, found.rows)
+    assert np.flatnonzero(own).tolist() == [70]
+    assert own[70] == pytest.approx(offset, abs=1.5)
+    assert not other.any()
+    assert "1 row stands apart" in found.in_words or "1 column stands apart" in found.in_words
+
+
+@pytest.mark.parametrize("width_px", [0.7, 1.0, 2.0])
+def test_a_single_fibre_along_the_rows_is_structure(width_px: float) -> None:
+    rng = np.random.default_rng(7)
+    fibre = 80 * np.exp(-((Y - 90.3) ** 2) / (2 * width_px**2))
+    assert not find_stripes(camera(cells(rng) + fibre, rng))
