@@ -95,6 +95,12 @@ class Plan:
             if channel.recipe
         )
 
+    def steps_of_plane(self, position: int) -> int:
+        """Iterations of the fits of one plane of the channel at `position`, not warm-started; 0 without a fit."""
+        recipe = self.channels[position].recipe
+        height, width = self.image.shape[3:]
+        return fits_per_plane(recipe, (height, width)) * _iterations(recipe) if recipe else 0
+
     @property
     def seconds(self) -> float:
         """Estimated time of the run."""

@@ -139,6 +139,8 @@ class Run:
         """Fit a group; return what there is to finish, and where the user stopped."""
         prepared = [member.prepared for member in members if member.prepared is not None]
         unchanged = [member for member in members if member.prepared is None]
+        if unchanged:  # frames that were dropped: nothing to be done is done
+            self._progress.advance(len(unchanged) * self._plan.steps_of_plane(group.places[0][1]))
         members = [member for member in members if member.prepared is not None]
         if not members:
             return unchanged, None

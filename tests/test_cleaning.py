@@ -12,6 +12,7 @@ from scipy.ndimage import gaussian_filter
 
 import autodip_ij
 from autodip_ij.cleaning import measure_scale
+from autodip_ij.progress import Silent
 
 Y, X = np.mgrid[:96, :96]
 QUICK: dict[str, Any] = {"group": "widefield", "iterations": 8, "depth": 2, "width": 4, "device": "cpu"}
@@ -119,3 +120,20 @@ def test_a_movie_with_hot_pixels_says_so_once() -> None:
     result = autodip_ij.denoise(movie, axes="TYX", **QUICK)
     assert len([line for line in result.report.messages if "outlier pixel" in line]) == 1
     assert result.report.channels[0].outlier_pixels == 4
+
+
+def test_frames_that_need_no_fit_count_as_done() -> None:
+    class Counting(Silent):
+        total = done = 0
+
+        def start(self, total: int, message: str) -> None:
+            self.total = total
+
+        def advance(self, steps: int = 1, message: str | None = None) -> None:
+            self.done += steps
+
+    movie = np.stack([camera(seed) for seed in range(3)])
+    movie[1] = 0
+    progress = Counting()
+    autodip_ij.denoise(movie, axes="TYX", progress=progress, **QUICK)
+    assert progress.done == progress.total > 0
