@@ -242,8 +242,8 @@ def _measured(source: npt.NDArray[Any], noise: NoiseModel | None, *, stripes_too
     if noise is None:
         return _Measured(values, kept, none, stripes)
     least = _ROUNDING if source.dtype.kind in "iu" else 0.0
+    kept |= edge_of_gaps(source, values, kept, noise, least)
     outliers = find_outliers(values, noise, least) & ~kept
-    kept |= edge_of_gaps(source, values, kept, noise, least) & ~outliers
     return _Measured(fill(values, kept | outliers), kept, outliers, stripes)
 
 

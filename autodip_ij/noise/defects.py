@@ -18,6 +18,7 @@ Mask = npt.NDArray[np.bool_]
 
 _CORE_PX = 7
 """Side of the smallest square that makes equal extreme values a gap rather than chance or saturation noise."""
+_RUN_PX = 16
 _CHANCE = 1e-3
 _STRAY_PX = 2
 _STRAY_SHARE = 2e-4
@@ -76,9 +77,9 @@ def find_gaps(plane: npt.NDArray[Any]) -> Mask:
 
 def _solid(at: Mask) -> Mask:
     """Return the solid parts of a mask (Y, X): areas without specks in them, and whole rows and columns."""
-    from scipy.ndimage import binary_dilation, binary_erosion, binary_fill_holes, label
+    from scipy.ndimage import binary_dilation, binary_erosion, binary_fill_holes, grey_dilation, label
 
-    lines = _whole_lines(at) | _whole_lines(at.T).T
+    lines = _whole_lines(at) | _whole_lines(at.T).T | _from_borders(at)
     square = np.ones((_CORE_PX, _CORE_PX), bool)
     core = binary_dilation(binary_erosion(at, square, border_value=1), square)
     if not core.any():
@@ -92,6 +93,10 @@ def _solid(at: Mask) -> Mask:
     small = (holes > 0) & (np.bincount(holes.ravel(), minlength=number + 1)[holes] <= _STRAY_PX)
     areas = np.bincount(labels.ravel(), minlength=count + 1)
     solid = np.bincount(labels[small], minlength=count + 1) <= _STRAY_SHARE * areas
+    # Nor where the value is so common around that it fills a square by chance.
+    ring = np.where(labels == 0, grey_dilation(labels, (_CORE_PX, _CORE_PX)), 0)
+    beside = np.bincount(ring[at], minlength=count + 1) / np.maximum(np.bincount(ring.ravel(), minlength=count + 1), 1)
+    solid &= at.size * beside ** (_CORE_PX**2) < _CHANCE
     solid[0] = False
     return (area & solid[labels]) | lines
 
@@ -110,6 +115,19 @@ def _whole_lines(at: Mask) -> Mask:
     lines = np.zeros_like(at)
     lines[rows[chance < _CHANCE]] = True
     return lines
+
+
+def _from_borders(at: Mask) -> Mask:
+    """Return what is connected to long runs of a mask (Y, X) on the border of the plane: wedges that a turn leaves."""
+    from scipy.ndimage import binary_dilation, binary_opening
+
+    # Where the value is as common inside as a dark background makes it, runs say nothing.
+    if not at.any() or at[1:-1, 1:-1].mean() ** _RUN_PX * sum(at.shape) > _CHANCE:
+        return np.zeros_like(at)
+    runs = np.zeros_like(at)
+    for edge in (np.s_[0, :], np.s_[-1, :], np.s_[:, 0], np.s_[:, -1]):
+        runs[edge] = binary_opening(at[edge], np.ones(_RUN_PX, bool))
+    return binary_dilation(runs, np.ones((3, 3)), iterations=0, mask=at) if runs.any() else runs
 
 
 def find_outliers(plane: Plane, noise: NoiseModel, least_sigma: float = 0.0) -> Mask:
@@ -197,7 +215,7 @@ def _clusters(far: Mask, excess: Plane, distance: Plane, sigma: Plane) -> Mask:
 def edge_of_gaps(
     source: npt.NDArray[Any], plane: Plane, gaps: Mask, noise: NoiseModel, least_sigma: float = 0.0
 ) -> Mask:
-    """Return pixels beside gaps that belong to them, or were mixed with them by interpolation: far from the plane's.
+    """Return pixels beside gaps that belong to them, or were mixed with dark ones by interpolation.
 
     Parameters
     ----------
@@ -217,9 +235,13 @@ def edge_of_gaps(
     typical = median_filter(plane, 7, mode="mirror")
     sigma = np.sqrt(np.maximum(noise.variance(typical), least_sigma**2))
     far = np.abs(plane - typical) > _EDGE_SIGMAS * sigma
+    exact = gaps & np.isfinite(source.astype(np.float64))
     # Wedges too thin for an area still have the value of the gap.
-    wedge = binary_dilation(gaps, np.ones((3, 3)), iterations=0, mask=gaps | (far & (source == source[gaps][0])))
-    return binary_dilation(wedge, np.ones((3, 3)), iterations=2, mask=wedge | far) & ~gaps
+    same = far & (source == source[exact][0]) if exact.any() else np.zeros_like(gaps)
+    wedge = binary_dilation(gaps, np.ones((3, 3)), iterations=0, mask=gaps | same)
+    # Beside a dark gap what is dark was mixed with it; beside a bright one it is the slope of what saturated.
+    dark = wedge & (source < np.median(plane))
+    return (wedge | binary_dilation(dark, np.ones((3, 3)), iterations=2, mask=dark | (far & (plane < typical)))) & ~gaps
 
 
 def fill(plane: Plane, missing: Mask) -> Plane:

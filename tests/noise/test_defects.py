@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 import pytest
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import gaussian_filter, rotate
 
 from autodip_ij.baselines import NoiseModel, estimate_noise
 from autodip_ij.noise.defects import edge_of_gaps, fill, find_gaps, find_outliers
@@ -91,6 +91,8 @@ def test_single_photons_on_a_dark_background_are_neither_outliers_nor_gaps(mean:
     counts = np.random.default_rng(6).poisson(mean, (256, 256)).astype(np.float64)
     assert np.count_nonzero(find_outliers(counts, NoiseModel(1.0, 0.0), ROUNDING)) == 0
     assert not find_gaps(counts).any()
+    averaged = np.random.default_rng(7).poisson(4 * mean, (256, 256)) / 4
+    assert not find_gaps(averaged).any()
 
 
 def test_an_area_of_one_extreme_value_is_a_gap_to_its_last_pixel() -> None:
@@ -115,6 +117,19 @@ def test_border_strips_dead_rows_and_hot_columns_are_gaps(thickness: int) -> Non
     plane = camera(discs(np.random.default_rng(2)), np.random.default_rng(3))
     plane[:, 40 : 40 + thickness] = 4095
     np.testing.assert_array_equal(np.flatnonzero(find_gaps(plane).any(axis=0)), 40 + np.arange(thickness))
+
+
+@pytest.mark.parametrize("degrees", [0.5, 1, 3, 20])
+@pytest.mark.parametrize("order", [0, 1])
+def test_a_plane_that_was_turned_has_its_corners_as_gaps(degrees: float, order: int) -> None:
+    plane = camera(discs(np.random.default_rng(2)), np.random.default_rng(3))
+    turned = np.rint(rotate(plane, degrees, reshape=False, order=order, cval=0))
+    outside = rotate(np.ones_like(plane), degrees, reshape=False, order=order, cval=0) == 0
+    gaps = find_gaps(turned)
+    edge = edge_of_gaps(turned, fill(turned, gaps), gaps, NoiseModel(1.0, READ_NOISE**2 - OFFSET), ROUNDING)
+    found = gaps | edge
+    assert (outside & ~found).sum() <= 2
+    assert (found & ~outside & (turned > 100)).sum() <= 3
 
 
 def test_padding_beside_counts_of_photons_is_a_gap_and_their_zeros_are_none() -> None:
@@ -159,3 +174,13 @@ def test_filling_keeps_mean_and_noise() -> None:
     np.testing.assert_array_equal(filled[~missing], plane[~missing])
     assert filled[missing].mean() == pytest.approx(100, abs=0.5)
     assert filled[missing].std() == pytest.approx(5, rel=0.1)
+
+
+def test_the_slope_beside_a_saturated_cell_is_no_part_of_its_gap() -> None:
+    rng = np.random.default_rng(9)
+    cell = 5 + 2000 * np.exp(-((Y - 64) ** 2 + (X - 64) ** 2) / (2 * 12**2))
+    plane = np.minimum(camera(cell, rng), 900.0)
+    gaps = find_gaps(plane)
+    assert gaps[64, 64]
+    filled = fill(plane, gaps)
+    assert not edge_of_gaps(plane, filled, gaps, NoiseModel(1.0, READ_NOISE**2 - OFFSET), ROUNDING).any()
