@@ -42,7 +42,31 @@ _ROUNDING = float(12**-0.5)
 
 
 @dataclass(frozen=True)
-class CleanPlane:
+class Findings:
+    """What of a plane (Y, X) is no measurement.
+
+    Attributes
+    ----------
+    kept
+        Pixels that the result has as the input has them.
+    outliers
+        Pixels that differ from their neighbours as neither noise nor light does.
+    stripes
+        Offsets taken off, in grey values.
+    """
+
+    kept: Mask
+    outliers: Mask
+    stripes: Stripes
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing was measured: all of the plane is kept."""
+        return bool(self.kept.all())
+
+
+@dataclass(frozen=True)
+class CleanPlane(Findings):
     """A plane (Y, X) ready to be fitted.
 
     Attributes
@@ -53,25 +77,11 @@ class CleanPlane:
         Grey values as recorded.
     window
         Grey values that became 0 and 1.
-    kept
-        Pixels that the result has as the input has them.
-    outliers
-        Pixels that differ from their neighbours as neither noise nor light does.
-    stripes
-        Offsets taken off, in grey values.
     """
 
     unit: Plane
     source: npt.NDArray[Any]
     window: Window
-    kept: Mask
-    outliers: Mask
-    stripes: Stripes
-
-    @property
-    def empty(self) -> bool:
-        """Whether nothing was measured: all of the plane is kept."""
-        return bool(self.kept.all())
 
     @property
     def valid(self) -> Mask:
@@ -133,12 +143,12 @@ class Scale:
         found = _measured(source, self.noise)
         window = self.window
         if found.empty or window.constant:
-            return CleanPlane(window.normalise(source), source, window, found.kept, found.outliers, found.stripes)
+            return CleanPlane(found.kept, found.outliers, found.stripes, window.normalise(source), source, window)
         low, high = found.ends(source)
         if low < window.low or high > window.high:
             window = replace(window, low=min(window.low, low), high=max(window.high, high))
         unit = window.normalise(found.values if found.touched else source)
-        return CleanPlane(unit, source, window, found.kept, found.outliers, found.stripes)
+        return CleanPlane(found.kept, found.outliers, found.stripes, unit, source, window)
 
 
 def measure_scale(channel: da.Array | npt.NDArray[Any]) -> Scale:
@@ -169,17 +179,10 @@ def measure_scale(channel: da.Array | npt.NDArray[Any]) -> Scale:
 
 
 @dataclass(frozen=True)
-class _Measured:
+class _Measured(Findings):
     """A plane (Y, X) as float64, what is no measurement filled and stripes taken off, and where that was."""
 
     values: npt.NDArray[np.float64]
-    kept: Mask
-    outliers: Mask
-    stripes: Stripes
-
-    @property
-    def empty(self) -> bool:
-        return bool(self.kept.all())
 
     @property
     def touched(self) -> bool:
@@ -231,20 +234,20 @@ def _measured(source: npt.NDArray[Any], noise: NoiseModel | None, *, stripes_too
     none = np.zeros(source.shape, bool)
     even = Stripes(np.zeros(source.shape[0]), np.zeros(source.shape[1]))
     if source.dtype.kind == "b":
-        return _Measured(values, none, none, even)
+        return _Measured(none, none, even, values)
     kept = find_gaps(source) | ~np.isfinite(values)
     if kept.all():
-        return _Measured(values, kept, none, even)
+        return _Measured(kept, none, even, values)
     values = fill(values, kept)
     stripes = find_stripes(values) if stripes_too else even
     if stripes:
         values = values - stripes.image
     if noise is None:
-        return _Measured(values, kept, none, stripes)
+        return _Measured(kept, none, stripes, values)
     least = _ROUNDING if source.dtype.kind in "iu" else 0.0
     kept |= edge_of_gaps(source, values, kept, noise, least)
     outliers = find_outliers(values, noise, least) & ~kept
-    return _Measured(fill(values, kept | outliers), kept, outliers, stripes)
+    return _Measured(kept, outliers, stripes, fill(values, kept | outliers))
 
 
 def _noise_of(channel: da.Array | npt.NDArray[Any]) -> NoiseModel | None:
