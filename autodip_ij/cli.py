@@ -63,11 +63,13 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 def _end_tidily() -> None:
     """Have the wish to end the process, or a closed terminal, leave nothing half done, as a second Ctrl-C does."""
-    for name in ("SIGTERM", "SIGHUP"):
+    from autodip_ij.errors import interrupt
+
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
         number = getattr(signal, name, None)
         # A parent such as nohup may have had it ignored.
-        if number is not None and signal.getsignal(number) is signal.SIG_DFL:
-            signal.signal(number, signal.default_int_handler)
+        if number is not None and signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
+            signal.signal(number, interrupt)
 
 
 def _warn_in_lines() -> None:

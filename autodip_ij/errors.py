@@ -41,6 +41,19 @@ class Cancelled(AutodipError):
     exit_code = 130
 
 
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C or the wish to end the process, raised where the main thread stands.
+
+    Not `KeyboardInterrupt` itself: Python notes one that passes through ``exec`` of a text, which every dataclass
+    runs while a module is imported, and ends ``python -m`` by the signal instead of the exit code, caught or not.
+    """
+
+
+def interrupt(signum: int, frame: object) -> None:
+    """Handle a signal by raising `Interrupted`."""
+    raise Interrupted
+
+
 def failed_import(error: BaseException) -> EnvironmentProblem | None:
     """Return what `error` says of this installation if it was raised while a package was loaded, else None."""
     package = _root(error.name) if isinstance(error, ImportError) else ""

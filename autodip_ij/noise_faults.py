@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 Plane = npt.NDArray[np.float32]
 
-DARK_SHARE = 0.25
+DARK_SHARE = 0.2
 """Part of the pixels at the lowest grey value from which on the plane counts as clipped.
 
 Of raw FMD captures at most 0.5 % are there, of captures averaged to 8 bits up to 16 %, of the clipped confocal image of

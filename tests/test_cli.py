@@ -366,3 +366,22 @@ def test_advice_names_only_options_that_are_there() -> None:
         else:
             declared |= {name for argument in command.assemble_argument_collection() for name in argument.names}
     assert sorted((option, where) for option, where in named if option not in declared) == []
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_a_signal_while_a_module_is_imported_ends_with_the_documented_code(tmp_path: Path, name: str) -> None:
+    # A text handed to exec, as a dataclass does on import, is where Python keeps a KeyboardInterrupt in mind.
+    (tmp_path / "interrupted.py").write_text(
+        "import os, signal\n"
+        "from autodip_ij import cli\n"
+        "def run(arguments):\n"
+        "    try:\n"
+        f"        exec('os.kill(os.getpid(), signal.{name})\\nfor _ in range(10**6): pass', globals())\n"
+        "    except KeyboardInterrupt:\n"
+        "        return 130\n"
+        "cli.run = run\n"
+        "cli.main()\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), str(Path(cli.__file__).parents[1])])}
+    assert subprocess.run([sys.executable, "-m", "interrupted"], env=environment, check=False).returncode == 130

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
+from autodip_ij.errors import Interrupted
 from autodip_ij.progress import Progress, Silent, Stop
 from autodip_ij.wording import duration, plain
 
@@ -102,7 +103,7 @@ class ConsoleProgress(Silent):
     def interrupt(self, signum: int, frame: FrameType | None) -> None:
         """Handle Ctrl-C: ask first, insist the second time."""
         if self._stop is not Stop.NO:
-            raise KeyboardInterrupt
+            raise Interrupted
         self._stop = Stop.DISCARD
         self.log("stopping ...")
 
