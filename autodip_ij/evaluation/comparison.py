@@ -21,6 +21,8 @@ from autodip_ij.evaluation.methods import parse_method, run
 from autodip_ij.evaluation.peak_memory import PeakMemory
 from autodip_ij.progress import Progress
 
+_JOB = "autodip_ij.evaluation.comparison.compare_one"  # as in the fingerprints of stored results
+
 Plane = npt.NDArray[np.float32]
 _LONGEST_KEY = 180
 """Characters of a job's name; longer ones are cut and numbered, since file systems end at 255 bytes."""
@@ -185,6 +187,7 @@ def jobs_for(tasks: Sequence[tuple[Pair, str]], options: Options) -> list[Job]:
             job_key(pair.name, keys[method], method),
             compare_one,
             {"pair": pair, "method": method, "options": options},
+            name=_JOB,
         )
         for pair, method in tasks
     ]

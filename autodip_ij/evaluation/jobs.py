@@ -42,18 +42,22 @@ class Job:
         Keyword arguments: plain data (numbers, texts, paths, enums, dataclasses, and lists and mappings of these).
     weight
         Steps of progress that the job counts, so that the remaining time is right where jobs differ in cost.
+    name
+        What the fingerprint holds of the function, so that stored results stay valid when it moves to another module;
+        by default its module and name.
     """
 
     key: str
     function: Callable[..., Any]
     arguments: Mapping[str, Any] = field(default_factory=dict)
     weight: int = 1
+    name: str = ""
 
     @property
     def fingerprint(self) -> str:
         """Digest of function and arguments; a stored result counts only if it has the same."""
-        name = getattr(self.function, "__qualname__", repr(self.function))
-        return fingerprint(f"{getattr(self.function, '__module__', '')}.{name}", self.arguments)
+        own = getattr(self.function, "__qualname__", repr(self.function))
+        return fingerprint(self.name or f"{getattr(self.function, '__module__', '')}.{own}", self.arguments)
 
 
 @dataclass(frozen=True)

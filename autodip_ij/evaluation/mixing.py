@@ -22,6 +22,8 @@ from autodip_ij.evaluation.methods import parse_method
 if TYPE_CHECKING:
     import pandas as pd
 
+_JOB = "autodip_ij.evaluation.mixing.mix_one"  # as in the fingerprints of stored results
+
 Curve = npt.NDArray[np.float64]
 SHARES = (0.0, 0.05, 0.1, 0.15, 0.2)
 """Shares of the noisy image."""
@@ -142,4 +144,4 @@ def _job(pair: Pair, method: str, options: Options, shares: tuple[float, ...]) -
         return None
     digest = hashlib.sha256(kept.read_bytes()).hexdigest()[:16]
     arguments = {"pair": pair, "method": method, "options": options, "shares": shares, "digest": digest}
-    return Job(job_key(pair.name, parse_method(method).key, method), mix_one, arguments)
+    return Job(job_key(pair.name, parse_method(method).key, method), mix_one, arguments, name=_JOB)

@@ -18,6 +18,8 @@ from autodip_ij.evaluation.comparison import Options, central, matched_pair
 from autodip_ij.evaluation.datasets.model import Pair, safe_name
 from autodip_ij.evaluation.jobs import Job, JobStore, run_jobs
 
+_JOB = "autodip_ij.evaluation.sparse_search.search_one"  # as in the fingerprints of stored results
+
 SPARSE = "sparse-hessian"
 SIDE = 256
 """Of the central squares that are searched on, px."""
@@ -42,7 +44,10 @@ def searched(pairs: Sequence[Pair], folder: Path, options: Options, **running: A
     kinds: dict[str, list[Pair]] = defaultdict(list)
     for pair in pairs:
         kinds[safe_name(pair.dataset, pair.subset, pair.level)].append(pair)
-    jobs = [Job(kind, search_one, {"pairs": _spread(of_kind), "options": options}) for kind, of_kind in kinds.items()]
+    jobs = [
+        Job(kind, search_one, {"pairs": _spread(of_kind), "options": options}, name=_JOB)
+        for kind, of_kind in kinds.items()
+    ]
     store = JobStore(folder / "searches")
     run_jobs(jobs, store.folder, message="searches of the sparse method's parameters", **running)
     results: Mapping[str, Any] = store.results()

@@ -24,6 +24,8 @@ from autodip_ij.progress import Progress
 if TYPE_CHECKING:
     import pandas as pd
 
+_JOB = "autodip_ij.evaluation.table1.choices_of"  # as in the fingerprints of stored results
+
 ORIGINAL = "original DIP"
 UPPER_BOUND = "best of each image"
 ORIGINAL_METHOD = "original-dip"
@@ -109,7 +111,7 @@ def choose_all(
         As in `autodip_ij.evaluation.jobs.run_jobs`.
     """
     arguments = {"calibration": str(calibration), "criterion": criterion, "weights": weights, "crop": crop}
-    jobs = [Job(pair.name, choices_of, {"pair": pair, **arguments}) for pair in pairs]
+    jobs = [Job(pair.name, choices_of, {"pair": pair, **arguments}, name=_JOB) for pair in pairs]
     store = JobStore(folder / "choices")
     run_jobs(
         jobs,

@@ -194,3 +194,11 @@ print(len(run_jobs(jobs, {str(folder)!r}, workers=0).resumed))
     assert int(resumed.stdout) == len(before)
     assert JobStore(folder).results() == {f"v{v}": v * v for v in range(8)}
     assert len(log.read_text().split()) <= 9  # only the job under way when it was killed ran twice
+
+
+def test_a_named_function_may_move_without_losing_its_results(work, tmp_path):
+    first = Job("a", work.square, {"value": 2}, name="square")
+    run_jobs([first], tmp_path, workers=0)
+    moved = Job("a", work.square_slowly, {"value": 2}, name="square")
+    assert run_jobs([moved], tmp_path, workers=0).resumed == ("a",)
+    assert run_jobs([Job("a", work.square, {"value": 2})], tmp_path, workers=0).done == ("a",)

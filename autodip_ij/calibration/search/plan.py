@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from autodip_ij.evaluation.datasets import Pair
     from autodip_ij.evaluation.jobs import Job
 
+_JOB = "autodip_ij.calibration.search.job.run_search_job"  # as in the fingerprints of stored results
+
 
 @dataclass(frozen=True)
 class SearchOptions:
@@ -171,7 +173,7 @@ def _run(
         "blends": grid.blends_of(configuration),
     }
     weight = max(1, round(cost / 1e9))
-    job = Job(f"{pair.name}+{configuration.name}", run_search_job, arguments, weight)
+    job = Job(f"{pair.name}+{configuration.name}", run_search_job, arguments, weight, _JOB)
     return Run(pair, configuration, job, shape, stops, cost)
 
 
