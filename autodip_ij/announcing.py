@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from autodip_ij._support.text import duration, sentences
 from autodip_ij.planning import ChannelPlan, Plan
 from autodip_ij.recipe import fit_arguments
 from autodip_ij.settings import DenoiseSettings
-from autodip_ij.wording import duration, sentences
 
 LONG_RUN_SECONDS = 600
 """From this estimate on, the run names a cheaper choice before it starts."""

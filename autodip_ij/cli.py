@@ -76,7 +76,7 @@ def _warn_in_lines() -> None:
     """Have warnings of the library and of readers, which quote files, shown as one line of text each."""
     import logging
 
-    from autodip_ij.wording import plain
+    from autodip_ij._support.text import plain
 
     class Line(logging.Formatter):
         def format(self, record: logging.LogRecord) -> str:
@@ -121,7 +121,7 @@ def explained(error: Exception) -> tuple[str, int]:
     if isinstance(error, AutodipError):
         return str(error), error.exit_code
     if isinstance(error, ValidationError) or isinstance(cause, ValidationError):
-        from autodip_ij.fields import explain
+        from autodip_ij._support.fields import explain
         from autodip_ij.settings import DenoiseSettings
 
         invalid = error if isinstance(error, ValidationError) else cause
@@ -148,7 +148,7 @@ def _failed(message: str, code: int, debug: bool, as_json: bool) -> int:
         import traceback
 
         traceback.print_exc()
-    from autodip_ij.wording import plain
+    from autodip_ij._support.text import plain
 
     line = plain(" ".join(message.split()))
     if as_json:

@@ -218,8 +218,8 @@ def _inspect_channel(
         return ChannelInspection(**row, **untouched, reason=f"left alone: {decision.leave_alone}")
     if look is not None and look.constant and look.whole and shape[0] * shape[2] == 1:
         return ChannelInspection(**row, **untouched, reason="returned unchanged: every pixel has the same value")
+    from autodip_ij._support.text import sentences
     from autodip_ij.planning import intended, resolve
-    from autodip_ij.wording import sentences
 
     try:
         device, there = resolve(settings.device), True

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import numpy.typing as npt
 
-from autodip_ij.binning import binned
+from autodip_ij._support.arrays import binned
 from autodip_ij.errors import BadInput
 from autodip_ij.noise_faults import clipping_of, fault_of, grey_step
 

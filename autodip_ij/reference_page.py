@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from autodip_ij.fields import bounds_of, choices_of
+from autodip_ij._support.fields import bounds_of, choices_of
 from autodip_ij.settings import DenoiseSettings, shown
 
 HEAD = """# Settings

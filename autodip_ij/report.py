@@ -14,11 +14,11 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from autodip_ij._support.text import encodable
+from autodip_ij._support.versions import versions
 from autodip_ij._version import __version__
 from autodip_ij.errors import UnreadableFile, UnwritableOutput
 from autodip_ij.quality.model import Check, FitVerdict
-from autodip_ij.versions import versions
-from autodip_ij.wording import encodable
 
 SCHEMA_VERSION = 1
 SIDECAR_SUFFIX = ".autodip.json"
@@ -216,7 +216,7 @@ def write_sidecar(report: Report, output: Path) -> Path:
     autodip_ij.errors.UnwritableOutput
         If the folder cannot be written.
     """
-    from autodip_ij.images.temporary import temporary
+    from autodip_ij._support.temporary import temporary
 
     target = sidecar_path(output)
     partial = temporary(target)

@@ -11,8 +11,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from autodip_ij._support.fields import explain
 from autodip_ij.errors import BadInput
-from autodip_ij.fields import explain
 
 AUTO = "auto"
 

@@ -15,11 +15,11 @@ from pathlib import Path
 import pandas as pd
 from rich.console import Console
 
+from autodip_ij._support import markdown
+from autodip_ij._support.output_files import provenance_line
 from autodip_ij.commands.console import ConsoleProgress
-from autodip_ij.evaluation import markdown
 from autodip_ij.evaluation.evaluate import Evaluation, evaluate_methods
 from autodip_ij.evaluation.measures import measure_of
-from autodip_ij.evaluation.output_files import provenance_line
 from autodip_ij.evaluation.published import table2
 from autodip_ij.evaluation.request import Request, Running
 from autodip_ij.evaluation.summary import GROUPING, overall_means

@@ -23,12 +23,12 @@ import pandas as pd
 from rich.progress import track
 from scipy.ndimage import gaussian_filter
 
+from autodip_ij._support import markdown
+from autodip_ij._support.output_files import provenance_line
 from autodip_ij.baselines import run_method
-from autodip_ij.evaluation import markdown
 from autodip_ij.evaluation.datasets.catalogue import open_datasets
 from autodip_ij.evaluation.datasets.model import Pair
 from autodip_ij.evaluation.matching import match
-from autodip_ij.evaluation.output_files import provenance_line
 from autodip_ij.metrics import psnr
 from autodip_ij.quality import LIMITS, Unknown, Value, judge, measure_plane, worst
 

@@ -17,9 +17,9 @@ from typing import Any
 
 import pipeline
 
+from autodip_ij._support import markdown
+from autodip_ij._support.output_files import provenance_line, write_text
 from autodip_ij.denoising import denoise_image
-from autodip_ij.evaluation import markdown
-from autodip_ij.evaluation.output_files import provenance_line, write_text
 from autodip_ij.images import read, write
 from autodip_ij.planning import plan_run
 from autodip_ij.settings import DenoiseSettings

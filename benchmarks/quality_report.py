@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 import tifffile
 
-from autodip_ij.evaluation import markdown
+from autodip_ij._support import markdown
+from autodip_ij._support.output_files import write_text
 from autodip_ij.evaluation.comparison import Options, central, image_file, matched_pair
 from autodip_ij.evaluation.datasets.model import Pair
 from autodip_ij.evaluation.figures import panel, time_plot
@@ -19,7 +20,6 @@ from autodip_ij.evaluation.intervals import mean_intervals
 from autodip_ij.evaluation.measures import measure_of
 from autodip_ij.evaluation.mixing import common_images, least_lead, mean_curve
 from autodip_ij.evaluation.mixing_plot import mixing_plot
-from autodip_ij.evaluation.output_files import write_text
 from autodip_ij.evaluation.summary import overall_means
 
 MEASURES = ("psnr_fixed", "psnr_reference", "ssim", "lpips_01", "lpips_11", "frc_px", "seconds", "memory_mb")

@@ -17,9 +17,9 @@ import pytest
 import tifffile
 
 from autodip_ij import cli
+from autodip_ij._support.text import plain
 from autodip_ij.images import Channel, Image, open_image, write
 from autodip_ij.report import read_sidecar
-from autodip_ij.wording import plain
 
 QUICK = ["--iterations", "2", "--width", "4", "--depth", "2", "--device", "cpu", "--group", "widefield/nucleus"]
 

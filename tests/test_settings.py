@@ -7,8 +7,8 @@ import re
 
 import pytest
 
+from autodip_ij._support.fields import bounds_of, choices_of
 from autodip_ij.errors import BadInput
-from autodip_ij.fields import bounds_of, choices_of
 from autodip_ij.settings import DenoiseSettings, shown
 
 

@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from autodip_ij._support.fields import explain
 from autodip_ij.dip.options import OnStep, Step
 from autodip_ij.errors import BadInput, Cancelled
-from autodip_ij.fields import explain
 from autodip_ij.progress import Stop
 
 Plane = npt.NDArray[np.float32]

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from autodip_ij import cluster, processes
+from autodip_ij._support.text import encodable
 from autodip_ij.batch.claim import claimed, regularly
 from autodip_ij.batch.inputs import find_inputs
 from autodip_ij.batch.resume import Fingerprint
@@ -23,7 +24,6 @@ from autodip_ij.errors import AutodipError, BadInput, Cancelled, UnreadableFile,
 from autodip_ij.processes import Answer, Call
 from autodip_ij.progress import Progress, Silent, Stop
 from autodip_ij.settings import DenoiseSettings
-from autodip_ij.wording import encodable
 
 ATTEMPTS = 2
 """Deaths of the process after which a file is given up."""

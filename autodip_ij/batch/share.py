@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from autodip_ij._support.text import duration
 from autodip_ij.progress import Progress, Stop
-from autodip_ij.wording import duration
 
 UNITS = 10_000
 """Steps of the whole bar."""

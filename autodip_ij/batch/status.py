@@ -12,9 +12,9 @@ from contextlib import suppress
 from dataclasses import dataclass, fields
 from pathlib import Path
 
+from autodip_ij._support.temporary import temporary
+from autodip_ij._support.text import plain
 from autodip_ij.errors import UnwritableOutput
-from autodip_ij.images.temporary import temporary
-from autodip_ij.wording import plain
 
 logger = logging.getLogger(__name__)
 

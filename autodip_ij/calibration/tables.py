@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from autodip_ij._support.resources import shipped
 from autodip_ij.calibration.descriptors import FILE as DESCRIPTORS
 from autodip_ij.calibration.descriptors import unpack_descriptors
 from autodip_ij.calibration.model import Calibration, CalibrationImage, Parameters
@@ -29,7 +30,6 @@ from autodip_ij.calibration.pack_tables import (
     table_name,
 )
 from autodip_ij.errors import BadInput, UnreadableFile, nearest
-from autodip_ij.resources import shipped
 
 ALIASES = {"l2": "mse", "mae": "l1"}
 """Other names of published criteria."""

@@ -80,9 +80,9 @@ def batch(
 def _show(result: BatchResult, quiet: bool) -> None:
     import sys
 
+    from autodip_ij._support.text import plain
     from autodip_ij.batch.status import FAILED
     from autodip_ij.commands.console import say
-    from autodip_ij.wording import plain
 
     for row in result.rows:
         if row.status == FAILED and quiet:

@@ -178,8 +178,8 @@ def _lpips_at_hand(weights: str, progress: Progress, *, download: bool) -> bool:
 
 
 def _show_plan(plan: SearchPlan, workers: int, scheduler: str | None, as_json: bool) -> None:
+    from autodip_ij._support.text import duration
     from autodip_ij.calibration.search.plan import estimate_seconds
-    from autodip_ij.wording import duration
 
     seconds = estimate_seconds(plan)
     groups: dict[str, int] = {}

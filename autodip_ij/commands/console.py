@@ -12,9 +12,9 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
+from autodip_ij._support.text import duration, plain
 from autodip_ij.errors import Interrupted
 from autodip_ij.progress import Progress, Silent, Stop
-from autodip_ij.wording import duration, plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

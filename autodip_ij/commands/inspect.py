@@ -44,8 +44,8 @@ def inspect(
     from autodip_ij.inspection import inspect as inspect_file
 
     if json:
+        from autodip_ij._support.text import plain
         from autodip_ij.report import to_json
-        from autodip_ij.wording import plain
 
         def tell(scene: SceneInspection, number: int, total: int) -> None:
             if total > 1:
@@ -85,8 +85,8 @@ def _show(scene: SceneInspection, console: Console) -> None:
 def _overview(scene: SceneInspection) -> Table:
     from rich.table import Table
 
+    from autodip_ij._support.text import duration
     from autodip_ij.commands.console import add_row
-    from autodip_ij.wording import duration
 
     table = Table("channel", "microscope", "specimen", "confidence", "parameters", "estimate")
     for channel in scene.channels:

@@ -13,8 +13,8 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
+from autodip_ij._support.temporary import temporary
 from autodip_ij.errors import BadInput, UnreadableFile, UnwritableOutput
-from autodip_ij.images.temporary import temporary
 
 _SAFE_KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+=,-]*")
 _DONE, _FAILED = ".json", ".failed.json"

@@ -245,7 +245,7 @@ def _check(method: Method) -> None:
     """Refuse parameters that the method does not take, before any image is read."""
     from pydantic import ValidationError
 
-    from autodip_ij.fields import explain
+    from autodip_ij._support.fields import explain
     from autodip_ij.settings import DenoiseSettings
 
     for group in method.parameters:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from autodip_ij._support.markdown import seconds
 from autodip_ij.errors import BadInput
 from autodip_ij.evaluation.figure_style import COLOURS, GREY, INK, LINE, figure, save
-from autodip_ij.evaluation.markdown import seconds
 from autodip_ij.evaluation.measures import measure_of
 
 if TYPE_CHECKING:

@@ -7,11 +7,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from autodip_ij.evaluation import markdown
+from autodip_ij._support import markdown
+from autodip_ij._support.output_files import FIGURES, provenance_line, write_text
 from autodip_ij.evaluation.comparison import Comparison, Options, central, image_file, matched_pair
 from autodip_ij.evaluation.datasets.model import Pair
 from autodip_ij.evaluation.measures import MEASURES
-from autodip_ij.evaluation.output_files import FIGURES, provenance_line, write_text
 from autodip_ij.evaluation.summary import group_means, overall_means
 
 if TYPE_CHECKING:

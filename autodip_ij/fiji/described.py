@@ -6,6 +6,7 @@ import logging
 import threading
 from typing import Any
 
+from autodip_ij._support.text import duration
 from autodip_ij.errors import AutodipError
 from autodip_ij.fiji import screen
 from autodip_ij.fiji.convert import Selection, dimensions, dtype_of, to_array
@@ -15,7 +16,6 @@ from autodip_ij.fiji.shared import SharedArrays
 from autodip_ij.fiji.source import channels_of, origin_of, pixel_size_of
 from autodip_ij.progress import Silent
 from autodip_ij.settings import DenoiseSettings
-from autodip_ij.wording import duration
 
 _log = logging.getLogger(__name__)
 LOOK_SECONDS = 2.0

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from autodip_ij._support.resources import shipped
 from autodip_ij.errors import EnvironmentProblem
 from autodip_ij.fiji.headers import scripts_folder
 from autodip_ij.fiji.menu import COMMANDS
-from autodip_ij.resources import shipped
 
 
 def scripts_path() -> Path:

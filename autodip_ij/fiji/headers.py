@@ -9,8 +9,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from autodip_ij._support.resources import shipped
 from autodip_ij.fiji.menu import COMMANDS, Input, MenuCommand, MenuValue
-from autodip_ij.resources import shipped
 
 SHEBANG = "#!Python"
 """Exactly so: ``#!python`` and ``#! Python`` start Jython."""

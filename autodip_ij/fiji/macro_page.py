@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 import sys
 
-from autodip_ij.fields import bounds_of, choices_of
+from autodip_ij._support.fields import bounds_of, choices_of
+from autodip_ij._support.resources import shipped
 from autodip_ij.fiji.menu import AUTO_GROUP, COMMANDS, Input
-from autodip_ij.resources import shipped
 from autodip_ij.settings import DenoiseSettings
 
 _HEAD = "| key | default | values | what |\n| --- | --- | --- | --- |\n"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from autodip_ij.fields import bounds_of, choices_of
+from autodip_ij._support.fields import bounds_of, choices_of
 from autodip_ij.groups.model import group_names
 from autodip_ij.settings import DenoiseSettings, shown
 

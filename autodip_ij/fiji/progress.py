@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from autodip_ij._support.text import duration
 from autodip_ij.fiji import screen
 from autodip_ij.fiji.plain import counted_from_one, plain_text
 from autodip_ij.fiji.preview import Preview
 from autodip_ij.progress import Silent, Stop
-from autodip_ij.wording import duration
 
 PREVIEW_SECONDS = 1.0
 _SHOW_SECONDS = 0.2

@@ -18,9 +18,9 @@ from typing import Any
 from lxml import etree
 from tifffile import TiffFile
 
+from autodip_ij._support.regular import named_path, refuse_special
 from autodip_ij.errors import UnreadableFile
 from autodip_ij.images.ome_mending import root_of
-from autodip_ij.images.regular import named_path, refuse_special
 
 _TIFF = (".tif", ".tiff", ".tf2", ".tf8", ".btf")
 _COMPANION = "*.companion.ome"

@@ -9,11 +9,11 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from autodip_ij._support.regular import refuse_special
 from autodip_ij.errors import AutodipError, EnvironmentProblem, UnreadableFile, nearest
 from autodip_ij.images import formats
 from autodip_ij.images.damage import unreadable
 from autodip_ij.images.limits import out_of_memory
-from autodip_ij.images.regular import refuse_special
 from autodip_ij.images.selection import parse_scene
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from autodip_ij._support.temporary import temporary
 from autodip_ij.errors import AutodipError, BadInput, UnwritableOutput, nearest
-from autodip_ij.images.temporary import temporary
 
 if TYPE_CHECKING:
     from autodip_ij.images.model import Image

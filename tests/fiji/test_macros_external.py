@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 import tifffile
 
+from autodip_ij._support.resources import shipped
 from autodip_ij.fiji.provenance import recorded_report
-from autodip_ij.resources import shipped
 
 pytestmark = pytest.mark.jvm
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from autodip_ij.fields import choices_of
+from autodip_ij._support.fields import choices_of
+from autodip_ij._support.resources import shipped
 from autodip_ij.fiji.macro_page import macro_page_tables
 from autodip_ij.fiji.menu import COMMANDS
 from autodip_ij.groups.model import group_names
-from autodip_ij.resources import shipped
 from autodip_ij.settings import DenoiseSettings
 
 MACROS = sorted(shipped("macros").glob("*.ijm"))

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 import tifffile
 
+from autodip_ij._support.resources import shipped
 from autodip_ij.fiji.menu import COMMANDS
 from autodip_ij.images import Channel, Image, PixelSize, open_image, write
-from autodip_ij.resources import shipped
 
 pytestmark = pytest.mark.jvm
 

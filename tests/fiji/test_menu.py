@@ -8,7 +8,7 @@ import re
 
 import pytest
 
-from autodip_ij.fields import bounds_of, choices_of
+from autodip_ij._support.fields import bounds_of, choices_of
 from autodip_ij.fiji import bridge
 from autodip_ij.fiji.headers import SHEBANG, script_text, scripts_folder, write_scripts
 from autodip_ij.fiji.menu import AUTO_GROUP, COMMANDS, Input, setting

@@ -10,9 +10,9 @@ import psutil
 import pytest
 import tifffile
 
+from autodip_ij._support.temporary import left_behind, temporary
 from autodip_ij.errors import BadInput, UnreadableFile, UnwritableOutput
 from autodip_ij.images import Channel, Image, PixelSize, SourceMetadata, open_image, write
-from autodip_ij.images.temporary import left_behind, temporary
 
 pytestmark = pytest.mark.usefixtures("no_open_files")
 

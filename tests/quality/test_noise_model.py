@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import autodip_ij
-from autodip_ij.binning import binned
+from autodip_ij._support.arrays import binned
 from autodip_ij.calibration.model import Parameters
 from autodip_ij.dip import FitOptions
 from autodip_ij.estimates import NOISE_FREE, Estimates

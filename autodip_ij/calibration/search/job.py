@@ -153,7 +153,7 @@ def _fit(
 
     A fit that its guard ended has its last result at the stops that it did not need.
     """
-    from autodip_ij.binning import binned, resampled
+    from autodip_ij._support.arrays import binned, resampled
     from autodip_ij.dip import fit
     from autodip_ij.recipe import fit_arguments, with_noise
 

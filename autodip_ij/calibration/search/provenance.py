@@ -39,8 +39,8 @@ class About:
 
 def provenance(plan: SearchPlan, results: pd.DataFrame, about: About, verdict: Verdict) -> dict[str, Any]:
     """Return everything that is needed to repeat the search, JSON-like; names of files, but no paths."""
+    from autodip_ij._support.versions import versions
     from autodip_ij._version import __version__
-    from autodip_ij.versions import versions
 
     fits = results.drop_duplicates(["image", "configuration"])
     images = []

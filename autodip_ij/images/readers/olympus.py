@@ -11,13 +11,13 @@ import numpy as np
 import numpy.typing as npt
 from oiffile import OifFile, SettingsFile
 
+from autodip_ij._support.regular import refuse_special
 from autodip_ij.images.axes import SCENE, AxisPlan, plan_axes
 from autodip_ij.images.lazy import lazy_planes
 from autodip_ij.images.metadata import SourceMetadata
 from autodip_ij.images.model import Channel, Image, PixelSize
 from autodip_ij.images.ome_facts import METRES, SECONDS, convert
 from autodip_ij.images.readers.compound import refuse_circles
-from autodip_ij.images.regular import refuse_special
 from autodip_ij.images.units import unit_name
 
 

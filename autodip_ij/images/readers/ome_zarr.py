@@ -17,6 +17,7 @@ import numpy.typing as npt
 import zarr
 from zarr.storage import LocalStore, ZipStore
 
+from autodip_ij._support.regular import refuse_special
 from autodip_ij.errors import BadInput, UnreadableFile
 from autodip_ij.images.axes import SCENE, AxisPlan, plan_axes
 from autodip_ij.images.formats import stem_of
@@ -26,7 +27,6 @@ from autodip_ij.images.metadata import SourceMetadata
 from autodip_ij.images.model import Image
 from autodip_ij.images.ome_facts import channels_of, parse_ome
 from autodip_ij.images.readers.ome_zarr_facts import OME_XML, axes_of, channels_from_omero, pixel_size_from
-from autodip_ij.images.regular import refuse_special
 
 _log = logging.getLogger(__name__)
 

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from tifffile import PHOTOMETRIC, TiffFile, TiffPageSeries, read_ndtiff_index
 
+from autodip_ij._support.regular import named_path, refuse_special
 from autodip_ij.images.axes import SCENE, AxisPlan, plan_axes
 from autodip_ij.images.damage import unreadable
 from autodip_ij.images.formats import stem_of
@@ -29,7 +30,6 @@ from autodip_ij.images.readers.facts import Facts
 from autodip_ij.images.readers.tiff_chain import refuse_circular_chain
 from autodip_ij.images.readers.tiff_facts import facts_of, facts_of_scene, lut_color
 from autodip_ij.images.readers.tiff_makers import scanimage_series
-from autodip_ij.images.regular import named_path, refuse_special
 
 if TYPE_CHECKING:
     from ome_types import OME
