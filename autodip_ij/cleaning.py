@@ -29,7 +29,7 @@ from autodip_ij.noise.stripes import Stripes, find_stripes
 if TYPE_CHECKING:
     import dask.array as da
 
-    from autodip_ij.baselines.noise import NoiseModel
+    from autodip_ij.noise.estimate import NoiseModel
 
 Plane = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
@@ -252,7 +252,7 @@ def _measured(source: npt.NDArray[Any], noise: NoiseModel | None, *, stripes_too
 
 def _noise_of(channel: da.Array | npt.NDArray[Any]) -> NoiseModel | None:
     """Return the noise of a channel (T, Z, Y, X), from the middle of a plane near its middle; None if it is unknown."""
-    from autodip_ij.baselines import estimate_noise
+    from autodip_ij.noise.estimate import estimate_noise
 
     if channel.dtype.kind == "b":
         return None

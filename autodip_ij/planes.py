@@ -15,7 +15,7 @@ from autodip_ij.blending import blend_of
 from autodip_ij.errors import BadInput
 from autodip_ij.estimates import NOISE_FREE, Estimates, estimates_in_words
 from autodip_ij.grey_values import shift_of
-from autodip_ij.noise_model import NOISE_AWARE
+from autodip_ij.noise.plane import NOISE_AWARE
 from autodip_ij.progress import Stop
 from autodip_ij.recipe import Plane, PlaneRecipe, PlaneResult, stop_below, with_noise
 from autodip_ij.series import WarmStart

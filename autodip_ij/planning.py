@@ -17,7 +17,7 @@ from autodip_ij.errors import BadInput
 from autodip_ij.estimating import estimate, fits_per_plane, lanes_of
 from autodip_ij.groups.model import GroupDecision
 from autodip_ij.images.model import Image
-from autodip_ij.noise_model import shared_noise_of
+from autodip_ij.noise.plane import shared_noise_of
 from autodip_ij.recipe import PlaneRecipe
 from autodip_ij.representative import representative
 from autodip_ij.series import iterations_of

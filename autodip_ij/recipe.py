@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from autodip_ij.noise_model import NOISE_AWARE, PlaneNoise, noise_of
+from autodip_ij.noise.plane import NOISE_AWARE, PlaneNoise, noise_of
 from autodip_ij.series import INDEPENDENT
 
 if TYPE_CHECKING:

@@ -12,11 +12,11 @@ import numpy as np
 
 from autodip_ij.errors import BadInput
 from autodip_ij.images.selection import parse_indices
-from autodip_ij.noise_model import shared_noise_of
+from autodip_ij.noise.plane import shared_noise_of
+from autodip_ij.noise.residual import Measured, measure_plane
 from autodip_ij.planning import ChannelPlan, Plan
 from autodip_ij.progress import Progress
-from autodip_ij.quality import Check, checks_of_planes, fit_verdict, measure_plane, quality_lines
-from autodip_ij.quality.measures import Measured
+from autodip_ij.quality import Check, checks_of_planes, fit_verdict, quality_lines
 from autodip_ij.recipe import PlaneResult
 from autodip_ij.report import (
     ChannelReport,

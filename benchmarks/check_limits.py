@@ -30,7 +30,8 @@ from autodip_ij.evaluation.datasets.catalogue import open_datasets
 from autodip_ij.evaluation.datasets.model import Pair
 from autodip_ij.evaluation.matching import match
 from autodip_ij.metrics import psnr
-from autodip_ij.quality import LIMITS, Unknown, Value, judge, measure_plane, worst
+from autodip_ij.noise.residual import Unknown, Value, measure_plane
+from autodip_ij.quality import LIMITS, judge, worst
 
 RESULTS = Path(__file__).resolve().parent / "results"
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)

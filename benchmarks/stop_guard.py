@@ -27,7 +27,7 @@ from autodip_ij.dip.guard import OVERFITTED, Guard, GuardOptions
 from autodip_ij.images import read
 from autodip_ij.images.intensity import measure_window
 from autodip_ij.metrics import psnr
-from autodip_ij.noise_model import noise_of
+from autodip_ij.noise.plane import noise_of
 
 RESULTS = Path(__file__).resolve().parent / "results"
 CAPTURES = (

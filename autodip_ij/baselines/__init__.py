@@ -15,19 +15,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from autodip_ij.baselines.methods import method_names, parameters_of, run_method, step_count
-    from autodip_ij.baselines.noise import NoiseEstimate, NoiseModel, estimate_noise
 
 _HOME = {
-    "NoiseEstimate": "noise",
-    "NoiseModel": "noise",
-    "estimate_noise": "noise",
     "method_names": "methods",
     "parameters_of": "methods",
     "run_method": "methods",
     "step_count": "methods",
 }
 
-__all__ = ["NoiseEstimate", "NoiseModel", "estimate_noise", "method_names", "parameters_of", "run_method", "step_count"]
+__all__ = ["method_names", "parameters_of", "run_method", "step_count"]
 
 
 def __getattr__(name: str) -> Any:

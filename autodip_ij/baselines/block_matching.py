@@ -13,9 +13,9 @@ import numpy.typing as npt
 from pydantic import Field
 
 from autodip_ij.baselines.method import Method, MethodParameters, Plane, Run
-from autodip_ij.baselines.noise import estimate_noise
 from autodip_ij.baselines.stabilised import PoissonGaussParameters, once_stabilised
 from autodip_ij.errors import EnvironmentProblem
+from autodip_ij.noise.estimate import estimate_noise
 
 
 class Bm3dParameters(MethodParameters):

@@ -17,8 +17,8 @@ from pydantic import Field
 
 from autodip_ij.baselines.hessian_solver import minimise
 from autodip_ij.baselines.method import Method, MethodParameters, Run
-from autodip_ij.baselines.noise import estimate_noise
 from autodip_ij.errors import BadInput
+from autodip_ij.noise.estimate import estimate_noise
 
 _log = logging.getLogger(__name__)
 

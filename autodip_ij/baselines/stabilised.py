@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field, model_validator
 
-from autodip_ij.baselines.anscombe import stabilise, unstabilise
 from autodip_ij.baselines.method import MethodParameters, Plane, Run
-from autodip_ij.baselines.noise import NoiseModel, estimate_noise
 from autodip_ij.errors import BadInput
+from autodip_ij.noise.anscombe import stabilise, unstabilise
+from autodip_ij.noise.estimate import NoiseModel, estimate_noise
 
 
 class PoissonGaussParameters(MethodParameters):

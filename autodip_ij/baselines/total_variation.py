@@ -9,7 +9,7 @@ import numpy.typing as npt
 from pydantic import Field
 
 from autodip_ij.baselines.method import Method, MethodParameters, Plane, Run
-from autodip_ij.baselines.noise import estimate_noise
+from autodip_ij.noise.estimate import estimate_noise
 
 _BISECTIONS = 8
 

@@ -35,7 +35,7 @@ from autodip_ij.calibration.tile_side import scaled_to
 from autodip_ij.calibration.transfer import CannotCompare, check_comparable, policy_strategy, transfer_nearest
 from autodip_ij.errors import BadInput, nearest
 from autodip_ij.groups.model import GroupDecision, group_name, split_group
-from autodip_ij.noise_model import noise_kind, noise_of, shared_noise_of
+from autodip_ij.noise.plane import noise_kind, noise_of, shared_noise_of
 
 Plane = npt.NDArray[np.float32]
 

@@ -1,1 +1,1 @@
-"""One plane as it was recorded: which of its values are no measurement, and offsets that whole rows share."""
+"""One plane: its noise, the kind of it, what spoils its estimate, and what a residual looks like against it."""

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from autodip_ij.baselines.anscombe import stabilise
-from autodip_ij.baselines.noise import NoiseModel
+from autodip_ij.noise.anscombe import stabilise
+from autodip_ij.noise.estimate import NoiseModel
 
 Plane = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]

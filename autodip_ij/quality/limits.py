@@ -45,9 +45,6 @@ def _within(value: float, bounds: Range) -> bool:
     return (low is None or value >= low) and (high is None or value <= high)
 
 
-CONTRAST_SCALES_PX = (2, 4, 8)
-"""Sizes (Gaussian sigma, px) at which the contrast of structures is compared."""
-
 _FLATTER = (
     "structures of this size came out flatter than they are in the input: more iterations, a wider network or less "
     "binning bring them back, strength below 1 a part of them"

@@ -5,8 +5,8 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from autodip_ij._support.arrays import binned
-from autodip_ij.baselines.noise import NoiseModel, estimate_noise
 from autodip_ij.errors import BadInput
+from autodip_ij.noise.estimate import NoiseModel, estimate_noise
 from autodip_ij.sample import make_sample
 
 

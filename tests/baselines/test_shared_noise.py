@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from autodip_ij.baselines.noise import estimate_noise, near_clipping
-from autodip_ij.baselines.shared_noise import find_shared_noise
-from autodip_ij.noise_model import noise_kind
+from autodip_ij.noise.correlated import find_shared_noise
+from autodip_ij.noise.estimate import estimate_noise, near_clipping
+from autodip_ij.noise.plane import noise_kind
 
 RNG = np.random.default_rng
 

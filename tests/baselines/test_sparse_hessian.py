@@ -5,10 +5,10 @@ import pytest
 
 from autodip_ij.baselines.hessian_search import search_parameters
 from autodip_ij.baselines.hessian_solver import functional, hessian_terms, minimise, second_difference
-from autodip_ij.baselines.noise import estimate_noise
 from autodip_ij.baselines.sparse_hessian import SparseHessianParameters, sparse_hessian
 from autodip_ij.errors import BadInput
 from autodip_ij.metrics import psnr
+from autodip_ij.noise.estimate import estimate_noise
 
 
 def solve(image, *, fidelity, sparsity=0.0, continuity=1.0, iterations=3000):

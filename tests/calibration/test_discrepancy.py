@@ -16,7 +16,7 @@ from autodip_ij.calibration.search.grid import Configuration
 from autodip_ij.calibration.search.job import run_search_job
 from autodip_ij.evaluation.datasets import Pair, open_dataset
 from autodip_ij.images import Image
-from autodip_ij.noise_model import PlaneNoise, noise_kind
+from autodip_ij.noise.plane import PlaneNoise, noise_kind
 from autodip_ij.settings import DenoiseSettings
 
 from .hand_made import texture

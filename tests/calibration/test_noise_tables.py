@@ -17,7 +17,7 @@ from autodip_ij.calibration.pack_writer import PackContent, PackImage, write_pac
 from autodip_ij.calibration.search.grid import Grid
 from autodip_ij.calibration.search.results import find_best
 from autodip_ij.images import Image
-from autodip_ij.noise_model import noise_kind
+from autodip_ij.noise.plane import noise_kind
 from autodip_ij.settings import DenoiseSettings
 
 EVERY = Parameters(depth=2, width=4, skip=4, iterations=3)

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from autodip_ij.baselines.anscombe import stabilise
-from autodip_ij.baselines.noise import NoiseModel
 from autodip_ij.dip import FitOptions, with_noise_aware_loss
 from autodip_ij.dip.losses import make_loss
 from autodip_ij.errors import BadInput
+from autodip_ij.noise.anscombe import stabilise
+from autodip_ij.noise.estimate import NoiseModel
 
 
 def test_the_loss_is_the_squared_error_of_stabilised_values(rng):

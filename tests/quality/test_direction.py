@@ -12,9 +12,9 @@ from scipy.ndimage import gaussian_filter
 
 from autodip_ij.baselines import run_method
 from autodip_ij.errors import BadInput
-from autodip_ij.quality import Check, checks_of_planes, fit_verdict, judge, measure_plane
-from autodip_ij.quality.direction import direction_of_residual
-from autodip_ij.quality.measures import Value
+from autodip_ij.noise.direction import direction_of_residual
+from autodip_ij.noise.residual import Value, measure_plane
+from autodip_ij.quality import Check, checks_of_planes, fit_verdict, judge
 
 SIDE = 192
 

@@ -14,8 +14,8 @@ from autodip_ij._support.arrays import binned
 from autodip_ij.calibration.model import Parameters
 from autodip_ij.dip import FitOptions
 from autodip_ij.estimates import NOISE_FREE, Estimates
-from autodip_ij.noise_faults import fault_of, grey_step, has_comb
-from autodip_ij.noise_model import noise_of
+from autodip_ij.noise.artefacts import fault_of, grey_step, has_comb
+from autodip_ij.noise.plane import noise_of
 from autodip_ij.planes import prepare_plane
 from autodip_ij.recipe import PlaneRecipe
 from autodip_ij.sample import make_sample

@@ -12,7 +12,7 @@ from autodip_ij.calibration.search.grid import Configuration, Grid
 from autodip_ij.calibration.search.images import LARGEST_SIDE, prepare
 from autodip_ij.calibration.search.job import run_search_job
 from autodip_ij.errors import BadInput
-from autodip_ij.noise_model import NOISE_AWARE, noise_kind
+from autodip_ij.noise.plane import NOISE_AWARE, noise_kind
 
 if TYPE_CHECKING:
     from autodip_ij.dip.options import Precision

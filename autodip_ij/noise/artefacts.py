@@ -48,7 +48,7 @@ def clipping_of(plane: Plane) -> str:
 
     Zeros where no photon came are no clipping.
     """
-    from autodip_ij.baselines.few_photons import grey_values_of_a_photon
+    from autodip_ij.noise.few_photons import grey_values_of_a_photon
 
     for share, limit, end in (
         (float((plane == plane.min()).mean()), DARK_SHARE, "lowest"),

@@ -8,10 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from autodip_ij.errors import BadInput
-from autodip_ij.quality.direction import direction_of_residual
-from autodip_ij.quality.limits import CONTRAST_SCALES_PX
-from autodip_ij.quality.noise import KnownNoise, known_noise
-from autodip_ij.quality.structure import contrast_kept
+from autodip_ij.noise.contrast import CONTRAST_SCALES_PX, contrast_kept
+from autodip_ij.noise.direction import direction_of_residual
+from autodip_ij.noise.local import KnownNoise, known_noise
 
 Plane = npt.NDArray[np.float64]
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from autodip_ij.baselines.noise import NoiseModel, estimate_noise, near_clipping
 from autodip_ij.errors import BadInput
+from autodip_ij.noise.estimate import NoiseModel, estimate_noise, near_clipping
 
 Plane = npt.NDArray[np.float64]
 

@@ -10,12 +10,12 @@ import numpy.typing as npt
 
 from autodip_ij._support.arrays import binned
 from autodip_ij.errors import BadInput
-from autodip_ij.noise_faults import clipping_of, fault_of, grey_step
+from autodip_ij.noise.artefacts import clipping_of, fault_of, grey_step
 
 if TYPE_CHECKING:
-    from autodip_ij.baselines.noise import NoiseEstimate
     from autodip_ij.dip.guard import GuardOptions
     from autodip_ij.dip.options import FitOptions
+    from autodip_ij.noise.estimate import NoiseEstimate
 
 Plane = npt.NDArray[np.float32]
 
@@ -116,8 +116,8 @@ def noise_of(plane: Plane, binning: int = 1, shared: bool | None = None) -> Plan
         noise falls with the signal, lies below the steps of the grey values, or is correlated between the pixels of
         the fit.
     """
-    from autodip_ij.baselines import estimate_noise
-    from autodip_ij.baselines.few_photons import grey_values_of_a_photon
+    from autodip_ij.noise.estimate import estimate_noise
+    from autodip_ij.noise.few_photons import grey_values_of_a_photon
 
     if fault := fault_of(plane):
         return _plain(fault)
@@ -158,7 +158,7 @@ def noise_kind(plane: Plane, microscope: str | None = None) -> NoiseKind | None:
     >>> noise_kind(noisy)
     'white'
     """
-    from autodip_ij.baselines import estimate_noise
+    from autodip_ij.noise.estimate import estimate_noise
 
     try:
         shared = estimate_noise(plane, shared=shared_noise_of(microscope)).spacing_px > 1

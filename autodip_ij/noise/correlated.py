@@ -2,7 +2,7 @@
 
 Pixels far apart differ by noise and by structure; only where there is little structure can the two be told apart. So
 shared noise is looked for in the few tiles that change least at the scale of structures. Where there are none, the
-measures of `autodip_ij.baselines.shared_evidence` keep structure from being taken for noise.
+measures of `autodip_ij.noise.evidence` keep structure from being taken for noise.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from autodip_ij.baselines.shared_evidence import evidence_of
+from autodip_ij.noise.evidence import evidence_of
 
 Plane = npt.NDArray[np.float64]
 

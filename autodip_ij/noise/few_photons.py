@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from autodip_ij.baselines.shared_noise import second_difference
+from autodip_ij.noise.correlated import second_difference
 
 _EMPTY_SHARE = 0.05
 """Part of the pixels at the lowest value from which on the question arises."""

@@ -6,10 +6,12 @@ import numpy as np
 import numpy.typing as npt
 
 from autodip_ij.errors import BadInput
-from autodip_ij.quality.noise import KnownNoise
+from autodip_ij.noise.local import KnownNoise
 
 Plane = npt.NDArray[np.float64]
 
+CONTRAST_SCALES_PX = (2, 4, 8)
+"""Sizes (Gaussian sigma, px) at which the contrast of structures is compared."""
 _STRONG = 5.0
 """Structures count from this many standard deviations of the noise in their band."""
 _FEWEST_PIXELS = 200

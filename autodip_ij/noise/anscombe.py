@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from autodip_ij.baselines.noise import NoiseModel
 from autodip_ij.errors import BadInput
+from autodip_ij.noise.estimate import NoiseModel
 
 # Below this ratio of a**2 to b the noise is Gaussian: the square root would only lose digits.
 _GAUSSIAN_RATIO = 1e-10
