@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from autodip_ij._support.arrays import binned, resampled
+from autodip_ij.classical.estimates import guides_of
 from autodip_ij.ensemble import Ensemble
-from autodip_ij.estimates import guides_of
 from autodip_ij.images.tiles import Tile, TileBlender, plan_tiles
 from autodip_ij.recipe import Plane, PlaneRecipe, PlaneResult, fit_arguments
 from autodip_ij.watch import FitWatch, Watch

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from autodip_ij.classical.estimates import (
+    estimate_seconds,
+    estimates_in_words,
+    guides_in_words,
+    parse_estimates,
+    texts_in_turn,
+)
 from autodip_ij.errors import BadInput
-from autodip_ij.estimates import estimate_seconds, estimates_in_words, guides_in_words, parse_estimates, texts_in_turn
 
 if TYPE_CHECKING:
     from autodip_ij.calibration.model import Parameters

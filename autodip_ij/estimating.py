@@ -63,8 +63,8 @@ def estimate_method(recipe: PlaneRecipe, shape: tuple[int, ...]) -> tuple[float,
 
 
 def _original(given: Mapping[str, Any]) -> Parameters:
-    from autodip_ij.baselines import step_count
     from autodip_ij.calibration.cost import ORIGINAL_DIP
+    from autodip_ij.classical import step_count
 
     return replace(ORIGINAL_DIP, iterations=step_count("original-dip", **given))
 
@@ -72,7 +72,7 @@ def _original(given: Mapping[str, Any]) -> Parameters:
 @cache
 def _cost_per_pixel(method: str, parameters: tuple[tuple[str, Any], ...], device: str) -> tuple[float, float]:
     """Return (seconds, bytes) a pixel; bytes are those that Python and NumPy ask for."""
-    from autodip_ij.baselines import run_method
+    from autodip_ij.classical import run_method
 
     plane = np.random.default_rng(0).random((_TIMED_SIDE, _TIMED_SIDE), dtype=np.float32)
     run_method(method, plane[:_WARM_SIDE, :_WARM_SIDE], device=device, **dict(parameters))

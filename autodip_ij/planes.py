@@ -12,8 +12,8 @@ import numpy.typing as npt
 
 from autodip_ij.assembly import PlaneToFit
 from autodip_ij.blending import blend_of
+from autodip_ij.classical.estimates import NOISE_FREE, Estimates, estimates_in_words
 from autodip_ij.errors import BadInput
-from autodip_ij.estimates import NOISE_FREE, Estimates, estimates_in_words
 from autodip_ij.grey_values import shift_of
 from autodip_ij.noise.plane import NOISE_AWARE
 from autodip_ij.progress import Stop
@@ -199,7 +199,7 @@ def _told(fitted: PlaneResult, prepared: PreparedPlane, watch: Watch) -> PlaneRe
 
 
 def _compare(plane: Plane, recipe: PlaneRecipe, watch: Watch) -> PlaneResult:
-    from autodip_ij.baselines import run_method, step_count
+    from autodip_ij.classical import run_method, step_count
 
     told = watch.fit(lambda preview: preview)
     started = time.perf_counter()

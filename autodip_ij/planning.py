@@ -186,7 +186,7 @@ def known_method(method: str) -> None:
     """Refuse a method that does not exist, naming the nearest."""
     if method == "dip":
         return
-    from autodip_ij.baselines import method_names
+    from autodip_ij.classical import method_names
     from autodip_ij.errors import nearest
 
     if method not in method_names():
@@ -316,6 +316,6 @@ def overrides(settings: DenoiseSettings) -> dict[str, Any]:
 def _iterations(recipe: PlaneRecipe) -> int:
     if recipe.parameters:
         return recipe.parameters.iterations
-    from autodip_ij.baselines import method_names, step_count
+    from autodip_ij.classical import method_names, step_count
 
     return step_count(recipe.method, **recipe.method_parameters) if recipe.method in method_names() else 1

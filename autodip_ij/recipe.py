@@ -29,7 +29,7 @@ class PlaneRecipe:
     parameters
         Network and fit; unused by a comparison method.
     method, method_parameters
-        ``dip``, or a name and keywords of `autodip_ij.baselines.run_method`.
+        ``dip``, or a name and keywords of `autodip_ij.classical.run_method`.
     device, precision, seed
         As in the settings, the device resolved.
     tile, overlap

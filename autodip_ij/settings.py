@@ -263,7 +263,7 @@ class DenoiseSettings(BaseModel):
     @field_validator("classical")
     @classmethod
     def _known_classical(cls, value: str | None) -> str | None:
-        from autodip_ij.estimates import parse_estimates
+        from autodip_ij.classical.estimates import parse_estimates
 
         if not (value or "").strip():
             return None
@@ -273,7 +273,7 @@ class DenoiseSettings(BaseModel):
     @field_validator("guides")
     @classmethod
     def _known_guides(cls, value: str | None) -> str | None:
-        from autodip_ij.estimates import texts_in_turn
+        from autodip_ij.classical.estimates import texts_in_turn
 
         if not (value or "").strip():
             return None

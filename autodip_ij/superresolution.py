@@ -293,7 +293,7 @@ def _enlarged(
     progress: Progress,
 ) -> npt.NDArray[Any]:
     """Return the plane at `place` (t, channel, z) on the fine grid, in the output's type."""
-    from autodip_ij.baselines.enlarging import enlarge
+    from autodip_ij.classical.enlarging import enlarge
     from autodip_ij.dip.resampling import resample
 
     source, scale = plan.image.plane(*place), settings.scale
@@ -355,7 +355,7 @@ def _fitted(
 
 
 def _finer(plane: npt.NDArray[np.float32], settings: SuperresSettings) -> npt.NDArray[np.float32]:
-    from autodip_ij.baselines.enlarging import enlarge
+    from autodip_ij.classical.enlarging import enlarge
 
     return np.clip(enlarge(plane, settings.scale, FILLER), 0, 1).astype(np.float32)
 

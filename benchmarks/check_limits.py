@@ -25,7 +25,7 @@ from scipy.ndimage import gaussian_filter
 
 from autodip_ij._support import markdown
 from autodip_ij._support.output_files import provenance_line
-from autodip_ij.baselines import run_method
+from autodip_ij.classical import run_method
 from autodip_ij.evaluation.datasets.catalogue import open_datasets
 from autodip_ij.evaluation.datasets.model import Pair
 from autodip_ij.evaluation.matching import match

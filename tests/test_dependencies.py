@@ -33,7 +33,7 @@ EXTRAS = {
     "autodip_ij/fiji": "fiji",
     "autodip_ij/images/readers": "readers",
     "autodip_ij/evaluation/datasets/files.py": "readers",  # names the extra where mrcfile is missing
-    "autodip_ij/baselines/block_matching.py": "bm3d",
+    "autodip_ij/classical/block_matching.py": "bm3d",
     "tests": "test",
     "tests/fiji": "fiji",
 }

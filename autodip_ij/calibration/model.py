@@ -49,7 +49,7 @@ class Parameters:
     seeds
         Independent fits averaged.
     classical
-        Classical estimates whose mean is blended into the result: methods of `autodip_ij.baselines` with their
+        Classical estimates whose mean is blended into the result: methods of `autodip_ij.classical` with their
         parameters, as in ``vst-nlm + gaussian sigma_px=1``; empty for none.
     classical_weight
         Share of that mean in the result, 0..1.

@@ -30,14 +30,14 @@ def _canonical_group(value: str) -> str:
 
 
 def _known_classical(text: str) -> str:
-    from autodip_ij.estimates import parse_estimates
+    from autodip_ij.classical.estimates import parse_estimates
 
     parse_estimates(text)
     return text
 
 
 def _known_guides(text: str) -> str:
-    from autodip_ij.estimates import texts_in_turn
+    from autodip_ij.classical.estimates import texts_in_turn
 
     texts_in_turn(text)
     return text

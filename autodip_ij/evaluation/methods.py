@@ -38,7 +38,7 @@ class Method:
     text
         As the user wrote it.
     name
-        ``noisy``, ``dip``, ``fit``, or a method of `autodip_ij.baselines`.
+        ``noisy``, ``dip``, ``fit``, or a method of `autodip_ij.classical`.
     parameters
         Parameters by group name; those of all groups under the empty text.
     """
@@ -116,7 +116,7 @@ def parse_method(text: str) -> Method:
 
 def known_methods() -> list[str]:
     """Return the names of all methods: the input itself, the deep image prior in two ways, the comparison methods."""
-    from autodip_ij.baselines import method_names
+    from autodip_ij.classical import method_names
 
     return [NOISY, DIP, FIT, *method_names()]
 
@@ -229,7 +229,7 @@ def split_fit(given: Mapping[str, Any]) -> tuple[Parameters, dict[str, Any]]:
 
 
 def _run_baseline(name: str, noisy: Plane, parameters: Mapping[str, Any], device: str) -> MethodResult:
-    from autodip_ij.baselines import run_method
+    from autodip_ij.classical import run_method
     from autodip_ij.images.intensity import measure_window
 
     window = measure_window(noisy)
@@ -258,7 +258,7 @@ def _check(method: Method) -> None:
         if method.name == FIT:
             split_fit(given)
             continue
-        from autodip_ij.baselines import parameters_of
+        from autodip_ij.classical import parameters_of
 
         model = parameters_of(method.name)
         try:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from autodip_ij.baselines.enlarging import METHODS, enlarge
+from autodip_ij.classical.enlarging import METHODS, enlarge
 from autodip_ij.errors import BadInput
 
 PILLOW = {

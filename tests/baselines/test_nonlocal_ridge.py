@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from autodip_ij import baselines
-from autodip_ij.baselines.nonlocal_ridge import refine
+from autodip_ij import classical as baselines
+from autodip_ij.classical.nonlocal_ridge import refine
 from autodip_ij.metrics import psnr
 
 

@@ -3,9 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from autodip_ij.baselines.hessian_search import search_parameters
-from autodip_ij.baselines.hessian_solver import functional, hessian_terms, minimise, second_difference
-from autodip_ij.baselines.sparse_hessian import SparseHessianParameters, sparse_hessian
+from autodip_ij.classical.hessian_search import search_parameters
+from autodip_ij.classical.hessian_solver import functional, hessian_terms, minimise, second_difference
+from autodip_ij.classical.sparse_hessian import SparseHessianParameters, sparse_hessian
 from autodip_ij.errors import BadInput
 from autodip_ij.metrics import psnr
 from autodip_ij.noise.estimate import estimate_noise
@@ -118,7 +118,7 @@ def test_cuda_agrees_with_numpy(noisy):
     torch = pytest.importorskip("torch")
     if not torch.cuda.is_available():
         pytest.skip("no CUDA device")
-    from autodip_ij.baselines.method import Run
+    from autodip_ij.classical.method import Run
 
     options = {"fidelity": 20.0, "iterations": 50, "tolerance": 0.0}
     by_cuda = sparse_hessian(noisy, run=Run(device="cuda"), backend="torch", **options)

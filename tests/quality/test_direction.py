@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from autodip_ij.baselines import run_method
+from autodip_ij.classical import run_method
 from autodip_ij.errors import BadInput
 from autodip_ij.noise.direction import direction_of_residual
 from autodip_ij.noise.residual import Value, measure_plane

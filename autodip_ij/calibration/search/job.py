@@ -12,8 +12,8 @@ import numpy.typing as npt
 
 from autodip_ij.calibration.search.grid import Configuration
 from autodip_ij.calibration.search.images import PreparedPair, prepare
+from autodip_ij.classical.estimates import Estimates, guides_of
 from autodip_ij.errors import BadInput, EnvironmentProblem, OutOfMemory
-from autodip_ij.estimates import Estimates, guides_of
 
 if TYPE_CHECKING:
     from autodip_ij.dip.options import FitResult, Precision

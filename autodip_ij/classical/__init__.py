@@ -1,10 +1,10 @@
 """What the deep image prior is compared with: classic denoisers behind one call.
 
 >>> import numpy as np
->>> from autodip_ij import baselines
->>> ", ".join(baselines.method_names())
+>>> from autodip_ij import classical
+>>> ", ".join(classical.method_names())
 'gaussian, median, nlm, vst-nlm, vst-wavelet, vst-nl-ridge, vst-bm3d, bm3d, tv, sparse-hessian, original-dip'
->>> baselines.run_method("gaussian", np.eye(8, dtype=np.float32), sigma_px=2).shape
+>>> classical.run_method("gaussian", np.eye(8, dtype=np.float32), sigma_px=2).shape
 (8, 8)
 """
 
@@ -14,13 +14,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from autodip_ij.baselines.methods import method_names, parameters_of, run_method, step_count
+    from autodip_ij.classical.registry import method_names, parameters_of, run_method, step_count
 
 _HOME = {
-    "method_names": "methods",
-    "parameters_of": "methods",
-    "run_method": "methods",
-    "step_count": "methods",
+    "method_names": "registry",
+    "parameters_of": "registry",
+    "run_method": "registry",
+    "step_count": "registry",
 }
 
 __all__ = ["method_names", "parameters_of", "run_method", "step_count"]

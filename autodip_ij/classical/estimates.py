@@ -31,7 +31,7 @@ _IN_WORDS = {
     "vst-bm3d": "BM3D after variance stabilisation",
     "tv": "total-variation denoising",
 }
-"""The methods that may be named: those that end within seconds. The others of `autodip_ij.baselines` are fits."""
+"""The methods that may be named: those that end within seconds. The others of `autodip_ij.classical` are fits."""
 
 NOISE_FREE = "gaussian sigma_px=1 + median size_px=3"
 """What stands for all others where the noise of a plane cannot be told, as of one that is small or clipped all over."""
@@ -89,7 +89,7 @@ class Estimates:
         return np.mean(self.each(text), axis=0, dtype=np.float32)
 
     def _one(self, name: str, values: dict[str, Any]) -> Plane:
-        from autodip_ij.baselines import run_method
+        from autodip_ij.classical import run_method
 
         key = f"{name} {sorted(values.items())}"
         if key not in self._made:
@@ -139,7 +139,7 @@ def parse_estimates(text: str) -> tuple[Named, ...]:
 
 
 def _parse_one(text: str) -> Named:
-    from autodip_ij.baselines import parameters_of
+    from autodip_ij.classical import parameters_of
     from autodip_ij.errors import nearest
 
     name, *assignments = text.replace(",", " ").split() or [""]
@@ -188,7 +188,7 @@ def estimate_seconds(texts: Iterable[str], pixels: int) -> float:
 
 @cache
 def _seconds_per_pixel(name: str, values: tuple[tuple[str, Any], ...]) -> float:
-    from autodip_ij.baselines import run_method
+    from autodip_ij.classical import run_method
 
     plane = np.random.default_rng(0).random((_TIMED_SIDE, _TIMED_SIDE), dtype=np.float32)
     try:

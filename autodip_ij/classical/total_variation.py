@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from autodip_ij.baselines.method import Method, MethodParameters, Plane, Run
+from autodip_ij.classical.method import Method, MethodParameters, Plane, Run
 from autodip_ij.noise.estimate import estimate_noise
 
 _BISECTIONS = 8

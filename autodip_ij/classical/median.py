@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import numpy.typing as npt
 from pydantic import Field
 
-from autodip_ij.baselines.method import Method, MethodParameters, Plane, Run
+from autodip_ij.classical.method import Method, MethodParameters, Plane, Run
 
 
 class MedianParameters(MethodParameters):

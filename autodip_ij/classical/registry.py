@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from autodip_ij.baselines.method import Method, MethodParameters, Plane, Run
+from autodip_ij.classical.method import Method, MethodParameters, Plane, Run
 from autodip_ij.dip.options import OnStep
 from autodip_ij.errors import BadInput, nearest
 
@@ -124,5 +124,5 @@ def _method(name: str) -> Method[Any]:
     if name not in _HOME:
         raise BadInput(f"unknown method '{name}'{nearest(name, _HOME)}")
     module, attribute = _HOME[name]
-    method: Method[Any] = getattr(import_module(f"autodip_ij.baselines.{module}"), attribute)
+    method: Method[Any] = getattr(import_module(f"autodip_ij.classical.{module}"), attribute)
     return method

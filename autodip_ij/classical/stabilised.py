@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field, model_validator
 
-from autodip_ij.baselines.method import MethodParameters, Plane, Run
+from autodip_ij.classical.method import MethodParameters, Plane, Run
 from autodip_ij.errors import BadInput
 from autodip_ij.noise.anscombe import stabilise, unstabilise
 from autodip_ij.noise.estimate import NoiseModel, estimate_noise

@@ -9,8 +9,8 @@ from math import isfinite
 import numpy as np
 import numpy.typing as npt
 
-from autodip_ij.baselines.method import Run
-from autodip_ij.baselines.sparse_hessian import SparseHessianParameters, denoise_hessian
+from autodip_ij.classical.method import Run
+from autodip_ij.classical.sparse_hessian import SparseHessianParameters, denoise_hessian
 from autodip_ij.errors import BadInput
 
 FIDELITIES = (2.0, 5.0, 10.0, 20.0, 35.0, 50.0, 70.0, 100.0, 140.0, 200.0)

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 import numpy.typing as npt
 from pydantic import Field
 
-from autodip_ij.baselines.method import Method, MethodParameters, Plane, Run
+from autodip_ij.classical.method import Method, MethodParameters, Plane, Run
 
 DEPTH, WIDTH, SKIP = 5, 128, 4
 

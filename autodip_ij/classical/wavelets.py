@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from autodip_ij.baselines.method import Method, Plane, Run
-from autodip_ij.baselines.stabilised import PoissonGaussParameters, once_stabilised
+from autodip_ij.classical.method import Method, Plane, Run
+from autodip_ij.classical.stabilised import PoissonGaussParameters, once_stabilised
 
 _MARGIN_PX = 8
 

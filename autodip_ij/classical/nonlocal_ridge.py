@@ -13,10 +13,10 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from autodip_ij.baselines.method import Method, Plane, Run
-from autodip_ij.baselines.nonlocal_means import VstNlmParameters, nonlocal_means
-from autodip_ij.baselines.stabilised import PoissonGaussParameters, once_stabilised
-from autodip_ij.baselines.wavelets import VstWaveletParameters, shrink_wavelets
+from autodip_ij.classical.method import Method, Plane, Run
+from autodip_ij.classical.nonlocal_means import VstNlmParameters, nonlocal_means
+from autodip_ij.classical.stabilised import PoissonGaussParameters, once_stabilised
+from autodip_ij.classical.wavelets import VstWaveletParameters, shrink_wavelets
 
 if TYPE_CHECKING:
     from torch import Tensor

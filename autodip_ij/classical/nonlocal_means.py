@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from autodip_ij.baselines.method import Method, MethodParameters, Plane, Run
-from autodip_ij.baselines.stabilised import PoissonGaussParameters, once_stabilised
+from autodip_ij.classical.method import Method, MethodParameters, Plane, Run
+from autodip_ij.classical.stabilised import PoissonGaussParameters, once_stabilised
 from autodip_ij.noise.estimate import estimate_noise
 
 PatchSize = Annotated[int, Field(ge=1, le=31, description="Side of the patches compared, px")]

@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from autodip_ij.baselines.hessian_solver import minimise
-from autodip_ij.baselines.method import Method, MethodParameters, Run
+from autodip_ij.classical.hessian_solver import minimise
+from autodip_ij.classical.method import Method, MethodParameters, Run
 from autodip_ij.errors import BadInput
 from autodip_ij.noise.estimate import estimate_noise
 
