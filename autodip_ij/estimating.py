@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from autodip_ij.blending import classical_seconds
+from autodip_ij.calibration.blend import classical_seconds
 from autodip_ij.recipe import PlaneRecipe, fit_arguments
 from autodip_ij.series import INDEPENDENT, iterations_of
 

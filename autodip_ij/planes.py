@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from autodip_ij.assembly import PlaneToFit
-from autodip_ij.blending import blend_of
+from autodip_ij.calibration.blend import blend_of
 from autodip_ij.classical.estimates import NOISE_FREE, Estimates, estimates_in_words
 from autodip_ij.errors import BadInput
 from autodip_ij.grey_values import shift_of

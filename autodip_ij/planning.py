@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from autodip_ij.blending import check_blend
+from autodip_ij.calibration.blend import check_blend
 from autodip_ij.calibration.model import Choice, Parameters
 from autodip_ij.decisions import decide, treated
 from autodip_ij.dip.architecture import levels_of

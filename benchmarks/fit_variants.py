@@ -22,12 +22,12 @@ from rich.progress import track
 
 from autodip_ij._support import markdown
 from autodip_ij._support.output_files import provenance_line, write_text
-from autodip_ij.calibration.search.grid import Configuration, Grid, read_grid
-from autodip_ij.calibration.search.images import prepare
-from autodip_ij.calibration.search.job import run_search_job
 from autodip_ij.evaluation.datasets.model import Pair
 from autodip_ij.evaluation.evaluate import find_pairs
 from autodip_ij.evaluation.request import Request
+from autodip_ij.evaluation.search.grid import Configuration, Grid, read_grid
+from autodip_ij.evaluation.search.images import prepare
+from autodip_ij.evaluation.search.job import run_search_job
 
 RESULTS = Path(__file__).resolve().parent / "results"
 SCORES = {"psnr": 2, "ssim": 3, "lpips_01": 3, "lpips_11": 3}

@@ -19,8 +19,8 @@ from pathlib import Path
 import pandas as pd
 
 from autodip_ij._support.markdown import table as markdown_table
-from autodip_ij.calibration.search.criteria import by_effort, groups_of, judge
-from autodip_ij.calibration.search.grid import Grid
+from autodip_ij.evaluation.search.criteria import by_effort, groups_of, judge
+from autodip_ij.evaluation.search.grid import Grid
 
 HERE = Path(__file__).resolve().parent
 SCORES = ["psnr", "ssim", "lpips_01", "lpips_11"]

@@ -1,7 +1,7 @@
 """Tables of parameters, similarity measures, the choice of parameters, new tables.
 
 Using a calibration: `load_calibration`, `list_calibrations`, `choose`, `cheaper`.
-Making one: `autodip_ij.calibration.search`.
+Making one: `autodip_ij.evaluation.search`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from autodip_ij.calibration.advice import cheaper
     from autodip_ij.calibration.choice import choose
     from autodip_ij.calibration.model import Calibration, CalibrationImage, Choice, Parameters
-    from autodip_ij.calibration.tables import list_calibrations, load_calibration
+    from autodip_ij.calibration.pack.load import list_calibrations, load_calibration
 
 _HOME = {
     "Calibration": "model",
@@ -22,8 +22,8 @@ _HOME = {
     "Parameters": "model",
     "cheaper": "advice",
     "choose": "choice",
-    "list_calibrations": "tables",
-    "load_calibration": "tables",
+    "list_calibrations": "pack.load",
+    "load_calibration": "pack.load",
 }
 
 __all__ = [

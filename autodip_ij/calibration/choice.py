@@ -27,10 +27,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from autodip_ij.blending import blend_in_words
-from autodip_ij.calibration.group_choice import from_group, in_words, table_entry, what_is_known
+from autodip_ij.calibration.blend import blend_in_words
+from autodip_ij.calibration.group_table import from_group, in_words, table_entry, what_is_known
 from autodip_ij.calibration.model import Calibration, Choice, Parameters
-from autodip_ij.calibration.pack_tables import EFFORTS
+from autodip_ij.calibration.pack.rows import EFFORTS
 from autodip_ij.calibration.tile_side import scaled_to
 from autodip_ij.calibration.transfer import CannotCompare, check_comparable, policy_strategy, transfer_nearest
 from autodip_ij.errors import BadInput, nearest

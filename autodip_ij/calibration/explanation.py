@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from autodip_ij.calibration.choice import choose, finished, narrowed
-from autodip_ij.calibration.group_choice import in_words, what_is_known
+from autodip_ij.calibration.group_table import in_words, what_is_known
 from autodip_ij.calibration.model import Calibration, Choice
 from autodip_ij.calibration.transfer import (
     STRATEGIES,

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from autodip_ij.calibration.group_choice import from_group, in_words
+from autodip_ij.calibration.group_table import from_group, in_words
 from autodip_ij.calibration.model import Calibration, CalibrationImage, Choice, Parameters
 from autodip_ij.errors import BadInput, nearest
 from autodip_ij.groups.model import group_name

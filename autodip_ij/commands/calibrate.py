@@ -11,9 +11,9 @@ from cyclopts import Parameter
 from autodip_ij.evaluation.request import Selection
 
 if TYPE_CHECKING:
-    from autodip_ij.calibration.search.plan import SearchPlan
-    from autodip_ij.calibration.search.selection import Selected
     from autodip_ij.evaluation.datasets import Pair
+    from autodip_ij.evaluation.search.plan import SearchPlan
+    from autodip_ij.evaluation.search.selection import Selected
     from autodip_ij.progress import Progress
 
 Flag = Annotated[bool, Parameter(negative="")]
@@ -102,15 +102,15 @@ def calibrate(
     json
         Print the plan (with --dry-run) or the path of the pack as JSON.
     """
-    from autodip_ij.calibration.search.calibrate import Workers, default_workers
-    from autodip_ij.calibration.search.calibrate import calibrate as run
-    from autodip_ij.calibration.search.grid import Grid, read_grid
-    from autodip_ij.calibration.search.images import LARGEST_SIDE
-    from autodip_ij.calibration.search.plan import SearchOptions, plan_search
-    from autodip_ij.calibration.search.provenance import About
-    from autodip_ij.calibration.search.selection import select_pairs
     from autodip_ij.commands.console import console_progress
     from autodip_ij.evaluation.datasets import open_dataset
+    from autodip_ij.evaluation.search.calibrate import Workers, default_workers
+    from autodip_ij.evaluation.search.calibrate import calibrate as run
+    from autodip_ij.evaluation.search.grid import Grid, read_grid
+    from autodip_ij.evaluation.search.images import LARGEST_SIDE
+    from autodip_ij.evaluation.search.plan import SearchOptions, plan_search
+    from autodip_ij.evaluation.search.provenance import About
+    from autodip_ij.evaluation.search.selection import select_pairs
 
     wanted = selection or Selection()
     tried = read_grid(grid) if grid else Grid()
@@ -179,7 +179,7 @@ def _lpips_at_hand(weights: str, progress: Progress, *, download: bool) -> bool:
 
 def _show_plan(plan: SearchPlan, workers: int, scheduler: str | None, as_json: bool) -> None:
     from autodip_ij._support.text import duration
-    from autodip_ij.calibration.search.plan import estimate_seconds
+    from autodip_ij.evaluation.search.plan import estimate_seconds
 
     seconds = estimate_seconds(plan)
     groups: dict[str, int] = {}

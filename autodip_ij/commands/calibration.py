@@ -68,7 +68,7 @@ def show_command(
     from autodip_ij.calibration import load_calibration
     from autodip_ij.calibration.cost import operations
     from autodip_ij.calibration.model import Parameters
-    from autodip_ij.calibration.tables import criteria_of
+    from autodip_ij.calibration.pack.load import criteria_of
 
     found = load_calibration(calibration, criterion)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from autodip_ij.blending import check_blend
+from autodip_ij.calibration.blend import check_blend
 from autodip_ij.calibration.model import Parameters
 from autodip_ij.dip.architecture import levels_of, width_of
 from autodip_ij.errors import BadInput, nearest

@@ -278,7 +278,7 @@ def cells(
 def best_of_image(scores: Sequence[tuple[float, float | None]]) -> tuple[float, float | None]:
     """Return the scores of the settings that are best for one image: least sum of the ranks by PSNR and by LPIPS.
 
-    The rule by which the calibration finds the best of a group (`autodip_ij.calibration.search.criteria`), and so the
+    The rule by which the calibration finds the best of a group (`autodip_ij.evaluation.search.criteria`), and so the
     bound of what a transfer can reach. Equal sums are decided by PSNR; without LPIPS it decides alone.
 
     Examples

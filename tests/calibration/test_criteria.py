@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 
 from autodip_ij.calibration.model import Parameters
-from autodip_ij.calibration.search.criteria import (
+from autodip_ij.errors import BadInput
+from autodip_ij.evaluation.search.criteria import (
     any_succeeded,
     cheapest_within,
     groups_of,
@@ -17,9 +18,8 @@ from autodip_ij.calibration.search.criteria import (
     pareto_front,
     usable_criteria,
 )
-from autodip_ij.calibration.search.grid import Grid, Iterations, Tolerance
-from autodip_ij.calibration.search.results import find_best, stops_at_an_end
-from autodip_ij.errors import BadInput
+from autodip_ij.evaluation.search.grid import Grid, Iterations, Tolerance
+from autodip_ij.evaluation.search.results import find_best, stops_at_an_end
 
 NAN = float("nan")
 

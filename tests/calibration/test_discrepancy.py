@@ -11,10 +11,10 @@ from scipy.ndimage import gaussian_filter
 import autodip_ij
 from autodip_ij.calibration import choice
 from autodip_ij.calibration.model import Parameters
-from autodip_ij.calibration.pack_writer import PackContent, write_pack
-from autodip_ij.calibration.search.grid import Configuration
-from autodip_ij.calibration.search.job import run_search_job
+from autodip_ij.calibration.pack.write import PackContent, write_pack
 from autodip_ij.evaluation.datasets import Pair, open_dataset
+from autodip_ij.evaluation.search.grid import Configuration
+from autodip_ij.evaluation.search.job import run_search_job
 from autodip_ij.images import Image
 from autodip_ij.noise.plane import PlaneNoise, noise_kind
 from autodip_ij.settings import DenoiseSettings

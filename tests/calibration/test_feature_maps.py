@@ -12,15 +12,15 @@ import pytest
 from autodip_ij.calibration import load_calibration
 from autodip_ij.calibration.cost import architecture_of, operations
 from autodip_ij.calibration.model import Parameters
-from autodip_ij.calibration.pack_writer import PackContent, write_pack
-from autodip_ij.calibration.search.criteria import judge
-from autodip_ij.calibration.search.grid import Grid, read_grid
+from autodip_ij.calibration.pack.write import PackContent, write_pack
 from autodip_ij.cli import run
 from autodip_ij.denoising import denoise
 from autodip_ij.dip.architecture import width_of
 from autodip_ij.errors import BadInput
 from autodip_ij.evaluation.methods import parse_method
 from autodip_ij.evaluation.methods import run as run_evaluated
+from autodip_ij.evaluation.search.criteria import judge
+from autodip_ij.evaluation.search.grid import Grid, read_grid
 from autodip_ij.evaluation.table1 import method_of
 from autodip_ij.groups.model import GroupDecision
 from autodip_ij.images import Image, write

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from autodip_ij.calibration.search.grid import Configuration, Grid, read_grid
 from autodip_ij.errors import BadInput, UnreadableFile
 from autodip_ij.evaluation.job_store import JobStore
+from autodip_ij.evaluation.search.grid import Configuration, Grid, read_grid
 
 
 def test_default_is_the_grid_of_the_paper() -> None:

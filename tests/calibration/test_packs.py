@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from autodip_ij.calibration import Parameters, load_calibration
-from autodip_ij.calibration.descriptors import Descriptor
-from autodip_ij.calibration.pack_writer import PackContent, PackImage, write_pack
+from autodip_ij.calibration.pack.descriptors import Descriptor
+from autodip_ij.calibration.pack.write import PackContent, PackImage, write_pack
 from autodip_ij.errors import AutodipError, UnreadableFile, UnwritableOutput
 
 PIXELS = np.random.default_rng(0).random((17, 23), dtype=np.float32) * 4000

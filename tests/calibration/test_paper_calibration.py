@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from autodip_ij.calibration import Parameters, list_calibrations, load_calibration
-from autodip_ij.calibration.tables import criteria_of
+from autodip_ij.calibration.pack.load import criteria_of
 from autodip_ij.errors import BadInput, UnreadableFile
 from autodip_ij.groups.model import group_names
 

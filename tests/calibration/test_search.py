@@ -13,16 +13,16 @@ from scipy.ndimage import gaussian_filter
 
 from autodip_ij.calibration import choose, load_calibration
 from autodip_ij.calibration.cost import operations
-from autodip_ij.calibration.search.calibrate import Workers, calibrate
-from autodip_ij.calibration.search.grid import Configuration, Grid, Iterations
-from autodip_ij.calibration.search.images import prepare
-from autodip_ij.calibration.search.job import run_search_job, score
-from autodip_ij.calibration.search.plan import SearchOptions, SearchPlan, plan_search
-from autodip_ij.calibration.search.provenance import About
-from autodip_ij.calibration.search.selection import Selected
 from autodip_ij.errors import AutodipError, BadInput, Cancelled, UnwritableOutput
 from autodip_ij.evaluation.datasets import Pair, open_dataset
 from autodip_ij.evaluation.job_store import fingerprint
+from autodip_ij.evaluation.search.calibrate import Workers, calibrate
+from autodip_ij.evaluation.search.grid import Configuration, Grid, Iterations
+from autodip_ij.evaluation.search.images import prepare
+from autodip_ij.evaluation.search.job import run_search_job, score
+from autodip_ij.evaluation.search.plan import SearchOptions, SearchPlan, plan_search
+from autodip_ij.evaluation.search.provenance import About
+from autodip_ij.evaluation.search.selection import Selected
 from autodip_ij.progress import Silent, Stop
 
 from .hand_made import noisy, texture

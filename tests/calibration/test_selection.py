@@ -7,9 +7,9 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from autodip_ij.calibration.search.pictures import embedding
-from autodip_ij.calibration.search.selection import Candidate, cover, select_images
 from autodip_ij.errors import BadInput
+from autodip_ij.evaluation.search.pictures import embedding
+from autodip_ij.evaluation.search.selection import Candidate, cover, select_images
 
 from .hand_made import noisy, texture
 

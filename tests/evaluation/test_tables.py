@@ -9,7 +9,7 @@ import synthetic_folders as folders
 from scipy.ndimage import gaussian_filter
 
 from autodip_ij.calibration.model import Parameters
-from autodip_ij.calibration.pack_writer import PackContent, PackImage, write_pack
+from autodip_ij.calibration.pack.write import PackContent, PackImage, write_pack
 from autodip_ij.errors import BadInput
 from autodip_ij.evaluation.comparison import Options, compare
 from autodip_ij.evaluation.datasets import open_dataset

@@ -11,10 +11,10 @@ import pytest
 import torch
 
 import autodip_ij
-from autodip_ij.blending import blend_in_words, classical_seconds
 from autodip_ij.calibration import load_calibration
+from autodip_ij.calibration.blend import blend_in_words, classical_seconds
 from autodip_ij.calibration.model import Parameters
-from autodip_ij.calibration.pack_writer import PackContent, write_pack
+from autodip_ij.calibration.pack.write import PackContent, write_pack
 from autodip_ij.classical import run_method
 from autodip_ij.classical.estimates import NOISE_FREE, parse_estimates, texts_in_turn
 from autodip_ij.dip import fit

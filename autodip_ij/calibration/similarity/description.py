@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from autodip_ij.calibration.descriptors import Descriptor
+from autodip_ij.calibration.pack.descriptors import Descriptor
 from autodip_ij.calibration.similarity.planes import unit_scaled
 from autodip_ij.calibration.similarity.statistics import image_statistics
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from autodip_ij.calibration.descriptors import Descriptor
 from autodip_ij.calibration.model import CalibrationImage
+from autodip_ij.calibration.pack.descriptors import Descriptor
 from autodip_ij.calibration.similarity.description import describe, descriptor_distances, embedding_rows
 from autodip_ij.calibration.similarity.embedding import embed
 from autodip_ij.calibration.similarity.measures import pixel_distance

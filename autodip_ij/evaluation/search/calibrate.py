@@ -12,25 +12,25 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from autodip_ij.calibration.cost import architecture_of
-from autodip_ij.calibration.descriptors import Descriptor
-from autodip_ij.calibration.pack_files import jobs_folder
-from autodip_ij.calibration.pack_writer import PackContent, PackImage, write_pack
-from autodip_ij.calibration.search.images import PreparedPair, prepare
-from autodip_ij.calibration.search.job import OUT_OF_MEMORY, gpu_count
-from autodip_ij.calibration.search.page import page
-from autodip_ij.calibration.search.pictures import embedding, pictures_of
-from autodip_ij.calibration.search.plan import SearchPlan
-from autodip_ij.calibration.search.provenance import About, provenance
-from autodip_ij.calibration.search.results import find_best, stops_at_an_end, tabulate
+from autodip_ij.calibration.pack.descriptors import Descriptor
+from autodip_ij.calibration.pack.files import jobs_folder
+from autodip_ij.calibration.pack.write import PackContent, PackImage, write_pack
 from autodip_ij.errors import AutodipError, UnwritableOutput
+from autodip_ij.evaluation.search.images import PreparedPair, prepare
+from autodip_ij.evaluation.search.job import OUT_OF_MEMORY, gpu_count
+from autodip_ij.evaluation.search.page import page
+from autodip_ij.evaluation.search.pictures import embedding, pictures_of
+from autodip_ij.evaluation.search.plan import SearchPlan
+from autodip_ij.evaluation.search.provenance import About, provenance
+from autodip_ij.evaluation.search.results import find_best, stops_at_an_end, tabulate
 from autodip_ij.progress import Progress, Silent
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from autodip_ij.calibration.search.selection import Selected
     from autodip_ij.evaluation.datasets import Pair
     from autodip_ij.evaluation.jobs import RunSummary
+    from autodip_ij.evaluation.search.selection import Selected
 
 _ALIKE = 1.25
 """Sides within this factor count as one."""

@@ -14,11 +14,11 @@ import numpy as np
 import numpy.typing as npt
 
 from autodip_ij._support.resources import shipped
-from autodip_ij.calibration.descriptors import FILE as DESCRIPTORS
-from autodip_ij.calibration.descriptors import unpack_descriptors
 from autodip_ij.calibration.model import Calibration, CalibrationImage, Parameters
-from autodip_ij.calibration.pack_files import MANIFEST, PackFiles
-from autodip_ij.calibration.pack_tables import (
+from autodip_ij.calibration.pack.descriptors import FILE as DESCRIPTORS
+from autodip_ij.calibration.pack.descriptors import unpack_descriptors
+from autodip_ij.calibration.pack.files import MANIFEST, PackFiles
+from autodip_ij.calibration.pack.rows import (
     NOISE_KINDS,
     GroupRow,
     ImageParameterRow,

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from autodip_ij.calibration.model import Parameters
-from autodip_ij.calibration.pack_files import MANIFEST, PackFiles
+from autodip_ij.calibration.pack.files import MANIFEST, PackFiles
 from autodip_ij.dip.architecture import width_of
 from autodip_ij.errors import BadInput, UnreadableFile
 from autodip_ij.groups.model import group_name, split_group

@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from autodip_ij.calibration.search.grid import Grid, Tolerance
 from autodip_ij.dip.architecture import ASCENDING, levels_of
 from autodip_ij.errors import BadInput, nearest
+from autodip_ij.evaluation.search.grid import Grid, Tolerance
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from autodip_ij.calibration.descriptors import FILE as DESCRIPTORS
-from autodip_ij.calibration.descriptors import Descriptor, pack_descriptors
 from autodip_ij.calibration.model import Parameters
-from autodip_ij.calibration.pack_files import MANIFEST
-from autodip_ij.calibration.pack_tables import FORMAT, table_name
+from autodip_ij.calibration.pack.descriptors import FILE as DESCRIPTORS
+from autodip_ij.calibration.pack.descriptors import Descriptor, pack_descriptors
+from autodip_ij.calibration.pack.files import MANIFEST
+from autodip_ij.calibration.pack.rows import FORMAT, table_name
 from autodip_ij.errors import UnwritableOutput
 
 Key = tuple[str, str, str | None]

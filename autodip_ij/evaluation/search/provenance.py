@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from autodip_ij.calibration.search.images import prepare
-from autodip_ij.calibration.search.plan import SearchPlan
-from autodip_ij.calibration.search.results import Verdict
+from autodip_ij.evaluation.search.images import prepare
+from autodip_ij.evaluation.search.plan import SearchPlan
+from autodip_ij.evaluation.search.results import Verdict
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from autodip_ij.calibration.search.grid import Configuration
-from autodip_ij.calibration.search.images import PreparedPair, prepare
 from autodip_ij.classical.estimates import Estimates, guides_of
 from autodip_ij.errors import BadInput, EnvironmentProblem, OutOfMemory
+from autodip_ij.evaluation.search.grid import Configuration
+from autodip_ij.evaluation.search.images import PreparedPair, prepare
 
 if TYPE_CHECKING:
     from autodip_ij.dip.options import FitResult, Precision
@@ -56,7 +56,7 @@ def run_search_job(
     Parameters
     ----------
     pair, crop
-        See `autodip_ij.calibration.search.images.prepare`.
+        See `autodip_ij.evaluation.search.images.prepare`.
     digest
         Of the images; part of the arguments so that a result belongs to these pixels.
     configuration

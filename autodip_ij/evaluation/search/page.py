@@ -7,7 +7,7 @@ from html import escape
 
 from autodip_ij.calibration.cost import operations
 from autodip_ij.calibration.model import Parameters
-from autodip_ij.calibration.pack_writer import Key
+from autodip_ij.calibration.pack.write import Key
 
 _STYLE = """
 body { font: 15px/1.45 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto; padding: 0 1rem; color: #222 }

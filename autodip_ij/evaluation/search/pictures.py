@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from autodip_ij.calibration.search.criteria import images_of, membership_of
 from autodip_ij.dip.architecture import ASCENDING, levels_of
+from autodip_ij.evaluation.search.criteria import images_of, membership_of
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-    from autodip_ij.calibration.search.selection import Selected
+    from autodip_ij.evaluation.search.selection import Selected
 
 _SHOWN = {"psnr": ("PSNR / dB", True), "lpips_11": ("LPIPS [-1, 1]", False)}
 _CURVES = 6

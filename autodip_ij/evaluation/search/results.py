@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from autodip_ij.calibration.cost import ORIGINAL_DIP, operations
 from autodip_ij.calibration.model import Parameters
-from autodip_ij.calibration.pack_writer import Key
-from autodip_ij.calibration.search.criteria import (
+from autodip_ij.calibration.pack.write import Key
+from autodip_ij.evaluation.search.criteria import (
     any_succeeded,
     by_effort,
     images_of,
@@ -19,14 +19,14 @@ from autodip_ij.calibration.search.criteria import (
     pareto_front,
     usable_criteria,
 )
-from autodip_ij.calibration.search.grid import Configuration, Grid
-from autodip_ij.calibration.search.job import METRICS
+from autodip_ij.evaluation.search.grid import Configuration, Grid
+from autodip_ij.evaluation.search.job import METRICS
 from autodip_ij.groups.model import group_names
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from autodip_ij.calibration.search.plan import Run, SearchPlan
+    from autodip_ij.evaluation.search.plan import Run, SearchPlan
 
 ORIGINAL = Configuration(ORIGINAL_DIP.depth, ORIGINAL_DIP.width, ORIGINAL_DIP.skip)
 

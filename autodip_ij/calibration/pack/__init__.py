@@ -1,0 +1,1 @@
+"""A calibration on disk: its files, tables and descriptors, read and written."""

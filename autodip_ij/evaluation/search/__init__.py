@@ -1,0 +1,1 @@
+"""The search for parameters over calibration images: what is fitted, measured, chosen and written."""
