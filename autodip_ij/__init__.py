@@ -15,20 +15,20 @@ from typing import TYPE_CHECKING, Any
 from autodip_ij._version import __version__
 
 if TYPE_CHECKING:
-    from autodip_ij.denoising import denoise, denoise_file, denoise_image
+    from autodip_ij.denoising.api import denoise, denoise_file, denoise_image
+    from autodip_ij.denoising.inspection import inspect
+    from autodip_ij.denoising.result import Result
     from autodip_ij.images import Image, read, write
-    from autodip_ij.inspection import inspect
-    from autodip_ij.result import Result
     from autodip_ij.settings import DenoiseSettings
 
 _HOME = {
     "DenoiseSettings": "autodip_ij.settings",
     "Image": "autodip_ij.images",
-    "Result": "autodip_ij.result",
-    "denoise": "autodip_ij.denoising",
-    "denoise_file": "autodip_ij.denoising",
-    "denoise_image": "autodip_ij.denoising",
-    "inspect": "autodip_ij.inspection",
+    "Result": "autodip_ij.denoising.result",
+    "denoise": "autodip_ij.denoising.api",
+    "denoise_file": "autodip_ij.denoising.api",
+    "denoise_image": "autodip_ij.denoising.api",
+    "inspect": "autodip_ij.denoising.inspection",
     "read": "autodip_ij.images",
     "write": "autodip_ij.images",
 }

@@ -129,7 +129,7 @@ def explained(error: Exception) -> tuple[str, int]:
         # pydantic keeps of the model its name alone.
         model: type[DenoiseSettings] = DenoiseSettings
         if invalid.title != model.__name__:
-            from autodip_ij.superresolution import SuperresSettings as model
+            from autodip_ij.denoising.superresolution import SuperresSettings as model
         return explain(model, invalid), EXIT_CODES["bad input or usage"]
     if isinstance(error, UnknownCommandError) and error.unused_tokens:
         known = [name for name in (error.app or COMMANDS) if not name.startswith("-")]

@@ -26,12 +26,12 @@ from scipy.ndimage import gaussian_filter
 from autodip_ij._support import markdown
 from autodip_ij._support.output_files import provenance_line
 from autodip_ij.classical import run_method
+from autodip_ij.denoising.checks import LIMITS, judge, worst
 from autodip_ij.evaluation.datasets.catalogue import open_datasets
 from autodip_ij.evaluation.datasets.model import Pair
 from autodip_ij.evaluation.matching import match
 from autodip_ij.metrics import psnr
 from autodip_ij.noise.residual import Unknown, Value, measure_plane
-from autodip_ij.quality import LIMITS, judge, worst
 
 RESULTS = Path(__file__).resolve().parent / "results"
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)

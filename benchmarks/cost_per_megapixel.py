@@ -19,9 +19,9 @@ import pipeline
 
 from autodip_ij._support import markdown
 from autodip_ij._support.output_files import provenance_line, write_text
-from autodip_ij.denoising import denoise_image
+from autodip_ij.denoising.api import denoise_image
+from autodip_ij.denoising.plan import plan_run
 from autodip_ij.images import read, write
-from autodip_ij.planning import plan_run
 from autodip_ij.settings import DenoiseSettings
 
 OUT = Path(__file__).parent / "results" / "cost_per_megapixel"

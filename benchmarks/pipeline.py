@@ -28,7 +28,7 @@ import torch
 from dask.delayed import delayed
 
 from autodip_ij import __version__
-from autodip_ij.denoising import denoise_image
+from autodip_ij.denoising.api import denoise_image
 from autodip_ij.dip import resolve_device
 from autodip_ij.dip.machine import processor_name
 from autodip_ij.evaluation.peak_memory import PeakMemory

@@ -12,11 +12,11 @@ import tifffile
 from scipy.ndimage import gaussian_filter
 
 import autodip_ij
-from autodip_ij import representative as looks
 from autodip_ij.cli import run
+from autodip_ij.denoising import representative as looks
+from autodip_ij.denoising.inspection import inspect
+from autodip_ij.denoising.plan import plan_run
 from autodip_ij.images import Image, open_image, write
-from autodip_ij.inspection import inspect
-from autodip_ij.planning import plan_run
 from autodip_ij.sample import make_sample
 from autodip_ij.settings import DenoiseSettings
 
@@ -185,7 +185,7 @@ def plate(tmp_path) -> Path:
 
 def test_every_field_of_a_plate_is_shown_when_it_is_known(plate, capsys, monkeypatch):
     shown_before = []
-    from autodip_ij import inspection
+    from autodip_ij.denoising import inspection
 
     inspect_image = inspection.inspect_image
 
@@ -216,7 +216,8 @@ def test_the_true_reason_is_given_where_no_nearest_image_is_looked_for(calibrati
 
 
 def test_a_channel_that_is_left_alone_is_shown_so_by_all(tmp_path, capsys, monkeypatch):
-    from autodip_ij import decisions, planning
+    from autodip_ij.denoising import channels as decisions
+    from autodip_ij.denoising import plan as planning
     from autodip_ij.groups.model import GroupDecision
 
     left_alone = GroupDecision(0, "BF", None, None, 0.0, leave_alone="bright-field")

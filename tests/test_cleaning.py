@@ -11,7 +11,7 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 import autodip_ij
-from autodip_ij.cleaning import measure_scale
+from autodip_ij.denoising.cleaning import measure_scale
 from autodip_ij.progress import Silent
 
 Y, X = np.mgrid[:96, :96]

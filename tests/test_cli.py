@@ -18,8 +18,8 @@ import tifffile
 
 from autodip_ij import cli
 from autodip_ij._support.text import plain
+from autodip_ij.denoising.report import read_sidecar
 from autodip_ij.images import Channel, Image, open_image, write
-from autodip_ij.report import read_sidecar
 
 QUICK = ["--iterations", "2", "--width", "4", "--depth", "2", "--device", "cpu", "--group", "widefield/nucleus"]
 
@@ -244,7 +244,7 @@ def test_a_name_that_cannot_be_written_is_refused_before_the_fit(
     (cells.parent / "taken.ome.tif.autodip.json").mkdir()
     (cells.parent / "full.ome.zarr").mkdir()
     (cells.parent / "full.ome.zarr" / "thesis.docx").touch()
-    monkeypatch.setattr("autodip_ij.denoising.denoise_image", fails_if_fitted)
+    monkeypatch.setattr("autodip_ij.denoising.api.denoise_image", fails_if_fitted)
     code, out, err = run(capsys, "denoise", cells, cells.parent / name, "--overwrite", *QUICK)
     assert (code, out) == (2, "")
     assert words in err
@@ -256,7 +256,7 @@ def test_a_type_that_the_format_does_not_have_is_refused_before_the_fit(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, dtype: str, name: str
 ) -> None:
     source = write(Image.from_array(np.ones((30, 20), dtype)), tmp_path / "cells.ome.zarr")
-    monkeypatch.setattr("autodip_ij.denoising.denoise_image", fails_if_fitted)
+    monkeypatch.setattr("autodip_ij.denoising.api.denoise_image", fails_if_fitted)
     code, _, err = run(capsys, "denoise", source, tmp_path / name, "--dtype", "same", "--quiet", *QUICK)
     assert code == 2
     assert f"has no {dtype}" in err

@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from autodip_ij.denoising import denoise, denoise_file, denoise_image
+from autodip_ij.denoising.api import denoise, denoise_file, denoise_image
+from autodip_ij.denoising.report import read_sidecar
 from autodip_ij.errors import BadInput, Cancelled, UnwritableOutput
 from autodip_ij.groups.model import GroupDecision
 from autodip_ij.images import Channel, Image, PixelSize, read, write
 from autodip_ij.progress import Silent, Stop
-from autodip_ij.report import read_sidecar
 from autodip_ij.settings import DenoiseSettings
 
 QUICK = {"iterations": 3, "width": 4, "depth": 2, "device": "cpu", "group": "widefield/nucleus"}

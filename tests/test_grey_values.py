@@ -9,7 +9,7 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 import autodip_ij
-from autodip_ij.grey_values import shift_of
+from autodip_ij.denoising.grey_values import shift_of
 
 Y, X = np.mgrid[:128, :128]
 CLEAN = 20 + 200 * gaussian_filter(((Y // 32 + X // 32) % 2).astype(float), 2)

@@ -8,9 +8,9 @@ import numpy as np
 from bioio import BioImage
 from ome_types import from_xml
 
-from autodip_ij.denoising import denoise_file
+from autodip_ij.denoising.api import denoise_file
+from autodip_ij.denoising.inspection import inspect
 from autodip_ij.images import open_image
-from autodip_ij.inspection import inspect
 from autodip_ij.settings import DenoiseSettings
 
 

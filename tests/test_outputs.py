@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from autodip_ij import outputs
+from autodip_ij.denoising import output as outputs
+from autodip_ij.denoising.output import default_output, new_array, refuse_bad_target
 from autodip_ij.errors import UnwritableOutput
 from autodip_ij.images import Image
-from autodip_ij.outputs import default_output, new_array, refuse_bad_target
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from autodip_ij.pipeline import Ahead, Behind
+from autodip_ij.denoising.background import Ahead, Behind
 
 SECONDS = 20
 """Longer than any wait of a test that passes."""

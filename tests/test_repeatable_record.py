@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from autodip_ij.denoising import denoise_image
+from autodip_ij.denoising.api import denoise_image
+from autodip_ij.denoising.plan import select
 from autodip_ij.groups.model import GroupDecision
 from autodip_ij.images import Channel, Image
-from autodip_ij.planning import select
 from autodip_ij.settings import DenoiseSettings
 
 NAMES = ("DAPI", "GFP", "mCherry")

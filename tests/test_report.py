@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from autodip_ij.errors import UnreadableFile, UnwritableOutput
-from autodip_ij.report import (
+from autodip_ij.denoising.report import (
     ChannelReport,
     InputRecord,
     OutputRecord,
@@ -17,6 +16,7 @@ from autodip_ij.report import (
     sidecar_path,
     write_sidecar,
 )
+from autodip_ij.errors import UnreadableFile, UnwritableOutput
 
 
 def make_report() -> Report:

@@ -12,17 +12,17 @@ import numpy as np
 import pytest
 import torch
 
-from autodip_ij import run as module
-from autodip_ij.denoising import denoise
+from autodip_ij.denoising import run as module
+from autodip_ij.denoising.api import denoise
+from autodip_ij.denoising.background import StageTimes
+from autodip_ij.denoising.plan import Plan, plan_run
+from autodip_ij.denoising.recipe import PlaneResult
+from autodip_ij.denoising.record import Recorder
+from autodip_ij.denoising.run import Run
 from autodip_ij.dip import FitResult, Step, pack
 from autodip_ij.errors import Cancelled, OutOfMemory
 from autodip_ij.images import Image
-from autodip_ij.pipeline import StageTimes
-from autodip_ij.planning import Plan, plan_run
 from autodip_ij.progress import Progress, Silent, Stop
-from autodip_ij.recipe import PlaneResult
-from autodip_ij.record import Recorder
-from autodip_ij.run import Run
 from autodip_ij.settings import DenoiseSettings
 
 QUICK = {

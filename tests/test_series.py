@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from autodip_ij.denoising import denoise
+from autodip_ij.denoising.api import denoise
+from autodip_ij.denoising.series import WARM_ITERATIONS
 from autodip_ij.dip import Architecture, FitOptions, fit
-from autodip_ij.series import WARM_ITERATIONS
 
 QUICK = {
     "calibration": "paper",

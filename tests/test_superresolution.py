@@ -10,17 +10,17 @@ import pytest
 
 from autodip_ij.calibration.model import Parameters
 from autodip_ij.cli import run
-from autodip_ij.errors import BadInput, Cancelled, UnwritableOutput
-from autodip_ij.groups.model import GroupDecision
-from autodip_ij.images import Channel, Image, PixelSize, read, write
-from autodip_ij.progress import Silent, Stop
-from autodip_ij.superresolution import (
+from autodip_ij.denoising.superresolution import (
     SuperresSettings,
     _plan,
     enlarging_parameters,
     superresolve_file,
     superresolve_image,
 )
+from autodip_ij.errors import BadInput, Cancelled, UnwritableOutput
+from autodip_ij.groups.model import GroupDecision
+from autodip_ij.images import Channel, Image, PixelSize, read, write
+from autodip_ij.progress import Silent, Stop
 
 QUICK = {"iterations": 3, "width": 4, "depth": 2, "device": "cpu", "group": "widefield/nucleus"}
 """Settings of a fit that takes milliseconds; what is tested here does not depend on its quality."""
@@ -190,7 +190,7 @@ def test_a_fit_enlarges_a_smooth_image_faithfully():
 
 
 def test_a_channel_outside_the_groups_is_enlarged_too(image, monkeypatch):
-    import autodip_ij.planning as planning
+    import autodip_ij.denoising.plan as planning
 
     left_alone = GroupDecision(0, "DAPI", None, None, 0.0, leave_alone="bright-field")
     known = GroupDecision(1, "GFP", "widefield", "actin", 1.0)

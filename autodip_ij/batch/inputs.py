@@ -179,8 +179,8 @@ def _is_part(name: str) -> bool:
 def _from_paths(
     root: Path, paths: Iterable[Path], *, recursive: bool, found_in: str, unread: Mapping[Path, str] | None = None
 ) -> Inputs:
+    from autodip_ij.denoising.report import sidecar_path
     from autodip_ij.images.sets import one_of_each_set
-    from autodip_ij.report import sidecar_path
 
     found = one_of_each_set(paths)
     # Not Path.exists, to which a name that is too long for a sidecar is an error.

@@ -120,7 +120,7 @@ def run_batch(
     scheduler
         Address or file of a Dask scheduler whose workers see the same files, instead of local processes.
     denoise
-        How one file is denoised in this process, instead of `autodip_ij.denoising.denoise_file`.
+        How one file is denoised in this process, instead of `autodip_ij.denoising.api.denoise_file`.
     progress
         Who is told and may stop the batch: with `Stop.KEEP` the file in work is written as far as it is, with
         `Stop.DISCARD` it is dropped; finished files stay in both cases.

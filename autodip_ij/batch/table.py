@@ -14,8 +14,8 @@ from autodip_ij.batch.resume import Standing, examine, remove_leftovers
 from autodip_ij.batch.status import DONE, FAILED, RUNNING, SKIPPED, STOPPED, Row, StatusFile
 from autodip_ij.batch.targets import Job
 from autodip_ij.batch.work import Outcome
+from autodip_ij.denoising.checks import worst
 from autodip_ij.errors import AutodipError, UnwritableOutput
-from autodip_ij.quality import worst
 
 
 class Table:

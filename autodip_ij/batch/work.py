@@ -10,16 +10,16 @@ from typing import Any, Protocol
 
 from autodip_ij.batch.resume import Fingerprint, content_hash, note_input, remove_results
 from autodip_ij.batch.targets import Job
+from autodip_ij.denoising.report import Report
 from autodip_ij.errors import AutodipError, Cancelled, UnreadableFile, failed_import
 from autodip_ij.progress import Progress, Silent
-from autodip_ij.report import Report
 from autodip_ij.settings import DenoiseSettings
 
 logger = logging.getLogger(__name__)
 
 
 class DenoiseFile(Protocol):
-    """A function with the signature of `autodip_ij.denoising.denoise_file`."""
+    """A function with the signature of `autodip_ij.denoising.api.denoise_file`."""
 
     def __call__(
         self,
@@ -68,7 +68,7 @@ def perform(job: Job, denoise: DenoiseFile | None = None, progress: Progress | N
     job
         The job; an output that is there is replaced (the caller has decided that).
     denoise
-        Instead of `autodip_ij.denoising.denoise_file`, e.g. a function that asks a worker process.
+        Instead of `autodip_ij.denoising.api.denoise_file`, e.g. a function that asks a worker process.
     progress
         Who is told.
 
@@ -77,7 +77,7 @@ def perform(job: Job, denoise: DenoiseFile | None = None, progress: Progress | N
     autodip_ij.errors.Cancelled
         If the user discards the work.
     """
-    from autodip_ij.denoising import denoise_file
+    from autodip_ij.denoising.api import denoise_file
 
     began = time.perf_counter()
     try:

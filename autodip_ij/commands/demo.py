@@ -10,7 +10,7 @@ from cyclopts import Parameter
 if TYPE_CHECKING:
     import numpy as np
 
-    from autodip_ij.result import FileResult
+    from autodip_ij.denoising.result import FileResult
     from autodip_ij.sample import Sample
 
 
@@ -35,7 +35,7 @@ def demo(
         Show the figures only.
     """
     from autodip_ij.commands.console import console_progress
-    from autodip_ij.denoising import denoise_file
+    from autodip_ij.denoising.api import denoise_file
     from autodip_ij.errors import UnwritableOutput
     from autodip_ij.images import write
     from autodip_ij.sample import make_sample

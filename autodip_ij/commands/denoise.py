@@ -37,14 +37,14 @@ def denoise(
         Print the report as JSON on standard output.
     """
     from autodip_ij.commands.console import console_progress, say
-    from autodip_ij.denoising import denoise_file
+    from autodip_ij.denoising.api import denoise_file
 
     with console_progress(quiet=quiet) as progress:
         result = denoise_file(input, output, settings, overwrite=overwrite, progress=progress)
     if json:
         from json import dumps, loads
 
-        from autodip_ij.report import to_json
+        from autodip_ij.denoising.report import to_json
 
         # Through pydantic's own text, which knows no NaN; then ASCII, which reads the same in every console's encoding.
         print(dumps(loads(to_json(result.report)), indent=2))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 if TYPE_CHECKING:
-    from autodip_ij.diagnosis import Check
+    from autodip_ij.doctor import Check
 
 
 def doctor(*, json: Annotated[bool, Parameter(negative="")] = False) -> int:
@@ -19,7 +19,7 @@ def doctor(*, json: Annotated[bool, Parameter(negative="")] = False) -> int:
     json
         Print the checks as JSON.
     """
-    from autodip_ij.diagnosis import checks
+    from autodip_ij.doctor import checks
 
     return show_checks(checks(), as_json=json)
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from autodip_ij.inspection import ChannelInspection, SceneInspection
+    from autodip_ij.denoising.inspection import ChannelInspection, SceneInspection
 
 
 def inspect(
@@ -41,11 +41,11 @@ def inspect(
     from rich.console import Console
 
     from autodip_ij.commands.console import text
-    from autodip_ij.inspection import inspect as inspect_file
+    from autodip_ij.denoising.inspection import inspect as inspect_file
 
     if json:
         from autodip_ij._support.text import plain
-        from autodip_ij.report import to_json
+        from autodip_ij.denoising.report import to_json
 
         def tell(scene: SceneInspection, number: int, total: int) -> None:
             if total > 1:

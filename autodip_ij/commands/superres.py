@@ -7,7 +7,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from autodip_ij.superresolution import SuperresSettings
+from autodip_ij.denoising.superresolution import SuperresSettings
 
 
 def superres(
@@ -39,7 +39,7 @@ def superres(
         Print the report as JSON on standard output.
     """
     from autodip_ij.commands.console import console_progress, say
-    from autodip_ij.superresolution import superresolve_file
+    from autodip_ij.denoising.superresolution import superresolve_file
 
     with console_progress(quiet=quiet) as progress:
         result = superresolve_file(input, output, settings, overwrite=overwrite, progress=progress)

@@ -79,10 +79,10 @@ def transfer(
     from autodip_ij.calibration.explanation import explain as explain_strategy
     from autodip_ij.calibration.tile_side import side_of
     from autodip_ij.calibration.transfer import STRATEGIES
-    from autodip_ij.decisions import decide, treated
+    from autodip_ij.denoising.channels import decide, treated
+    from autodip_ij.denoising.plan import select
+    from autodip_ij.denoising.representative import representative
     from autodip_ij.images import open_image
-    from autodip_ij.planning import select
-    from autodip_ij.representative import representative
     from autodip_ij.settings import DenoiseSettings
 
     settings = DenoiseSettings.parse(group=group, channel=channel, scene=scene, weights=weights)

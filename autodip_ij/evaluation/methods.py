@@ -157,7 +157,7 @@ def run(
 def _run_dip(
     noisy: Plane, decision: GroupDecision, parameters: Mapping[str, Any], progress: Progress | None
 ) -> MethodResult:
-    from autodip_ij.denoising import denoise_image
+    from autodip_ij.denoising.api import denoise_image
     from autodip_ij.images.model import Image
     from autodip_ij.settings import DenoiseSettings
 
@@ -182,12 +182,12 @@ def _run_dip(
 
 
 def _run_fit(noisy: Plane, given: Mapping[str, Any], device: str, progress: Progress | None) -> MethodResult:
-    from autodip_ij.cleaning import measure_scale
+    from autodip_ij.denoising.cleaning import measure_scale
+    from autodip_ij.denoising.planes import denoise_plane
+    from autodip_ij.denoising.recipe import PlaneRecipe
+    from autodip_ij.denoising.watch import Watch
     from autodip_ij.dip import resolve_device
-    from autodip_ij.planes import denoise_plane
     from autodip_ij.progress import Silent
-    from autodip_ij.recipe import PlaneRecipe
-    from autodip_ij.watch import Watch
 
     clean = measure_scale(noisy[None, None]).clean(noisy)
     if clean.empty:

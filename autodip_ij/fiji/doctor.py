@@ -13,7 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from autodip_ij._version import __version__
-from autodip_ij.diagnosis import Check
+from autodip_ij.doctor import Check
 from autodip_ij.errors import AutodipError
 from autodip_ij.fiji.environment_file import package_line
 from autodip_ij.fiji.folder import FijiFolder

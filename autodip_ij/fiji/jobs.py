@@ -68,9 +68,9 @@ def denoise_pixels(values: dict[str, Any], arrays: Arrays, progress: Progress) -
     Returns
     -------
     dict
-        ``report`` (`autodip_ij.report.Report`), ``basis`` (what the groups rest on).
+        ``report`` (`autodip_ij.denoising.report.Report`), ``basis`` (what the groups rest on).
     """
-    from autodip_ij.denoising import denoise_image
+    from autodip_ij.denoising.api import denoise_image
 
     settings = DenoiseSettings.parse(**values["settings"])
     progress.start(0, "Reading the metadata")
@@ -120,7 +120,7 @@ def _tuple(value: Any) -> Any:
 
 def denoise_file(values: dict[str, Any], arrays: Arrays, progress: Progress) -> dict[str, str]:
     """Denoise the file ``input`` into ``output`` (empty: beside it); answer ``output``, ``sidecar`` and ``summary``."""
-    from autodip_ij.denoising import denoise_file as run
+    from autodip_ij.denoising.api import denoise_file as run
 
     settings = DenoiseSettings.parse(**values["settings"])
     progress.start(0, "Reading the file, choosing the parameters")
@@ -150,7 +150,7 @@ def denoise_folder(values: dict[str, Any], arrays: Arrays, progress: Progress) -
 
 def inspect_file(values: dict[str, Any], arrays: Arrays, progress: Progress) -> dict[str, Any]:
     """Inspect the file ``input``; answer the object of ``autodip inspect --json``."""
-    from autodip_ij.inspection import inspect
+    from autodip_ij.denoising.inspection import inspect
 
     return inspect(values["input"], DenoiseSettings.parse(**values["settings"])).model_dump(mode="json")
 
@@ -159,7 +159,7 @@ def inspect_open_image(values: dict[str, Any], arrays: Arrays, progress: Progres
     """Inspect an open image of the given ``shape``; of its pixels it has ``planes``, the middle one of each channel."""
     import dask.array as da
 
-    from autodip_ij.inspection import Inspection, inspect_image
+    from autodip_ij.denoising.inspection import Inspection, inspect_image
 
     settings = DenoiseSettings.parse(**values["settings"])
     found = decide(Origin.from_json(values["origin"]), settings, progress)
@@ -199,6 +199,6 @@ def evaluate(values: dict[str, Any], arrays: Arrays, progress: Progress) -> list
 
 def probe(values: dict[str, Any], arrays: Arrays, progress: Progress) -> dict[str, Any]:
     """Run the checks of ``autodip doctor`` in this process; answer a list of them and where Python is."""
-    from autodip_ij.diagnosis import checks
+    from autodip_ij.doctor import checks
 
     return {"python": sys.executable, "prefix": sys.prefix, "checks": [asdict(check) for check in checks()]}

@@ -89,7 +89,7 @@ def decide(origin: Origin, settings: DenoiseSettings, progress: Progress) -> Fou
     progress
         Hears why a source could not be used.
     """
-    from autodip_ij.decisions import with_given_group
+    from autodip_ij.denoising.channels import with_given_group
     from autodip_ij.groups import infer_groups, load_vocabulary
 
     vocabulary = load_vocabulary(settings.vocabulary or None)

@@ -15,7 +15,7 @@ def provenance_block(report: dict[str, Any], metadata: str = "") -> str:
     Parameters
     ----------
     report
-        `autodip_ij.report.Report` as a dictionary.
+        `autodip_ij.denoising.report.Report` as a dictionary.
     metadata
         Where the instrument metadata came from.
     """

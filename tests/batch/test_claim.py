@@ -196,7 +196,7 @@ def test_a_file_that_was_in_work_when_its_batch_was_killed_is_done_by_the_next(
 def test_a_function_of_the_callers_own_is_spared_a_file_of_which_two_batches_died(
     tmp_path: Path, make_tiff: MakeTiff, quick: DenoiseSettings
 ) -> None:
-    from autodip_ij.denoising import denoise_file
+    from autodip_ij.denoising.api import denoise_file
 
     for name in ("a.tif", "z.tif"):
         make_tiff(tmp_path / "in" / name)

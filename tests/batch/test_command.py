@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from autodip_ij import cli
-from autodip_ij.report import read_sidecar
+from autodip_ij.denoising.report import read_sidecar
 
 MakeTiff = Callable[..., Path]
 QUICK = ("--method", "gaussian", "--group", "widefield/nucleus", "--device", "cpu")

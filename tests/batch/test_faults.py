@@ -18,9 +18,9 @@ import tifffile
 from autodip_ij import cli
 from autodip_ij.batch import BatchResult, find_inputs, run_batch
 from autodip_ij.batch.status import Row, StatusFile
+from autodip_ij.denoising.report import read_sidecar, sidecar_path
 from autodip_ij.errors import EnvironmentProblem, UnreadableFile
 from autodip_ij.images import open_image
-from autodip_ij.report import read_sidecar, sidecar_path
 from autodip_ij.settings import DenoiseSettings
 
 MakeTiff = Callable[..., Path]
@@ -106,7 +106,7 @@ def test_a_pipe_given_by_itself_is_not_waited_for(tmp_path: Path, quick: Denoise
 
 
 def test_a_file_that_vanishes_before_its_turn_fails_alone(folder: Path, tmp_path: Path, quick: DenoiseSettings) -> None:
-    from autodip_ij.denoising import denoise_file
+    from autodip_ij.denoising.api import denoise_file
 
     def losing_the_next(source: Any, *arguments: Any, **options: Any) -> Any:
         (folder / "m.tif").unlink(missing_ok=True)
@@ -123,7 +123,7 @@ def test_a_file_that_vanishes_before_its_turn_fails_alone(folder: Path, tmp_path
 def test_a_name_that_fits_with_its_record_is_done_and_a_longer_one_fails_before_it_is_fitted(
     folder: Path, tmp_path: Path, quick: DenoiseSettings, make_tiff: MakeTiff, letter: str
 ) -> None:
-    from autodip_ij.denoising import denoise_file
+    from autodip_ij.denoising.api import denoise_file
 
     fitted: list[str] = []
 

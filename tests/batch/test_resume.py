@@ -13,7 +13,7 @@ import tifffile
 
 from autodip_ij.batch import find_inputs, plan_jobs, run_batch
 from autodip_ij.batch.resume import Fingerprint, Standing, content_hash, examine
-from autodip_ij.report import read_sidecar, sidecar_path, write_sidecar
+from autodip_ij.denoising.report import read_sidecar, sidecar_path, write_sidecar
 from autodip_ij.settings import DenoiseSettings
 
 MakeTiff = Callable[..., Path]

@@ -12,10 +12,10 @@ import pytest
 import tifffile
 
 from autodip_ij.batch import BatchResult, run_batch
+from autodip_ij.denoising.report import read_sidecar, sidecar_path
 from autodip_ij.errors import BadInput, Cancelled
 from autodip_ij.images import open_image
 from autodip_ij.progress import Silent, Stop
-from autodip_ij.report import read_sidecar, sidecar_path
 from autodip_ij.settings import DenoiseSettings
 
 MakeTiff = Callable[..., Path]
@@ -121,7 +121,7 @@ def test_a_bad_file_is_reported_and_the_rest_is_done(folder: Path, tmp_path: Pat
 
 
 def test_what_no_reader_expects_does_not_stop_the_rest(folder: Path, tmp_path: Path, quick: DenoiseSettings) -> None:
-    from autodip_ij.denoising import denoise_file
+    from autodip_ij.denoising.api import denoise_file
 
     def breaking(source: Any, *arguments: Any, **options: Any) -> Any:
         if Path(source).name == "a.tif":
@@ -219,7 +219,7 @@ def test_stop_and_keep_writes_the_file_in_work_and_the_next_run_completes_it(fol
 def test_results_of_a_file_that_grows_while_it_is_read_are_not_left_behind(
     folder: Path, tmp_path: Path, quick: DenoiseSettings
 ) -> None:
-    from autodip_ij.denoising import denoise_file
+    from autodip_ij.denoising.api import denoise_file
 
     def during_acquisition(source: Any, *arguments: Any, **options: Any) -> Any:
         made = denoise_file(source, *arguments, **options)
@@ -238,7 +238,7 @@ def test_results_of_a_file_that_grows_while_it_is_read_are_not_left_behind(
 def test_results_of_a_file_that_vanishes_while_it_is_read_are_not_left_behind(
     folder: Path, tmp_path: Path, quick: DenoiseSettings
 ) -> None:
-    from autodip_ij.denoising import denoise_file
+    from autodip_ij.denoising.api import denoise_file
 
     def losing(source: Any, *arguments: Any, **options: Any) -> Any:
         made = denoise_file(source, *arguments, **options)

@@ -14,7 +14,8 @@ from autodip_ij.calibration.cost import architecture_of, operations
 from autodip_ij.calibration.model import Parameters
 from autodip_ij.calibration.pack.write import PackContent, write_pack
 from autodip_ij.cli import run
-from autodip_ij.denoising import denoise
+from autodip_ij.denoising.api import denoise
+from autodip_ij.denoising.report import read_sidecar
 from autodip_ij.dip.architecture import width_of
 from autodip_ij.errors import BadInput
 from autodip_ij.evaluation.methods import parse_method
@@ -24,7 +25,6 @@ from autodip_ij.evaluation.search.grid import Grid, read_grid
 from autodip_ij.evaluation.table1 import method_of
 from autodip_ij.groups.model import GroupDecision
 from autodip_ij.images import Image, write
-from autodip_ij.report import read_sidecar
 from autodip_ij.settings import DenoiseSettings
 
 LISTED = "4-6-8"

@@ -287,7 +287,7 @@ def test_fits_that_fail_otherwise_are_reported_and_no_pack_is_written(pairs: tup
 
 
 def test_variants_of_network_and_loss_are_searched_kept_and_used(pairs: tuple[Pair, ...], tmp_path: Path) -> None:
-    from autodip_ij.recipe import PlaneRecipe, fit_arguments
+    from autodip_ij.denoising.recipe import PlaneRecipe, fit_arguments
 
     network = {"skip": 8, "activation": "silu", "down": "max", "up": "nearest", "input_channels": 4}
     wanted = {**network, "negative_slope": 0.02, "loss": "perceptual mse=1 ssim=0.2"}

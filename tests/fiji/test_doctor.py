@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from autodip_ij import cli
-from autodip_ij.diagnosis import Check
+from autodip_ij.doctor import Check
 from autodip_ij.fiji.doctor import environment_checks, fiji_checks
 from autodip_ij.fiji.folder import FijiFolder
 from autodip_ij.fiji.install import install

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from autodip_ij.denoising import denoise
+from autodip_ij.denoising.api import denoise
 from autodip_ij.images.labels import is_labelled
 
 

@@ -17,14 +17,14 @@ from autodip_ij.calibration.model import Parameters
 from autodip_ij.calibration.pack.write import PackContent, write_pack
 from autodip_ij.classical import run_method
 from autodip_ij.classical.estimates import NOISE_FREE, parse_estimates, texts_in_turn
+from autodip_ij.denoising.grey_values import Shift
+from autodip_ij.denoising.planes import denoise_plane
+from autodip_ij.denoising.recipe import PlaneRecipe, fit_arguments
+from autodip_ij.denoising.watch import Watch
 from autodip_ij.dip import fit
 from autodip_ij.errors import BadInput
-from autodip_ij.grey_values import Shift
 from autodip_ij.images.tiles import plan_tiles
-from autodip_ij.planes import denoise_plane
 from autodip_ij.progress import Silent
-from autodip_ij.recipe import PlaneRecipe, fit_arguments
-from autodip_ij.watch import Watch
 
 SMALL = Parameters(depth=2, width=4, skip=4, iterations=3)
 NOISY = np.random.default_rng(0).random((40, 48), dtype=np.float32)
@@ -34,7 +34,7 @@ FEW = {"group": "confocal/actin", "iterations": 2, "depth": 2, "width": 4, "devi
 @pytest.fixture(autouse=True)
 def before_grey_values_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is blended with what is seen before the mean of the input is given back to every brightness."""
-    monkeypatch.setattr("autodip_ij.planes.shift_of", lambda *_: Shift(np.zeros(1), np.zeros(1)))
+    monkeypatch.setattr("autodip_ij.denoising.planes.shift_of", lambda *_: Shift(np.zeros(1), np.zeros(1)))
 
 
 def fitted(parameters: Parameters, plane: np.ndarray = NOISY) -> tuple[np.ndarray, list[str]]:

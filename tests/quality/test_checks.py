@@ -8,9 +8,18 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
+from autodip_ij.denoising.checks import (
+    ALL_GREEN,
+    LIMITS,
+    Check,
+    checks_of_planes,
+    fit_verdict,
+    judge,
+    quality_lines,
+    worst,
+)
+from autodip_ij.denoising.report import ChannelReport
 from autodip_ij.noise.residual import Unknown, Value, measure_plane
-from autodip_ij.quality import ALL_GREEN, LIMITS, Check, checks_of_planes, fit_verdict, judge, quality_lines, worst
-from autodip_ij.report import ChannelReport
 
 SIDE = 192
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from autodip_ij.denoising.result import Result
+from autodip_ij.denoising.superresolution import SuperresSettings, superresolve_image
 from autodip_ij.fiji.menu import COMMANDS
 from autodip_ij.fiji.values import parse_options
 from autodip_ij.images import Image
-from autodip_ij.result import Result
 from autodip_ij.settings import DenoiseSettings
-from autodip_ij.superresolution import SuperresSettings, superresolve_image
 
 QUICK = {"iterations": 3, "width": 4, "depth": 2, "device": "cpu", "group": "widefield/nucleus"}
 

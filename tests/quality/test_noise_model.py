@@ -13,11 +13,11 @@ import autodip_ij
 from autodip_ij._support.arrays import binned
 from autodip_ij.calibration.model import Parameters
 from autodip_ij.classical.estimates import NOISE_FREE, Estimates
+from autodip_ij.denoising.planes import prepare_plane
+from autodip_ij.denoising.recipe import PlaneRecipe
 from autodip_ij.dip import FitOptions
 from autodip_ij.noise.artefacts import fault_of, grey_step, has_comb
 from autodip_ij.noise.plane import noise_of
-from autodip_ij.planes import prepare_plane
-from autodip_ij.recipe import PlaneRecipe
 from autodip_ij.sample import make_sample
 
 SIDE = 160

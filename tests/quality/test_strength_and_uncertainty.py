@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from autodip_ij.denoising import denoise, denoise_file
+from autodip_ij.denoising.api import denoise, denoise_file
+from autodip_ij.denoising.grey_values import Shift
+from autodip_ij.denoising.report import read_sidecar
 from autodip_ij.errors import UnwritableOutput
-from autodip_ij.grey_values import Shift
 from autodip_ij.images import Image, PixelSize, read, write
-from autodip_ij.report import read_sidecar
 from autodip_ij.settings import DenoiseSettings
 
 QUICK = {"iterations": 3, "width": 4, "depth": 2, "device": "cpu", "group": "widefield/nucleus"}
@@ -46,7 +46,7 @@ def test_strength_leaves_nan_and_infinity_where_they_were() -> None:
 def test_the_uncertainty_is_the_standard_deviation_between_the_fits_in_grey_values(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("autodip_ij.planes.shift_of", lambda *_: Shift(np.zeros(1), np.zeros(1)))
+    monkeypatch.setattr("autodip_ij.denoising.planes.shift_of", lambda *_: Shift(np.zeros(1), np.zeros(1)))
     source = noisy((2, 33, 40))
     single = [denoise(source, axes="ZYX", seed=seed, **QUICK).image for seed in (1, 2, 3)]
     several = denoise(source, axes="ZYX", seed=1, seeds=3, uncertainty=True, **QUICK)

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from autodip_ij.denoising import denoise, denoise_file
+from autodip_ij.denoising.api import denoise, denoise_file
+from autodip_ij.denoising.report import read_sidecar
 from autodip_ij.fiji.provenance import provenance_block
 from autodip_ij.images import Image, write
-from autodip_ij.report import read_sidecar
 from autodip_ij.settings import DenoiseSettings
 
 QUICK = {"iterations": 3, "width": 4, "depth": 2, "device": "cpu", "group": "widefield/nucleus", "calibration": "paper"}

@@ -80,7 +80,7 @@ class Pair:
         return " ".join(part for part in (self.microscope, self.subject) if part)
 
     def decision(self) -> GroupDecision:
-        """Return the group as a decision, for `autodip_ij.denoising.denoise_image`."""
+        """Return the group as a decision, for `autodip_ij.denoising.api.denoise_image`."""
         return GroupDecision(0, self.subject, self.microscope, self.specimen, 1.0, reason=f"known from {self.dataset}")
 
 

@@ -16,10 +16,10 @@ from autodip_ij.evaluation.search.grid import Configuration
 from autodip_ij.evaluation.search.images import PreparedPair, prepare
 
 if TYPE_CHECKING:
+    from autodip_ij.denoising.recipe import PlaneRecipe
     from autodip_ij.dip.options import FitResult, Precision
     from autodip_ij.evaluation.datasets import Pair
     from autodip_ij.images.intensity import Window
-    from autodip_ij.recipe import PlaneRecipe
 
 Plane = npt.NDArray[np.float32]
 
@@ -79,9 +79,9 @@ def run_search_job(
         ``seconds_per_iteration``, ``device``, ``precision``, ``engine``, ``version``.
     """
     from autodip_ij._version import __version__
+    from autodip_ij.denoising.recipe import PlaneRecipe
     from autodip_ij.dip.loop import Diverged
     from autodip_ij.images.intensity import measure_window
-    from autodip_ij.recipe import PlaneRecipe
 
     images = prepare(pair, crop)
     window = measure_window(images.noisy)
@@ -154,8 +154,8 @@ def _fit(
     A fit that its guard ended has its last result at the stops that it did not need.
     """
     from autodip_ij._support.arrays import binned, resampled
+    from autodip_ij.denoising.recipe import fit_arguments, with_noise
     from autodip_ij.dip import fit
-    from autodip_ij.recipe import fit_arguments, with_noise
 
     plane = window.normalise(noisy)
     architecture, options = fit_arguments(with_noise(plane, recipe), recipe.seed)

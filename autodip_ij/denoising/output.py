@@ -54,8 +54,8 @@ def refuse_bad_target(target: Path, source: Path | None, overwrite: bool) -> Non
     autodip_ij.errors.BadInput
         If its suffix is none of a format that is written.
     """
+    from autodip_ij.denoising.report import sidecar_path
     from autodip_ij.images.saving import refuse_folder, refuse_suffix
-    from autodip_ij.report import sidecar_path
 
     sidecar = sidecar_path(target)
     _refuse_long_names(target, sidecar)

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from autodip_ij.calibration.blend import classical_seconds
-from autodip_ij.recipe import PlaneRecipe, fit_arguments
-from autodip_ij.series import INDEPENDENT, iterations_of
+from autodip_ij.denoising.recipe import PlaneRecipe, fit_arguments
+from autodip_ij.denoising.series import INDEPENDENT, iterations_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

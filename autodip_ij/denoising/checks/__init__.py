@@ -7,11 +7,11 @@ found.
 
 from __future__ import annotations
 
+from autodip_ij.denoising.checks.judge import checks_of_planes, fit_verdict, judge, worst
+from autodip_ij.denoising.checks.limits import LIMITS, Limits
+from autodip_ij.denoising.checks.model import Check, Verdict
+from autodip_ij.denoising.checks.summary import ALL_GREEN, quality_lines
 from autodip_ij.noise.residual import Unknown, Value, measure_plane
-from autodip_ij.quality.judge import checks_of_planes, fit_verdict, judge, worst
-from autodip_ij.quality.limits import LIMITS, Limits
-from autodip_ij.quality.model import Check, Verdict
-from autodip_ij.quality.summary import ALL_GREEN, quality_lines
 
 __all__ = [
     "ALL_GREEN",

@@ -11,20 +11,20 @@ import numpy as np
 
 from autodip_ij.calibration.blend import check_blend
 from autodip_ij.calibration.model import Choice, Parameters
-from autodip_ij.decisions import decide, treated
+from autodip_ij.denoising.channels import decide, treated
+from autodip_ij.denoising.recipe import PlaneRecipe
+from autodip_ij.denoising.representative import representative
+from autodip_ij.denoising.series import iterations_of
+from autodip_ij.denoising.workload import estimate, fits_per_plane, lanes_of
 from autodip_ij.dip.architecture import levels_of
 from autodip_ij.errors import BadInput
-from autodip_ij.estimating import estimate, fits_per_plane, lanes_of
 from autodip_ij.groups.model import GroupDecision
 from autodip_ij.images.model import Image
 from autodip_ij.noise.plane import shared_noise_of
-from autodip_ij.recipe import PlaneRecipe
-from autodip_ij.representative import representative
-from autodip_ij.series import iterations_of
 from autodip_ij.settings import DenoiseSettings
 
 if TYPE_CHECKING:
-    from autodip_ij.cleaning import Scale
+    from autodip_ij.denoising.cleaning import Scale
     from autodip_ij.images.intensity import Window
 
 
@@ -156,7 +156,7 @@ def plan_run(image: Image, settings: DenoiseSettings, decisions: Sequence[GroupD
     autodip_ij.errors.EnvironmentProblem
         If the device is not there.
     """
-    from autodip_ij.cleaning import measure_scale
+    from autodip_ij.denoising.cleaning import measure_scale
     from autodip_ij.images.labels import warn_of_labels
     from autodip_ij.images.subset import subset
 
@@ -270,8 +270,8 @@ def choose_for(
     shape
         (Y, X) of the planes, px.
     plane
-        Reads the plane (Y, X) in [0, 1] that stands for the channel (`autodip_ij.representative`), for its noise and
-        the nearest-image strategies; without it the group's own entry is taken.
+        Reads the plane (Y, X) in [0, 1] that stands for the channel (`autodip_ij.denoising.representative`), for its
+        noise and the nearest-image strategies; without it the group's own entry is taken.
     """
     from autodip_ij.calibration import choose, load_calibration
     from autodip_ij.calibration.tile_side import side_of

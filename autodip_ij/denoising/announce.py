@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from autodip_ij._support.text import duration, sentences
-from autodip_ij.planning import ChannelPlan, Plan
-from autodip_ij.recipe import fit_arguments
+from autodip_ij.denoising.plan import ChannelPlan, Plan
+from autodip_ij.denoising.recipe import fit_arguments
 from autodip_ij.settings import DenoiseSettings
 
 LONG_RUN_SECONDS = 600

@@ -14,17 +14,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from autodip_ij.cleaning import CleanPlane
-from autodip_ij.pipeline import Ahead, Behind, StageTimes
-from autodip_ij.planes import PreparedPlane, finished, fit_planes, prepare_plane
-from autodip_ij.planning import Plan
+from autodip_ij.denoising.background import Ahead, Behind, StageTimes
+from autodip_ij.denoising.cleaning import CleanPlane
+from autodip_ij.denoising.plan import Plan
+from autodip_ij.denoising.planes import PreparedPlane, finished, fit_planes, prepare_plane
+from autodip_ij.denoising.recipe import Plane, PlaneResult
+from autodip_ij.denoising.record import Place, Recorder
+from autodip_ij.denoising.schedule import Group, schedule
+from autodip_ij.denoising.tile_fits import Capacity
+from autodip_ij.denoising.uncertainty import UncertaintyMap
+from autodip_ij.denoising.watch import Watch
 from autodip_ij.progress import Progress, Stop
-from autodip_ij.recipe import Plane, PlaneResult
-from autodip_ij.record import Place, Recorder
-from autodip_ij.schedule import Group, schedule
-from autodip_ij.tile_fits import Capacity
-from autodip_ij.uncertainty import UncertaintyMap
-from autodip_ij.watch import Watch
 
 if TYPE_CHECKING:
     Pixels = npt.NDArray[Any]

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from autodip_ij.cleaning import measure_scale
+from autodip_ij.denoising.cleaning import measure_scale
 from autodip_ij.images.model import Image
 
 Plane = npt.NDArray[np.float32]

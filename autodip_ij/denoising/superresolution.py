@@ -1,4 +1,4 @@
-"""An image enlarged two or four times: the way of `autodip_ij.denoising` with a finer grid at its end."""
+"""An image enlarged two or four times: the way of `autodip_ij.denoising.api` with a finer grid at its end."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field, field_validator, model_validator
 
-from autodip_ij.announcing import announcements
-from autodip_ij.assembly import PlaneToFit, TileJob
-from autodip_ij.denoising import uncertainty_map
+from autodip_ij.denoising.announce import announcements
+from autodip_ij.denoising.api import uncertainty_map
+from autodip_ij.denoising.assembly import PlaneToFit, TileJob
+from autodip_ij.denoising.grey_values import shift_of
+from autodip_ij.denoising.output import new_array, refuse_bad_target, refuse_bad_type, uncertainty_path
+from autodip_ij.denoising.plan import ChannelPlan, Plan, plan_run
+from autodip_ij.denoising.planes import prepare_plane, with_estimate
+from autodip_ij.denoising.recipe import PlaneRecipe, PlaneResult, fit_arguments
+from autodip_ij.denoising.record import Recorder
+from autodip_ij.denoising.result import FileResult, Result
+from autodip_ij.denoising.run import blended
+from autodip_ij.denoising.tile_fits import Capacity, fit_tiles, one_by_one
+from autodip_ij.denoising.uncertainty import UncertaintyMap
+from autodip_ij.denoising.watch import Watch
+from autodip_ij.denoising.workload import estimate
 from autodip_ij.errors import BadInput
-from autodip_ij.estimating import estimate
-from autodip_ij.grey_values import shift_of
 from autodip_ij.images.formats import stem_of
 from autodip_ij.images.intensity import cast
 from autodip_ij.images.model import Image, PixelSize
-from autodip_ij.outputs import new_array, refuse_bad_target, refuse_bad_type, uncertainty_path
-from autodip_ij.planes import prepare_plane, with_estimate
-from autodip_ij.planning import ChannelPlan, Plan, plan_run
 from autodip_ij.progress import Progress, Silent, Stop
-from autodip_ij.recipe import PlaneRecipe, PlaneResult, fit_arguments
-from autodip_ij.record import Recorder
-from autodip_ij.result import FileResult, Result
-from autodip_ij.run import blended
 from autodip_ij.settings import DenoiseSettings, Shown
-from autodip_ij.tile_fits import Capacity, fit_tiles, one_by_one
-from autodip_ij.uncertainty import UncertaintyMap
-from autodip_ij.watch import Watch
 
 if TYPE_CHECKING:
     from autodip_ij.calibration.model import Parameters
@@ -129,7 +129,7 @@ def superresolve_image(
     Raises
     ------
     autodip_ij.errors.AutodipError
-        As `autodip_ij.denoising.denoise_image`.
+        As `autodip_ij.denoising.api.denoise_image`.
 
     Examples
     --------
@@ -175,7 +175,7 @@ def superresolve_file(
     source
         Any format that `autodip_ij.read` opens.
     target
-        As in `autodip_ij.denoising.denoise_file`; by default ``<name>_autodip_x2.ome.tif`` beside the source.
+        As in `autodip_ij.denoising.api.denoise_file`; by default ``<name>_autodip_x2.ome.tif`` beside the source.
     settings, progress
         As in `superresolve_image`.
     overwrite
@@ -186,8 +186,8 @@ def superresolve_file(
     autodip_ij.errors.AutodipError
         One line with the cause and the way out.
     """
+    from autodip_ij.denoising.report import sidecar_path
     from autodip_ij.images import open_image
-    from autodip_ij.report import sidecar_path
 
     settings = settings or SuperresSettings()
     source = Path(source)
@@ -361,7 +361,7 @@ def _finer(plane: npt.NDArray[np.float32], settings: SuperresSettings) -> npt.ND
 
 
 def _fit_tile(settings: SuperresSettings, job: TileJob) -> FitResult:
-    """Fit the fine image of one tile; a `autodip_ij.tile_fits.FitTile` once the settings are bound."""
+    """Fit the fine image of one tile; a `autodip_ij.denoising.tile_fits.FitTile` once the settings are bound."""
     from autodip_ij.dip import fit_superresolution
 
     architecture, options = fit_arguments(job.recipe, job.seed)

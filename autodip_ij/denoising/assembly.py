@@ -11,10 +11,10 @@ import numpy as np
 
 from autodip_ij._support.arrays import binned, resampled
 from autodip_ij.classical.estimates import guides_of
-from autodip_ij.ensemble import Ensemble
+from autodip_ij.denoising.ensemble import Ensemble
+from autodip_ij.denoising.recipe import Plane, PlaneRecipe, PlaneResult, fit_arguments
+from autodip_ij.denoising.watch import FitWatch, Watch
 from autodip_ij.images.tiles import Tile, TileBlender, plan_tiles
-from autodip_ij.recipe import Plane, PlaneRecipe, PlaneResult, fit_arguments
-from autodip_ij.watch import FitWatch, Watch
 
 if TYPE_CHECKING:
     from autodip_ij.dip.architecture import Architecture

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from autodip_ij.estimating import planes_at_once
-from autodip_ij.planning import Plan
-from autodip_ij.record import Place
-from autodip_ij.series import INDEPENDENT, WarmStart, frame_order
+from autodip_ij.denoising.plan import Plan
+from autodip_ij.denoising.record import Place
+from autodip_ij.denoising.series import INDEPENDENT, WarmStart, frame_order
+from autodip_ij.denoising.workload import planes_at_once
 
 
 @dataclass(frozen=True)

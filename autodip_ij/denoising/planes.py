@@ -1,4 +1,4 @@
-"""Planes prepared, fitted and blended: the steps that `autodip_ij.run` takes, one beside the other where it can."""
+"""The steps of `autodip_ij.denoising.run` for one plane: preparation, fits, blend."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from autodip_ij.assembly import PlaneToFit
 from autodip_ij.calibration.blend import blend_of
 from autodip_ij.classical.estimates import NOISE_FREE, Estimates, estimates_in_words
+from autodip_ij.denoising.assembly import PlaneToFit
+from autodip_ij.denoising.grey_values import shift_of
+from autodip_ij.denoising.recipe import Plane, PlaneRecipe, PlaneResult, stop_below, with_noise
+from autodip_ij.denoising.series import WarmStart
+from autodip_ij.denoising.tile_fits import Capacity, fit_tiles, one_by_one, side_by_side, warm_started
+from autodip_ij.denoising.watch import Watch
 from autodip_ij.errors import BadInput
-from autodip_ij.grey_values import shift_of
 from autodip_ij.noise.plane import NOISE_AWARE
 from autodip_ij.progress import Stop
-from autodip_ij.recipe import Plane, PlaneRecipe, PlaneResult, stop_below, with_noise
-from autodip_ij.series import WarmStart
-from autodip_ij.tile_fits import Capacity, fit_tiles, one_by_one, side_by_side, warm_started
-from autodip_ij.watch import Watch
 
 if TYPE_CHECKING:
     from autodip_ij.calibration.model import Parameters
@@ -88,7 +88,7 @@ def denoise_plane(
     Raises
     ------
     autodip_ij.errors.OutOfMemory
-        If even tiles of `autodip_ij.tile_fits.SMALLEST_TILE` do not fit.
+        If even tiles of `autodip_ij.denoising.tile_fits.SMALLEST_TILE` do not fit.
     autodip_ij.errors.Cancelled
         If the user discards the work.
     """

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from autodip_ij.denoising.output import refuse_bad_target, uncertainty_path
+from autodip_ij.denoising.report import Report, to_json, write_sidecar
 from autodip_ij.images.model import Image
-from autodip_ij.outputs import refuse_bad_target, uncertainty_path
-from autodip_ij.report import Report, to_json, write_sidecar
 
 
 @dataclass(frozen=True)

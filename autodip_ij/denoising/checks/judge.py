@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from autodip_ij.denoising.checks.limits import LIMITS
+from autodip_ij.denoising.checks.model import Check, FitVerdict, Verdict
 from autodip_ij.noise.residual import Measured, Unknown, Value
-from autodip_ij.quality.limits import LIMITS
-from autodip_ij.quality.model import Check, FitVerdict, Verdict
 
 _ORDER: tuple[Verdict, ...] = ("unknown", "green", "amber", "red")
 _NOISE_KEPT = ("noise_removed", "residual_correlation")

@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from autodip_ij.assembly import OnResult, PlaneAssembly, PlaneToFit, TileJob
+from autodip_ij.denoising.assembly import OnResult, PlaneAssembly, PlaneToFit, TileJob
+from autodip_ij.denoising.recipe import PlaneRecipe, PlaneResult
+from autodip_ij.denoising.series import WARM_ITERATIONS, WARM_LEARNING_RATE, WarmStart
 from autodip_ij.errors import OutOfMemory
 from autodip_ij.progress import Stop
-from autodip_ij.recipe import PlaneRecipe, PlaneResult
-from autodip_ij.series import WARM_ITERATIONS, WARM_LEARNING_RATE, WarmStart
 
 if TYPE_CHECKING:
     from autodip_ij.dip.options import FitResult, Step

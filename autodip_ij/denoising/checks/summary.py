@@ -6,13 +6,13 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 from typing import Protocol
 
-from autodip_ij.quality.model import Check
+from autodip_ij.denoising.checks.model import Check
 
 ALL_GREEN = "quality: all checks green"
 
 
 class Checked(Protocol):
-    """A channel with its checks, as `autodip_ij.report.ChannelReport`."""
+    """A channel with its checks, as `autodip_ij.denoising.report.ChannelReport`."""
 
     index: int
     name: str

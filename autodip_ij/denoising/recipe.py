@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from autodip_ij.denoising.series import INDEPENDENT
 from autodip_ij.noise.plane import NOISE_AWARE, PlaneNoise, noise_of
-from autodip_ij.series import INDEPENDENT
 
 if TYPE_CHECKING:
     from autodip_ij.calibration.model import Parameters

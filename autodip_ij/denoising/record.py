@@ -10,15 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from autodip_ij.errors import BadInput
-from autodip_ij.images.selection import parse_indices
-from autodip_ij.noise.plane import shared_noise_of
-from autodip_ij.noise.residual import Measured, measure_plane
-from autodip_ij.planning import ChannelPlan, Plan
-from autodip_ij.progress import Progress
-from autodip_ij.quality import Check, checks_of_planes, fit_verdict, quality_lines
-from autodip_ij.recipe import PlaneResult
-from autodip_ij.report import (
+from autodip_ij.denoising.checks import Check, checks_of_planes, fit_verdict, quality_lines
+from autodip_ij.denoising.plan import ChannelPlan, Plan
+from autodip_ij.denoising.recipe import PlaneResult
+from autodip_ij.denoising.report import (
     ChannelReport,
     EvidenceRow,
     FitRecord,
@@ -29,11 +24,16 @@ from autodip_ij.report import (
     ParameterValues,
     Report,
 )
-from autodip_ij.series import INDEPENDENT
+from autodip_ij.denoising.series import INDEPENDENT
+from autodip_ij.errors import BadInput
+from autodip_ij.images.selection import parse_indices
+from autodip_ij.noise.plane import shared_noise_of
+from autodip_ij.noise.residual import Measured, measure_plane
+from autodip_ij.progress import Progress
 from autodip_ij.settings import DenoiseSettings
 
 if TYPE_CHECKING:
-    from autodip_ij.cleaning import CleanPlane
+    from autodip_ij.denoising.cleaning import CleanPlane
     from autodip_ij.dip.guard import GuardReading
     from autodip_ij.images.intensity import Window
 

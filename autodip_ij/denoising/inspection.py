@@ -1,6 +1,7 @@
 """What a file's metadata say and how each channel would be denoised: the object of ``inspect --json``.
 
-Parameters are chosen by the function that a run chooses by, from the same pixels (`autodip_ij.representative`).
+Parameters are chosen by the function that a run chooses by, from the same pixels
+(`autodip_ij.denoising.representative`).
 """
 
 from __future__ import annotations
@@ -12,16 +13,16 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, Field
 
+from autodip_ij.denoising.report import EvidenceRow, ParameterValues
+from autodip_ij.denoising.workload import estimate, estimate_method
 from autodip_ij.errors import EnvironmentProblem
-from autodip_ij.estimating import estimate, estimate_method
 from autodip_ij.groups.model import GroupDecision
 from autodip_ij.images.model import AXES, Image
-from autodip_ij.report import EvidenceRow, ParameterValues
 from autodip_ij.settings import DenoiseSettings
 
 if TYPE_CHECKING:
-    from autodip_ij.recipe import PlaneRecipe
-    from autodip_ij.representative import Representative
+    from autodip_ij.denoising.recipe import PlaneRecipe
+    from autodip_ij.denoising.representative import Representative
 
 
 class Estimate(BaseModel):
@@ -135,9 +136,9 @@ def inspect_image(
 
     Channels, time points and slices are those that the settings select; sizes are those of the whole scene.
     """
-    from autodip_ij.decisions import decide, treated
+    from autodip_ij.denoising.channels import decide, treated
+    from autodip_ij.denoising.plan import known_method, select
     from autodip_ij.images.subset import subset
-    from autodip_ij.planning import known_method, select
 
     known_method(settings.method)
     times, chosen, slices = select(image, settings)
@@ -165,7 +166,7 @@ def inspect_image(
 
 def _look(part: Image, position: int, times: Sequence[int], slices: Sequence[int]) -> Representative | str:
     """Return what a run would look at, or why it cannot be: metadata are worth showing where pixels are damaged."""
-    from autodip_ij.representative import representative
+    from autodip_ij.denoising.representative import representative
 
     try:
         found = representative(part, position)
@@ -176,7 +177,7 @@ def _look(part: Image, position: int, times: Sequence[int], slices: Sequence[int
 
 
 def _inspect_text(path: Path, settings: DenoiseSettings) -> list[SceneInspection]:
-    from autodip_ij.decisions import treated, with_given_group
+    from autodip_ij.denoising.channels import treated, with_given_group
     from autodip_ij.groups import infer_groups, load_vocabulary
     from autodip_ij.images import open_metadata
 
@@ -219,7 +220,7 @@ def _inspect_channel(
     if look is not None and look.constant and look.whole and shape[0] * shape[2] == 1:
         return ChannelInspection(**row, **untouched, reason="returned unchanged: every pixel has the same value")
     from autodip_ij._support.text import sentences
-    from autodip_ij.planning import intended, resolve
+    from autodip_ij.denoising.plan import intended, resolve
 
     try:
         device, there = resolve(settings.device), True

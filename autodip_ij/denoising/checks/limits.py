@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from autodip_ij.quality.model import Range, Verdict
+from autodip_ij.denoising.checks.model import Range, Verdict
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from autodip_ij.denoising.output import new_array
+from autodip_ij.denoising.recipe import Plane, PlaneRecipe
 from autodip_ij.images.model import Image
-from autodip_ij.outputs import new_array
-from autodip_ij.recipe import Plane, PlaneRecipe
 
 if TYPE_CHECKING:
     from autodip_ij.images.intensity import Window
