@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from autodip_ij.processes import Answer, Call, answers, worker_number
+from autodip_ij.batch.processes import Answer, Call, answers, worker_number
 
 
 def done(calls: list[Call], workers: int = 1, **options: object) -> dict[int, Answer]:
@@ -90,7 +90,7 @@ def test_a_wish_to_stop_and_a_closed_generator_end_the_processes() -> None:
 
 @pytest.mark.skipif(os.name == "nt", reason="SIGKILL is a signal of POSIX")
 def test_workers_end_with_their_parent_and_open_no_port() -> None:
-    code = "import time; from autodip_ij.processes import *; list(answers([Call(time.sleep, (60,))] * 2, 2))"
+    code = "import time; from autodip_ij.batch.processes import *; list(answers([Call(time.sleep, (60,))] * 2, 2))"
     with subprocess.Popen([sys.executable, "-c", code], cwd=Path(__file__).parent.parent) as parent:
         watched = psutil.Process(parent.pid)
         wait_until(lambda: len(watched.children()) == 2)

@@ -10,10 +10,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from autodip_ij import cluster, processes
 from autodip_ij._support.text import encodable
+from autodip_ij.batch import cluster, processes
 from autodip_ij.batch.claim import claimed, regularly
 from autodip_ij.batch.inputs import find_inputs
+from autodip_ij.batch.processes import Answer, Call
 from autodip_ij.batch.resume import Fingerprint
 from autodip_ij.batch.share import FileShare, Overall
 from autodip_ij.batch.status import FAILED, Row, StatusFile
@@ -21,7 +22,6 @@ from autodip_ij.batch.table import Table
 from autodip_ij.batch.targets import Job, plan_jobs
 from autodip_ij.batch.work import DenoiseFile, Outcome, perform
 from autodip_ij.errors import AutodipError, BadInput, Cancelled, UnreadableFile, UnwritableOutput, failed_import
-from autodip_ij.processes import Answer, Call
 from autodip_ij.progress import Progress, Silent, Stop
 from autodip_ij.settings import DenoiseSettings
 

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from autodip_ij.batch.jobs import Job, JobStore, RunSummary, run_jobs
 from autodip_ij.errors import BadInput, UnwritableOutput
 from autodip_ij.evaluation.cost import expected
 from autodip_ij.evaluation.datasets.model import Pair
-from autodip_ij.evaluation.jobs import Job, JobStore, RunSummary, run_jobs
 from autodip_ij.evaluation.matching import Matched, match
 from autodip_ij.evaluation.measures import score
 from autodip_ij.evaluation.methods import parse_method, run
@@ -139,7 +139,7 @@ def run_tasks(
     folder, options
         As in `compare`.
     workers, scheduler, threads, progress
-        As in `autodip_ij.evaluation.jobs.run_jobs`.
+        As in `autodip_ij.batch.jobs.run_jobs`.
     """
     jobs = jobs_for(tasks, options or Options())
     store = JobStore(Path(folder) / "jobs")

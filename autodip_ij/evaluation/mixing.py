@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from autodip_ij.batch.jobs import Job, JobStore, run_jobs
 from autodip_ij.evaluation.comparison import Options, central, facts, image_file, job_key, matched_pair, scoring_device
 from autodip_ij.evaluation.datasets.model import Pair
-from autodip_ij.evaluation.jobs import Job, JobStore, run_jobs
 from autodip_ij.evaluation.methods import parse_method
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def mixing_curves(
     shares
         Of the noisy image in the mixture.
     **running
-        As in `autodip_ij.evaluation.jobs.run_jobs`.
+        As in `autodip_ij.batch.jobs.run_jobs`.
 
     Returns
     -------

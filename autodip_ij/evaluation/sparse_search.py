@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
+from autodip_ij.batch.jobs import Job, JobStore, run_jobs
 from autodip_ij.evaluation.comparison import Options, central, matched_pair
 from autodip_ij.evaluation.datasets.model import Pair, safe_name
-from autodip_ij.evaluation.jobs import Job, JobStore, run_jobs
 
 _JOB = "autodip_ij.evaluation.sparse_search.search_one"  # as in the fingerprints of stored results
 
@@ -39,7 +39,7 @@ def searched(pairs: Sequence[Pair], folder: Path, options: Options, **running: A
     options
         How every pair is treated.
     **running
-        As in `autodip_ij.evaluation.jobs.run_jobs`.
+        As in `autodip_ij.batch.jobs.run_jobs`.
     """
     kinds: dict[str, list[Pair]] = defaultdict(list)
     for pair in pairs:

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from autodip_ij.batch.jobs import Job, JobStore, run_jobs
 from autodip_ij.calibration.cost import ORIGINAL_DIP
 from autodip_ij.calibration.model import Parameters
 from autodip_ij.evaluation.comparison import Options, central, run_tasks
 from autodip_ij.evaluation.datasets.model import Pair
-from autodip_ij.evaluation.jobs import Job, JobStore, run_jobs
 from autodip_ij.progress import Progress
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ def choose_all(
     crop
         Side of the central square that is looked at; the whole image if None.
     workers, scheduler, threads, progress
-        As in `autodip_ij.evaluation.jobs.run_jobs`.
+        As in `autodip_ij.batch.jobs.run_jobs`.
     """
     arguments = {"calibration": str(calibration), "criterion": criterion, "weights": weights, "crop": crop}
     jobs = [Job(pair.name, choices_of, {"pair": pair, **arguments}, name=_JOB) for pair in pairs]

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from autodip_ij.batch.job_store import JobStore
 from autodip_ij.errors import BadInput, UnreadableFile
-from autodip_ij.evaluation.job_store import JobStore
 from autodip_ij.evaluation.search.grid import Configuration, Grid, read_grid
 
 

@@ -11,11 +11,11 @@ import pandas as pd
 import pytest
 from scipy.ndimage import gaussian_filter
 
+from autodip_ij.batch.job_store import fingerprint
 from autodip_ij.calibration import choose, load_calibration
 from autodip_ij.calibration.cost import operations
 from autodip_ij.errors import AutodipError, BadInput, Cancelled, UnwritableOutput
 from autodip_ij.evaluation.datasets import Pair, open_dataset
-from autodip_ij.evaluation.job_store import fingerprint
 from autodip_ij.evaluation.search.calibrate import Workers, calibrate
 from autodip_ij.evaluation.search.grid import Configuration, Grid, Iterations
 from autodip_ij.evaluation.search.images import prepare

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from autodip_ij.batch.jobs import Job, JobStore, run_jobs
 from autodip_ij.errors import BadInput, Cancelled, EnvironmentProblem
-from autodip_ij.evaluation.jobs import Job, JobStore, run_jobs
 from autodip_ij.progress import Silent, Stop
 
 HERE = Path(__file__).parent

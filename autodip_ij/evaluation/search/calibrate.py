@@ -28,8 +28,8 @@ from autodip_ij.progress import Progress, Silent
 if TYPE_CHECKING:
     import pandas as pd
 
+    from autodip_ij.batch.jobs import RunSummary
     from autodip_ij.evaluation.datasets import Pair
-    from autodip_ij.evaluation.jobs import RunSummary
     from autodip_ij.evaluation.search.selection import Selected
 
 _ALIKE = 1.25
@@ -40,7 +40,7 @@ _PREFERRED = ("lpips_psnr", "psnr")
 
 @dataclass(frozen=True)
 class Workers:
-    """Where the fits run: see `autodip_ij.evaluation.jobs.run_jobs`."""
+    """Where the fits run: see `autodip_ij.batch.jobs.run_jobs`."""
 
     count: int = 1
     scheduler: str | None = None
@@ -97,7 +97,7 @@ def calibrate(
     autodip_ij.errors.UnwritableOutput
         If the target exists or cannot be written.
     """
-    from autodip_ij.evaluation.jobs import JobStore, run_jobs
+    from autodip_ij.batch.jobs import JobStore, run_jobs
 
     path = Path(target)
     if path.exists() and not overwrite:

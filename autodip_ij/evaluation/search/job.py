@@ -205,8 +205,8 @@ def _own_device(device: str) -> str:
     """Return the GPU of this worker: local workers are numbered, and on one machine share the GPUs in turn."""
     from distributed import get_worker
 
+    from autodip_ij.batch.processes import worker_number
     from autodip_ij.dip import resolve_device
-    from autodip_ij.processes import worker_number
 
     resolved = resolve_device(device)
     if resolved != "cuda:0":

@@ -15,9 +15,9 @@ from autodip_ij.evaluation.search.job import run_search_job
 from autodip_ij.noise.plane import NOISE_AWARE, noise_kind
 
 if TYPE_CHECKING:
+    from autodip_ij.batch.jobs import Job
     from autodip_ij.dip.options import Precision
     from autodip_ij.evaluation.datasets import Pair
-    from autodip_ij.evaluation.jobs import Job
 
 _JOB = "autodip_ij.calibration.search.job.run_search_job"  # as in the fingerprints of stored results
 
@@ -155,7 +155,7 @@ def _run(
     grid: Grid,
     options: SearchOptions,
 ) -> Run:
-    from autodip_ij.evaluation.jobs import Job
+    from autodip_ij.batch.jobs import Job
 
     stops = grid.stops_of(configuration)
     cost = operations(configuration.parameters(stops[-1]), shape)

@@ -23,7 +23,9 @@ NUMBER_VARIABLE = "AUTODIP_WORKER"
 _LENGTH = struct.Struct(">Q")
 _POLL_SECONDS = 0.2
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-_PROGRAM = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from autodip_ij.processes import serve; serve()"
+_PROGRAM = (
+    "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from autodip_ij.batch.processes import serve; serve()"
+)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Many independent jobs on local processes or an existing Dask cluster: resumable, watched, failures recorded.
 
->>> from autodip_ij.evaluation.jobs import Job, run_jobs
+>>> from autodip_ij.batch.jobs import Job, run_jobs
 >>> from math import sqrt
 >>> jobs = [Job("root-of-4", sqrt, {"x": 4})]
 >>> summary = run_jobs(jobs, "results", workers=2)  # doctest: +SKIP
@@ -19,8 +19,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from autodip_ij.batch.job_store import JobStore, fingerprint
 from autodip_ij.errors import BadInput, Cancelled
-from autodip_ij.evaluation.job_store import JobStore, fingerprint
 from autodip_ij.progress import Progress, Silent, Stop
 
 __all__ = ["Job", "JobStore", "RunSummary", "run_jobs"]
@@ -180,8 +180,8 @@ def _outcomes(jobs: Sequence[Job], workers: int, scheduler: str | None, threads:
                 return
             yield job, _call(job.function, job.arguments)
         return
-    from autodip_ij.cluster import answers
-    from autodip_ij.processes import Call
+    from autodip_ij.batch.cluster import answers
+    from autodip_ij.batch.processes import Call
 
     calls = [Call(_call, (job.function, dict(job.arguments))) for job in jobs]
     missing = len(calls)

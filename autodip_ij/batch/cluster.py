@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from autodip_ij import processes
+from autodip_ij.batch import processes
+from autodip_ij.batch.processes import Answer, Call
 from autodip_ij.errors import EnvironmentProblem
-from autodip_ij.processes import Answer, Call
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -32,7 +32,7 @@ def answers(
     Parameters
     ----------
     calls, workers, threads, begun, stopped
-        As in `autodip_ij.processes.answers`. A cluster does not tell what has begun: there, all has.
+        As in `autodip_ij.batch.processes.answers`. A cluster does not tell what has begun: there, all has.
     scheduler
         Address of an existing Dask scheduler (``tcp://host:8786``, ``tls://host:8786``) or a scheduler file
         (``*.json``), instead of processes of this machine.
