@@ -19,10 +19,10 @@ from autodip_ij._support import markdown
 from autodip_ij._support.output_files import provenance_line
 from autodip_ij.commands.console import ConsoleProgress
 from autodip_ij.evaluation.evaluate import Evaluation, evaluate_methods
-from autodip_ij.evaluation.measures import measure_of
-from autodip_ij.evaluation.published import table2
+from autodip_ij.evaluation.paper.published import table2
 from autodip_ij.evaluation.request import Request, Running
-from autodip_ij.evaluation.summary import GROUPING, overall_means
+from autodip_ij.evaluation.scoring.measures import measure_of
+from autodip_ij.evaluation.scoring.summary import GROUPING, overall_means
 
 ROOT = Path(__file__).resolve().parent.parent
 GAUSSIAN = "gaussian:sigma_px=1,widefield.sigma_px=3"

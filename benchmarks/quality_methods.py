@@ -14,9 +14,9 @@ import pandas as pd
 
 from autodip_ij.calibration import list_calibrations, load_calibration
 from autodip_ij.calibration.cost import ORIGINAL_DIP
-from autodip_ij.evaluation.comparison import Options, run_tasks
 from autodip_ij.evaluation.datasets.model import Pair
-from autodip_ij.evaluation.intervals import fields_of
+from autodip_ij.evaluation.scoring.comparison import Options, run_tasks
+from autodip_ij.evaluation.scoring.intervals import fields_of
 
 OURS = "autodip"
 TUNED = "gaussian-tuned"

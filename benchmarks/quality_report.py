@@ -13,14 +13,14 @@ import tifffile
 
 from autodip_ij._support import markdown
 from autodip_ij._support.output_files import write_text
-from autodip_ij.evaluation.comparison import Options, central, image_file, matched_pair
 from autodip_ij.evaluation.datasets.model import Pair
 from autodip_ij.evaluation.figures import panel, time_plot
-from autodip_ij.evaluation.intervals import mean_intervals
-from autodip_ij.evaluation.measures import measure_of
-from autodip_ij.evaluation.mixing import common_images, least_lead, mean_curve
-from autodip_ij.evaluation.mixing_plot import mixing_plot
-from autodip_ij.evaluation.summary import overall_means
+from autodip_ij.evaluation.figures.mixing_plot import mixing_plot
+from autodip_ij.evaluation.scoring.comparison import Options, central, image_file, matched_pair
+from autodip_ij.evaluation.scoring.intervals import mean_intervals
+from autodip_ij.evaluation.scoring.measures import measure_of
+from autodip_ij.evaluation.scoring.mixing import common_images, least_lead, mean_curve
+from autodip_ij.evaluation.scoring.summary import overall_means
 
 MEASURES = ("psnr_fixed", "psnr_reference", "ssim", "lpips_01", "lpips_11", "frc_px", "seconds", "memory_mb")
 _TUNED = " `gaussian-tuned`: sigma chosen for each image on the other fields of its microscope."

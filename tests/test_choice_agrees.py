@@ -16,8 +16,8 @@ from autodip_ij.cli import run
 from autodip_ij.denoising import representative as looks
 from autodip_ij.denoising.inspection import inspect
 from autodip_ij.denoising.plan import plan_run
+from autodip_ij.evaluation.datasets.synthetic import make_sample
 from autodip_ij.images import Image, open_image, write
-from autodip_ij.sample import make_sample
 from autodip_ij.settings import DenoiseSettings
 
 

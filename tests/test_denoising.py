@@ -120,7 +120,7 @@ def test_transmitted_light_is_left_alone_beside_fluorescence_and_denoised_when_c
 
 
 def test_a_group_that_contradicts_the_metadata_is_used_and_the_contradiction_said() -> None:
-    sample = pytest.importorskip("autodip_ij.sample").make_sample(64).noisy
+    sample = pytest.importorskip("autodip_ij.evaluation.datasets.synthetic").make_sample(64).noisy
     settings = DenoiseSettings.parse(**{**QUICK, "group": "confocal/mito", "channel": "DAPI"})
     messages = " ".join(denoise_image(sample, settings).report.messages)
     assert "the metadata speak for widefield and nucleus" in messages

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from autodip_ij.denoising.result import FileResult
-    from autodip_ij.sample import Sample
+    from autodip_ij.evaluation.datasets.synthetic import Sample
 
 
 def demo(
@@ -37,8 +37,8 @@ def demo(
     from autodip_ij.commands.console import console_progress
     from autodip_ij.denoising.api import denoise_file
     from autodip_ij.errors import UnwritableOutput
+    from autodip_ij.evaluation.datasets.synthetic import make_sample
     from autodip_ij.images import write
-    from autodip_ij.sample import make_sample
     from autodip_ij.settings import DenoiseSettings
 
     try:

@@ -143,7 +143,7 @@ def published(
         Show nothing but errors.
     """
     from autodip_ij.commands.console import console_progress
-    from autodip_ij.evaluation.rebuild import rebuild
+    from autodip_ij.evaluation.paper.rebuild import rebuild
 
     with console_progress(quiet=quiet) as progress:
         made = rebuild(fmd, out, weights=weights or None, overwrite=overwrite, progress=progress)
@@ -157,7 +157,7 @@ def published(
 def _two_files(
     reference: Path, image: Path, noisy: Path | None, value_range: float | None, request: Request, as_json: bool
 ) -> None:
-    from autodip_ij.evaluation.file_scores import score_files
+    from autodip_ij.evaluation.scoring.file_scores import score_files
 
     scoring = request.scoring
     rows = score_files(
@@ -177,7 +177,7 @@ def _two_files(
     from rich.console import Console
 
     from autodip_ij._support import markdown
-    from autodip_ij.evaluation.measures import MEASURES
+    from autodip_ij.evaluation.scoring.measures import MEASURES
 
     for row in rows:
         if len(rows) > 1:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from autodip_ij._support.text import duration
 from autodip_ij.errors import AutodipError
-from autodip_ij.evaluation.methods import DIP, FIT, NOISY, parse_method, split_fit
+from autodip_ij.evaluation.scoring.methods import DIP, FIT, NOISY, parse_method, split_fit
 
 if TYPE_CHECKING:
     from autodip_ij.evaluation.datasets.model import Pair

@@ -8,19 +8,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from autodip_ij.errors import AutodipError, BadInput
-from autodip_ij.evaluation.comparison import Comparison, compare
 from autodip_ij.evaluation.datasets.catalogue import open_datasets
 from autodip_ij.evaluation.datasets.model import Dataset, Pair
 from autodip_ij.evaluation.request import Request
-from autodip_ij.evaluation.summary import paired_tests, table_of
+from autodip_ij.evaluation.scoring.comparison import Comparison, compare
+from autodip_ij.evaluation.scoring.summary import paired_tests, table_of
 from autodip_ij.progress import Progress, Silent
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from autodip_ij.evaluation.summary import PairedTest
-    from autodip_ij.evaluation.table1 import Cell
-    from autodip_ij.evaluation.table2 import Entry
+    from autodip_ij.evaluation.paper.table1 import Cell
+    from autodip_ij.evaluation.paper.table2 import Entry
+    from autodip_ij.evaluation.scoring.summary import PairedTest
 
 TESTED = ("psnr_fixed", "psnr_reference", "ssim", "lpips_01", "lpips_11")
 """Measures for which paired tests are made."""
@@ -74,7 +74,7 @@ def evaluate_methods(
     data
         Folder or table that `autodip_ij.evaluation.datasets` reads.
     methods
-        As in `autodip_ij.evaluation.methods.parse_method`.
+        As in `autodip_ij.evaluation.scoring.methods.parse_method`.
     out
         Folder for results; a run that was stopped goes on in it.
     request
@@ -96,11 +96,12 @@ def evaluate_table2(
 ) -> tuple[list[Entry], Evaluation]:
     """Lay out Table II of the paper from a data folder; parameters as in `evaluate_methods`.
 
-    ``sparse-hessian`` without parameters of its own takes grid-searched ones (`autodip_ij.evaluation.sparse_search`).
+    ``sparse-hessian`` without parameters of its own takes grid-searched ones
+    (`autodip_ij.evaluation.paper.sparse_search`).
     """
-    from autodip_ij.evaluation.sparse_search import SPARSE, searched
-    from autodip_ij.evaluation.table2 import METHODS, entries, table2_pairs
-    from autodip_ij.evaluation.table_files import write_table2
+    from autodip_ij.evaluation.paper.sparse_search import SPARSE, searched
+    from autodip_ij.evaluation.paper.table2 import METHODS, entries, table2_pairs
+    from autodip_ij.evaluation.paper.table_files import write_table2
 
     _, found = find_pairs(data, request)
     pairs = table2_pairs(found)
@@ -154,8 +155,8 @@ def evaluate_table1(
     """
     import pandas as pd
 
-    from autodip_ij.evaluation.table1 import cells, choose_all, original_scores, scores_of_fits, scores_of_grid
-    from autodip_ij.evaluation.table_files import write_table1
+    from autodip_ij.evaluation.paper.table1 import cells, choose_all, original_scores, scores_of_fits, scores_of_grid
+    from autodip_ij.evaluation.paper.table_files import write_table1
 
     _, pairs = find_pairs(data, request)
     out = Path(out)

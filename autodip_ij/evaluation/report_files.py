@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 from autodip_ij._support import markdown
 from autodip_ij._support.output_files import FIGURES, provenance_line, write_text
-from autodip_ij.evaluation.comparison import Comparison, Options, central, image_file, matched_pair
 from autodip_ij.evaluation.datasets.model import Pair
-from autodip_ij.evaluation.measures import MEASURES
-from autodip_ij.evaluation.summary import group_means, overall_means
+from autodip_ij.evaluation.scoring.comparison import Comparison, Options, central, image_file, matched_pair
+from autodip_ij.evaluation.scoring.measures import MEASURES
+from autodip_ij.evaluation.scoring.summary import group_means, overall_means
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from autodip_ij.evaluation.summary import PairedTest
+    from autodip_ij.evaluation.scoring.summary import PairedTest
 
 DRAWN = ("ssim", "lpips_01")
 """Drawn beside PSNR."""
@@ -172,7 +172,7 @@ def _report(
 
 
 def _tests_markdown(tests: Sequence[PairedTest]) -> list[str]:
-    from autodip_ij.evaluation.measures import measure_of
+    from autodip_ij.evaluation.scoring.measures import measure_of
 
     rows = []
     for test in tests:

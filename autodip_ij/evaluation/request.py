@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from autodip_ij.evaluation.comparison import Options
 from autodip_ij.evaluation.datasets.picking import Pick
+from autodip_ij.evaluation.scoring.comparison import Options
 
 
 @dataclass(frozen=True)

@@ -176,7 +176,7 @@ def evaluate(values: dict[str, Any], arrays: Arrays, progress: Progress) -> list
     of LPIPS weights. Where LPIPS has none the rows come without it, and the user is told.
     """
     from autodip_ij.errors import Cancelled, EnvironmentProblem
-    from autodip_ij.evaluation.measures import score
+    from autodip_ij.evaluation.scoring.measures import score
 
     reference, image = arrays["reference"], arrays["image"]
     places = list(np.ndindex(reference.shape[:3]))

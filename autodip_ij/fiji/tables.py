@@ -44,7 +44,7 @@ def _parameters(channel: dict[str, Any]) -> str:
 
 def evaluation_rows(rows: Sequence[dict[str, Any]], title: str) -> Iterator[Row]:
     """Yield one row a plane, with indices from 1 as ImageJ counts, and a column for each measure that applies."""
-    from autodip_ij.evaluation.measures import MEASURES
+    from autodip_ij.evaluation.scoring.measures import MEASURES
 
     used = [measure for measure in MEASURES if any(row[measure.name] is not None for row in rows)]
     for row in rows:

@@ -6,8 +6,8 @@ from scipy.ndimage import gaussian_filter
 
 from autodip_ij._support.arrays import binned
 from autodip_ij.errors import BadInput
+from autodip_ij.evaluation.datasets.synthetic import make_sample
 from autodip_ij.noise.estimate import NoiseModel, estimate_noise
-from autodip_ij.sample import make_sample
 
 
 def smooth_field(rng, shape=(301, 257)):

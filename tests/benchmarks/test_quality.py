@@ -14,7 +14,7 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from autodip_ij.errors import BadInput
-from autodip_ij.evaluation.methods import parse_method
+from autodip_ij.evaluation.scoring.methods import parse_method
 
 FOLDER = Path(__file__).resolve().parents[2] / "benchmarks"
 

@@ -18,11 +18,11 @@ from autodip_ij.denoising.api import denoise
 from autodip_ij.denoising.report import read_sidecar
 from autodip_ij.dip.architecture import width_of
 from autodip_ij.errors import BadInput
-from autodip_ij.evaluation.methods import parse_method
-from autodip_ij.evaluation.methods import run as run_evaluated
+from autodip_ij.evaluation.paper.table1 import method_of
+from autodip_ij.evaluation.scoring.methods import parse_method
+from autodip_ij.evaluation.scoring.methods import run as run_evaluated
 from autodip_ij.evaluation.search.criteria import judge
 from autodip_ij.evaluation.search.grid import Grid, read_grid
-from autodip_ij.evaluation.table1 import method_of
 from autodip_ij.groups.model import GroupDecision
 from autodip_ij.images import Image, write
 from autodip_ij.settings import DenoiseSettings

@@ -9,8 +9,8 @@ import pytest
 import synthetic_folders as folders
 
 from autodip_ij.errors import BadInput
-from autodip_ij.evaluation.comparison import Options, compare, image_file, job_key
 from autodip_ij.evaluation.datasets import open_dataset
+from autodip_ij.evaluation.scoring.comparison import Options, compare, image_file, job_key
 
 QUICK = Options(perceptual=False, device="cpu")
 

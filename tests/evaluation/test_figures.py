@@ -8,7 +8,7 @@ import pytest
 
 from autodip_ij.errors import BadInput, UnwritableOutput
 from autodip_ij.evaluation.figures import box_plots, gradient_plot, panel, time_plot
-from autodip_ij.evaluation.summary import overall_means, table_of
+from autodip_ij.evaluation.scoring.summary import overall_means, table_of
 
 
 @pytest.fixture

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from autodip_ij.evaluation.intervals import clustered_mean, mean_intervals
-from autodip_ij.evaluation.peak_memory import PeakMemory
-from autodip_ij.evaluation.plots import pareto_front
+from autodip_ij.evaluation.figures.plots import pareto_front
+from autodip_ij.evaluation.scoring.intervals import clustered_mean, mean_intervals
+from autodip_ij.evaluation.scoring.peak_memory import PeakMemory
 
 
 def test_the_interval_of_independent_values_is_that_of_the_normal_distribution(rng):

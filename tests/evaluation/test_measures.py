@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from autodip_ij.errors import BadInput
-from autodip_ij.evaluation.measures import MEASURES, measure_of, score
+from autodip_ij.evaluation.scoring.measures import MEASURES, measure_of, score
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from autodip_ij.errors import BadInput
-from autodip_ij.evaluation.methods import parse_method, run
+from autodip_ij.evaluation.scoring.methods import parse_method, run
 from autodip_ij.groups.model import GroupDecision
 
 

@@ -8,10 +8,10 @@ import pytest
 import synthetic_folders as folders
 
 from autodip_ij.errors import BadInput
-from autodip_ij.evaluation.comparison import Options, compare
 from autodip_ij.evaluation.datasets import open_dataset
-from autodip_ij.evaluation.mixing import common_images, least_lead, mean_curve, mixing_curves
-from autodip_ij.evaluation.mixing_plot import mixing_plot
+from autodip_ij.evaluation.figures.mixing_plot import mixing_plot
+from autodip_ij.evaluation.scoring.comparison import Options, compare
+from autodip_ij.evaluation.scoring.mixing import common_images, least_lead, mean_curve, mixing_curves
 
 
 def test_a_mixture_has_the_error_of_both_parts_weighted(tmp_path, rng):

@@ -7,7 +7,7 @@ from collections import Counter
 
 import pytest
 
-from autodip_ij.evaluation.published import published_images, selected_images, table1, table2
+from autodip_ij.evaluation.paper.published import published_images, selected_images, table1, table2
 from autodip_ij.groups.model import MICROSCOPES, SPECIMENS
 
 

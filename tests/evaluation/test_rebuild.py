@@ -10,7 +10,7 @@ from autodip_ij.calibration import load_calibration
 from autodip_ij.calibration.transfer import transfer
 from autodip_ij.errors import UnreadableFile, UnwritableOutput
 from autodip_ij.evaluation.datasets import Pick, open_dataset
-from autodip_ij.evaluation.rebuild import rebuild
+from autodip_ij.evaluation.paper.rebuild import rebuild
 
 
 @pytest.fixture(scope="module")

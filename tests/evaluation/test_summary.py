@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from autodip_ij.errors import BadInput
-from autodip_ij.evaluation.summary import group_means, overall_means, paired_tests, table_of
+from autodip_ij.evaluation.scoring.summary import group_means, overall_means, paired_tests, table_of
 
 
 def rows(scores, *, fields=None, subject="actin"):

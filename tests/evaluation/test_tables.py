@@ -11,13 +11,13 @@ from scipy.ndimage import gaussian_filter
 from autodip_ij.calibration.model import Parameters
 from autodip_ij.calibration.pack.write import PackContent, PackImage, write_pack
 from autodip_ij.errors import BadInput
-from autodip_ij.evaluation.comparison import Options, compare
 from autodip_ij.evaluation.datasets import open_dataset
 from autodip_ij.evaluation.evaluate import evaluate_methods, evaluate_table1, evaluate_table2
+from autodip_ij.evaluation.paper.table1 import ORIGINAL, UPPER_BOUND, method_of
+from autodip_ij.evaluation.paper.table2 import entries, family, table2_pairs
 from autodip_ij.evaluation.request import Request, Running, Scoring, Selection
-from autodip_ij.evaluation.summary import table_of
-from autodip_ij.evaluation.table1 import ORIGINAL, UPPER_BOUND, method_of
-from autodip_ij.evaluation.table2 import entries, family, table2_pairs
+from autodip_ij.evaluation.scoring.comparison import Options, compare
+from autodip_ij.evaluation.scoring.summary import table_of
 
 HERE = Request(scoring=Scoring(lpips=False), running=Running(device="cpu", workers=0))
 
@@ -58,7 +58,7 @@ def test_published_and_measured_stand_side_by_side(tmp_path):
 
 
 def test_run_times_stand_beside_those_of_the_original_dip(tmp_path, rng):
-    from autodip_ij.evaluation.table_files import write_table2
+    from autodip_ij.evaluation.paper.table_files import write_table2
 
     def row(method, seconds, work):
         return {"pair": "p", "dataset": "fmd", "method": method, "seconds": seconds, "work": work, "psnr_fixed": 1.0}
@@ -82,7 +82,7 @@ def test_all_columns_of_a_row_average_the_same_images():
 
 def test_the_sparse_method_takes_grid_searched_parameters(tmp_path, rng, monkeypatch):
     from autodip_ij.classical import hessian_search
-    from autodip_ij.evaluation.sparse_search import searched
+    from autodip_ij.evaluation.paper.sparse_search import searched
 
     monkeypatch.setattr(
         hessian_search.search_parameters, "__kwdefaults__",
@@ -223,7 +223,7 @@ def test_table_1_looks_scores_up_and_bounds_them_by_each_images_best(transferabl
 
 def test_table_1_runs_the_chosen_fits_without_a_grid(transferable, tmp_path, monkeypatch):
     root, _ = transferable
-    monkeypatch.setattr("autodip_ij.evaluation.table1.ORIGINAL_METHOD", "original-dip:iterations=2")
+    monkeypatch.setattr("autodip_ij.evaluation.paper.table1.ORIGINAL_METHOD", "original-dip:iterations=2")
     request = Request(Selection(crop=40), HERE.scoring, HERE.running)
     cells, files = evaluate_table1(root / "data", tmp_path / "out", request, calibration=root / "pack")
     by_cell = {(cell.strategy, cell.pool): cell for cell in cells}

@@ -16,9 +16,9 @@ from autodip_ij.classical.estimates import NOISE_FREE, Estimates
 from autodip_ij.denoising.planes import prepare_plane
 from autodip_ij.denoising.recipe import PlaneRecipe
 from autodip_ij.dip import FitOptions
+from autodip_ij.evaluation.datasets.synthetic import make_sample
 from autodip_ij.noise.artefacts import fault_of, grey_step, has_comb
 from autodip_ij.noise.plane import noise_of
-from autodip_ij.sample import make_sample
 
 SIDE = 160
 GAIN, OFFSET, READ = 12.0, 100.0, 6.0

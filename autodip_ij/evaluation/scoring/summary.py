@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from autodip_ij.errors import BadInput, nearest
-from autodip_ij.evaluation.measures import MEASURES, measure_of
+from autodip_ij.evaluation.scoring.measures import MEASURES, measure_of
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from autodip_ij.evaluation.summary import CONFIDENCE, RESAMPLES
+from autodip_ij.evaluation.scoring.summary import CONFIDENCE, RESAMPLES
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,7 +32,7 @@ def mean_intervals(table: pd.DataFrame, by: Sequence[str], measures: Sequence[st
     Parameters
     ----------
     table
-        As `autodip_ij.evaluation.summary.table_of` gives it.
+        As `autodip_ij.evaluation.scoring.summary.table_of` gives it.
     by
         Columns whose values make a group; none for all images together.
     measures

@@ -11,8 +11,8 @@ import numpy as np
 
 from autodip_ij._support.markdown import seconds
 from autodip_ij.errors import BadInput
-from autodip_ij.evaluation.figure_style import COLOURS, GREY, INK, LINE, figure, save
-from autodip_ij.evaluation.measures import measure_of
+from autodip_ij.evaluation.figures.style import COLOURS, GREY, INK, LINE, figure, save
+from autodip_ij.evaluation.scoring.measures import measure_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,7 +28,7 @@ def box_plots(table: pd.DataFrame, measures: Sequence[str], path: str | Path, *,
     Parameters
     ----------
     table
-        As `autodip_ij.evaluation.summary.table_of` gives it.
+        As `autodip_ij.evaluation.scoring.summary.table_of` gives it.
     measures
         Names of measures.
     path
@@ -80,7 +80,7 @@ def time_plot(means: pd.DataFrame, measure: str, path: str | Path, *, front: boo
     Parameters
     ----------
     means
-        As `autodip_ij.evaluation.summary.overall_means` gives it.
+        As `autodip_ij.evaluation.scoring.summary.overall_means` gives it.
     measure
         Name of the measure.
     path

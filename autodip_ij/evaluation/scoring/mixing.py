@@ -15,9 +15,17 @@ import numpy as np
 import numpy.typing as npt
 
 from autodip_ij.batch.jobs import Job, JobStore, run_jobs
-from autodip_ij.evaluation.comparison import Options, central, facts, image_file, job_key, matched_pair, scoring_device
 from autodip_ij.evaluation.datasets.model import Pair
-from autodip_ij.evaluation.methods import parse_method
+from autodip_ij.evaluation.scoring.comparison import (
+    Options,
+    central,
+    facts,
+    image_file,
+    job_key,
+    matched_pair,
+    scoring_device,
+)
+from autodip_ij.evaluation.scoring.methods import parse_method
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from autodip_ij.batch.jobs import Job, JobStore, run_jobs
-from autodip_ij.evaluation.comparison import Options, central, matched_pair
 from autodip_ij.evaluation.datasets.model import Pair, safe_name
+from autodip_ij.evaluation.scoring.comparison import Options, central, matched_pair
 
 _JOB = "autodip_ij.evaluation.sparse_search.search_one"  # as in the fingerprints of stored results
 

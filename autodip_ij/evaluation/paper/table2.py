@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from autodip_ij.evaluation.datasets import fmd, fmd_test_mix
 from autodip_ij.evaluation.datasets.model import Pair
-from autodip_ij.evaluation.published import Table2Row, selected_images, table2
+from autodip_ij.evaluation.paper.published import Table2Row, selected_images, table2
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -83,7 +83,7 @@ def entries(table: pd.DataFrame, methods: Sequence[str]) -> list[Entry]:
     Parameters
     ----------
     table
-        Scores, as `autodip_ij.evaluation.summary.table_of` gives them.
+        Scores, as `autodip_ij.evaluation.scoring.summary.table_of` gives them.
     methods
         Methods as the user wrote them; the published figure stands beside the first method of its name.
     """

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from autodip_ij.errors import BadInput
-from autodip_ij.evaluation.matching import match
-from autodip_ij.evaluation.measures import score
+from autodip_ij.evaluation.scoring.matching import match
+from autodip_ij.evaluation.scoring.measures import score
 
 if TYPE_CHECKING:
     from autodip_ij.images.model import Image
@@ -42,7 +42,7 @@ def score_files(
     register, match_intensity
         Bring the reference to the image first.
     perceptual, weights, device
-        As in `autodip_ij.evaluation.measures.score`.
+        As in `autodip_ij.evaluation.scoring.measures.score`.
 
     Returns
     -------

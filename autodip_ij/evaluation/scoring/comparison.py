@@ -15,10 +15,10 @@ from autodip_ij.batch.jobs import Job, JobStore, RunSummary, run_jobs
 from autodip_ij.errors import BadInput, UnwritableOutput
 from autodip_ij.evaluation.cost import expected
 from autodip_ij.evaluation.datasets.model import Pair
-from autodip_ij.evaluation.matching import Matched, match
-from autodip_ij.evaluation.measures import score
-from autodip_ij.evaluation.methods import parse_method, run
-from autodip_ij.evaluation.peak_memory import PeakMemory
+from autodip_ij.evaluation.scoring.matching import Matched, match
+from autodip_ij.evaluation.scoring.measures import score
+from autodip_ij.evaluation.scoring.methods import parse_method, run
+from autodip_ij.evaluation.scoring.peak_memory import PeakMemory
 from autodip_ij.progress import Progress
 
 _JOB = "autodip_ij.evaluation.comparison.compare_one"  # as in the fingerprints of stored results
@@ -67,7 +67,7 @@ class Comparison:
     ----------
     rows
         One mapping a pair and method: the pair's facts, ``method``, ``seconds``, ``memory_mb``, the measures of
-        `autodip_ij.evaluation.measures.MEASURES`, and what was done to the reference.
+        `autodip_ij.evaluation.scoring.measures.MEASURES`, and what was done to the reference.
     summary
         What the run did.
     """
@@ -91,7 +91,7 @@ def compare(
     pairs
         What to denoise, with their clean counterparts.
     methods
-        As in `autodip_ij.evaluation.methods.parse_method`.
+        As in `autodip_ij.evaluation.scoring.methods.parse_method`.
     folder
         Where the results of finished jobs are, below ``jobs``.
     options

@@ -15,8 +15,8 @@ ORIGINAL_METHOD = "original-dip"
 if TYPE_CHECKING:
     import pandas as pd
 
-    from autodip_ij.evaluation.table1 import Cell
-    from autodip_ij.evaluation.table2 import Entry
+    from autodip_ij.evaluation.paper.table1 import Cell
+    from autodip_ij.evaluation.paper.table2 import Entry
 
 
 def write_table1(
@@ -109,7 +109,7 @@ def gradient_points(calibration: str | Path, criterion: str | None) -> list[dict
 
 
 def _run_times(scores: pd.DataFrame) -> list[str]:
-    from autodip_ij.evaluation.summary import overall_means
+    from autodip_ij.evaluation.scoring.summary import overall_means
 
     means = overall_means(scores)
     original = means.loc[means["method"].str.startswith(ORIGINAL_METHOD), "seconds"]

@@ -19,7 +19,7 @@ from autodip_ij.calibration.model import Parameters
 from autodip_ij.errors import UnreadableFile
 from autodip_ij.evaluation.datasets import fmd
 from autodip_ij.evaluation.datasets.model import Pair
-from autodip_ij.evaluation.published import PublishedImage, published_images
+from autodip_ij.evaluation.paper.published import PublishedImage, published_images
 from autodip_ij.progress import Progress, Silent
 
 PACK, PAIRS = "pack", "pairs"

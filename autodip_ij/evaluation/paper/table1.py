@@ -17,8 +17,8 @@ import numpy as np
 from autodip_ij.batch.jobs import Job, JobStore, run_jobs
 from autodip_ij.calibration.cost import ORIGINAL_DIP
 from autodip_ij.calibration.model import Parameters
-from autodip_ij.evaluation.comparison import Options, central, run_tasks
 from autodip_ij.evaluation.datasets.model import Pair
+from autodip_ij.evaluation.scoring.comparison import Options, central, run_tasks
 from autodip_ij.progress import Progress
 
 if TYPE_CHECKING:
@@ -253,7 +253,7 @@ def cells(
         Whether `scores` holds a whole grid search, so that each image's own best bounds what a strategy can reach.
     """
     from autodip_ij.calibration.transfer import POOLS, STRATEGIES
-    from autodip_ij.evaluation.published import table1
+    from autodip_ij.evaluation.paper.published import table1
 
     published = {(cell.strategy, cell.pool): (cell.psnr, cell.lpips) for cell in table1()}
     table = []

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from autodip_ij.errors import BadInput
-from autodip_ij.evaluation.figure_style import COLOURS, GREY, INK, LINE, figure, save
-from autodip_ij.evaluation.measures import measure_of
-from autodip_ij.evaluation.mixing import mean_curve
+from autodip_ij.evaluation.figures.style import COLOURS, GREY, INK, LINE, figure, save
+from autodip_ij.evaluation.scoring.measures import measure_of
+from autodip_ij.evaluation.scoring.mixing import mean_curve
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,7 +22,7 @@ def mixing_plot(rows: pd.DataFrame, path: str | Path, *, lpips: str = "lpips_01"
     Parameters
     ----------
     rows
-        As `autodip_ij.evaluation.mixing.mixing_curves` gives them, as a table.
+        As `autodip_ij.evaluation.scoring.mixing.mixing_curves` gives them, as a table.
     path
         File to write.
     lpips

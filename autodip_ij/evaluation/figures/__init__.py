@@ -6,8 +6,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from autodip_ij.evaluation.panels import panel
-    from autodip_ij.evaluation.plots import box_plots, gradient_plot, time_plot
+    from autodip_ij.evaluation.figures.panels import panel
+    from autodip_ij.evaluation.figures.plots import box_plots, gradient_plot, time_plot
 
 _HOME = {
     "box_plots": "plots",
@@ -21,7 +21,7 @@ __all__ = ["box_plots", "gradient_plot", "panel", "time_plot"]
 
 def __getattr__(name: str) -> Any:
     if name in _HOME:
-        return getattr(import_module(f"autodip_ij.evaluation.{_HOME[name]}"), name)
+        return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from autodip_ij.errors import BadInput
-from autodip_ij.evaluation.figure_style import FRAME, GREY, INK, LINE, figure, save
-from autodip_ij.evaluation.panel_layout import PanelLayout
+from autodip_ij.evaluation.figures.panel_layout import PanelLayout
+from autodip_ij.evaluation.figures.style import FRAME, GREY, INK, LINE, figure, save
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
