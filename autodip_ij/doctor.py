@@ -82,7 +82,7 @@ def _devices() -> list[Check]:
 
 
 def _readers() -> list[Check]:
-    from autodip_ij.images.formats import reader_packages
+    from autodip_ij.images.reading.formats import reader_packages
 
     found = []
     for name, package, present in reader_packages():

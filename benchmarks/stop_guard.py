@@ -25,7 +25,7 @@ from autodip_ij._support.output_files import provenance_line, write_text
 from autodip_ij.dip import Architecture, FitOptions, fit
 from autodip_ij.dip.guard import OVERFITTED, Guard, GuardOptions
 from autodip_ij.images import read
-from autodip_ij.images.intensity import measure_window
+from autodip_ij.images.window import measure_window
 from autodip_ij.metrics import psnr
 from autodip_ij.noise.plane import noise_of
 

@@ -31,7 +31,7 @@ DISTRIBUTIONS = {
 
 EXTRAS = {
     "autodip_ij/fiji": "fiji",
-    "autodip_ij/images/readers": "readers",
+    "autodip_ij/images/reading": "readers",
     "autodip_ij/evaluation/datasets/files.py": "readers",  # names the extra where mrcfile is missing
     "autodip_ij/classical/block_matching.py": "bm3d",
     "tests": "test",

@@ -140,7 +140,7 @@ _SPECIAL: tuple[tuple[Callable[[int], bool], str], ...] = (
 
 
 def _is_image(path: Path) -> bool:
-    from autodip_ij.images.formats import by_suffix, is_readable_path
+    from autodip_ij.images.reading.formats import by_suffix, is_readable_path
 
     if not is_readable_path(path):
         return False
@@ -180,7 +180,7 @@ def _from_paths(
     root: Path, paths: Iterable[Path], *, recursive: bool, found_in: str, unread: Mapping[Path, str] | None = None
 ) -> Inputs:
     from autodip_ij.denoising.report import sidecar_path
-    from autodip_ij.images.sets import one_of_each_set
+    from autodip_ij.images.reading.sets import one_of_each_set
 
     found = one_of_each_set(paths)
     # Not Path.exists, to which a name that is too long for a sidecar is an error.
@@ -232,7 +232,7 @@ def _from_list(path: Path) -> Inputs:
 
 def _once_for_each_set(files: list[tuple[Path, Mapping[str, str]]]) -> list[tuple[Path, Mapping[str, str]]]:
     """Return the rows with one file of each set of files that are wanted with the same settings."""
-    from autodip_ij.images.sets import one_of_each_set
+    from autodip_ij.images.reading.sets import one_of_each_set
 
     by_settings: dict[tuple[tuple[str, str], ...], list[Path]] = {}
     for file, settings in files:

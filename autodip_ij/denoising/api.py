@@ -21,7 +21,7 @@ from autodip_ij.denoising.run import Run
 from autodip_ij.denoising.uncertainty import ONE_FIT, UncertaintyMap, has_uncertainty
 from autodip_ij.errors import BadInput
 from autodip_ij.groups.model import GroupDecision
-from autodip_ij.images.model import Image
+from autodip_ij.images.image import Image
 from autodip_ij.progress import Progress, Silent
 from autodip_ij.settings import DenoiseSettings
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from autodip_ij.groups.model import GroupDecision, split_group
-from autodip_ij.images.model import Image
+from autodip_ij.images.image import Image
 from autodip_ij.settings import AUTO, DenoiseSettings
 
 

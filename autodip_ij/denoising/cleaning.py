@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from autodip_ij.errors import BadInput
-from autodip_ij.images.intensity import Window, cast
+from autodip_ij.images.window import Window, cast
 from autodip_ij.noise.defects import edge_of_gaps, fill, find_gaps, find_outliers
 from autodip_ij.noise.stripes import Stripes, find_stripes
 

@@ -17,7 +17,7 @@ from autodip_ij.denoising.report import EvidenceRow, ParameterValues
 from autodip_ij.denoising.workload import estimate, estimate_method
 from autodip_ij.errors import EnvironmentProblem
 from autodip_ij.groups.model import GroupDecision
-from autodip_ij.images.model import AXES, Image
+from autodip_ij.images.image import AXES, Image
 from autodip_ij.settings import DenoiseSettings
 
 if TYPE_CHECKING:

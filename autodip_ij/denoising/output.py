@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from autodip_ij.errors import UnwritableOutput
-from autodip_ij.images.formats import stem_of
+from autodip_ij.images.reading.formats import stem_of
 
 SHARE_OF_MEMORY = 0.25
 """A result larger than this share of the free memory cannot be held there."""
@@ -55,7 +55,7 @@ def refuse_bad_target(target: Path, source: Path | None, overwrite: bool) -> Non
         If its suffix is none of a format that is written.
     """
     from autodip_ij.denoising.report import sidecar_path
-    from autodip_ij.images.saving import refuse_folder, refuse_suffix
+    from autodip_ij.images.writing.save import refuse_folder, refuse_suffix
 
     sidecar = sidecar_path(target)
     _refuse_long_names(target, sidecar)
@@ -82,7 +82,7 @@ def refuse_bad_type(target: Path, dtype: np.dtype[Any]) -> None:
     autodip_ij.errors.BadInput
         With the types that it has.
     """
-    from autodip_ij.images.saving import refuse_type
+    from autodip_ij.images.writing.save import refuse_type
 
     refuse_type(target, dtype)
 

@@ -19,13 +19,13 @@ from autodip_ij.denoising.workload import estimate, fits_per_plane, lanes_of
 from autodip_ij.dip.architecture import levels_of
 from autodip_ij.errors import BadInput
 from autodip_ij.groups.model import GroupDecision
-from autodip_ij.images.model import Image
+from autodip_ij.images.image import Image
 from autodip_ij.noise.plane import shared_noise_of
 from autodip_ij.settings import DenoiseSettings
 
 if TYPE_CHECKING:
     from autodip_ij.denoising.cleaning import Scale
-    from autodip_ij.images.intensity import Window
+    from autodip_ij.images.window import Window
 
 
 @dataclass(frozen=True)

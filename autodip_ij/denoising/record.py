@@ -35,7 +35,7 @@ from autodip_ij.settings import DenoiseSettings
 if TYPE_CHECKING:
     from autodip_ij.denoising.cleaning import CleanPlane
     from autodip_ij.dip.guard import GuardReading
-    from autodip_ij.images.intensity import Window
+    from autodip_ij.images.window import Window
 
 Array = np.ndarray[Any, Any]
 

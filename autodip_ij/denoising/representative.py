@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from autodip_ij.denoising.cleaning import measure_scale
-from autodip_ij.images.model import Image
+from autodip_ij.images.image import Image
 
 Plane = npt.NDArray[np.float32]
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from autodip_ij.denoising.output import refuse_bad_target, uncertainty_path
 from autodip_ij.denoising.report import Report, to_json, write_sidecar
-from autodip_ij.images.model import Image
+from autodip_ij.images.image import Image
 
 
 @dataclass(frozen=True)

@@ -188,7 +188,7 @@ class Run:
         self._recorder.check(place, clean, made)
 
     def _keep(self, place: Place, source: Pixels) -> None:
-        from autodip_ij.images.intensity import cast
+        from autodip_ij.images.window import cast
 
         self._pixels[place] = cast(source, self._plan.output_dtype)
         self._recorder.unchanged(place, source)

@@ -10,10 +10,10 @@ import numpy as np
 
 from autodip_ij.denoising.output import new_array
 from autodip_ij.denoising.recipe import Plane, PlaneRecipe
-from autodip_ij.images.model import Image
+from autodip_ij.images.image import Image
 
 if TYPE_CHECKING:
-    from autodip_ij.images.intensity import Window
+    from autodip_ij.images.window import Window
 
 ONE_FIT = (
     "no uncertainty map: it is the standard deviation between fits, and there is one fit a tile; set seeds=2 or more"

@@ -13,7 +13,7 @@ from autodip_ij.evaluation.scoring.methods import DIP, FIT, NOISY, parse_method,
 
 if TYPE_CHECKING:
     from autodip_ij.evaluation.datasets.model import Pair
-    from autodip_ij.images.model import Image
+    from autodip_ij.images.image import Image
 
 Task = tuple["Pair", str]
 
@@ -74,7 +74,7 @@ def expected(tasks: Sequence[Task], device: str, cut: Callable[[Any], Any]) -> E
 
 
 def _read(pair: Pair, cut: Callable[[Any], Any]) -> Image | None:
-    from autodip_ij.images.model import Image
+    from autodip_ij.images.image import Image
 
     try:
         return Image.from_array(cut(pair.noisy.read()), "YX")

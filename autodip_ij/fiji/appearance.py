@@ -206,7 +206,7 @@ def result_title(title: str) -> str:
     >>> result_title("cells.ome.tif"), result_title("embryo 0.5 um"), result_title("a.lif - Series 2")
     ('cells-autodip', 'embryo 0.5 um-autodip', 'a.lif - Series 2-autodip')
     """
-    from autodip_ij.images.formats import READABLE_SUFFIXES
+    from autodip_ij.images.reading.formats import READABLE_SUFFIXES
 
     endings = sorted((suffix.lstrip(".") for suffix in READABLE_SUFFIXES), key=len, reverse=True)
     pattern = rf"\.(?:{'|'.join(re.escape(e) for e in endings)}|gif|bmp|avi|dcm|zip)$"

@@ -9,7 +9,7 @@ from autodip_ij.fiji.appearance import slice_label
 from autodip_ij.fiji.convert import dimensions, is_rgb, stack_index
 from autodip_ij.fiji.origin import Origin
 from autodip_ij.fiji.provenance import without_blocks
-from autodip_ij.images.model import Channel, PixelSize
+from autodip_ij.images.image import Channel, PixelSize
 
 _LABELS_AT_MOST = 1000
 _OME_UNITS = {"um": "µm", "micron": "µm", "microns": "µm", "inch": "in"}

@@ -9,21 +9,21 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from autodip_ij.images.image import Channel, Image, PixelSize
     from autodip_ij.images.metadata import SourceMetadata
-    from autodip_ij.images.model import Channel, Image, PixelSize
-    from autodip_ij.images.open import open_image, open_metadata, read, scene_names
-    from autodip_ij.images.saving import write
+    from autodip_ij.images.reading.open import open_image, open_metadata, read, scene_names
+    from autodip_ij.images.writing.save import write
 
 _HOME = {
-    "Channel": "model",
-    "Image": "model",
-    "PixelSize": "model",
+    "Channel": "image",
+    "Image": "image",
+    "PixelSize": "image",
     "SourceMetadata": "metadata",
-    "open_image": "open",
-    "open_metadata": "open",
-    "read": "open",
-    "scene_names": "open",
-    "write": "saving",
+    "open_image": "reading.open",
+    "open_metadata": "reading.open",
+    "read": "reading.open",
+    "scene_names": "reading.open",
+    "write": "writing.save",
 }
 
 __all__ = [

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 if TYPE_CHECKING:
-    from autodip_ij.images.model import Image
+    from autodip_ij.images.image import Image
 
 _log = logging.getLogger(__name__)
 

@@ -9,8 +9,8 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from autodip_ij.images.image import Image
 from autodip_ij.images.metadata import SourceMetadata
-from autodip_ij.images.model import Image
 
 if TYPE_CHECKING:
     from ome_types import OME

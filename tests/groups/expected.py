@@ -57,6 +57,6 @@ def sample_metadata(folder: Path) -> Iterator[tuple[str, SourceMetadata]]:
 
 def file_metadata(folder: Path, name: str) -> list[SourceMetadata]:
     """Return the metadata of every scene of a shared file."""
-    from autodip_ij.images.open import open_metadata
+    from autodip_ij.images.reading.open import open_metadata
 
     return [scene.metadata for scene in open_metadata(folder / name)]

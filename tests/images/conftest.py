@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import psutil
 import pytest
 
-from autodip_ij.images import lazy
+from autodip_ij.images.reading import lazy
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from autodip_ij.errors import BadInput
-from autodip_ij.images.intensity import Window, cast, measure_window
+from autodip_ij.images.window import Window, cast, measure_window
 
 INTEGERS = ["uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "int64"]
 

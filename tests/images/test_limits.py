@@ -15,9 +15,9 @@ import zarr
 
 from autodip_ij.errors import BadInput, OutOfMemory, UnreadableFile
 from autodip_ij.images import open_image, write
-from autodip_ij.images.model import Image
-from autodip_ij.images.open import read_scenes
-from autodip_ij.images.readers.compound import refuse_circles
+from autodip_ij.images.image import Image
+from autodip_ij.images.reading.compound import refuse_circles
+from autodip_ij.images.reading.open import read_scenes
 from autodip_ij.images.tiles import plan_tiles
 
 pytestmark = pytest.mark.usefixtures("no_open_files")

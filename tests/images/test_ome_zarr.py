@@ -8,7 +8,7 @@ import pytest
 import zarr
 
 from autodip_ij.errors import UnreadableFile
-from autodip_ij.images.open import open_image, read_scenes
+from autodip_ij.images.reading.open import open_image, read_scenes
 
 pytestmark = pytest.mark.usefixtures("no_open_files")
 

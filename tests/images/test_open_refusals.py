@@ -11,8 +11,8 @@ import tifffile
 
 from autodip_ij.batch.inputs import find_inputs
 from autodip_ij.errors import EnvironmentProblem, UnreadableFile
-from autodip_ij.images.formats import READABLE_SUFFIXES, is_readable_path, sniff
-from autodip_ij.images.open import open_image, open_metadata, scene_names
+from autodip_ij.images.reading.formats import READABLE_SUFFIXES, is_readable_path, sniff
+from autodip_ij.images.reading.open import open_image, open_metadata, scene_names
 
 pytestmark = pytest.mark.usefixtures("no_open_files")
 
@@ -122,8 +122,8 @@ def test_a_file_without_permission_is_refused(tmp_path, monkeypatch):
 )
 def test_a_missing_reader_is_an_environment_problem_with_the_pip_line(tmp_path, monkeypatch, name, content, package):
     (tmp_path / name).write_bytes(content)
-    reader = {"czi": "zeiss", "nd2": "nikon", "lif": "leica", "oib": "olympus"}[name[2:]]
-    monkeypatch.delitem(sys.modules, f"autodip_ij.images.readers.{reader}", raising=False)
+    reader = name[2:]
+    monkeypatch.delitem(sys.modules, f"autodip_ij.images.reading.{reader}", raising=False)
     for loaded in [module for module in sys.modules if module.split(".")[0] == package]:
         monkeypatch.delitem(sys.modules, loaded)
     monkeypatch.setitem(sys.modules, package, None)

@@ -8,7 +8,7 @@ from PIL import Image as PillowImage
 from pylibCZIrw import czi
 
 from autodip_ij.errors import BadInput
-from autodip_ij.images.open import open_image, read_scenes
+from autodip_ij.images.reading.open import open_image, read_scenes
 
 pytestmark = pytest.mark.usefixtures("no_open_files")
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from autodip_ij.errors import UnreadableFile
-from autodip_ij.images.open import open_image, open_metadata, read_scenes
+from autodip_ij.images.reading.open import open_image, open_metadata, read_scenes
 
 pytestmark = [pytest.mark.shared, pytest.mark.usefixtures("no_open_files")]
 

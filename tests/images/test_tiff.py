@@ -7,7 +7,7 @@ import pytest
 import tifffile
 
 from autodip_ij.errors import BadInput, UnreadableFile
-from autodip_ij.images.open import open_image, open_metadata, read_scenes, scene_names
+from autodip_ij.images.reading.open import open_image, open_metadata, read_scenes, scene_names
 
 pytestmark = pytest.mark.usefixtures("no_open_files")
 

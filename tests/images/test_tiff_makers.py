@@ -9,7 +9,7 @@ import tifffile
 
 from autodip_ij.groups import infer_groups
 from autodip_ij.images import open_image, write
-from autodip_ij.images.open import read_scenes
+from autodip_ij.images.reading.open import read_scenes
 
 pytestmark = pytest.mark.usefixtures("no_open_files")
 

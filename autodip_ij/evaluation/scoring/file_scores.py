@@ -12,7 +12,7 @@ from autodip_ij.evaluation.scoring.matching import match
 from autodip_ij.evaluation.scoring.measures import score
 
 if TYPE_CHECKING:
-    from autodip_ij.images.model import Image
+    from autodip_ij.images.image import Image
 
 EIGHT_BIT = 255.0
 

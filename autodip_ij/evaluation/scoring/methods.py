@@ -158,7 +158,7 @@ def _run_dip(
     noisy: Plane, decision: GroupDecision, parameters: Mapping[str, Any], progress: Progress | None
 ) -> MethodResult:
     from autodip_ij.denoising.api import denoise_image
-    from autodip_ij.images.model import Image
+    from autodip_ij.images.image import Image
     from autodip_ij.settings import DenoiseSettings
 
     settings = DenoiseSettings.parse(**parameters)
@@ -230,7 +230,7 @@ def split_fit(given: Mapping[str, Any]) -> tuple[Parameters, dict[str, Any]]:
 
 def _run_baseline(name: str, noisy: Plane, parameters: Mapping[str, Any], device: str) -> MethodResult:
     from autodip_ij.classical import run_method
-    from autodip_ij.images.intensity import measure_window
+    from autodip_ij.images.window import measure_window
 
     window = measure_window(noisy)
     if window.constant:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from autodip_ij.denoising.recipe import PlaneRecipe
     from autodip_ij.dip.options import FitResult, Precision
     from autodip_ij.evaluation.datasets import Pair
-    from autodip_ij.images.intensity import Window
+    from autodip_ij.images.window import Window
 
 Plane = npt.NDArray[np.float32]
 
@@ -81,7 +81,7 @@ def run_search_job(
     from autodip_ij._version import __version__
     from autodip_ij.denoising.recipe import PlaneRecipe
     from autodip_ij.dip.loop import Diverged
-    from autodip_ij.images.intensity import measure_window
+    from autodip_ij.images.window import measure_window
 
     images = prepare(pair, crop)
     window = measure_window(images.noisy)

@@ -1,0 +1,134 @@
+"""Leica LIF, through liffile."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import liffile
+import numpy as np
+import numpy.typing as npt
+
+from autodip_ij.images.image import Image, PixelSize
+from autodip_ij.images.metadata import SourceMetadata
+from autodip_ij.images.reading.axes import SCENE, AxisPlan, plan_axes
+from autodip_ij.images.reading.lazy import lazy_planes
+from autodip_ij.images.reading.lif_facts import channels_of
+from autodip_ij.images.reading.limits import check_pixels
+
+_log = logging.getLogger(__name__)
+
+_NANOMETRES = 1e9
+_MICROMETRES = 1e6
+
+
+@dataclass(frozen=True)
+class LifPlanes:
+    """Reads planes of one image of a LIF file.
+
+    Attributes
+    ----------
+    path
+        The file.
+    image
+        Its index in the file.
+    plan
+        Where its planes go.
+    scene
+        Index among the scenes that mosaic tiles and the like make.
+    samples
+        Whether a frame has a last axis of colour samples.
+    """
+
+    path: Path
+    image: int
+    plan: AxisPlan
+    scene: int
+    samples: bool
+
+    def __call__(self, t: int, c: int, z: int) -> npt.NDArray[Any]:
+        """Return the plane (Y, X)."""
+        index = self.plan.index(self.scene, t, c, z)
+        sample = index.pop("S", 0)
+        with liffile.LifFile(self.path) as file:
+            image: Any = file.images[self.image]
+            frame = image.frame(**index)
+        return np.array(frame[..., sample] if self.samples else frame)
+
+
+def read_scenes(path: Path) -> list[Image]:
+    """Return every image of a LIF file; tiles of a mosaic are scenes, wavelengths of a spectral scan are channels."""
+    scenes: list[Image] = []
+    with liffile.LifFile(path) as file:
+        for number, image in enumerate(file.images):
+            if image.is_flim:
+                _log.warning("%s: %s is a lifetime image and left out", path.name, image.name)
+                continue
+            memory = image.memory_block
+            if memory.offset + memory.size > path.stat().st_size:
+                raise ValueError(f"the pixels of {image.name} end at byte {memory.offset + memory.size}")
+            check_pixels(path, prod(dict(image.sizes).values()) * image.dtype.itemsize, memory.size, 1, image.name)
+            scenes.extend(_scenes_of(path, number, image))
+    return scenes
+
+
+def _scenes_of(path: Path, number: int, image: Any) -> list[Image]:
+    """Return the scenes of one image."""
+    sizes = dict(image.sizes)
+    # The two fastest axes make a plane, which is x-z or x-t in some scans.
+    inner = [axis for axis in image.dims if axis != "S"][-2:]
+    plan = plan_axes([(axis, length) for axis, length in sizes.items() if axis not in inner])
+    shape = (plan.length("T"), plan.length("C"), plan.length("Z"), sizes[inner[0]], sizes[inner[1]])
+    element = image.xml_element
+    channels = channels_of(element, shape[1], _bands(image, plan))
+    xml = ElementTree.tostring(element, encoding="unicode")
+    return [
+        Image(
+            data=lazy_planes(LifPlanes(path, number, plan, scene, "S" in sizes), shape, image.dtype, path),
+            channels=channels,
+            metadata=SourceMetadata(
+                "lif",
+                tuple(channel.name for channel in channels),
+                native={"xml": xml},
+                image_name=image.name,
+                file_name=path.name,
+            ),
+            pixel_size=_pixel_size(image, inner),
+            name=f"{image.path} {plan.scene_label(scene)}".strip(),
+            source=path,
+            rgb=sizes.get("S", 1) in (3, 4) and shape[1] == sizes.get("S", 1),
+            axes=plan.letters(),
+        )
+        for scene in range(plan.length(SCENE))
+    ]
+
+
+def _bands(image: Any, plan: AxisPlan) -> list[str]:
+    """Return the wavelength of each channel of a spectral scan, e.g. ``550 nm``; empty texts for other images."""
+    labels = []
+    for c in range(plan.length("C")):
+        index = plan.index(0, 0, c, 0)
+        words = [
+            f"{image.coords[axis][index[axis]] * _NANOMETRES:.0f} nm"
+            for axis in ("Λ", "λ")
+            if axis in index and axis in image.coords
+        ]
+        labels.append(" ".join(words))
+    return labels
+
+
+def _pixel_size(image: Any, inner: list[str]) -> PixelSize:
+    """Return the pixel size in micrometres and the frame interval in seconds, out of the axis coordinates."""
+
+    def step(axis: str, factor: float) -> float | None:
+        stamps = image.coords.get(axis, ())
+        size = abs(float(stamps[-1] - stamps[0])) / (len(stamps) - 1) * factor if len(stamps) > 1 else 0.0
+        return size or None
+
+    y, x = (step(axis, _MICROMETRES) if axis in "XYZ" else None for axis in inner)
+    z = None if "Z" in inner else step("Z", _MICROMETRES)
+    return PixelSize(z, y, x, t=None if "T" in inner else step("T", 1.0))

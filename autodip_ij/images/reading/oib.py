@@ -1,0 +1,143 @@
+"""Olympus FluoView OIB and OIF, through oiffile."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from oiffile import OifFile, SettingsFile
+
+from autodip_ij._support.regular import refuse_special
+from autodip_ij.images.image import Channel, Image, PixelSize
+from autodip_ij.images.metadata import SourceMetadata
+from autodip_ij.images.reading.axes import SCENE, AxisPlan, plan_axes
+from autodip_ij.images.reading.compound import refuse_circles
+from autodip_ij.images.reading.lazy import lazy_planes
+from autodip_ij.images.reading.ome_facts import METRES, SECONDS, convert
+from autodip_ij.images.units import unit_name
+
+
+@dataclass(frozen=True)
+class OifPlanes:
+    """Reads planes of an OIB or OIF file, each a small TIFF of its own.
+
+    Attributes
+    ----------
+    path
+        The file.
+    plan
+        Where its planes go.
+    scene
+        Index among the scenes.
+    files
+        Names of the planes inside the file, by their index along the axes of the plan.
+    """
+
+    path: Path
+    plan: AxisPlan
+    scene: int
+    files: Mapping[tuple[int, ...], str]
+
+    def __call__(self, t: int, c: int, z: int) -> npt.NDArray[Any]:
+        """Return the plane (Y, X)."""
+        index = self.plan.index(self.scene, t, c, z)
+        name = self.files[tuple(index[axis] for axis, _ in self.plan.axes)]
+        with OifFile(self.path) as file:
+            return np.array(file.asarray(series=name))
+
+
+def read_scenes(path: Path) -> list[Image]:
+    """Return the image of an OIB or OIF file; its axes beyond T, C, Z make scenes, wavelengths make channels."""
+    refuse_circles(path)
+    # The planes of an OIF lie in a folder beside it.
+    folder = path.with_name(f"{path.name}.files")
+    for member in folder.iterdir() if folder.is_dir() else ():
+        refuse_special(member, path)
+    with OifFile(path) as file:
+        main = {section: dict(entries) for section, entries in file.mainfile.items()}
+        sequence = file.series[0]
+        axes = [(str(axis), int(length)) for axis, length in zip(sequence.axes, sequence.shape, strict=True)]
+        files = {tuple(index): name for index, name in zip(sequence.indices, sequence, strict=True)}
+        first = file.asarray(series=sequence[0])
+        settings = _plane_settings(file)
+        colors = _lut_colors(file)
+    plan = plan_axes(axes)
+    shape = (plan.length("T"), plan.length("C"), plan.length("Z"), first.shape[0], first.shape[1])
+    channels = _channels(main, dict(axes).get("C", 1), colors, shape[1])
+    return [
+        Image(
+            data=lazy_planes(OifPlanes(path, plan, scene, files), shape, first.dtype, path),
+            channels=channels,
+            metadata=SourceMetadata(
+                "oib",
+                tuple(channel.name for channel in channels),
+                native={"main": main, "plane": settings},
+                image_name=str(main.get("File Info", {}).get("DataName", "")) or None,
+                file_name=path.name,
+            ),
+            pixel_size=_pixel_size(main),
+            name=f"{path.stem} {plan.scene_label(scene)}".strip(),
+            source=path,
+            axes=plan.letters(),
+        )
+        for scene in range(plan.length(SCENE))
+    ]
+
+
+def _channels(
+    main: Mapping[str, Mapping[str, Any]], count: int, colors: list[tuple[int, int, int]], total: int
+) -> tuple[Channel, ...]:
+    """Return the channels: named by their dye, else as the software calls them."""
+    entries = []
+    for i in range(count):
+        section = main.get(f"Channel {i + 1} Parameters", {})
+        dye = str(section.get("DyeName") or "")
+        name = dye if dye and dye != "None" else str(section.get("CH Name") or "")
+        entries.append(Channel(name, colors[i] if i < len(colors) else None))
+    return tuple(entries[c * count // total] for c in range(total))
+
+
+def _pixel_size(main: Mapping[str, Mapping[str, Any]]) -> PixelSize:
+    """Return the pixel size in micrometres and the frame interval in seconds."""
+    reference = main.get("Reference Image Parameter", {})
+    sizes = {}
+    for name, key in (("y", "Height"), ("x", "Width")):
+        value = float(reference.get(f"{key}ConvertValue") or 0) or None
+        sizes[name] = convert(value, unit_name(reference.get(f"{key}Unit", "um")), "µm", METRES)
+    z, t = _axis_step(main, "Z"), _axis_step(main, "T")
+    return PixelSize(
+        z=convert(z[0], z[1], "µm", METRES), y=sizes["y"], x=sizes["x"], t=convert(t[0], t[1], "s", SECONDS)
+    )
+
+
+def _axis_step(main: Mapping[str, Mapping[str, Any]], code: str) -> tuple[float | None, str]:
+    """Return the distance of neighbours along an axis, and its unit."""
+    for section in main.values():
+        if section.get("AxisCode") == code and int(section.get("MaxSize") or 0) > 1:
+            span = abs(float(section.get("EndPosition") or 0) - float(section.get("StartPosition") or 0))
+            return span / (int(section["MaxSize"]) - 1) or None, unit_name(section.get("UnitName", ""))
+    return None, ""
+
+
+def _plane_settings(file: OifFile) -> dict[str, dict[str, Any]]:
+    """Return the settings of the first plane: objective, pinhole, observation mode."""
+    for name in sorted(entry for entry in file.glob("*") if entry.lower().endswith(".pty")):
+        if "thumb" in name.lower():
+            continue
+        with file.open_file(name) as handle:
+            return {section: dict(entries) for section, entries in SettingsFile(handle, name).items()}
+    return {}
+
+
+def _lut_colors(file: OifFile) -> list[tuple[int, int, int]]:
+    """Return the brightest colour of each look-up table; they end in blue, green, red, nothing."""
+    colors = []
+    for name in sorted(entry for entry in file.glob("*") if entry.lower().endswith(".lut")):
+        with file.open_file(name) as handle:
+            blue, green, red, _ = handle.read()[-4:]
+        colors.append((red, green, blue))
+    return colors

@@ -1,0 +1,198 @@
+"""Open an image file of any known format, lazily."""
+
+from __future__ import annotations
+
+import logging
+import re
+from dataclasses import dataclass, replace
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from autodip_ij._support.regular import refuse_special
+from autodip_ij.errors import AutodipError, EnvironmentProblem, UnreadableFile, nearest
+from autodip_ij.images.reading import formats
+from autodip_ij.images.reading.damage import unreadable
+from autodip_ij.images.reading.limits import out_of_memory
+from autodip_ij.images.selection import parse_scene
+
+if TYPE_CHECKING:
+    from autodip_ij.images.image import Image, PixelSize
+    from autodip_ij.images.metadata import SourceMetadata
+
+_log = logging.getLogger(__name__)
+
+_ADDRESS = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]+:/{1,2}(?!/)")
+"""https://, s3:// and the like, also as a path, in which two slashes are one; a drive has a single letter."""
+
+
+@dataclass(frozen=True)
+class SceneMetadata:
+    """What a file says about one scene, without pixels.
+
+    Attributes
+    ----------
+    metadata
+        What group inference reads.
+    shape
+        Lengths (T, C, Z, Y, X); C counts colour samples one by one.
+    dtype
+        Data type of the pixels, as numpy names it.
+    pixel_size
+        Physical pixel size and frame interval.
+    name
+        Name of the scene.
+    """
+
+    metadata: SourceMetadata
+    shape: tuple[int, int, int, int, int]
+    dtype: str
+    pixel_size: PixelSize
+    name: str
+
+
+def open_image(path: str | Path, scene: str | int = "") -> Image:
+    """Open one scene of an image file; pixels are read when they are used.
+
+    Parameters
+    ----------
+    path
+        A file, or an OME-Zarr folder. The formats are listed in ``docs/formats.md``.
+    scene
+        Index from 0, or name; the first scene if empty.
+
+    Raises
+    ------
+    autodip_ij.errors.UnreadableFile
+        If the file is missing, empty, damaged, not what its name says, or of an unknown format.
+    autodip_ij.errors.EnvironmentProblem
+        If the package that reads the format is not installed; the message has the pip line.
+    autodip_ij.errors.BadInput
+        If the scene is unknown or the values are no grey values.
+    """
+    scenes = read_scenes(path)
+    return scenes[parse_scene(str(scene), [entry.name for entry in scenes])]
+
+
+read = open_image
+
+
+def scene_names(path: str | Path) -> list[str]:
+    """Return the names of the scenes of a file, in the order of their indices; errors as `open_image`."""
+    return [scene.name for scene in read_scenes(path)]
+
+
+def open_metadata(path: str | Path) -> list[SceneMetadata]:
+    """Return what a file says about each of its scenes; also for ``.ome.xml`` files, which have no pixels.
+
+    Raises
+    ------
+    autodip_ij.errors.AutodipError
+        As `open_image`.
+    """
+    file = _existing(path)
+    if _identify(file) == "ome-xml":
+        from autodip_ij.images.reading import ome_xml
+
+        try:
+            return ome_xml.read_metadata(file)
+        except AutodipError:
+            raise
+        except MemoryError as error:
+            raise out_of_memory(file) from error
+        except Exception as error:
+            raise unreadable(file, error) from error
+    return [
+        SceneMetadata(image.metadata, image.shape, str(image.dtype), image.pixel_size, image.name)
+        for image in read_scenes(file)
+    ]
+
+
+def read_scenes(path: str | Path) -> list[Image]:
+    """Return every scene of a file with lazy pixels; errors as `open_image`."""
+    file = _existing(path)
+    name = _identify(file)
+    if name == "ome-xml":
+        raise UnreadableFile(
+            f"{file.name}: holds OME-XML metadata and no pixels; inspect it, or open the image file it belongs to"
+        )
+    try:
+        reader = import_module(f"autodip_ij.images.reading.{formats.by_name(name).reader if name else 'bioio'}")
+        scenes: list[Image] = reader.read_scenes(file)
+    except AutodipError:
+        raise
+    except MemoryError as error:
+        raise out_of_memory(file) from error
+    except ModuleNotFoundError as error:
+        raise _missing_package(file, name, error) from error
+    except PermissionError as error:
+        raise UnreadableFile(f"{file.name}: no permission to read it; ask its owner, or copy it") from error
+    except Exception as error:
+        raise unreadable(file, error) from error
+    if not scenes:
+        raise UnreadableFile(f"{file.name}: holds no image; open it in Fiji to see what it holds")
+    return [replace(scene, scene=number) for number, scene in enumerate(scenes)]
+
+
+def _existing(path: str | Path) -> Path:
+    """Return `path`, or say why there is nothing to read."""
+    if _ADDRESS.match(str(path)):
+        raise UnreadableFile(f"{path}: is an address; download the file or folder and give its path")
+    file = Path(path).expanduser()
+    refuse_special(file)
+    try:
+        if file.is_dir():
+            return file
+        with file.open("rb") as handle:
+            if not handle.read(1):
+                raise UnreadableFile(f"{file.name}: is empty (0 bytes); copy it again from the microscope")
+    except FileNotFoundError as error:
+        if not file.parent.is_dir():
+            raise UnreadableFile(f"{path}: there is no folder {file.parent}") from error
+        siblings = [entry.name for entry in file.parent.iterdir() if formats.is_readable_path(entry)]
+        near = nearest(file.name, siblings) if siblings else ""
+        raise UnreadableFile(f"{path}: there is no such file{near if near.startswith('; did') else ''}") from error
+    except PermissionError as error:
+        raise UnreadableFile(f"{file.name}: no permission to read it; ask its owner, or copy it") from error
+    except UnreadableFile:
+        raise
+    except OSError as error:
+        raise UnreadableFile(f"{file.name}: cannot be opened ({error.strerror or error})") from error
+    return file
+
+
+def _identify(path: Path) -> str | None:
+    """Return the format of a file; None where only a further bioio reader might know it.
+
+    Raises
+    ------
+    autodip_ij.errors.UnreadableFile
+        If name and content disagree, or a folder is no OME-Zarr.
+    """
+    promised, shown = formats.by_suffix(path), formats.sniff(path)
+    if path.is_dir() and shown is None:
+        what = "holds no Zarr group" if promised else "is a folder"
+        raise UnreadableFile(f"{path.name}: {what}; give an image file or an OME-Zarr folder")
+    if promised is None:
+        if shown is not None:
+            _log.info("%s: read as %s, going by its content", path.name, formats.by_name(shown).title)
+        return shown
+    if shown == promised.name:
+        return shown
+    if shown is not None:
+        held = formats.by_name(shown)
+        usual = (held.usual or held.suffixes[-1]) + (".zip" if shown == "zarr" and path.is_file() else "")
+        raise UnreadableFile(
+            f"{path.name}: is named as {promised.title} but holds {held.title}; rename it to end in {usual}"
+        )
+    raise UnreadableFile(
+        f"{path.name}: is no {promised.title} file, it holds {formats.looks_like(path)}; give the file that the "
+        "microscope wrote"
+    )
+
+
+def _missing_package(path: Path, name: str | None, error: ModuleNotFoundError) -> EnvironmentProblem:
+    """Return the error for a reader that is not installed."""
+    title = formats.by_name(name).title if name else "this format"
+    install = formats.by_name(name).install if name else formats.READERS_EXTRA
+    return EnvironmentProblem(f"{path.name}: reading {title} needs the package {error.name}; install it: {install}")

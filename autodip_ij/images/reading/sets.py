@@ -1,0 +1,83 @@
+"""Images that lie in several files: which files belong together, so that a batch takes them as one input."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from autodip_ij.images.reading.formats import by_suffix
+
+_log = logging.getLogger(__name__)
+
+_SNIFFED_BYTES = 2**20
+"""Of the start and of the end of a file, where writers put its record."""
+_OTHER_FILES = (b"<UUID", b":UUID", b"BinaryOnly")
+_MICRO_MANAGER = ("MMStack", "NDTiff")
+
+
+def set_members(path: Path) -> tuple[Path, ...]:
+    """Return the files of the set that `path` is in, the one with its record first; `path` alone where it is in none.
+
+    Sets of OME-TIFF (whichever file holds the record, also in the parent folder or in a companion file), of
+    Micro-Manager and of NDTiff are known. A file that cannot be read is in none: opening it says why.
+    """
+    found = by_suffix(path)
+    if found is None or found.name != "tiff" or not path.is_file():
+        return (path,)
+    from autodip_ij.images.reading.tiff import files_of_set
+
+    try:
+        return files_of_set(path)
+    except Exception as error:
+        _log.debug("%s: not looked at for a set of files (%s)", path.name, error)
+        return (path,)
+
+
+def one_of_each_set(paths: Iterable[Path]) -> list[Path]:
+    """Return `paths` with one file of each set: the one with its record, else the first of it that is there.
+
+    Only files that name others are read as images; a folder may hold thousands that do not.
+
+    Parameters
+    ----------
+    paths
+        Files and folders; their order is kept.
+    """
+    given = list(paths)
+    by_place = {os.path.abspath(path): path for path in given}
+    kept: set[str] = set()
+    taken: set[str] = set()
+    companions = {folder for folder in {path.parent for path in given} if _has_companion(folder)}
+    for place, path in by_place.items():
+        if place in taken or not (path.parent in companions or _names_others(path)):
+            continue
+        members = [os.path.abspath(member) for member in set_members(path)]
+        taken.update(members)
+        kept.add(next((member for member in members if member in by_place), place))
+    return [path for place, path in by_place.items() if place in kept or place not in taken]
+
+
+def _names_others(path: Path) -> bool:
+    """Return whether a file looks as if it were part of a set: by its name, or by names of files in it."""
+    found = by_suffix(path)
+    if found is None or found.name != "tiff" or not path.is_file():
+        return False
+    if any(word in path.name for word in _MICRO_MANAGER):
+        return True
+    try:
+        with path.open("rb") as file:
+            start = file.read(_SNIFFED_BYTES)
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(len(start), size - _SNIFFED_BYTES))
+            return any(word in part for part in (start, file.read()) for word in _OTHER_FILES)
+    except OSError:
+        return False
+
+
+def _has_companion(folder: Path) -> bool:
+    try:
+        return any(name.endswith(".companion.ome") for name in os.listdir(folder))
+    except OSError:
+        return False

@@ -1,0 +1,417 @@
+"""TIFF of every kind, through tifffile: OME-TIFF, ImageJ TIFF, Zeiss LSM, and plain stacks."""
+
+from __future__ import annotations
+
+import logging
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from math import prod
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+from tifffile import PHOTOMETRIC, TiffFile, TiffPageSeries, read_ndtiff_index
+
+from autodip_ij._support.regular import named_path, refuse_special
+from autodip_ij.images.image import Image
+from autodip_ij.images.metadata import SourceMetadata
+from autodip_ij.images.reading.axes import SCENE, AxisPlan, plan_axes
+from autodip_ij.images.reading.damage import unreadable
+from autodip_ij.images.reading.facts import Facts
+from autodip_ij.images.reading.formats import stem_of
+from autodip_ij.images.reading.lazy import lazy_planes
+from autodip_ij.images.reading.limits import DEFLATE, check_pixels, check_planes
+from autodip_ij.images.reading.ome_facts import parse_ome
+from autodip_ij.images.reading.ome_sets import ome_record_of
+from autodip_ij.images.reading.tiff_chain import refuse_circular_chain
+from autodip_ij.images.reading.tiff_facts import facts_of, facts_of_scene, lut_color
+from autodip_ij.images.reading.tiff_makers import scanimage_series
+
+if TYPE_CHECKING:
+    from ome_types import OME
+
+_log = logging.getLogger(__name__)
+
+_TIFFFILE = logging.getLogger("tifffile")
+# Without any handler Python would print what tifffile logs.
+_TIFFFILE.addHandler(logging.NullHandler())
+
+_PRIVATE_TAG = re.compile(r"TiffTag (?!34412|5083[89]|3362[89]|3363[01])(3[2-9]|[4-6]\d)\d{3} @")
+"""Complaints about tags that no reader here needs; LSM, ImageJ and MetaMorph keep their metadata in those excepted."""
+
+_TOLD_BY_OFFSET = ("mmstack", "ndtiff")
+"""Kinds of series whose pages tifffile makes up from an index, without reading their directories."""
+
+_SHORTENED = {1: 1.01, 5: 3000, 8: DEFLATE, 32946: DEFLATE, 32773: 70}
+"""Times that each kind of compression without loss shortens pixels at most: none, LZW, deflate twice, PackBits."""
+_LOSSY = 100_000
+"""The same for the others."""
+
+_UNNAMED = "IQU"
+"""Letters of tifffile for pages that nothing is known about but their order."""
+
+
+def read_scenes(path: Path) -> list[Image]:
+    """Return every image series of a TIFF file; pages without axes are slices, as in ImageJ."""
+    record = ome_record_of(path)
+    file, text = (record.tiff, record.text_with_paths()) if record else (path, None)
+    for member in dict.fromkeys((file, *(record.files() if record else ()))):
+        if member.is_file():
+            refuse_circular_chain(member)
+    if record:
+        check_planes(path, record.planes(), sum(entry.stat().st_size for entry in record.files() if entry.exists()))
+    ome = parse_ome(record.text, path.name) if record else None
+    with _strict_tifffile(path), TiffFile(file, omexml=text) as tif:
+        _refuse_special_members(tif, file)
+        series = [entry for entry in _series_of(tif) if {"Y", "X"} <= set(entry.get_axes(False))]
+        if tif.is_imagej and tif.imagej_metadata:
+            # Further series of an ImageJ file are pages that do not belong to its stack, such as thumbnails.
+            series = series[:1]
+        scenes: list[Image] = []
+        for number, entry in enumerate(series):
+            facts = facts_of(tif, entry, number, ome)
+            scenes.extend(_scenes_of(entry, path, facts, number if len(series) > 1 else None))
+    return scenes
+
+
+def _series_of(tif: TiffFile) -> list[TiffPageSeries]:
+    """Return the series of a file; of a whole slide the stains in full resolution, without overview and label."""
+    series: list[TiffPageSeries] = tif.series
+    if series and series[0].kind == "scanimage":
+        return [scanimage_series(tif)]
+    return series[:1] if series and series[0].kind == "qpi" else series
+
+
+def files_of_set(path: Path) -> tuple[Path, ...]:
+    """Return the files of the set that a TIFF file belongs to, the one with its record first."""
+    record = ome_record_of(path)
+    files = dict.fromkeys(record.files() if record else (path,))
+    with TiffFile(path) as tif:
+        if tif.is_micromanager and (tif.is_mmstack or tif.is_ndtiff):
+            _refuse_special_members(tif, path)
+            handles = {page.parent.filehandle.path: None for page in tif.series[0] if page is not None}
+            files |= dict.fromkeys(sorted(map(Path, handles)))
+    return tuple(files)
+
+
+@dataclass(frozen=True)
+class TiffPlanes:
+    """Reads planes of one series.
+
+    Attributes
+    ----------
+    path
+        The file with the pixels, if they are one run.
+    plan
+        Where its planes go.
+    scene
+        Index among the scenes that the series makes.
+    axes, shape
+        All axes of the series.
+    dtype
+        In the byte order of the file.
+    offset
+        Where the pixels of the series begin, if they are one uncompressed run; else None.
+    files
+        Names of the files of a set.
+    pages
+        Else for every page its file, as index of `files`, its number there, and the byte at which its pixels begin, for
+        pages that are told by that alone (Micro-Manager), else -1. Number and byte are -1 for one never written.
+    palette
+        Colours (3, n) of the values of a picture with a palette; its channels are these colours.
+    """
+
+    path: Path
+    plan: AxisPlan
+    scene: int
+    axes: str
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    offset: int | None
+    files: tuple[str, ...]
+    pages: npt.NDArray[np.int64]
+    palette: npt.NDArray[np.uint8] | None = None
+
+    def __call__(self, t: int, c: int, z: int) -> npt.NDArray[Any]:
+        """Return the plane (Y, X)."""
+        if self.palette is None:
+            return self._stored(t, c, z)
+        channel, color = divmod(c, len(self.palette))
+        indices = np.minimum(self._stored(t, channel, z), self.palette.shape[1] - 1)
+        return self.palette[color][indices]
+
+    def _stored(self, t: int, c: int, z: int) -> npt.NDArray[Any]:
+        """Return the values of a plane as they stand in the file."""
+        index = self.plan.index(self.scene, t, c, z)
+        if self.offset is not None:
+            mapped = np.memmap(self.path, self.dtype, "r", self.offset, self.shape)
+            return np.array(mapped[self._item(index, self.axes)])
+        leading = _leading(self.shape, len(self.pages))
+        file, number, offset = self.pages[self.plan.flat_index({a: index[a] for a in self.axes[:leading]})]
+        if offset >= 0:
+            inner = np.memmap(self.files[file], self.dtype, "r", int(offset), self.shape[leading:])
+            return np.array(inner[self._item(index, self.axes[leading:])])
+        if number < 0:
+            return np.zeros([self.shape[self.axes.index(axis)] for axis in "YX"], self.dtype)
+        with TiffFile(self.files[file]) as tif:
+            pixels = tif.pages[number].asarray()
+        return np.array(pixels.reshape(self.shape[leading:])[self._item(index, self.axes[leading:])])
+
+    def _item(self, index: dict[str, int], axes: str) -> tuple[int | slice, ...]:
+        return tuple(slice(None) if axis in "YX" else index[axis] for axis in axes)
+
+
+def _scenes_of(series: TiffPageSeries, path: Path, facts: Facts, number: int | None) -> list[Image]:
+    """Return the images of one series, the `number`-th of several: more than one where it has axes beyond T, C, Z."""
+    axes, shape = series.get_axes(False), tuple(series.get_shape(False))
+    # A letter may come twice, e.g. QQYX; the plan needs them apart.
+    axes = "".join(axis if axes.index(axis) == i else chr(0xE000 + i) for i, axis in enumerate(axes))
+    unnamed = "".join(axis for axis in axes if axis in _UNNAMED or axis >= "\ue000")
+    if series.kind in _TOLD_BY_OFFSET:
+        unnamed = ""  # what Micro-Manager has no word for is a grid or a user's own axis, not a stack
+    plan = plan_axes([(axis, n) for axis, n in zip(axes, shape, strict=True) if axis not in "YX"], unnamed)
+    height, width = (shape[axes.index(axis)] for axis in "YX")
+    # Of a set, one image may lie in one file and the next in another.
+    file, byteorder = Path(series.keyframe.parent.filehandle.path), series.keyframe.parent.byteorder
+    offset, files, pages = _where_pixels_are(series, path)
+    held = sum(Path(entry).stat().st_size for entry in files or (file,))
+    samples = shape[axes.index("S")] if "S" in axes else 1
+    palette = _palette(series) if facts.format in ("tiff", "ome-tiff") else None
+    if palette is not None:
+        samples = len(palette)
+    lengths = (
+        plan.length("T"),
+        plan.length("C") * (1 if palette is None else samples),
+        plan.length("Z"),
+        height,
+        width,
+    )
+    dtype = series.dtype.newbyteorder(byteorder)
+    scenes = []
+    count = plan.length(SCENE)
+    written = _written_scenes(plan, axes, shape, pages, path) if count > 1 else [0]
+    records = _own_records(facts, plan, axes, shape, files, pages, written, path)
+    stem = stem_of(path) if number is None else f"series {number}"
+    own = {scene: facts_of_scene(facts, series, scene, count, records.get(scene)) for scene in written}
+    names = [own[scene].name or stem for scene in written]
+    for scene, name in zip(written, names, strict=True):
+        planes = TiffPlanes(file, plan, scene, axes, shape, dtype, offset, files, pages, palette)
+        channels = own[scene].channels(lengths[1], samples)
+        if len(channels) == 1 and channels[0].color is None and (color := _palette_color(series)):
+            channels = (replace(channels[0], color=color),)
+        scenes.append(
+            Image(
+                data=lazy_planes(planes, lengths, series.dtype if palette is None else np.uint8, path, held=held),
+                channels=channels,
+                metadata=SourceMetadata(
+                    facts.format,
+                    tuple(channel.name for channel in channels),
+                    ome=own[scene].ome,
+                    ome_image=own[scene].ome_image,
+                    native=facts.native,
+                    image_name=own[scene].name or None,
+                    file_name=path.name,
+                ),
+                pixel_size=own[scene].pixel_size,
+                name=name if names.count(name) == 1 else f"{name} {plan.scene_label(scene)}".strip(),
+                source=path,
+                scene=scene,
+                rgb=samples in (3, 4) and lengths[1] == samples,
+                axes=_meaningful_axes(plan, series.axes)
+                if palette is None
+                else _meaningful_axes(plan, series.axes, "C"),
+            )
+        )
+    return scenes
+
+
+def _first_pages(
+    plan: AxisPlan, axes: str, shape: tuple[int, ...], pages: npt.NDArray[np.int64]
+) -> npt.NDArray[np.int64]:
+    """Return for every scene the first of its pages that was written, as its position in `pages`; -1 without any."""
+    leading = _leading(shape, len(pages))
+    lengths = [(axis, length) for axis, length in zip(axes[:leading], shape[:leading], strict=True)]
+    outer = [i for i, (axis, _) in enumerate(lengths) if plan.roles.get(axis) == SCENE]
+    inner = [i for i in range(len(lengths)) if i not in outer]
+    positions = np.arange(len(pages)).reshape([length for _, length in lengths] or [1])
+    by_scene = positions.transpose([*outer, *inner] or [0]).reshape(plan.length(SCENE), -1)
+    there = (pages[:, 1:].max(axis=1) >= 0)[by_scene]
+    first = by_scene[np.arange(len(by_scene)), there.argmax(axis=1)]
+    return np.where(there.any(axis=1), first, -1)
+
+
+def _written_scenes(
+    plan: AxisPlan, axes: str, shape: tuple[int, ...], pages: npt.NDArray[np.int64], path: Path
+) -> list[int]:
+    """Return the scenes of which anything was written: a grid may have cells that the stage never went to."""
+    if not len(pages):
+        return list(range(plan.length(SCENE)))
+    first = _first_pages(plan, axes, shape, pages)
+    kept = [int(scene) for scene in np.flatnonzero(first >= 0)]
+    if len(kept) < len(first):
+        _log.info(
+            "%s: %d of %d positions were never written and are left out", path.name, len(first) - len(kept), len(first)
+        )
+    return kept
+
+
+def _own_records(
+    facts: Facts,
+    plan: AxisPlan,
+    axes: str,
+    shape: tuple[int, ...],
+    files: tuple[str, ...],
+    pages: npt.NDArray[np.int64],
+    written: list[int],
+    path: Path,
+) -> dict[int, OME | None]:
+    """Return the OME records of positions that lie in files of their own, each with a record of its own."""
+    if facts.ome is None or len(files) < 2 or len(written) < 2 or len(facts.ome.images) == plan.length(SCENE):
+        return {}
+    first = _first_pages(plan, axes, shape, pages)
+    records: dict[int, OME | None] = {}
+    for scene in written:
+        file = Path(files[pages[first[scene], 0]])
+        record = ome_record_of(file)
+        if record is not None and record.home == file:
+            records[scene] = parse_ome(record.text, path.name)
+    return records
+
+
+def _colors(series: TiffPageSeries) -> npt.NDArray[np.uint8] | None:
+    """Return the palette (3, n) of a series; None where it has none."""
+    page = series.keyframe
+    table = page.colormap if page.photometric == PHOTOMETRIC.PALETTE else None
+    return None if table is None else (np.asarray(table) >> (8 if np.max(table) > 255 else 0)).astype(np.uint8)
+
+
+def _palette(series: TiffPageSeries) -> npt.NDArray[np.uint8] | None:
+    """Return the colours (3, n) of a picture with a palette; None where the stored values are grey values themselves.
+
+    A palette that rises evenly from black to one colour shows grey values in that colour, as microscopes do it, and one
+    of greys, inverted or curved, shows them too.
+    """
+    colors = _colors(series)
+    if colors is None or lut_color(colors) is not None or (colors == colors[0]).all():
+        return None
+    return colors
+
+
+def _palette_color(series: TiffPageSeries) -> tuple[int, int, int] | None:
+    """Return the colour, other than white, in which a palette shows grey values."""
+    colors = _colors(series)
+    color = None if colors is None else lut_color(colors)
+    return None if color == (255, 255, 255) else color
+
+
+def _meaningful_axes(plan: AxisPlan, squeezed: str, more: str = "") -> str:
+    """Return the axes of ``TCZYX`` that are longer than one, and `more`."""
+    roles = {plan.roles.get(axis, axis) for axis in squeezed} | set(more)
+    return "".join(axis for axis in "TCZYX" if axis in "YX" or plan.length(axis) > 1 or axis in roles)
+
+
+def _where_pixels_are(series: TiffPageSeries, path: Path) -> tuple[int | None, tuple[str, ...], npt.NDArray[np.int64]]:
+    """Return offset, files and pages as in `TiffPlanes`; refuse a file that ends before its pixels do."""
+    if not series.is_multifile and series.dataoffset is not None:
+        size = Path(series.keyframe.parent.filehandle.path).stat().st_size
+        end = series.dataoffset + series.size * series.dtype.itemsize
+        if end > size:
+            raise unreadable(path, f"its pixels end at byte {end}, the file at byte {size}")
+        return series.dataoffset, (), np.empty((0, 3), np.int64)
+    files: list[str] = []
+    sizes: list[int] = []
+    pages = np.full((len(series), 3), -1, np.int64)
+    by_offset = series.kind in _TOLD_BY_OFFSET and series.keyframe.compression == 1
+    most = _SHORTENED.get(int(series.keyframe.compression), _LOSSY)
+    for position, page in enumerate(series):
+        if page is None or not any(page.databytecounts):
+            continue
+        own = page.parent.filehandle.path
+        if own not in files:
+            files.append(own)
+            sizes.append(Path(own).stat().st_size)
+        file = files.index(own)
+        ends = [offset + count for offset, count in zip(page.dataoffsets, page.databytecounts, strict=False)]
+        if max(ends, default=0) > sizes[file]:
+            name = "" if len(files) == 1 else f" of {Path(own).name}"
+            raise unreadable(path, f"page {page.index}{name} ends at byte {max(ends)}, the file at byte {sizes[file]}")
+        # Pieces that were left out, of nothing but zeros, take no place.
+        there = np.count_nonzero(page.databytecounts) / len(page.databytecounts)
+        bits = int(page.size) * int(series.keyframe.bitspersample)
+        check_pixels(path, int(bits / 8 * there), int(np.sum(page.databytecounts)), most, f"page {page.index}")
+        if by_offset:
+            # Its number is its place in the set, not in its file.
+            pages[position] = (file, -1, page.dataoffsets[0]) if page.databytecounts[0] else -1
+        else:
+            pages[position] = file, page.index, -1
+    if (pages[:, 1:].max(axis=1) < 0).all():
+        raise unreadable(path, "none of its planes was written")
+    if missing := int((pages[:, 1:].max(axis=1) < 0).sum()):
+        _log.warning("%s: %d of %d planes were never written and are read as 0", path.name, missing, len(pages))
+    return None, tuple(files), pages
+
+
+def _refuse_special_members(tif: TiffFile, path: Path) -> None:
+    """Refuse a Micro-Manager set in which tifffile would open a pipe, a device, or a file elsewhere."""
+    if tif.is_mmstack:
+        members = sorted(path.parent.glob("*_MMStack*.tif"))
+        for member in members:
+            refuse_special(member, path)
+        settings: dict[str, Any] = tif.micromanager_metadata or {}
+        lengths = [int(settings["Summary"].get(key) or 1) for key in ("Frames", "Positions", "Slices", "Channels")]
+        largest = [int(value) + 1 for value in settings["IndexMap"][:, :4].max(axis=0)]
+        held = sum(member.stat().st_size for member in {*members, path})
+        check_planes(path, max(prod(lengths), prod(largest)), held)
+    elif tif.is_micromanager and (index := path.parent / "NDTiff.index").exists():
+        refuse_special(index, path)
+        names: set[str] = set()
+        numbers: dict[str, set[int]] = {}
+        words: dict[str, set[str]] = {}
+        for axes, name, *_ in read_ndtiff_index(index):
+            names.add(name)
+            for axis, value in axes.items():
+                if isinstance(value, int):
+                    numbers.setdefault(axis, set()).add(value)
+                else:
+                    words.setdefault(axis, set()).add(str(value))
+        members = [named_path(name, path.parent, index) for name in sorted(names)]
+        for member in members:
+            refuse_special(member, index)
+        spans = [max(found) - min(found) + 1 for found in numbers.values()] + [len(found) for found in words.values()]
+        check_planes(path, prod(spans), sum(member.stat().st_size for member in members if member.exists()))
+
+
+def _leading(shape: tuple[int, ...], pages: int) -> int:
+    """Return how many of the leading axes count pages; the others are inside a page."""
+    for leading in range(len(shape) + 1):
+        if prod(shape[:leading]) == pages:
+            return leading
+    raise ValueError(f"{pages} pages do not make an image of shape {shape}")
+
+
+@contextmanager
+def _strict_tifffile(path: Path) -> Iterator[None]:
+    """Turn what tifffile only logs about damaged or missing files into errors."""
+    complaints: list[str] = []
+    thread = threading.get_ident()
+
+    class Collect(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            message = record.getMessage()
+            missing = "OME series failed to read" in message  # a file of the set
+            private = _PRIVATE_TAG.search(message) is not None
+            if record.thread == thread and (missing or (record.levelno >= logging.ERROR and not private)):
+                complaints.append(message)
+
+    handler = Collect()
+    _TIFFFILE.addHandler(handler)
+    try:
+        yield
+    finally:
+        _TIFFFILE.removeHandler(handler)
+    if complaints:
+        raise unreadable(path, complaints[0])

@@ -1,0 +1,238 @@
+"""Write an image: one function, three formats, never a half-written file."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from autodip_ij._support.temporary import temporary
+from autodip_ij.errors import AutodipError, BadInput, UnwritableOutput, nearest
+
+if TYPE_CHECKING:
+    from autodip_ij.images.image import Image
+
+Compression = Literal["zlib", "none"]
+
+_OME_TIFF = (".ome.tif", ".ome.tiff")
+_ZARR = (".ome.zarr", ".zarr")
+_ZARR_ZIP = (".ome.zarr.zip", ".zarr.zip", ".ozx")
+_IMAGEJ_TIFF = (".tif", ".tiff")
+_UNFIT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+"""What neither XML nor UTF-8 can hold."""
+WRITABLE_SUFFIXES = (*_OME_TIFF, *_ZARR_ZIP, *_ZARR, *_IMAGEJ_TIFF)
+"""Suffixes that `write` takes, longest first within a family."""
+
+
+def write(
+    image: Image,
+    path: str | Path,
+    *,
+    dtype: npt.DTypeLike | Literal["same"] = "same",
+    overwrite: bool = False,
+    compression: Compression = "zlib",
+    zarr_version: Literal["0.4", "0.5"] = "0.5",
+    provenance: str = "",
+) -> Path:
+    """Write an image with its names, colours, sizes and instrument metadata; the format follows the suffix.
+
+    Planes are read, cast and written one at a time, into a temporary file beside the target that is renamed when it is
+    complete. Whatever goes wrong, the target is untouched and the temporary file is removed.
+
+    Parameters
+    ----------
+    image
+        What to write; axes are T, C, Z, Y, X.
+    path
+        ``.ome.tif`` or ``.ome.tiff`` for OME-TIFF; ``.ome.zarr`` or ``.zarr`` for an OME-Zarr folder, with ``.zip`` or
+        as ``.ozx`` in an archive; ``.tif`` or ``.tiff`` for an ImageJ hyperstack.
+    dtype
+        ``same`` for the type of `image`, else the type to round and clip to (never rescaled).
+    overwrite
+        Replace an output that is there.
+    compression
+        Lossless compression (zlib in TIFF, zstd in Zarr) or none. ImageJ hyperstacks are never compressed.
+    zarr_version
+        Version of OME-Zarr.
+    provenance
+        A text about how the image was made, stored as an annotation of the image, or in the Info of ImageJ.
+
+    Returns
+    -------
+    Path
+        The file or folder written.
+
+    Raises
+    ------
+    autodip_ij.errors.UnwritableOutput
+        If the target is the source, exists, or cannot be written: folder, permissions, disk space.
+    autodip_ij.errors.BadInput
+        For an unknown suffix, or a type that the format does not have.
+    """
+    target = Path(path).expanduser()
+    write_to = _writer(target, compression, zarr_version)
+    kind = image.dtype if isinstance(dtype, str) and dtype == "same" else _dtype(dtype)
+    _refuse(image, target, overwrite)
+    # The name of the source, which may be bytes that are no text.
+    image = replace(image, name=_UNFIT.sub("\ufffd", image.name))
+    partial = temporary(target)
+    try:
+        write_to(image, partial, kind, provenance)
+        _replace(partial, target)
+    except AutodipError:
+        raise
+    except OSError as error:
+        raise _unwritable(target, error, image.data.size * kind.itemsize) from error
+    finally:
+        _remove(partial)
+    return target
+
+
+def _writer(
+    target: Path, compression: Compression, zarr_version: str
+) -> Callable[[Image, Path, np.dtype[Any], str], None]:
+    """Return the function that writes the format of the suffix."""
+    if compression not in ("zlib", "none"):
+        raise BadInput(f"compression '{compression}' is not possible{nearest(str(compression), ('zlib', 'none'))}")
+    if zarr_version not in ("0.4", "0.5"):
+        raise BadInput(f"OME-Zarr version '{zarr_version}' cannot be written; choose one of: 0.4, 0.5")
+    refuse_suffix(target)
+    name = target.name.lower()
+    compressed = compression == "zlib"
+    if name.endswith(_OME_TIFF):
+        from autodip_ij.images.writing.ome_tiff import write_ome_tiff
+
+        return lambda image, file, kind, text: write_ome_tiff(image, file, kind, text, compressed=compressed)
+    if name.endswith(_ZARR) or name.endswith(_ZARR_ZIP):
+        from autodip_ij.images.writing.ome_zarr import write_ome_zarr
+
+        zipped = name.endswith(_ZARR_ZIP)
+        return lambda image, file, kind, text: write_ome_zarr(
+            image, file, kind, text, version=zarr_version, compressed=compressed, zipped=zipped
+        )
+    from autodip_ij.images.writing.imagej_tiff import write_imagej_tiff
+
+    return write_imagej_tiff
+
+
+def refuse_suffix(target: Path) -> None:
+    """Refuse a name that does not end as one of the formats that are written.
+
+    Raises
+    ------
+    autodip_ij.errors.BadInput
+        With the suffixes to choose from.
+    """
+    if not target.name.lower().endswith(WRITABLE_SUFFIXES):
+        suffix = "".join(target.suffixes[-2:]) or target.name
+        raise BadInput(f"{target.name}: cannot write this kind of file{nearest(suffix, WRITABLE_SUFFIXES)}")
+
+
+def refuse_type(target: Path, dtype: np.dtype[Any]) -> None:
+    """Refuse a type of grey values that the format of `target` does not have.
+
+    Raises
+    ------
+    autodip_ij.errors.BadInput
+        With the types to choose from.
+    """
+    name = target.name.lower()
+    if name.endswith(_OME_TIFF):
+        from autodip_ij.images.writing.ome_tiff import written_type as ome_type
+
+        ome_type(dtype)
+    elif name.endswith(_IMAGEJ_TIFF):
+        from autodip_ij.images.writing.imagej_tiff import written_type as imagej_type
+
+        imagej_type(dtype)
+
+
+def _dtype(dtype: npt.DTypeLike) -> np.dtype[Any]:
+    """Return a type of grey values."""
+    try:
+        kind = np.dtype(dtype)
+    except TypeError:
+        raise BadInput(f"data type '{dtype}' is not known; use same, float32, uint16, uint8, ...") from None
+    if kind.kind not in "biuf":
+        raise BadInput(f"values of type {kind} are no grey values; use same, float32, uint16, uint8, ...")
+    return kind.newbyteorder("=")
+
+
+def _refuse(image: Image, target: Path, overwrite: bool) -> None:
+    """Refuse a target that must not be written."""
+    if image.source is not None and _same(target, image.source):
+        raise UnwritableOutput(f"{target.name}: output and input are the same file; choose another output name")
+    if not target.parent.is_dir():
+        raise UnwritableOutput(f"{target}: the folder {target.parent} does not exist; make it first")
+    if not os.path.lexists(target):
+        return
+    if not overwrite:
+        raise UnwritableOutput(f"{target.name}: exists already; choose another name, or overwrite it")
+    refuse_folder(target)
+
+
+def refuse_folder(target: Path) -> None:
+    """Refuse to replace a folder that is no OME-Zarr image.
+
+    Raises
+    ------
+    autodip_ij.errors.UnwritableOutput
+        If it holds something else.
+    """
+    if target.is_dir():
+        from autodip_ij.images.reading.formats import sniff
+
+        if not target.name.lower().endswith(_ZARR) or (sniff(target) != "zarr" and any(target.iterdir())):
+            raise UnwritableOutput(f"{target.name}: is a folder of something else; choose another name")
+
+
+def _same(target: Path, source: Path) -> bool:
+    """Return whether both are one file, also through links."""
+    try:
+        return target.samefile(source)
+    except OSError:
+        return target.resolve() == source.resolve()
+
+
+def _replace(partial: Path, target: Path) -> None:
+    """Give the complete file its name; an old folder, which cannot be replaced in one step, is put aside first."""
+    if not target.is_dir() or target.is_symlink():
+        os.replace(partial, target)
+        return
+    aside = partial.with_suffix(".old")
+    os.replace(target, aside)
+    try:
+        os.replace(partial, target)
+    except BaseException:
+        os.replace(aside, target)
+        raise
+    _remove(aside)
+
+
+def _remove(path: Path) -> None:
+    """Remove a file or folder, if it is there."""
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _unwritable(target: Path, error: OSError, size: int) -> UnwritableOutput:
+    """Return the error for a target that could not be written."""
+    # numpy reports a short write without an error number.
+    if error.errno in (None, errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return UnwritableOutput(
+            f"{target.name}: no space left in {target.parent} (it may take {size / 1e6:,.1f} MB); "
+            "choose another disk, or write fewer planes"
+        )
+    if isinstance(error, PermissionError) or error.errno == errno.EROFS:
+        return UnwritableOutput(f"{target.name}: no permission to write in {target.parent}; choose another folder")
+    return UnwritableOutput(f"{target.name}: cannot be written ({error.strerror or error}); choose another place")
