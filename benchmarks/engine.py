@@ -36,8 +36,8 @@ from autodip_ij.dip.cost import (
     operations_per_iteration,
     peak_bytes,
 )
+from autodip_ij.dip.engines.loop import Stepper
 from autodip_ij.dip.fitting import engine_for
-from autodip_ij.dip.loop import Stepper
 from autodip_ij.dip.machine import processor_name
 
 NETWORKS = {

@@ -19,7 +19,8 @@ from autodip_ij.denoising.plan import Plan, plan_run
 from autodip_ij.denoising.recipe import PlaneResult
 from autodip_ij.denoising.record import Recorder
 from autodip_ij.denoising.run import Run
-from autodip_ij.dip import FitResult, Step, pack
+from autodip_ij.dip import FitResult, Step
+from autodip_ij.dip import parallel as pack
 from autodip_ij.errors import Cancelled, OutOfMemory
 from autodip_ij.images import Image
 from autodip_ij.progress import Progress, Silent, Stop

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from autodip_ij.dip.cost import Estimate, estimate_cost
     from autodip_ij.dip.devices import resolve_device
     from autodip_ij.dip.fitting import fit
-    from autodip_ij.dip.pack import fit_each, fit_many, lanes_for
+    from autodip_ij.dip.parallel import fit_each, fit_many, lanes_for
     from autodip_ij.dip.stabilised import with_noise_aware_loss
     from autodip_ij.dip.superresolution import fit_superresolution
 
@@ -23,10 +23,10 @@ _HOME = {
     "Estimate": "autodip_ij.dip.cost",
     "estimate_cost": "autodip_ij.dip.cost",
     "fit": "autodip_ij.dip.fitting",
-    "fit_each": "autodip_ij.dip.pack",
-    "fit_many": "autodip_ij.dip.pack",
+    "fit_each": "autodip_ij.dip.parallel",
+    "fit_many": "autodip_ij.dip.parallel",
     "fit_superresolution": "autodip_ij.dip.superresolution",
-    "lanes_for": "autodip_ij.dip.pack",
+    "lanes_for": "autodip_ij.dip.parallel",
     "resolve_device": "autodip_ij.dip.devices",
     "with_noise_aware_loss": "autodip_ij.dip.stabilised",
 }

@@ -243,8 +243,8 @@ def _measured_speed(device: str, precision: str) -> dict[str, object]:
     import numpy as np
     from scipy.optimize import nnls
 
+    from autodip_ij.dip.engines.loop import shortest_block
     from autodip_ij.dip.fitting import engine_for
-    from autodip_ij.dip.loop import shortest_block
     from autodip_ij.dip.options import FitOptions
     from autodip_ij.dip.precision import resolve_precision
 

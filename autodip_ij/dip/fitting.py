@@ -13,14 +13,14 @@ import torch
 
 from autodip_ij.dip.architecture import Architecture
 from autodip_ij.dip.devices import memory_errors_explained, resolve_device
-from autodip_ij.dip.eager import EagerStepper
+from autodip_ij.dip.engines.eager import EagerStepper
+from autodip_ij.dip.engines.loop import Diverged, Stepper, run
+from autodip_ij.dip.engines.reference import ReferenceStepper
 from autodip_ij.dip.guard import Guard, check_guard
-from autodip_ij.dip.loop import Diverged, Stepper, run
 from autodip_ij.dip.losses import check_loss
 from autodip_ij.dip.network import check_architecture
 from autodip_ij.dip.options import FitOptions, FitResult, OnSnapshot, OnStep, Plane, Step
 from autodip_ij.dip.precision import resolve_precision
-from autodip_ij.dip.reference import ReferenceStepper
 from autodip_ij.errors import BadInput, nearest
 from autodip_ij.progress import Stop
 
@@ -176,7 +176,7 @@ def engine_for(architecture: Architecture, device: str, name: str = "auto") -> E
     if name == "graph" and not (device.startswith("cuda") and architecture.is_published_kind):
         raise BadInput("engine graph runs the paper's network on cuda only; use the engine auto")
     if device.startswith("cuda") and architecture.is_published_kind and name in ("auto", "graph"):
-        from autodip_ij.dip.graph import graph_or_eager
+        from autodip_ij.dip.engines.cuda.engine import graph_or_eager
 
         return graph_or_eager
     if name == "eager" or (name == "auto" and device != "cpu"):
@@ -184,7 +184,7 @@ def engine_for(architecture: Architecture, device: str, name: str = "auto") -> E
     if device != "cpu":
         raise BadInput(f"engine cpu does not run on {device}; use the engine auto, or the device cpu")
     try:
-        from autodip_ij.dip.cpu import CpuStepper
+        from autodip_ij.dip.engines.cpu.engine import CpuStepper
     except ImportError as problem:  # Numba follows new Python versions by some months
         log.warning("the fast CPU engine cannot be loaded (%s); fitting without it, at about half the speed", problem)
         return EagerStepper

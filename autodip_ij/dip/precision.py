@@ -8,8 +8,8 @@ from typing import Literal
 
 import torch
 
+from autodip_ij.dip.engines.cpu.workers import single_thread
 from autodip_ij.dip.machine import remember, remembered
-from autodip_ij.dip.workers import single_thread
 
 log = logging.getLogger(__name__)
 

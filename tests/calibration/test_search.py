@@ -251,7 +251,7 @@ def test_binned_fit_is_scored_at_full_size(pairs: tuple[Pair, ...]) -> None:
 
 def test_diverging_fit_keeps_the_stops_before(pairs: tuple[Pair, ...], monkeypatch: pytest.MonkeyPatch) -> None:
     import autodip_ij.dip
-    from autodip_ij.dip.loop import Diverged
+    from autodip_ij.dip.engines.loop import Diverged
 
     def fit(plane, architecture, options, *, device, on_snapshot):
         on_snapshot(4, plane)

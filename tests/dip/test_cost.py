@@ -116,7 +116,7 @@ def test_the_model_explains_steps_whose_cost_is_known(own_cache, monkeypatch):
     from autodip_ij.dip import cost
 
     truth = np.array([1e-3, 2e-9, 5e-12, 4e-9])
-    monkeypatch.setattr("autodip_ij.dip.loop.shortest_block", lambda stepper, blocks: stepper.seconds)
+    monkeypatch.setattr("autodip_ij.dip.engines.loop.shortest_block", lambda stepper, blocks: stepper.seconds)
 
     class Clockwork:
         def __init__(self, plane, architecture, options, device):

@@ -7,7 +7,7 @@ import torch
 from torch.nn import functional
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from autodip_ij.dip.cpu_layers import convolve, convolve_backward
+from autodip_ij.dip.engines.cpu.layers import convolve, convolve_backward
 
 COPIES = ("aten::clone", "aten::copy_", "aten::_to_copy")
 

@@ -11,12 +11,12 @@ from scipy.ndimage import gaussian_filter
 from torch import nn
 
 from autodip_ij.dip import Architecture, FitOptions
-from autodip_ij.dip.cpu import CpuStepper
-from autodip_ij.dip.cpu_network import FusedHourglass
-from autodip_ij.dip.eager import EagerStepper
-from autodip_ij.dip.reference import ReferenceStepper
+from autodip_ij.dip.engines.cpu.engine import CpuStepper
+from autodip_ij.dip.engines.cpu.network import FusedHourglass
+from autodip_ij.dip.engines.cpu.workers import Workers
+from autodip_ij.dip.engines.eager import EagerStepper
+from autodip_ij.dip.engines.reference import ReferenceStepper
 from autodip_ij.dip.seeding import build_network, streams
-from autodip_ij.dip.workers import Workers
 
 CASES = {
     "paper": ((37, 53), Architecture(depth=4, width=16)),

@@ -13,16 +13,17 @@ import pytest
 import torch
 from torch.nn import functional
 
-from autodip_ij.dip import Architecture, FitOptions, graph
-from autodip_ij.dip.eager import EagerStepper
-from autodip_ij.dip.flat_network import FlatHourglass
-from autodip_ij.dip.graph import GraphStepper, release_idle
-from autodip_ij.dip.graph_session import GraphSession
+from autodip_ij.dip import Architecture, FitOptions
+from autodip_ij.dip.engines.cuda import engine as graph
+from autodip_ij.dip.engines.cuda.engine import GraphStepper, release_idle
+from autodip_ij.dip.engines.cuda.network import FlatHourglass
+from autodip_ij.dip.engines.cuda.operations import ReflectionPad
+from autodip_ij.dip.engines.cuda.session import GraphSession
+from autodip_ij.dip.engines.eager import EagerStepper
+from autodip_ij.dip.engines.layout import load_parameters
+from autodip_ij.dip.engines.loop import run
+from autodip_ij.dip.engines.reference import ReferenceStepper
 from autodip_ij.dip.guard import Guard, GuardOptions
-from autodip_ij.dip.layout import load_parameters
-from autodip_ij.dip.loop import run
-from autodip_ij.dip.map_operations import ReflectionPad
-from autodip_ij.dip.reference import ReferenceStepper
 from autodip_ij.dip.seeding import build_network, fixed_input, streams
 from autodip_ij.progress import Stop
 

@@ -9,7 +9,8 @@ import psutil
 import pytest
 import torch
 
-from autodip_ij.dip import Architecture, FitOptions, fit, fit_each, fit_many, pack
+from autodip_ij.dip import Architecture, FitOptions, fit, fit_each, fit_many
+from autodip_ij.dip import parallel as pack
 from autodip_ij.errors import BadInput, Cancelled, OutOfMemory
 from autodip_ij.progress import Stop
 

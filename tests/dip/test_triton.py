@@ -10,16 +10,17 @@ import numpy as np
 import pytest
 import torch
 
-from autodip_ij.dip import Architecture, map_operations
-from autodip_ij.dip.map_operations import TorchOperations, disagreement, operations_of
+from autodip_ij.dip import Architecture
+from autodip_ij.dip.engines.cuda import operations as map_operations
+from autodip_ij.dip.engines.cuda.operations import TorchOperations, disagreement, operations_of
 
 pytest.importorskip("triton")
 
-from autodip_ij.dip.flat_network import FlatHourglass
-from autodip_ij.dip.layout import load_parameters
-from autodip_ij.dip.map_operations import ReflectionPad
+from autodip_ij.dip.engines.cuda.network import FlatHourglass
+from autodip_ij.dip.engines.cuda.operations import ReflectionPad
+from autodip_ij.dip.engines.cuda.triton_operations import TritonOperations
+from autodip_ij.dip.engines.layout import load_parameters
 from autodip_ij.dip.seeding import build_network, fixed_input, streams
-from autodip_ij.dip.triton_operations import TritonOperations
 
 interpreted = pytest.mark.skipif(
     os.environ.get("TRITON_INTERPRET") != "1",
@@ -72,7 +73,7 @@ def test_upsampling_beside_the_skip_branch(rng, size, skip):
 
 @interpreted
 def test_statistics_of_a_map_that_many_programs_share(rng, monkeypatch):
-    from autodip_ij.dip import triton_operations
+    from autodip_ij.dip.engines.cuda import triton_operations
 
     monkeypatch.setattr(triton_operations, "TILE_ELEMENTS", 256)
     monkeypatch.setattr(triton_operations, "PROGRAMS", 3)

@@ -80,7 +80,7 @@ def run_search_job(
     """
     from autodip_ij._version import __version__
     from autodip_ij.denoising.recipe import PlaneRecipe
-    from autodip_ij.dip.loop import Diverged
+    from autodip_ij.dip.engines.loop import Diverged
     from autodip_ij.images.window import measure_window
 
     images = prepare(pair, crop)

@@ -8,8 +8,8 @@ import torch
 import triton
 from torch import Tensor
 
-from autodip_ij.dip import triton_kernels as kernels
-from autodip_ij.dip.map_operations import EPSILON
+from autodip_ij.dip.engines.cuda import triton_kernels as kernels
+from autodip_ij.dip.engines.cuda.operations import EPSILON
 
 PROGRAMS = 256
 """Most programs that share the sums over a map; more than an H100 has multiprocessors."""

@@ -7,8 +7,8 @@ from math import ceil
 import torch
 
 from autodip_ij.dip.architecture import Architecture
+from autodip_ij.dip.engines.flat_parameters import FlatParameters
 from autodip_ij.dip.network import Hourglass
-from autodip_ij.dip.parameters import FlatParameters
 
 PARTS = ("down1", "down2", "up1", "up2")
 

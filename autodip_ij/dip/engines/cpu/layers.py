@@ -7,9 +7,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from autodip_ij.dip import cpu_kernels as kernels
-from autodip_ij.dip.parameters import FlatParameters
-from autodip_ij.dip.workers import Workers
+from autodip_ij.dip.engines.cpu import kernels
+from autodip_ij.dip.engines.cpu.workers import Workers
+from autodip_ij.dip.engines.flat_parameters import FlatParameters
 
 Map = npt.NDArray  # float32, or uint16 with the bits of bfloat16
 EPSILON = 1e-5

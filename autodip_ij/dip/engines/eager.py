@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from autodip_ij.dip.architecture import Architecture
+from autodip_ij.dip.engines.reference import ReferenceStepper
 from autodip_ij.dip.options import FitOptions, Plane
-from autodip_ij.dip.reference import ReferenceStepper
 
 
 class EagerStepper(ReferenceStepper):

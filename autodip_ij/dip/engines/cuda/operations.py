@@ -106,7 +106,7 @@ def operations_of(device: str) -> MapOperations:
     if not device.startswith("cuda"):
         return plain
     try:
-        from autodip_ij.dip.triton_operations import TritonOperations
+        from autodip_ij.dip.engines.cuda.triton_operations import TritonOperations
 
         fused = TritonOperations()
         worst = disagreement(fused, plain, device)

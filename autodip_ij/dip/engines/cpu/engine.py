@@ -8,15 +8,15 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from autodip_ij.dip import cpu_kernels as kernels
 from autodip_ij.dip.architecture import Architecture
-from autodip_ij.dip.averaging import OutputAverage
-from autodip_ij.dip.cpu_network import FusedHourglass
+from autodip_ij.dip.engines.averaging import OutputAverage
+from autodip_ij.dip.engines.cpu import kernels
+from autodip_ij.dip.engines.cpu.network import FusedHourglass
+from autodip_ij.dip.engines.cpu.workers import Workers
+from autodip_ij.dip.engines.flat_parameters import FlatParameters
 from autodip_ij.dip.losses import make_loss
 from autodip_ij.dip.options import FitOptions, Plane
-from autodip_ij.dip.parameters import FlatParameters
 from autodip_ij.dip.seeding import build_network, fixed_input, streams
-from autodip_ij.dip.workers import Workers
 
 
 class FlatAdam:

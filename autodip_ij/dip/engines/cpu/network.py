@@ -14,13 +14,13 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from autodip_ij.dip import cpu_kernels as kernels
 from autodip_ij.dip.architecture import Architecture
-from autodip_ij.dip.cpu_layers import Moments, NormActivation, as_array, convolve, convolve_backward
-from autodip_ij.dip.layout import load_parameters, parameter_shapes
+from autodip_ij.dip.engines.cpu import kernels
+from autodip_ij.dip.engines.cpu.layers import Moments, NormActivation, as_array, convolve, convolve_backward
+from autodip_ij.dip.engines.cpu.workers import Workers
+from autodip_ij.dip.engines.flat_parameters import FlatParameters
+from autodip_ij.dip.engines.layout import load_parameters, parameter_shapes
 from autodip_ij.dip.network import Hourglass
-from autodip_ij.dip.parameters import FlatParameters
-from autodip_ij.dip.workers import Workers
 
 
 class FusedHourglass:

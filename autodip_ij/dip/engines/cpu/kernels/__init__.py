@@ -9,17 +9,17 @@ PyTorch would need a separate pass for each of statistics, normalisation, activa
 concatenation, forward and backward; these do as much as possible per pass. All arithmetic is float32.
 """
 
-from autodip_ij.dip.cpu_kernels.borders import fold_border, mirror_border
-from autodip_ij.dip.cpu_kernels.head import head_apply, head_forward, head_sums
-from autodip_ij.dip.cpu_kernels.normalisation import (
+from autodip_ij.dip.engines.cpu.kernels.borders import fold_border, mirror_border
+from autodip_ij.dip.engines.cpu.kernels.head import head_apply, head_forward, head_sums
+from autodip_ij.dip.engines.cpu.kernels.normalisation import (
     add_affine,
     channel_sums,
     gradient_apply,
     gradient_sums,
     normalise_activate,
 )
-from autodip_ij.dip.cpu_kernels.parameters import adam_update, fold_scale, unfold_scale
-from autodip_ij.dip.cpu_kernels.upsampling import upsample_activate, upsample_gradient
+from autodip_ij.dip.engines.cpu.kernels.parameters import adam_update, fold_scale, unfold_scale
+from autodip_ij.dip.engines.cpu.kernels.upsampling import upsample_activate, upsample_gradient
 
 __all__ = [
     "adam_update",

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from autodip_ij.dip.architecture import Architecture
-from autodip_ij.dip.averaging import OutputAverage
+from autodip_ij.dip.engines.averaging import OutputAverage
 from autodip_ij.dip.losses import make_loss
 from autodip_ij.dip.options import FitOptions, Plane
 from autodip_ij.dip.seeding import build_network, fixed_input, streams

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from autodip_ij.dip.cpu_kernels.elements import compiled, load, store
+from autodip_ij.dip.engines.cpu.kernels.elements import compiled, load, store
 
 
 @compiled

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from autodip_ij.dip.cpu_kernels.elements import compiled, load, store
+from autodip_ij.dip.engines.cpu.kernels.elements import compiled, load, store
 
 
 @compiled

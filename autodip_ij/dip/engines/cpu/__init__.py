@@ -1,0 +1,1 @@
+"""The engine for processors: compiled kernels around PyTorch's convolutions."""

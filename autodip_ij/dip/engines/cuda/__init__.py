@@ -1,0 +1,1 @@
+"""The engine for NVIDIA GPUs: one recorded graph of a step, replayed."""
