@@ -36,7 +36,7 @@ def main() -> None:
     import jvm
 
     jvm.start(Path(tempfile.mkdtemp()))
-    from autodip_ij.fiji.convert import to_array, to_imageplus
+    from autodip_ij.fiji.imageplus.convert import to_array, to_imageplus
 
     rows = {}
     for dtype in ("uint8", "uint16", "float32"):

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import App, Parameter
 
 if TYPE_CHECKING:
-    from autodip_ij.fiji.folder import FijiFolder
-    from autodip_ij.fiji.install import Step
+    from autodip_ij.fiji.install.folder import FijiFolder
+    from autodip_ij.fiji.install.install import Step
 
 app = App(name="fiji", help="Install the menu commands and macros into Fiji, remove them, check the installation.")
 
@@ -39,8 +39,8 @@ def install(
     dry_run
         Only say what would be done.
     """
-    from autodip_ij.fiji.folder import FijiFolder
-    from autodip_ij.fiji.install import install as install_into
+    from autodip_ij.fiji.install.folder import FijiFolder
+    from autodip_ij.fiji.install.install import install as install_into
 
     folder = FijiFolder.find() if fiji is None else FijiFolder.at(fiji)
     _show(folder, install_into(folder, requirement=requirement, overwrite=overwrite, dry_run=dry_run), dry_run)
@@ -59,8 +59,8 @@ def uninstall(*, fiji: Path | None = None, dry_run: Annotated[bool, Parameter(ne
     dry_run
         Only say what would be done.
     """
-    from autodip_ij.fiji.folder import FijiFolder
-    from autodip_ij.fiji.install import uninstall as uninstall_from
+    from autodip_ij.fiji.install.folder import FijiFolder
+    from autodip_ij.fiji.install.install import uninstall as uninstall_from
 
     folder = FijiFolder.find() if fiji is None else FijiFolder.at(fiji)
     _show(folder, uninstall_from(folder, dry_run=dry_run), dry_run)
@@ -78,8 +78,8 @@ def doctor(*, fiji: Path | None = None, json: Annotated[bool, Parameter(negative
         Print the checks as JSON.
     """
     from autodip_ij.commands.doctor import show_checks
-    from autodip_ij.fiji.doctor import environment_checks, fiji_checks
-    from autodip_ij.fiji.folder import FijiFolder
+    from autodip_ij.fiji.install.doctor import environment_checks, fiji_checks
+    from autodip_ij.fiji.install.folder import FijiFolder
 
     found = environment_checks() if fiji is None else fiji_checks(FijiFolder.at(fiji))
     return show_checks(found, as_json=json)
@@ -88,7 +88,7 @@ def doctor(*, fiji: Path | None = None, json: Annotated[bool, Parameter(negative
 @app.command
 def headers() -> None:
     """Write the menu scripts of this checkout again from their declarations; for developers of autodip_ij."""
-    from autodip_ij.fiji.headers import scripts_folder, write_scripts
+    from autodip_ij.fiji.commands.headers import scripts_folder, write_scripts
 
     for path in write_scripts(scripts_folder()):
         print(path)

@@ -10,10 +10,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from autodip_ij.fiji.bridge import denoise
-    from autodip_ij.fiji.gateway import register, scripts_path
+    from autodip_ij.fiji.commands.bridge import denoise
+    from autodip_ij.fiji.commands.gateway import register, scripts_path
 
-_HOME = {"denoise": "bridge", "register": "gateway", "scripts_path": "gateway"}
+_HOME = {"denoise": "commands.bridge", "register": "commands.gateway", "scripts_path": "commands.gateway"}
 
 __all__ = ["denoise", "register", "scripts_path"]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from autodip_ij.fiji.appearance import as_composite, dress, result_title
-from autodip_ij.fiji.convert import Selection, to_array, to_imageplus, whole
-from autodip_ij.fiji.density import has_density_function, shown_values
+from autodip_ij.fiji.imageplus.appearance import as_composite, dress, result_title
+from autodip_ij.fiji.imageplus.convert import Selection, to_array, to_imageplus, whole
+from autodip_ij.fiji.imageplus.density import has_density_function, shown_values
 
 pytestmark = pytest.mark.jvm
 

@@ -7,11 +7,11 @@ import json
 import numpy as np
 import pytest
 
-from autodip_ij.fiji.convert import to_array, to_imageplus
-from autodip_ij.fiji.headers import scripts_folder
-from autodip_ij.fiji.menu import command_of
-from autodip_ij.fiji.provenance import recorded_report
-from autodip_ij.fiji.runners import worker
+from autodip_ij.fiji.commands.headers import scripts_folder
+from autodip_ij.fiji.commands.menu import command_of
+from autodip_ij.fiji.imageplus.convert import to_array, to_imageplus
+from autodip_ij.fiji.imageplus.provenance import recorded_report
+from autodip_ij.fiji.worker.runners import worker
 
 pytestmark = pytest.mark.jvm
 TINY = "width=4 depth=2 device=cpu"
@@ -43,7 +43,7 @@ def log(imagej):
     def take():
         return "\n".join(lines)
 
-    from autodip_ij.fiji import screen
+    from autodip_ij.fiji.commands import screen
 
     original = screen.log
     screen.log = lambda message: (lines.append(message), original(message))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from autodip_ij.errors import BadInput
-from autodip_ij.fiji.convert import (
+from autodip_ij.fiji.imageplus.convert import (
     Selection,
     dimensions,
     java_pixels,

@@ -12,10 +12,10 @@ from pathlib import Path
 import four_images
 import pytest
 
-from autodip_ij.fiji import described
-from autodip_ij.fiji.headers import scripts_folder
-from autodip_ij.fiji.menu import COMMANDS, command_of
-from autodip_ij.fiji.runners import worker
+from autodip_ij.fiji.commands import described
+from autodip_ij.fiji.commands.headers import scripts_folder
+from autodip_ij.fiji.commands.menu import COMMANDS, command_of
+from autodip_ij.fiji.worker.runners import worker
 
 pytestmark = pytest.mark.jvm
 SESSION = Path(__file__).parent / "support" / "batch_session.py"

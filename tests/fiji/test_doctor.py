@@ -12,9 +12,9 @@ import pytest
 
 from autodip_ij import cli
 from autodip_ij.doctor import Check
-from autodip_ij.fiji.doctor import environment_checks, fiji_checks
-from autodip_ij.fiji.folder import FijiFolder
-from autodip_ij.fiji.install import install
+from autodip_ij.fiji.install.doctor import environment_checks, fiji_checks
+from autodip_ij.fiji.install.folder import FijiFolder
+from autodip_ij.fiji.install.install import install
 
 ENVIRONMENT = "name: fiji\ndependencies:\n  - pip\n  - pip:\n    - pyimagej>=1.7.0\n"
 

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from autodip_ij.errors import BadInput, Cancelled, EnvironmentProblem
-from autodip_ij.fiji import screen
-from autodip_ij.fiji.convert import to_imageplus
-from autodip_ij.fiji.failure import is_macro_canceled, message_of, report, reported
-from autodip_ij.fiji.headers import scripts_folder
-from autodip_ij.fiji.menu import command_of
+from autodip_ij.fiji.commands import screen
+from autodip_ij.fiji.commands.failure import is_macro_canceled, message_of, report, reported
+from autodip_ij.fiji.commands.headers import scripts_folder
+from autodip_ij.fiji.commands.menu import command_of
+from autodip_ij.fiji.imageplus.convert import to_imageplus
 
 pytestmark = pytest.mark.jvm
 
@@ -81,7 +81,7 @@ def test_printing_inside_a_command_does_not_end_it(imagej, tmp_path):
     script = tmp_path / "printing.py"
     script.write_text(
         "#!Python\n#@output String done\n"
-        "from autodip_ij.fiji.failure import reported\n"
+        "from autodip_ij.fiji.commands.failure import reported\n"
         "@reported\ndef run(variables):\n    print('hello')\n    return 'to the end'\n"
         "done = run(globals())\n"
     )
@@ -226,7 +226,7 @@ def test_a_macro_selects_the_result_by_its_title(imagej, denoise):
 
 
 def test_a_cancel_ends_the_macro_with_one_line_in_the_log(imagej, lines, monkeypatch):
-    from autodip_ij.fiji import bridge
+    from autodip_ij.fiji.commands import bridge
 
     def stopped(*arguments, **options):
         raise Cancelled("stopped by the user; nothing was changed")
@@ -249,7 +249,7 @@ def test_evaluating_an_image_against_itself_is_refused(imagej, lines):
 
 
 def test_control_characters_of_a_file_do_not_reach_log_tables_and_titles(imagej, lines):
-    from autodip_ij.fiji.appearance import result_title
+    from autodip_ij.fiji.imageplus.appearance import result_title
 
     nasty = "a\x1b[31m\x07b\u202ec\nd.tif"
     screen.log(nasty)
@@ -260,7 +260,7 @@ def test_control_characters_of_a_file_do_not_reach_log_tables_and_titles(imagej,
 def test_warnings_of_libraries_are_not_for_the_log():
     import logging
 
-    from autodip_ij.fiji.worker import _LogLines
+    from autodip_ij.fiji.worker.process import _LogLines
     from autodip_ij.progress import Silent
 
     said = []

@@ -9,8 +9,8 @@ import pytest
 
 import autodip_ij.fiji
 from autodip_ij.errors import BadInput, EnvironmentProblem
-from autodip_ij.fiji.convert import to_array, to_imageplus
-from autodip_ij.fiji.menu import COMMANDS
+from autodip_ij.fiji.commands.menu import COMMANDS
+from autodip_ij.fiji.imageplus.convert import to_array, to_imageplus
 
 pytestmark = pytest.mark.jvm
 

@@ -9,9 +9,9 @@ import pytest
 import yaml
 
 from autodip_ij.errors import BadInput
-from autodip_ij.fiji.folder import FijiFolder
-from autodip_ij.fiji.install import Action, install, shipped_files, this_requirement, uninstall
-from autodip_ij.fiji.manifest import MANIFEST, Manifest, digest
+from autodip_ij.fiji.install.folder import FijiFolder
+from autodip_ij.fiji.install.install import Action, install, shipped_files, this_requirement, uninstall
+from autodip_ij.fiji.install.manifest import MANIFEST, Manifest, digest
 
 REQUIREMENT = "autodip_ij[readers,fiji]==1.2"
 # As Fiji ships it (github.com/fiji/fiji, config/environment.yml, 2026), with its comments.
@@ -229,7 +229,7 @@ def as_fiji(root: Path) -> Path:
 @pytest.fixture
 def no_fiji(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A home without Fiji, on a machine without one."""
-    monkeypatch.setattr("autodip_ij.fiji.folder._usual_bases", lambda: [tmp_path, tmp_path / "Desktop"])
+    monkeypatch.setattr("autodip_ij.fiji.install.folder._usual_bases", lambda: [tmp_path, tmp_path / "Desktop"])
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     return tmp_path
 

@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from autodip_ij.errors import BadInput
-from autodip_ij.fiji.environment_file import add_requirement, remove_lines
+from autodip_ij.fiji.install.environment_file import add_requirement, remove_lines
 
 REQUIREMENT = "autodip_ij[readers,fiji] @ file:///home/a%20b/autodip_ij"
 FILES = {

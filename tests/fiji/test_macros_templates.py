@@ -12,7 +12,7 @@ import pytest
 import tifffile
 
 from autodip_ij._support.resources import shipped
-from autodip_ij.fiji.menu import COMMANDS
+from autodip_ij.fiji.commands.menu import COMMANDS
 from autodip_ij.images import Channel, Image, PixelSize, open_image, write
 
 pytestmark = pytest.mark.jvm

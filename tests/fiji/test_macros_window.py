@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from autodip_ij.fiji.folder import FijiFolder
-from autodip_ij.fiji.install import install
+from autodip_ij.fiji.install.folder import FijiFolder
+from autodip_ij.fiji.install.install import install
 
 pytestmark = pytest.mark.jvm
 

@@ -9,9 +9,9 @@ import re
 import pytest
 
 from autodip_ij._support.fields import bounds_of, choices_of
-from autodip_ij.fiji import bridge
-from autodip_ij.fiji.headers import SHEBANG, script_text, scripts_folder, write_scripts
-from autodip_ij.fiji.menu import AUTO_GROUP, COMMANDS, Input, setting
+from autodip_ij.fiji.commands import bridge
+from autodip_ij.fiji.commands.headers import SHEBANG, script_text, scripts_folder, write_scripts
+from autodip_ij.fiji.commands.menu import AUTO_GROUP, COMMANDS, Input, setting
 from autodip_ij.settings import DenoiseSettings, shown
 
 JAVA_TYPES = {
@@ -32,7 +32,7 @@ def path_of(command):
 @every_command
 def test_the_script_is_the_generated_one(command):
     assert path_of(command).read_text(encoding="utf-8") == script_text(command), (
-        "run: python -m autodip_ij.fiji.headers"
+        "run: python -m autodip_ij.fiji.commands.headers"
     )
 
 
@@ -182,7 +182,7 @@ def test_the_settings_know_which_of_them_are_fields():
 
 
 def test_a_text_that_scijava_would_misread_is_refused():
-    from autodip_ij.fiji.headers import header_line
+    from autodip_ij.fiji.commands.headers import header_line
 
     with pytest.raises(ValueError, match="quotes"):
         header_line(Input("x", label='say "hello"'))

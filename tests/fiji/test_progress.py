@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from autodip_ij.errors import Cancelled
-from autodip_ij.fiji import bridge
-from autodip_ij.fiji.convert import to_imageplus
-from autodip_ij.fiji.jobs import Stages
-from autodip_ij.fiji.progress import FijiProgress
-from autodip_ij.fiji.provenance import recorded_report
-from autodip_ij.fiji.runners import worker
+from autodip_ij.fiji.commands import bridge
+from autodip_ij.fiji.imageplus.convert import to_imageplus
+from autodip_ij.fiji.imageplus.progress import FijiProgress
+from autodip_ij.fiji.imageplus.provenance import recorded_report
+from autodip_ij.fiji.worker.jobs import Stages
+from autodip_ij.fiji.worker.runners import worker
 from autodip_ij.progress import Progress, Silent, Stop
 
 pytestmark = pytest.mark.jvm
@@ -93,7 +93,7 @@ def test_the_task_starts_with_the_click_and_names_its_stages(tasks):
 def test_what_is_left_counts_the_time_of_the_fit_alone(tasks, monkeypatch):
     """The minute before the first step (a worker that starts, a classical estimate) is not to be spent 75 times."""
     clock = [1000.0]
-    monkeypatch.setattr("autodip_ij.fiji.progress.time.monotonic", lambda: clock[0])
+    monkeypatch.setattr("autodip_ij.fiji.imageplus.progress.time.monotonic", lambda: clock[0])
     progress = FijiProgress(tasks)
     progress.start(75, "Denoising cells")
     clock[0] += 60
@@ -162,7 +162,7 @@ def test_esc_is_seen_and_an_old_one_is_not(imagej, tasks):
 
 
 def test_a_second_esc_discards(imagej, tasks, monkeypatch):
-    monkeypatch.setattr("autodip_ij.fiji.progress._SECOND_REQUEST_SECONDS", 0.05)
+    monkeypatch.setattr("autodip_ij.fiji.imageplus.progress._SECOND_REQUEST_SECONDS", 0.05)
     progress = FijiProgress(tasks, Stop.KEEP)
     imagej.IJ.setKeyDown(ESCAPE)
     assert progress.stop_request() is Stop.KEEP

@@ -11,7 +11,7 @@ from pathlib import Path
 import four_images
 import pytest
 
-from autodip_ij.fiji.menu import COMMANDS
+from autodip_ij.fiji.commands.menu import COMMANDS
 
 pytestmark = pytest.mark.fiji
 SESSION = Path(__file__).parent / "support" / "fiji_session.py"

@@ -16,8 +16,8 @@ import psutil
 import pytest
 
 from autodip_ij.errors import BadInput, Cancelled, OutOfMemory
-from autodip_ij.fiji.problems import UnexpectedFailure, WorkerCrashed
-from autodip_ij.fiji.service import GRACE_SECONDS, Engine
+from autodip_ij.fiji.worker.problems import UnexpectedFailure, WorkerCrashed
+from autodip_ij.fiji.worker.service import GRACE_SECONDS, Engine
 from autodip_ij.progress import Silent, Stop
 
 SUPPORT = str(Path(__file__).parent / "support")

@@ -13,7 +13,7 @@
 #@ String (label="More settings", description="Any other setting of the command line, as in: seed=3 device=cpu tile=256", value="", required=false, persist=false) options
 #@output ImagePlus denoised
 try:
-    from autodip_ij.fiji.bridge import run_image
+    from autodip_ij.fiji.commands.bridge import run_image
 except ImportError as problem:
     from scyjava import jimport
     ij = jimport("ij.IJ")

@@ -6,7 +6,7 @@
 #@ String (label="Grey-value scale", description="Width of the scale of PSNR and SSIM, e.g. 255; any number in macros", value="Auto (span of the reference)", choices={"Auto (span of the reference)", "255", "4095", "65535"}, required=false, persist=false) scale
 #@output String measures
 try:
-    from autodip_ij.fiji.bridge import evaluate
+    from autodip_ij.fiji.commands.bridge import evaluate
 except ImportError as problem:
     from scyjava import jimport
     ij = jimport("ij.IJ")

@@ -5,7 +5,7 @@
 #@ String (label="More settings", description="Any other setting of the command line, as in: seed=3 device=cpu tile=256", value="", required=false, persist=false) options
 #@output String metadata
 try:
-    from autodip_ij.fiji.bridge import inspect
+    from autodip_ij.fiji.commands.bridge import inspect
 except ImportError as problem:
     from scyjava import jimport
     ij = jimport("ij.IJ")

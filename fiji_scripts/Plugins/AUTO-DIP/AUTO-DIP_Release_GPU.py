@@ -2,7 +2,7 @@
 #@ TaskService (initializer="run") tasks
 #@output String message
 try:
-    from autodip_ij.fiji.bridge import release
+    from autodip_ij.fiji.commands.bridge import release
 except ImportError as problem:
     from scyjava import jimport
     ij = jimport("ij.IJ")

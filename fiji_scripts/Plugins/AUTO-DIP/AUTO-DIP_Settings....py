@@ -10,7 +10,7 @@
 #@ Boolean (label="Test the worker now", description="Start it and say what is wrong, if anything", value=true, required=false, persist=false) test
 #@output String findings
 try:
-    from autodip_ij.fiji.bridge import settings
+    from autodip_ij.fiji.commands.bridge import settings
 except ImportError as problem:
     from scyjava import jimport
     ij = jimport("ij.IJ")

@@ -21,7 +21,7 @@ def main(image: str, pictures: Path, iterations: int) -> dict[str, Any]:
     jvm.start(Path(tempfile.mkdtemp()), headless=False)
     from scyjava import jimport
 
-    from autodip_ij.fiji import bridge
+    from autodip_ij.fiji.commands import bridge
 
     jimport("ij.ImageJ")()
     context = jimport("org.scijava.Context")(False)

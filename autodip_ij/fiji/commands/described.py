@@ -8,12 +8,12 @@ from typing import Any
 
 from autodip_ij._support.text import duration
 from autodip_ij.errors import AutodipError
-from autodip_ij.fiji import screen
-from autodip_ij.fiji.convert import Selection, dimensions, dtype_of, to_array
-from autodip_ij.fiji.preferences import read_preferences
-from autodip_ij.fiji.runners import worker
-from autodip_ij.fiji.shared import SharedArrays
-from autodip_ij.fiji.source import channels_of, origin_of, pixel_size_of
+from autodip_ij.fiji.commands import screen
+from autodip_ij.fiji.commands.preferences import read_preferences
+from autodip_ij.fiji.imageplus.convert import Selection, dimensions, dtype_of, to_array
+from autodip_ij.fiji.imageplus.source import channels_of, origin_of, pixel_size_of
+from autodip_ij.fiji.worker.runners import worker
+from autodip_ij.fiji.worker.shared import SharedArrays
 from autodip_ij.progress import Silent
 from autodip_ij.settings import DenoiseSettings
 
@@ -23,7 +23,7 @@ LOOK_SECONDS = 2.0
 
 
 def describe(imp: Any, shared: SharedArrays) -> dict[str, Any]:
-    """Return the values of `autodip_ij.fiji.jobs:inspect_open_image`; the middle plane of each channel is shared."""
+    """Return the values of the job ``inspect_open_image``; the middle plane of each channel is shared."""
     times, channels, slices, height, width = dimensions(imp)
     middle = Selection((times // 2,), tuple(range(channels)), (slices // 2,))
     to_array(imp, middle, shared.add("planes", dtype_of(imp), (1, channels, 1, height, width)))
@@ -55,7 +55,9 @@ def look(imp: Any, tasks: Any) -> tuple[str, str]:
                 request = describe(imp, shared)
                 request["settings"] = DenoiseSettings.parse(**preferences.settings()).model_dump(exclude_unset=True)
                 box.update(
-                    worker().run("autodip_ij.fiji.jobs:inspect_open_image", request, shared, Silent(), brief=True)
+                    worker().run(
+                        "autodip_ij.fiji.worker.jobs:inspect_open_image", request, shared, Silent(), brief=True
+                    )
                 )
         except AutodipError as problem:
             _log.info("nothing could be said before the dialog: %s", problem)  # the run itself will say it

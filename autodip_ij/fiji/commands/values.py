@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from autodip_ij.errors import BadInput, nearest
-from autodip_ij.fiji.menu import AUTO_SCALE, DISCARD, KEEP, RESULT_TYPES, Input, MenuCommand
-from autodip_ij.fiji.preferences import Preferences
+from autodip_ij.fiji.commands.menu import AUTO_SCALE, DISCARD, KEEP, RESULT_TYPES, Input, MenuCommand
+from autodip_ij.fiji.commands.preferences import Preferences
 from autodip_ij.progress import Stop
 from autodip_ij.settings import AUTO, DenoiseSettings
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from autodip_ij.fiji.plain import log_lines, plain_text
+from autodip_ij.fiji.commands.plain import log_lines, plain_text
 
 
 def is_headless() -> bool:

@@ -1,7 +1,7 @@
 """The worker process: computes for Fiji in a process of its own, so that a crash or a kill leaves Fiji standing.
 
-It is started by `autodip_ij.fiji.service` as ``python -m autodip_ij.fiji.worker <process id of Fiji>`` and speaks
-Appose's protocol (one JSON object a line on standard input and output). A job is a function
+It is started by `autodip_ij.fiji.worker.service` as ``python -m autodip_ij.fiji.worker.process <process id of Fiji>``
+and speaks Appose's protocol (one JSON object a line on standard input and output). A job is a function
 ``job(values, arrays, progress) -> answer`` named by ``module:function``; values and answer are JSON, arrays are shared.
 """
 
@@ -114,7 +114,7 @@ def perform(task: Any, job: str, blocks: Mapping[str, Any]) -> None:
         Shared arrays by name; ``values`` holds the job's values as UTF-8 JSON, ``control`` what Fiji asks for,
         ``preview`` (if previews are wanted) is (`PREVIEW_SLOTS`, Y, X) float32. The others go to the job.
     """
-    from autodip_ij.fiji.shared import attached
+    from autodip_ij.fiji.worker.shared import attached
 
     with attached(blocks) as arrays:
         progress = WorkerProgress(task, arrays)
@@ -134,7 +134,7 @@ def outcome(
     job: str, values: dict[str, Any], arrays: Mapping[str, npt.NDArray[Any]], progress: Progress
 ) -> dict[str, str]:
     """Run a job; return ``{"answer": JSON}``, or ``{"problem": JSON}`` with the record of the failure."""
-    from autodip_ij.fiji.problems import describe
+    from autodip_ij.fiji.worker.problems import describe
 
     try:
         module, name = job.split(":")

@@ -18,9 +18,9 @@ from functools import wraps
 from typing import Any
 
 from autodip_ij.errors import AutodipError, Cancelled
-from autodip_ij.fiji import screen
-from autodip_ij.fiji.plain import plain_text
-from autodip_ij.fiji.problems import UnexpectedFailure, describe
+from autodip_ij.fiji.commands import screen
+from autodip_ij.fiji.commands.plain import plain_text
+from autodip_ij.fiji.worker.problems import UnexpectedFailure, describe
 
 TITLE = "AUTO-DIP"
 _MACRO_CANCELED = "Macro canceled"

@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 
 from autodip_ij.errors import BadInput
-from autodip_ij.fiji import screen
-from autodip_ij.fiji.appearance import as_composite, copy_info, dress, result_title
-from autodip_ij.fiji.convert import (
+from autodip_ij.fiji.commands import screen
+from autodip_ij.fiji.commands.dialog import NO_IMAGE
+from autodip_ij.fiji.commands.menu import CURRENT_CHANNEL, CURRENT_SLICE, WHOLE_IMAGE
+from autodip_ij.fiji.imageplus.appearance import as_composite, copy_info, dress, result_title
+from autodip_ij.fiji.imageplus.convert import (
     RGB_DEPTH,
     Pixels,
     Selection,
@@ -22,12 +24,10 @@ from autodip_ij.fiji.convert import (
     to_imageplus,
     whole,
 )
-from autodip_ij.fiji.density import has_density_function, shown_values
-from autodip_ij.fiji.dialog import NO_IMAGE
-from autodip_ij.fiji.menu import CURRENT_CHANNEL, CURRENT_SLICE, WHOLE_IMAGE
-from autodip_ij.fiji.provenance import provenance_block
-from autodip_ij.fiji.runners import Runner
-from autodip_ij.fiji.source import channels_of, origin_of, pixel_size_of
+from autodip_ij.fiji.imageplus.density import has_density_function, shown_values
+from autodip_ij.fiji.imageplus.provenance import provenance_block
+from autodip_ij.fiji.imageplus.source import channels_of, origin_of, pixel_size_of
+from autodip_ij.fiji.worker.runners import Runner
 from autodip_ij.images.selection import parse_indices
 from autodip_ij.progress import Progress
 from autodip_ij.settings import DenoiseSettings
@@ -92,7 +92,7 @@ def _denoise_locked(task: Task, runner: Runner, progress: Progress, preview: boo
         to_array(task.imp, selection, shared.add("source", dtype_of(task.imp), shape))
         shared.add("target", out_type, shape)
         answer = runner.run(
-            "autodip_ij.fiji.jobs:denoise_pixels",
+            "autodip_ij.fiji.worker.jobs:denoise_pixels",
             {
                 # The planes were chosen here: only they travel.
                 "settings": settings.model_dump(exclude_unset=True, exclude={"channel", "time", "z"}),

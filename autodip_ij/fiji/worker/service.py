@@ -18,12 +18,12 @@ from typing import Any
 import numpy as np
 
 from autodip_ij.errors import Cancelled, EnvironmentProblem
-from autodip_ij.fiji.interpreter import python_service
-from autodip_ij.fiji.messages import Messages
-from autodip_ij.fiji.problems import WorkerCrashed, restore
-from autodip_ij.fiji.queueing import Queue, Turn
-from autodip_ij.fiji.shared import SharedArrays
-from autodip_ij.fiji.worker import PREVIEW_SLOTS, STOP, WANTS_PREVIEW
+from autodip_ij.fiji.worker.interpreter import python_service
+from autodip_ij.fiji.worker.messages import Messages
+from autodip_ij.fiji.worker.problems import WorkerCrashed, restore
+from autodip_ij.fiji.worker.process import PREVIEW_SLOTS, STOP, WANTS_PREVIEW
+from autodip_ij.fiji.worker.queueing import Queue, Turn
+from autodip_ij.fiji.worker.shared import SharedArrays
 from autodip_ij.progress import Progress, Stop
 
 GRACE_SECONDS = 3.0
@@ -31,7 +31,7 @@ POLL_SECONDS = 0.1
 PREVIEW_SIDE = 1024
 """Pixels along a side of a preview at most."""
 
-_SCRIPT = "from autodip_ij.fiji.worker import perform\nperform(task, job, blocks)"
+_SCRIPT = "from autodip_ij.fiji.worker.process import perform\nperform(task, job, blocks)"
 
 
 @dataclass
@@ -58,7 +58,7 @@ class Engine:
     Examples
     --------
     >>> with SharedArrays() as shared:  # doctest: +SKIP
-    ...     Engine().run("autodip_ij.fiji.jobs:probe", {}, shared, Silent())
+    ...     Engine().run("autodip_ij.fiji.worker.jobs:probe", {}, shared, Silent())
     {'software': 'autodip_ij 0.1.0', ...}
     """
 
@@ -169,7 +169,7 @@ class Engine:
         return run
 
     def _start(self) -> Any:
-        service = python_service("-m", "autodip_ij.fiji.worker", environment=self._environment).start()
+        service = python_service("-m", "autodip_ij.fiji.worker.process", environment=self._environment).start()
         if self._exit_watch is None:
             # Appose's threads would keep this process from ending for as long as the worker lives.
             self._exit_watch = threading.Thread(target=self._release_at_exit, name="AUTO-DIP-Exit-Watch", daemon=True)

@@ -9,7 +9,7 @@ import threading
 from collections import deque
 from typing import Any
 
-from autodip_ij.fiji.shared import SharedArrays
+from autodip_ij.fiji.worker.shared import SharedArrays
 from autodip_ij.progress import Progress
 
 

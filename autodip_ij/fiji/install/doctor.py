@@ -15,10 +15,10 @@ from pathlib import Path
 from autodip_ij._version import __version__
 from autodip_ij.doctor import Check
 from autodip_ij.errors import AutodipError
-from autodip_ij.fiji.environment_file import package_line
-from autodip_ij.fiji.folder import FijiFolder
-from autodip_ij.fiji.install import shipped_files
-from autodip_ij.fiji.manifest import Manifest, content_of
+from autodip_ij.fiji.install.environment_file import package_line
+from autodip_ij.fiji.install.folder import FijiFolder
+from autodip_ij.fiji.install.install import shipped_files
+from autodip_ij.fiji.install.manifest import Manifest, content_of
 
 BRIDGE_PACKAGES = ("pyimagej", "scyjava", "jpype1", "appose")
 OLDEST_JAVA = 11
@@ -150,13 +150,13 @@ def _java_program(folder: FijiFolder | None) -> Path | None:
 
 def _worker() -> list[Check]:
     """Start a worker and let it check itself: what it can compute is what Fiji can."""
-    from autodip_ij.fiji.service import Engine
+    from autodip_ij.fiji.worker.service import Engine
     from autodip_ij.progress import Silent
 
     engine = Engine()
     try:
         with engine.arrays() as shared:
-            answer = engine.run("autodip_ij.fiji.jobs:probe", {}, shared, Silent())
+            answer = engine.run("autodip_ij.fiji.worker.jobs:probe", {}, shared, Silent())
     except AutodipError as error:
         last = getattr(error, "details", "").strip().rpartition("\n")[2]
         return [Check("worker", "broken", f"{error}{f' ({last})' if last else ''}", "install autodip_ij again")]

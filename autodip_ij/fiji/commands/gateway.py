@@ -7,8 +7,8 @@ from typing import Any
 
 from autodip_ij._support.resources import shipped
 from autodip_ij.errors import EnvironmentProblem
-from autodip_ij.fiji.headers import scripts_folder
-from autodip_ij.fiji.menu import COMMANDS
+from autodip_ij.fiji.commands.headers import scripts_folder
+from autodip_ij.fiji.commands.menu import COMMANDS
 
 
 def scripts_path() -> Path:

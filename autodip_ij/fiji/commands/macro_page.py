@@ -1,4 +1,4 @@
-"""The tables of keys in ``docs/macros.md``, made from the declarations: ``python -m autodip_ij.fiji.macro_page``."""
+"""The tables of keys in ``docs/macros.md``: ``python -m autodip_ij.fiji.commands.macro_page``."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 
 from autodip_ij._support.fields import bounds_of, choices_of
 from autodip_ij._support.resources import shipped
-from autodip_ij.fiji.menu import AUTO_GROUP, COMMANDS, Input
+from autodip_ij.fiji.commands.menu import AUTO_GROUP, COMMANDS, Input
 from autodip_ij.settings import DenoiseSettings
 
 _HEAD = "| key | default | values | what |\n| --- | --- | --- | --- |\n"

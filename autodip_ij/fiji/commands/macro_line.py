@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 
 from autodip_ij.errors import BadInput, nearest
-from autodip_ij.fiji.menu import MenuCommand
+from autodip_ij.fiji.commands.menu import MenuCommand
 
 _KEY = re.compile(r"\s*([^\s=\[\]]+)(=?)")
 

@@ -6,9 +6,9 @@ from collections.abc import Callable, MutableMapping
 from functools import wraps
 from typing import Any
 
-from autodip_ij.fiji import caller, dialog
-from autodip_ij.fiji.failure import reported
-from autodip_ij.fiji.menu import command_of
+from autodip_ij.fiji.commands import caller, dialog
+from autodip_ij.fiji.commands.failure import reported
+from autodip_ij.fiji.commands.menu import command_of
 
 ANSWER = "autodip.answer"
 """Java property that holds the answer of the last command; a macro reads it by ``call``."""

@@ -16,9 +16,9 @@ from pathlib import PurePosixPath
 from autodip_ij._support.resources import shipped
 from autodip_ij._version import __version__
 from autodip_ij.errors import BadInput
-from autodip_ij.fiji.environment_file import add_requirement, package_line, remove_lines
-from autodip_ij.fiji.folder import FijiFolder
-from autodip_ij.fiji.manifest import MANIFEST, Manifest, content_of, delete_file, digest, replace_file
+from autodip_ij.fiji.install.environment_file import add_requirement, package_line, remove_lines
+from autodip_ij.fiji.install.folder import FijiFolder
+from autodip_ij.fiji.install.manifest import MANIFEST, Manifest, content_of, delete_file, digest, replace_file
 
 EXTRAS = "readers,fiji"
 

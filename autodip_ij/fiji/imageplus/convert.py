@@ -1,7 +1,7 @@
 """ImagePlus to array and back, plane by plane, by pixel arrays.
 
 The way through ImgLib2 loses units, LUTs, labels and display ranges, and a bare array gets wrong axes there. Here an
-array always is (T, C, Z, Y, X), and what is not pixels travels in `autodip_ij.fiji.appearance`.
+array always is (T, C, Z, Y, X), and what is not pixels travels in `autodip_ij.fiji.imageplus.appearance`.
 """
 
 from __future__ import annotations

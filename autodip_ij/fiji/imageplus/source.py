@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from autodip_ij.fiji.appearance import slice_label
-from autodip_ij.fiji.convert import dimensions, is_rgb, stack_index
-from autodip_ij.fiji.origin import Origin
-from autodip_ij.fiji.provenance import without_blocks
+from autodip_ij.fiji.imageplus.appearance import slice_label
+from autodip_ij.fiji.imageplus.convert import dimensions, is_rgb, stack_index
+from autodip_ij.fiji.imageplus.provenance import without_blocks
+from autodip_ij.fiji.worker.origin import Origin
 from autodip_ij.images.image import Channel, PixelSize
 
 _LABELS_AT_MOST = 1000

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from autodip_ij.fiji.convert import to_imageplus
-from autodip_ij.fiji.plain import plain_text
+from autodip_ij.fiji.commands.plain import plain_text
+from autodip_ij.fiji.imageplus.convert import to_imageplus
 
 _LARGEST_SIDE = 512
 

@@ -1,4 +1,4 @@
-"""Writes the scripts of the menu from their declarations: ``python -m autodip_ij.fiji.headers``.
+"""Writes the scripts of the menu from their declarations: ``python -m autodip_ij.fiji.commands.headers``.
 
 A ``#@`` line with a typing error is dropped by SciJava without a word, and a bound written twice drifts; so no line of
 a script is written by hand.
@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from autodip_ij._support.resources import shipped
-from autodip_ij.fiji.menu import COMMANDS, Input, MenuCommand, MenuValue
+from autodip_ij.fiji.commands.menu import COMMANDS, Input, MenuCommand, MenuValue
 
 SHEBANG = "#!Python"
 """Exactly so: ``#!python`` and ``#! Python`` start Jython."""

@@ -85,7 +85,7 @@ class MenuCommand:
     leaf
         Name in the menu and in ``run("...")``.
     entry
-        Function of `autodip_ij.fiji.bridge`.
+        Function of `autodip_ij.fiji.commands.bridge`.
     inputs
         In the order of the dialog.
     output

@@ -9,12 +9,12 @@ from collections.abc import Mapping, MutableMapping
 from typing import Any
 
 from autodip_ij.errors import BadInput
-from autodip_ij.fiji import caller, screen
-from autodip_ij.fiji.described import look
-from autodip_ij.fiji.macro_line import check_macro_line
-from autodip_ij.fiji.menu import MenuCommand
-from autodip_ij.fiji.plain import plain_text
-from autodip_ij.fiji.preferences import read_preferences
+from autodip_ij.fiji.commands import caller, screen
+from autodip_ij.fiji.commands.described import look
+from autodip_ij.fiji.commands.macro_line import check_macro_line
+from autodip_ij.fiji.commands.menu import MenuCommand
+from autodip_ij.fiji.commands.plain import plain_text
+from autodip_ij.fiji.commands.preferences import read_preferences
 
 _REFUSED = "autodip_refused"
 NO_IMAGE = "there is no image; open one and select it, or denoise a file with AUTO-DIP Denoise File..."

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from autodip_ij.errors import BadInput
-from autodip_ij.fiji.menu import DISCARD
+from autodip_ij.fiji.commands.menu import DISCARD
 from autodip_ij.settings import DenoiseSettings
 
 _SETTINGS = ("device", "effort", "calibration", "weights")
@@ -16,7 +16,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Preferences:
-    """Defaults of every command; see `autodip_ij.fiji.menu.SETTINGS_FIELDS`."""
+    """Defaults of every command; see `autodip_ij.fiji.commands.menu.SETTINGS_FIELDS`."""
 
     device: str = "auto"
     effort: str = "standard"
@@ -39,7 +39,7 @@ class Preferences:
         autodip_ij.errors.BadInput
             With the message of the setting.
         """
-        from autodip_ij.fiji.values import stop_meaning
+        from autodip_ij.fiji.commands.values import stop_meaning
 
         DenoiseSettings.parse(**self.settings())
         stop_meaning(self.stop)

@@ -11,7 +11,7 @@ from typing import Any
 
 from autodip_ij._version import __version__
 from autodip_ij.errors import UnreadableFile, UnwritableOutput
-from autodip_ij.fiji.folder import FijiFolder
+from autodip_ij.fiji.install.folder import FijiFolder
 
 MANIFEST = PurePosixPath("plugins/AUTO-DIP/autodip-install.json")
 

@@ -7,16 +7,16 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any, Protocol
 
-from autodip_ij.fiji.problems import restore
-from autodip_ij.fiji.queueing import Queue
-from autodip_ij.fiji.service import Engine
-from autodip_ij.fiji.shared import PrivateArrays, SharedArrays
-from autodip_ij.fiji.worker import outcome
+from autodip_ij.fiji.worker.problems import restore
+from autodip_ij.fiji.worker.process import outcome
+from autodip_ij.fiji.worker.queueing import Queue
+from autodip_ij.fiji.worker.service import Engine
+from autodip_ij.fiji.worker.shared import PrivateArrays, SharedArrays
 from autodip_ij.progress import Progress
 
 
 class Runner(Protocol):
-    """Runs a job ``module:function`` and returns its answer; see `autodip_ij.fiji.service.Engine`."""
+    """Runs a job ``module:function`` and returns its answer; see `autodip_ij.fiji.worker.service.Engine`."""
 
     def arrays(self) -> SharedArrays:
         """Return an empty holder of arrays for one job."""

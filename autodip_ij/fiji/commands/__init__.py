@@ -1,0 +1,1 @@
+"""The menu commands: their parameters, what they say, how they end."""

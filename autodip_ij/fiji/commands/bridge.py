@@ -1,0 +1,249 @@
+"""The commands of *Plugins > AUTO-DIP*: one function each, called by its script with the script's variables.
+
+Values come in as Java's, checked settings go to the work, results and tables go back to Fiji; `failure.reported` stands
+around each, so that nothing fails in silence.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, MutableMapping
+from contextlib import contextmanager
+from typing import Any
+
+from autodip_ij.errors import BadInput
+from autodip_ij.fiji.commands import caller, screen
+from autodip_ij.fiji.commands.calling import menu_entry
+from autodip_ij.fiji.commands.described import describe
+from autodip_ij.fiji.commands.dialog import TWO_IMAGES, image_for
+from autodip_ij.fiji.commands.macro_line import check_macro_line
+from autodip_ij.fiji.commands.menu import REPLACE_IMAGE, MenuCommand, command_of
+from autodip_ij.fiji.commands.plain import plain_text
+from autodip_ij.fiji.commands.preferences import Preferences, forget, read_preferences
+from autodip_ij.fiji.commands.tables import evaluation_rows, folder_rows, inspection_rows
+from autodip_ij.fiji.commands.values import RunOptions, choose, collect, scale_of, split_values, truth
+from autodip_ij.fiji.imageplus import open_image
+from autodip_ij.fiji.imageplus.convert import dimensions, dtype_of, to_array
+from autodip_ij.fiji.imageplus.preview import Preview
+from autodip_ij.fiji.imageplus.progress import FijiProgress
+from autodip_ij.fiji.worker.runners import Runner, in_process, worker
+from autodip_ij.progress import Stop
+from autodip_ij.settings import DenoiseSettings
+
+Variables = MutableMapping[str, Any]
+
+
+def _called(entry: str, variables: Variables) -> tuple[MenuCommand, dict[str, Any]]:
+    """Return the command and the values it was called with."""
+    command = command_of(entry)
+    check_macro_line(command, screen.macro_options())
+    return command, collect(command, variables)
+
+
+def _runner(options: RunOptions) -> Runner:
+    return worker() if options.isolate else in_process()
+
+
+def _choice(command: MenuCommand, values: Mapping[str, Any], name: str) -> str:
+    declared = next(entry for entry in command.inputs if entry.name == name)
+    return choose(values[name], declared.choices, name)
+
+
+@contextmanager
+def _progress(tasks: Any, options: RunOptions, title: str = "") -> Iterator[FijiProgress]:
+    window = Preview(plain_text(title)) if title and options.preview and screen.has_window() else None
+    progress = FijiProgress(tasks, options.stop, window)
+    try:
+        yield progress
+    finally:
+        progress.close()
+
+
+@menu_entry
+def run_image(variables: Variables) -> Any:
+    """*AUTO-DIP Denoise...*: denoise the selected image; return the result, shown and titled ``<name>-autodip``."""
+    command, values = _called("run_image", variables)
+    settings, options, _ = split_values(command, values, read_preferences(values["tasks"]))
+    imp = image_for(variables)
+    task = open_image.Task(
+        imp, settings, _choice(command, values, "scope"), _choice(command, values, "output") == REPLACE_IMAGE
+    )
+    title = str(imp.getTitle()) if imp is not None else ""
+    with _progress(values["tasks"], options, title) as progress:
+        result = open_image.denoise(task, _runner(options), progress, preview=options.preview and screen.has_window())
+    if not task.replace:
+        open_image.place_next_beside(imp)
+        screen.show(result)
+        caller.make_current(result, values["tasks"])
+    return result
+
+
+@menu_entry
+def run_file(variables: Variables) -> str:
+    """*AUTO-DIP Denoise File...*: denoise a file into a file; return the path written."""
+    command, values = _called("run_file", variables)
+    settings, options, rest = split_values(command, values, read_preferences(values["tasks"]))
+    source = _path(values["input"], "input", "the image to denoise")
+    with _progress(values["tasks"], options) as progress, _runner(options).arrays() as shared:
+        answer = _runner(options).run(
+            "autodip_ij.fiji.worker.jobs:denoise_file",
+            {
+                "settings": settings.model_dump(exclude_unset=True),
+                "input": source,
+                "output": values["output"] or "",
+                "overwrite": truth(rest.get("overwrite", False), "overwrite"),
+            },
+            shared,
+            progress,
+        )
+        progress.log(f"{source}: {answer['groups']}; written to {answer['output']}")
+    return str(answer["output"])
+
+
+@menu_entry
+def run_folder(variables: Variables) -> str:
+    """*AUTO-DIP Denoise Folder...*: denoise a folder into another; show the status table and return the summary."""
+    command, values = _called("run_folder", variables)
+    settings, options, rest = split_values(command, values, read_preferences(values["tasks"]))
+    request = {
+        "settings": settings.model_dump(exclude_unset=True),
+        "input": _path(values["input"], "input", "the folder with the images"),
+        "output": _path(values["output"], "output", "the folder for the results"),
+        "overwrite": truth(rest.get("overwrite", False), "overwrite"),
+        "suffix": rest.get("suffix", ".ome.tif"),
+    }
+    with _progress(values["tasks"], options) as progress, _runner(options).arrays() as shared:
+        answer = _runner(options).run("autodip_ij.fiji.worker.jobs:denoise_folder", request, shared, progress)
+        progress.log(answer["summary"])
+    screen.table(folder_rows(answer), "AUTO-DIP Folder")
+    return str(answer["summary"])
+
+
+def _path(text: str | None, name: str, meaning: str) -> str:
+    if not text or not text.strip():
+        raise BadInput(f"{name} is missing: give {meaning}, in a macro as {name}=[/path/with blanks]")
+    return text
+
+
+@menu_entry
+def inspect(variables: Variables) -> str:
+    """*AUTO-DIP Inspect Metadata...*: show group, evidence and cost per channel; return them as JSON."""
+    command, values = _called("inspect", variables)
+    settings, options, _ = split_values(command, values, read_preferences(values["tasks"]))
+    imp = None if values["input"] else image_for(variables)
+    if imp is None and not values["input"]:
+        raise BadInput("nothing to inspect: select an image, or give a file as input=[/path/of/the/file]")
+    with _progress(values["tasks"], options) as progress, _runner(options).arrays() as shared:
+        if imp is None:
+            job, request = "inspect_file", {"input": values["input"]}
+        else:
+            job, request = "inspect_open_image", describe(imp, shared)
+        request["settings"] = settings.model_dump(exclude_unset=True)
+        answer = _runner(options).run(f"autodip_ij.fiji.worker.jobs:{job}", request, shared, progress)
+    screen.table(inspection_rows(answer), "AUTO-DIP Metadata")
+    return json.dumps(answer)
+
+
+@menu_entry
+def evaluate(variables: Variables) -> str:
+    """*AUTO-DIP Evaluate...*: measure an image against a reference into the Results table; return the rows as JSON."""
+    command, values = _called("evaluate", variables)
+    preferences = read_preferences(values["tasks"])
+    images = {name: values[name] for name in ("reference", "image")}
+    if any(imp is None for imp in images.values()):
+        raise BadInput(TWO_IMAGES)
+    if images["reference"] == images["image"]:
+        raise BadInput(f"reference and image are the same, {images['image'].getTitle()}; choose two images")
+    shapes = {name: dimensions(imp) for name, imp in images.items()}
+    if shapes["reference"] != shapes["image"]:
+        raise BadInput(f"the images differ in size (T, C, Z, Y, X): {shapes['reference']} and {shapes['image']}")
+    scope = _choice(command, values, "scope")
+    options = RunOptions(isolate=preferences.isolate)
+    with _progress(values["tasks"], options) as progress, _runner(options).arrays() as shared:
+        for name, imp in images.items():
+            selection = open_image.selected_planes(imp, scope)
+            space = shared.add(name, dtype_of(imp), (*selection.lengths, *shapes[name][3:]))
+            to_array(imp, selection, space)
+        del space
+        request = {"range": scale_of(values["scale"]), "weights": preferences.weights}
+        rows = _runner(options).run("autodip_ij.fiji.worker.jobs:evaluate", request, shared, progress)
+    screen.table(evaluation_rows(rows, str(images["image"].getTitle())), "Results")
+    return json.dumps(rows)
+
+
+@menu_entry
+def settings(variables: Variables) -> str:
+    """*AUTO-DIP Settings...*: keep the defaults (SciJava stores them), test the worker; return the findings."""
+    _, values = _called("settings", variables)
+    tasks = values["tasks"]
+    chosen = Preferences(**{name: values[name] for name in Preferences().__dict__})
+    try:
+        chosen.check()
+    except BadInput:
+        for name in Preferences().__dict__:
+            forget(tasks, name)
+        raise
+    lines = [f"defaults: {', '.join(f'{name}={value}' for name, value in vars(chosen).items())}"]
+    if values["test"]:
+        with _progress(tasks, RunOptions()) as progress, worker().arrays() as shared:
+            found = worker().run("autodip_ij.fiji.worker.jobs:probe", {}, shared, progress)
+        lines.append(f"worker: {found['python']}")
+        lines += [
+            " ".join(part for part in (f"{check['name']}: {check['finding']}", check["remedy"]) if part)
+            for check in found["checks"]
+        ]
+    for line in lines:
+        screen.log(line)
+    return "\n".join(lines)
+
+
+@menu_entry
+def release(variables: Variables) -> str:
+    """*AUTO-DIP Release GPU*: end the worker, which gives its memory back; the next run starts it again."""
+    _called("release", variables)
+    message = "the worker was ended, its memory is free" if worker().release() else "there is no worker to end"
+    screen.log(message)
+    screen.status(f"AUTO-DIP: {message}")
+    return message
+
+
+def denoise(
+    imp: Any,
+    *,
+    tasks: Any = None,
+    isolate: bool = True,
+    preview: bool = False,
+    on_stop: Stop = Stop.DISCARD,
+    **settings: Any,
+) -> Any:
+    """Denoise an ImagePlus from Python (PyImageJ, Python-mode scripts of your own) and return the result, not shown.
+
+    Parameters
+    ----------
+    imp
+        ``ij.ImagePlus``.
+    tasks
+        SciJava's TaskService, for a progress bar with a cancel button; ``ij.task()`` in PyImageJ.
+    isolate
+        Compute in the worker process.
+    preview
+        Show a live preview.
+    on_stop
+        Whether Esc and the cancel button discard the work or keep the result so far.
+    **settings
+        Fields of `autodip_ij.settings.DenoiseSettings`.
+
+    Raises
+    ------
+    autodip_ij.errors.AutodipError
+        With cause and remedy; nothing is caught here.
+
+    Examples
+    --------
+    >>> result = denoise(imp, group="confocal/actin", iterations=300)  # doctest: +SKIP
+    """
+    options = RunOptions(isolate, preview, on_stop)
+    task = open_image.Task(imp, DenoiseSettings.parse(**settings))
+    title = str(imp.getTitle()) if imp is not None else ""
+    with _progress(tasks, options, title) as progress:
+        return open_image.denoise(task, _runner(options), progress, preview=preview and screen.has_window())

@@ -1,0 +1,1 @@
+"""ImageJ's images to arrays and back, with their looks and their source."""

@@ -1,0 +1,1 @@
+"""What is put into a Fiji folder, and whether it works there."""
