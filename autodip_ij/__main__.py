@@ -1,5 +1,5 @@
 """``python -m autodip_ij`` is the command ``autodip``."""
 
-from autodip_ij.cli import main
+from autodip_ij.cli.app import main
 
 main()

@@ -1,7 +1,7 @@
 """Progress and cancelling: one small protocol between long work and whoever watches it.
 
 The work calls `start`, `advance` and, when `wants_preview` says so, `preview`; it asks `stop_request`
-between iterations. Implementations: `Silent` here, a console bar in `autodip_ij.commands`, a SciJava Task
+between iterations. Implementations: `Silent` here, a console bar in `autodip_ij.cli`, a SciJava Task
 and a worker-process message in `autodip_ij.fiji`.
 """
 

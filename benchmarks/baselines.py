@@ -17,7 +17,7 @@ from rich.console import Console
 
 from autodip_ij._support import markdown
 from autodip_ij._support.output_files import provenance_line
-from autodip_ij.commands.console import ConsoleProgress
+from autodip_ij.cli.console import ConsoleProgress
 from autodip_ij.evaluation.evaluate import Evaluation, evaluate_methods
 from autodip_ij.evaluation.paper.published import table2
 from autodip_ij.evaluation.request import Request, Running

@@ -26,7 +26,7 @@ import quality_report
 from rich.console import Console
 
 from autodip_ij._support.output_files import provenance_line
-from autodip_ij.commands.console import ConsoleProgress
+from autodip_ij.cli.console import ConsoleProgress
 from autodip_ij.errors import AutodipError, BadInput, nearest
 from autodip_ij.evaluation.datasets.model import Pair
 from autodip_ij.evaluation.evaluate import find_pairs

@@ -90,7 +90,7 @@ def test_groups_know_no_pixels() -> None:
     assert strangers == set()
 
 
-@pytest.mark.parametrize("statement", ["import autodip_ij", "import autodip_ij.cli", "import autodip_ij.settings"])
+@pytest.mark.parametrize("statement", ["import autodip_ij", "import autodip_ij.cli.app", "import autodip_ij.settings"])
 def test_importing_loads_nothing_heavy(statement: str) -> None:
     """What makes `autodip --help` fast: a measured time would depend on the machine, the modules loaded do not."""
     code = f"import sys; {statement}; print(*sorted({{name.split('.')[0] for name in sys.modules}}))"
@@ -103,7 +103,7 @@ def test_importing_loads_nothing_heavy(statement: str) -> None:
 def test_help_loads_nothing_heavy() -> None:
     code = (
         "import sys, contextlib, io\n"
-        "from autodip_ij.cli import run\n"
+        "from autodip_ij.cli.app import run\n"
         "with contextlib.redirect_stdout(io.StringIO()): run(['--help'])\n"
         "print(*sorted({name.split('.')[0] for name in sys.modules}))"
     )

@@ -12,7 +12,7 @@ import tifffile
 from scipy.ndimage import gaussian_filter
 
 import autodip_ij
-from autodip_ij.cli import run
+from autodip_ij.cli.app import run
 from autodip_ij.denoising import representative as looks
 from autodip_ij.denoising.inspection import inspect
 from autodip_ij.denoising.plan import plan_run

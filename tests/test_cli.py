@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 import tifffile
 
-from autodip_ij import cli
 from autodip_ij._support.text import plain
+from autodip_ij.cli import app as cli
 from autodip_ij.denoising.report import read_sidecar
 from autodip_ij.images import Channel, Image, open_image, write
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from autodip_ij.reference_page import settings_page
+from autodip_ij.cli.settings_page import settings_page
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])

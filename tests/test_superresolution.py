@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from autodip_ij.calibration.model import Parameters
-from autodip_ij.cli import run
+from autodip_ij.cli.app import run
 from autodip_ij.denoising.superresolution import (
     SuperresSettings,
     _plan,

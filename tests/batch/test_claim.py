@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from autodip_ij import cli
 from autodip_ij.batch import run_batch
 from autodip_ij.batch.claim import CLAIM_NAME, claimed
+from autodip_ij.cli import app as cli
 from autodip_ij.errors import UnwritableOutput
 from autodip_ij.settings import DenoiseSettings
 

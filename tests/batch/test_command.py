@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from autodip_ij import cli
+from autodip_ij.cli import app as cli
 from autodip_ij.denoising.report import read_sidecar
 
 MakeTiff = Callable[..., Path]

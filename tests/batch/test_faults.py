@@ -15,9 +15,9 @@ import numpy as np
 import pytest
 import tifffile
 
-from autodip_ij import cli
 from autodip_ij.batch import BatchResult, find_inputs, run_batch
 from autodip_ij.batch.status import Row, StatusFile
+from autodip_ij.cli import app as cli
 from autodip_ij.denoising.report import read_sidecar, sidecar_path
 from autodip_ij.errors import EnvironmentProblem, UnreadableFile
 from autodip_ij.images import open_image

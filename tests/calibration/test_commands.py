@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import tifffile
 
-from autodip_ij.cli import run
-from autodip_ij.commands.calibrate import _command_line
+from autodip_ij.cli.app import run
+from autodip_ij.cli.calibrate import _command_line
 
 from .hand_made import noisy, texture
 

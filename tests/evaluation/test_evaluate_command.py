@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import synthetic_folders as folders
 
-from autodip_ij.cli import run
+from autodip_ij.cli.app import run
 from autodip_ij.errors import BadInput
 from autodip_ij.evaluation.scoring.file_scores import score_files
 
@@ -80,7 +80,7 @@ def test_a_data_set_is_evaluated_resumed_and_reported(files, capsys):
 
 
 def test_the_cost_is_said_before_and_progress_without_a_terminal(files, capsys, monkeypatch):
-    from autodip_ij.commands import console
+    from autodip_ij.cli import console
 
     monkeypatch.setattr(console, "_SECONDS_BETWEEN_LINES", 0.0)
     rows = [f"noisy.tif,clean.tif,widefield,nucleus,level{k}" for k in range(3)]
@@ -141,7 +141,7 @@ def test_a_failed_image_gives_exit_code_1_and_the_rest_is_reported(files, capsys
 
 def test_the_published_set_is_rebuilt_by_one_command(tmp_path, capsys):
     folders.fmd_field(tmp_path / "fmd", "Confocal_BPAE_R", 5)
-    from autodip_ij.commands.evaluate import published
+    from autodip_ij.cli.evaluate import published
 
     published(tmp_path / "fmd", tmp_path / "out", quiet=False)
     shown = capsys.readouterr().out

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import synthetic_folders as folders
 
-from autodip_ij.cli import build_app
+from autodip_ij.cli.app import build_app
 
 GUIDE = (Path(__file__).parents[2] / "docs" / "evaluation.md").read_text(encoding="utf-8")
 COMMANDS = [

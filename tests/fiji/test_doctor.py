@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from autodip_ij import cli
+from autodip_ij.cli import app as cli
 from autodip_ij.doctor import Check
 from autodip_ij.fiji.install.doctor import environment_checks, fiji_checks
 from autodip_ij.fiji.install.folder import FijiFolder

@@ -17,7 +17,7 @@ SHEBANG = "#!Python"
 
 _BODY = """\
 try:
-    from autodip_ij.fiji.bridge import {entry}
+    from autodip_ij.fiji.commands.bridge import {entry}
 except ImportError as problem:
     from scyjava import jimport
     ij = jimport("ij.IJ")

@@ -1,4 +1,4 @@
-"""The reference page of the settings, made from their one declaration: ``python -m autodip_ij.reference_page``."""
+"""The reference page of the settings, made from their one declaration: ``python -m autodip_ij.cli.settings_page``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from autodip_ij.settings import DenoiseSettings, shown
 
 HEAD = """# Settings
 
-Made from `autodip_ij/settings.py` by `python -m autodip_ij.reference_page > docs/settings.md`; do not edit.
+Made from `autodip_ij/settings.py` by `python -m autodip_ij.cli.settings_page > docs/settings.md`; do not edit.
 
 Each setting is an option of `autodip denoise` and `autodip batch` (`--name value`), a keyword of
 `autodip_ij.denoise(...)`, a key of the sidecar's `settings`, and, where marked, a field of the Fiji dialogs and a

@@ -89,7 +89,7 @@ def evaluate(
         return None
     if check:
         return _check(reference, request, json)
-    from autodip_ij.commands.console import console_progress
+    from autodip_ij.cli.console import console_progress
 
     folder = out or Path(f"{reference.resolve().stem}_evaluation")
     with console_progress(quiet=quiet) as progress:
@@ -142,7 +142,7 @@ def published(
     quiet
         Show nothing but errors.
     """
-    from autodip_ij.commands.console import console_progress
+    from autodip_ij.cli.console import console_progress
     from autodip_ij.evaluation.paper.rebuild import rebuild
 
     with console_progress(quiet=quiet) as progress:
@@ -212,7 +212,7 @@ def _check(data: Path, request: Request, as_json: bool) -> int:
     if as_json:
         print(json_text.dumps(records, indent=2))
     else:
-        from autodip_ij.commands.console import say
+        from autodip_ij.cli.console import say
 
         for record in records:
             say(f"{record['folder']}: {record['pairs']} pairs, layout {record['layout']} ({record['licence']})")
@@ -229,7 +229,7 @@ def _show(record: Mapping[str, Any], files: Mapping[str, Path], page: Path, as_j
     if as_json:
         print(_strict({**record, "files": {kind: str(path) for kind, path in files.items()}}))
     elif not quiet:
-        from autodip_ij.commands.console import say
+        from autodip_ij.cli.console import say
 
         for line in (*page.read_text(encoding="utf-8").splitlines(), *_lines(files)):
             say(line)

@@ -102,7 +102,7 @@ def calibrate(
     json
         Print the plan (with --dry-run) or the path of the pack as JSON.
     """
-    from autodip_ij.commands.console import console_progress
+    from autodip_ij.cli.console import console_progress
     from autodip_ij.evaluation.datasets import open_dataset
     from autodip_ij.evaluation.search.calibrate import Workers, default_workers
     from autodip_ij.evaluation.search.calibrate import calibrate as run
@@ -150,7 +150,7 @@ def calibrate(
 
         print(dumps({"pack": str(written), "fits": len(plan.runs), "images": len(pairs)}))
     elif not quiet:
-        from autodip_ij.commands.console import say
+        from autodip_ij.cli.console import say
 
         say(written)
     return 0
@@ -204,7 +204,7 @@ def _show_plan(plan: SearchPlan, workers: int, scheduler: str | None, as_json: b
     from rich.console import Console
     from rich.table import Table
 
-    from autodip_ij.commands.console import add_row
+    from autodip_ij.cli.console import add_row
 
     table = Table(show_header=False)
     add_row(table, "images", ", ".join(f"{group}: {count}" for group, count in groups.items()))

@@ -31,7 +31,7 @@ def list_command(*, as_json: JsonFlag = False) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from autodip_ij.commands.console import add_row
+    from autodip_ij.cli.console import add_row
 
     table = Table("name", "what", "criteria", "groups", "images", "efforts", "source")
     for summary in found:
@@ -98,7 +98,7 @@ def show_command(
         return
     from rich.console import Console
 
-    from autodip_ij.commands.console import text
+    from autodip_ij.cli.console import text
 
     console = Console()
     about = (
@@ -119,7 +119,7 @@ def _table(rows: list[dict[str, object]], key: str, with_effort: bool) -> object
     from rich.table import Table
 
     from autodip_ij.calibration.model import Parameters
-    from autodip_ij.commands.console import add_row, text
+    from autodip_ij.cli.console import add_row, text
 
     always = ["depth", "width", "skip", "iterations"]
     optional = [field for field in fields(Parameters) if field.name not in (*always, "classical_weight")]

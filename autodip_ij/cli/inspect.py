@@ -40,7 +40,7 @@ def inspect(
 
     from rich.console import Console
 
-    from autodip_ij.commands.console import text
+    from autodip_ij.cli.console import text
     from autodip_ij.denoising.inspection import inspect as inspect_file
 
     if json:
@@ -65,7 +65,7 @@ def inspect(
 
 def _show(scene: SceneInspection, console: Console) -> None:
     """Print one scene; a plate has hundreds, so that none waits for the last."""
-    from autodip_ij.commands.console import text
+    from autodip_ij.cli.console import text
 
     size = " x ".join(f"{axis} {length}" for axis, length in scene.shape.items())
     title = text("scene ").append_text(text(scene.name, "bold"))
@@ -86,7 +86,7 @@ def _overview(scene: SceneInspection) -> Table:
     from rich.table import Table
 
     from autodip_ij._support.text import duration
-    from autodip_ij.commands.console import add_row
+    from autodip_ij.cli.console import add_row
 
     table = Table("channel", "microscope", "specimen", "confidence", "parameters", "estimate")
     for channel in scene.channels:
@@ -115,7 +115,7 @@ def _parameters(channel: ChannelInspection) -> str:
 def _evidence(channel: ChannelInspection) -> Table:
     from rich.table import Table
 
-    from autodip_ij.commands.console import add_row
+    from autodip_ij.cli.console import add_row
 
     table = Table("where", "value", "speaks for", "weight")
     for row in channel.evidence:

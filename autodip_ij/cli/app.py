@@ -33,7 +33,7 @@ COMMANDS = {
     "superres": ("superres:superres", "Enlarge an image two or four times with a deep image prior."),
     "fiji": ("fiji:app", "Install into Fiji, check the installation."),
 }
-"""Command: where its function is (below `autodip_ij.commands`), and its line in the help."""
+"""Command: where its function is (below `autodip_ij.cli`), and its line in the help."""
 
 
 def build_app() -> Any:
@@ -50,7 +50,7 @@ def build_app() -> Any:
         help_epilogue="Exit codes: " + "; ".join(f"{code} {meaning}" for meaning, code in EXIT_CODES.items()) + ".",
     )
     for name, (home, line) in COMMANDS.items():
-        app.command(f"autodip_ij.commands.{home}", name=name, help=line)
+        app.command(f"autodip_ij.cli.{home}", name=name, help=line)
     return app
 
 

@@ -77,7 +77,7 @@ def doctor(*, fiji: Path | None = None, json: Annotated[bool, Parameter(negative
     json
         Print the checks as JSON.
     """
-    from autodip_ij.commands.doctor import show_checks
+    from autodip_ij.cli.doctor import show_checks
     from autodip_ij.fiji.install.doctor import environment_checks, fiji_checks
     from autodip_ij.fiji.install.folder import FijiFolder
 

@@ -181,7 +181,7 @@ def _show(decision: GroupDecision, found: list[Explanation], file: Path | None, 
     from rich.console import Console
     from rich.table import Table
 
-    from autodip_ij.commands.console import add_row, text
+    from autodip_ij.cli.console import add_row, text
 
     console = Console()
 

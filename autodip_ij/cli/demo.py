@@ -34,7 +34,7 @@ def demo(
     quiet
         Show the figures only.
     """
-    from autodip_ij.commands.console import console_progress
+    from autodip_ij.cli.console import console_progress
     from autodip_ij.denoising.api import denoise_file
     from autodip_ij.errors import UnwritableOutput
     from autodip_ij.evaluation.datasets.synthetic import make_sample
@@ -58,7 +58,7 @@ def _show(sample: Sample, result: FileResult, folder: Path) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from autodip_ij.commands.console import text
+    from autodip_ij.cli.console import text
     from autodip_ij.images import read
     from autodip_ij.metrics import psnr, ssim
 

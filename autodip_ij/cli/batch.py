@@ -54,7 +54,7 @@ def batch(
         Print the result as JSON on standard output.
     """
     from autodip_ij.batch import run_batch
-    from autodip_ij.commands.console import console_progress
+    from autodip_ij.cli.console import console_progress
 
     with console_progress(quiet=quiet) as progress:
         result = run_batch(
@@ -82,7 +82,7 @@ def _show(result: BatchResult, quiet: bool) -> None:
 
     from autodip_ij._support.text import plain
     from autodip_ij.batch.status import FAILED
-    from autodip_ij.commands.console import say
+    from autodip_ij.cli.console import say
 
     for row in result.rows:
         if row.status == FAILED and quiet:

@@ -36,7 +36,7 @@ def denoise(
     json
         Print the report as JSON on standard output.
     """
-    from autodip_ij.commands.console import console_progress, say
+    from autodip_ij.cli.console import console_progress, say
     from autodip_ij.denoising.api import denoise_file
 
     with console_progress(quiet=quiet) as progress:

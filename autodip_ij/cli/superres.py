@@ -38,7 +38,7 @@ def superres(
     json
         Print the report as JSON on standard output.
     """
-    from autodip_ij.commands.console import console_progress, say
+    from autodip_ij.cli.console import console_progress, say
     from autodip_ij.denoising.superresolution import superresolve_file
 
     with console_progress(quiet=quiet) as progress:

@@ -1,1 +1,0 @@
-"""The commands of ``autodip``, one module each, loaded when called."""
