@@ -8,29 +8,6 @@
 (8, 8)
 """
 
-from __future__ import annotations
+import lazy_loader
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from autodip_ij.classical.registry import method_names, parameters_of, run_method, step_count
-
-_HOME = {
-    "method_names": "registry",
-    "parameters_of": "registry",
-    "run_method": "registry",
-    "step_count": "registry",
-}
-
-__all__ = ["method_names", "parameters_of", "run_method", "step_count"]
-
-
-def __getattr__(name: str) -> Any:
-    if name in _HOME:
-        return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

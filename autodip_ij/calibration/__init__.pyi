@@ -1,0 +1,19 @@
+from .advice import cheaper as cheaper
+from .choice import choose as choose
+from .model import Calibration as Calibration
+from .model import CalibrationImage as CalibrationImage
+from .model import Choice as Choice
+from .model import Parameters as Parameters
+from .pack.load import list_calibrations as list_calibrations
+from .pack.load import load_calibration as load_calibration
+
+__all__ = [
+    "Calibration",
+    "CalibrationImage",
+    "Choice",
+    "Parameters",
+    "cheaper",
+    "choose",
+    "list_calibrations",
+    "load_calibration",
+]

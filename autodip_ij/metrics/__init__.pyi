@@ -1,0 +1,39 @@
+from .gradients import mean_gradient as mean_gradient
+from .gradients import mean_gradient_difference as mean_gradient_difference
+from .intensity import mean_ratio as mean_ratio
+from .perceptual_distance import lpips as lpips
+from .perceptual_distance import lpips_available as lpips_available
+from .pixel_errors import mae as mae
+from .pixel_errors import mse as mse
+from .registration import AffineFit as AffineFit
+from .registration import Shift as Shift
+from .registration import affine_fit as affine_fit
+from .registration import register as register
+from .residual import Whiteness as Whiteness
+from .residual import whiteness as whiteness
+from .ring_correlation import RingCorrelation as RingCorrelation
+from .ring_correlation import fourier_ring_correlation as fourier_ring_correlation
+from .ring_correlation import single_image_ring_correlation as single_image_ring_correlation
+from .signal_to_noise import psnr as psnr
+from .structural_similarity import ssim as ssim
+
+__all__ = [
+    "AffineFit",
+    "RingCorrelation",
+    "Shift",
+    "Whiteness",
+    "affine_fit",
+    "fourier_ring_correlation",
+    "lpips",
+    "lpips_available",
+    "mae",
+    "mean_gradient",
+    "mean_gradient_difference",
+    "mean_ratio",
+    "mse",
+    "psnr",
+    "register",
+    "single_image_ring_correlation",
+    "ssim",
+    "whiteness",
+]
