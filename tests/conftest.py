@@ -16,6 +16,7 @@ if shutil.which("nvidia-smi") is None:
 
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -38,6 +39,28 @@ def shared() -> Path:
 @pytest.fixture
 def rng() -> np.random.Generator:
     return np.random.default_rng(20260112)
+
+
+@pytest.fixture
+def no_weights_by_accident(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """A test sees only the LPIPS weights that it names."""
+    monkeypatch.delenv("AUTODIP_LPIPS_WEIGHTS", raising=False)
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path_factory.mktemp("torch-home")))
+
+
+@pytest.fixture
+def scene(rng) -> np.ndarray:
+    """Blobs with edges, odd sides, in [0.05, 0.95]."""
+    blobs = (gaussian_filter(rng.random((97, 83)), 5) > 0.5) * gaussian_filter(rng.random((97, 83)), 15)
+    smooth = gaussian_filter(blobs, 1.2)
+    return (0.05 + 0.9 * (smooth - smooth.min()) / np.ptp(smooth)).astype(np.float32)
+
+
+@pytest.fixture
+def noisy(rng, scene) -> np.ndarray:
+    """`scene` with shot noise a = 0.02 and read-out noise b = 1e-4."""
+    values = 0.02 * rng.poisson(scene / 0.02) + 0.01 * rng.standard_normal(scene.shape)
+    return values.astype(np.float32)
 
 
 PIXEL_SUFFIXES = {".czi", ".nd2", ".lif", ".oib", ".dv", ".tiff", ".tif"}

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hand_made import texture
 from scipy.ndimage import gaussian_filter
 
 import autodip_ij
@@ -18,8 +19,6 @@ from autodip_ij.evaluation.search.job import run_search_job
 from autodip_ij.images import Image
 from autodip_ij.noise.plane import PlaneNoise, noise_kind
 from autodip_ij.settings import DenoiseSettings
-
-from .hand_made import texture
 
 MOST = 150
 FIT = {"depth": 3, "width": 8, "skip": 4, "averaging": 0.95, "discrepancy": 0.95}

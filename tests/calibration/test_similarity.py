@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hand_made import noisy, texture
 from scipy.ndimage import gaussian_filter
 
 from autodip_ij.calibration.similarity.description import describe, descriptor_distances
@@ -14,8 +15,6 @@ from autodip_ij.calibration.similarity.planes import equal_crops, unit_scaled
 from autodip_ij.calibration.similarity.pooled_features import pooled_lpips_features
 from autodip_ij.calibration.similarity.statistics import image_statistics, noise_level, noise_slope
 from autodip_ij.errors import BadInput
-
-from .hand_made import noisy, texture
 
 
 @pytest.mark.parametrize("sigma", [0.01, 0.05, 0.2])

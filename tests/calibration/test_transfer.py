@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hand_made import GROUPS, KNOWN, calibration_of, entry, noisy, query, texture, with_known_nearest
 
 from autodip_ij.calibration import choose
 from autodip_ij.calibration.model import CalibrationImage
@@ -21,8 +22,6 @@ from autodip_ij.calibration.transfer import (
     transfer,
 )
 from autodip_ij.errors import BadInput, EnvironmentProblem
-
-from .hand_made import GROUPS, KNOWN, calibration_of, entry, noisy, query, texture, with_known_nearest
 
 MEASURES = tuple(strategy for strategy in STRATEGIES[1:] if strategy != "umap")
 """Strategies that measure likeness; UMAP lays images out, and promises less (see below)."""

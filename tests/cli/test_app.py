@@ -336,7 +336,7 @@ def test_a_torch_that_cannot_be_loaded_is_one_line_and_exit_code_3(cells: Path, 
     done = subprocess.run(
         [sys.executable, "-m", "autodip_ij", command, *map(str, arguments)],
         env={**os.environ, "PYTHONPATH": os.pathsep.join([str(broken), os.environ.get("PYTHONPATH", "")])},
-        cwd=Path(__file__).parent.parent,
+        cwd=Path(__file__).parents[2],
         capture_output=True,
         text=True,
     )
@@ -383,5 +383,5 @@ def test_a_signal_while_a_module_is_imported_ends_with_the_documented_code(tmp_p
         "cli.run = run\n"
         "cli.main()\n"
     )
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), str(Path(cli.__file__).parents[1])])}
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), str(Path(cli.__file__).parents[2])])}
     assert subprocess.run([sys.executable, "-m", "interrupted"], env=environment, check=False).returncode == 130

@@ -12,6 +12,8 @@ from autodip_ij.batch.job_store import JobStore
 from autodip_ij.errors import BadInput, UnreadableFile
 from autodip_ij.evaluation.search.grid import Configuration, Grid, read_grid
 
+pytestmark = pytest.mark.usefixtures("no_weights_by_accident")
+
 
 def test_default_is_the_grid_of_the_paper() -> None:
     grid = Grid()

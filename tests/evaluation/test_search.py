@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from hand_made import noisy, texture
 from scipy.ndimage import gaussian_filter
 
 from autodip_ij.batch.job_store import fingerprint
@@ -25,7 +26,7 @@ from autodip_ij.evaluation.search.provenance import About
 from autodip_ij.evaluation.search.selection import Selected
 from autodip_ij.progress import Silent, Stop
 
-from .hand_made import noisy, texture
+pytestmark = pytest.mark.usefixtures("no_weights_by_accident")
 
 GRID = Grid(depth=(2, 3), width=(4,), skip=(4,), iterations=Iterations(start=4, stop=12, step=4))
 OPTIONS = SearchOptions(device="cpu", precision="float32", with_lpips=False)

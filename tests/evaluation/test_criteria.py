@@ -21,6 +21,8 @@ from autodip_ij.evaluation.search.criteria import (
 from autodip_ij.evaluation.search.grid import Grid, Iterations, Tolerance
 from autodip_ij.evaluation.search.results import find_best, stops_at_an_end
 
+pytestmark = pytest.mark.usefixtures("no_weights_by_accident")
+
 NAN = float("nan")
 
 

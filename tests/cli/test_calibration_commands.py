@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
+from hand_made import noisy, texture
 
 from autodip_ij.cli.app import run
 from autodip_ij.cli.calibrate import _command_line
 
-from .hand_made import noisy, texture
+pytestmark = pytest.mark.usefixtures("no_weights_by_accident")
 
 
 @pytest.fixture(scope="module")

@@ -6,12 +6,13 @@ from collections import Counter
 
 import numpy as np
 import pytest
+from hand_made import noisy, texture
 
 from autodip_ij.errors import BadInput
 from autodip_ij.evaluation.search.pictures import embedding
 from autodip_ij.evaluation.search.selection import Candidate, cover, select_images
 
-from .hand_made import noisy, texture
+pytestmark = pytest.mark.usefixtures("no_weights_by_accident")
 
 
 def candidates() -> list[Candidate]:

@@ -91,7 +91,7 @@ def test_a_wish_to_stop_and_a_closed_generator_end_the_processes() -> None:
 @pytest.mark.skipif(os.name == "nt", reason="SIGKILL is a signal of POSIX")
 def test_workers_end_with_their_parent_and_open_no_port() -> None:
     code = "import time; from autodip_ij.batch.processes import *; list(answers([Call(time.sleep, (60,))] * 2, 2))"
-    with subprocess.Popen([sys.executable, "-c", code], cwd=Path(__file__).parent.parent) as parent:
+    with subprocess.Popen([sys.executable, "-c", code], cwd=Path(__file__).parents[2]) as parent:
         watched = psutil.Process(parent.pid)
         wait_until(lambda: len(watched.children()) == 2)
         workers = watched.children()
