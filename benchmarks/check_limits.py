@@ -23,8 +23,8 @@ import pandas as pd
 from rich.progress import track
 from scipy.ndimage import gaussian_filter
 
-from autodip_ij._support import markdown
-from autodip_ij._support.output_files import provenance_line
+from autodip_ij._support import text as markdown
+from autodip_ij._support.files import provenance_line
 from autodip_ij.classical import run_method
 from autodip_ij.denoising.checks import LIMITS, judge, worst
 from autodip_ij.evaluation.datasets.catalogue import open_datasets

@@ -17,8 +17,8 @@ from typing import Any
 
 import pipeline
 
-from autodip_ij._support import markdown
-from autodip_ij._support.output_files import provenance_line, write_text
+from autodip_ij._support import text as markdown
+from autodip_ij._support.files import provenance_line, write_text
 from autodip_ij.denoising.api import denoise_image
 from autodip_ij.denoising.plan import plan_run
 from autodip_ij.images import read, write

@@ -20,8 +20,8 @@ from pathlib import Path
 import pandas as pd
 from rich.progress import track
 
-from autodip_ij._support import markdown
-from autodip_ij._support.output_files import provenance_line, write_text
+from autodip_ij._support import text as markdown
+from autodip_ij._support.files import provenance_line, write_text
 from autodip_ij.evaluation.datasets.model import Pair
 from autodip_ij.evaluation.evaluate import find_pairs
 from autodip_ij.evaluation.request import Request

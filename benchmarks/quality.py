@@ -25,7 +25,7 @@ import quality_methods
 import quality_report
 from rich.console import Console
 
-from autodip_ij._support.output_files import provenance_line
+from autodip_ij._support.files import provenance_line
 from autodip_ij.cli.console import ConsoleProgress
 from autodip_ij.errors import AutodipError, BadInput, nearest
 from autodip_ij.evaluation.datasets.model import Pair

@@ -19,9 +19,9 @@ import numpy as np
 import numpy.typing as npt
 from rich.progress import track
 
-from autodip_ij._support import markdown
+from autodip_ij._support import text as markdown
 from autodip_ij._support.arrays import binned
-from autodip_ij._support.output_files import provenance_line, write_text
+from autodip_ij._support.files import provenance_line, write_text
 from autodip_ij.dip import Architecture, FitOptions, fit
 from autodip_ij.dip.guard import OVERFITTED, Guard, GuardOptions
 from autodip_ij.images import read

@@ -1,10 +1,11 @@
-"""Which Python and which packages made a result."""
+"""What is installed: versions of this package and those it stands on, and the files shipped with it."""
 
 from __future__ import annotations
 
 import platform
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 
 @cache
@@ -17,3 +18,27 @@ def versions() -> dict[str, str]:
         except PackageNotFoundError:
             found[package] = "absent"
     return found
+
+
+_PACKAGE = Path(__file__).resolve().parents[1]
+
+
+def shipped(folder: str) -> Path:
+    """Return the folder `calibration`, `fiji_scripts` or `macros`.
+
+    Parameters
+    ----------
+    folder
+        One of the three names.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the installation is damaged and the folder is nowhere.
+    """
+    installed = _PACKAGE / "_shipped" / folder
+    checkout = _PACKAGE.parent / folder
+    for candidate in (installed, checkout):
+        if candidate.is_dir():
+            return candidate
+    raise FileNotFoundError(f"{folder} is missing from this installation of autodip_ij; install it again")

@@ -13,7 +13,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from autodip_ij._support.temporary import temporary
+from autodip_ij._support.files import temporary
 from autodip_ij.errors import BadInput, UnreadableFile, UnwritableOutput
 
 _SAFE_KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+=,-]*")

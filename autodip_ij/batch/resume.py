@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from autodip_ij._support.temporary import left_behind
+from autodip_ij._support.files import left_behind
 from autodip_ij._support.text import encodable
 from autodip_ij.batch.inputs import refuse_special
 from autodip_ij.batch.targets import Job

@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from autodip_ij._support.temporary import temporary
+from autodip_ij._support.files import temporary
 from autodip_ij._support.text import plain
 from autodip_ij.errors import UnwritableOutput
 

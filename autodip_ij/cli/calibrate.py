@@ -160,7 +160,7 @@ def _lpips_at_hand(weights: str, progress: Progress, *, download: bool) -> bool:
     """Whether LPIPS can be measured; says what is left out where it cannot."""
     from autodip_ij.errors import EnvironmentProblem
     from autodip_ij.metrics import lpips_available
-    from autodip_ij.metrics.lpips_network import lpips_network
+    from autodip_ij.metrics.perceptual_distance import lpips_network
 
     if lpips_available(weights=weights or None):
         return True

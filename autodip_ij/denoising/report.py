@@ -216,7 +216,7 @@ def write_sidecar(report: Report, output: Path) -> Path:
     autodip_ij.errors.UnwritableOutput
         If the folder cannot be written.
     """
-    from autodip_ij._support.temporary import temporary
+    from autodip_ij._support.files import temporary
 
     target = sidecar_path(output)
     partial = temporary(target)

@@ -21,8 +21,8 @@ def _perceptual(target: Tensor, options: Mapping[str, Any]) -> Loss:
     """Weighted sum ``mse * MSE + ssim * (1 - SSIM) + lpips * LPIPS`` of output and target, both in [0, 1].
 
     Options: the three weights (1, 0.1 and 0 if left out; not all 0), and for LPIPS `net` (``alex`` or ``squeeze``) and
-    `weights` (folder of its backbone, see `autodip_ij.metrics.lpips_network`). Both images are mapped to [-1, 1] for
-    LPIPS.
+    `weights` (folder of its backbone, see `autodip_ij.metrics.perceptual_distance`). Both images are mapped to [-1, 1]
+    for LPIPS.
     """
     shares = {
         name: float(options.get(name, default)) for name, default in (("mse", 1.0), ("ssim", 0.1), ("lpips", 0.0))
@@ -74,8 +74,7 @@ def dissimilarity(target: Tensor) -> Loss:
 
 def lpips_distance(target: Tensor, options: Mapping[str, Any]) -> Loss:
     """Return LPIPS to `target` (1, 1, Y, X), in the convention of its authors ([-1, 1])."""
-    from autodip_ij.metrics.lpips_network import lpips_network
-    from autodip_ij.metrics.perceptual_distance import SMALLEST_SIDE
+    from autodip_ij.metrics.perceptual_distance import SMALLEST_SIDE, lpips_network
 
     model = lpips_network(options.get("net", "alex"), weights=options.get("weights"), device=str(target.device))
     height, width = target.shape[-2:]

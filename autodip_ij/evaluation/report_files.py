@@ -7,8 +7,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from autodip_ij._support import markdown
-from autodip_ij._support.output_files import FIGURES, provenance_line, write_text
+from autodip_ij._support import text as markdown
+from autodip_ij._support.files import FIGURES, provenance_line, write_text
 from autodip_ij.evaluation.datasets.model import Pair
 from autodip_ij.evaluation.scoring.comparison import Comparison, Options, central, image_file, matched_pair
 from autodip_ij.evaluation.scoring.measures import MEASURES

@@ -1,10 +1,11 @@
-from .gradients import mean_gradient as mean_gradient
-from .gradients import mean_gradient_difference as mean_gradient_difference
-from .intensity import mean_ratio as mean_ratio
 from .perceptual_distance import lpips as lpips
 from .perceptual_distance import lpips_available as lpips_available
 from .pixel_errors import mae as mae
+from .pixel_errors import mean_gradient as mean_gradient
+from .pixel_errors import mean_gradient_difference as mean_gradient_difference
+from .pixel_errors import mean_ratio as mean_ratio
 from .pixel_errors import mse as mse
+from .pixel_errors import psnr as psnr
 from .registration import AffineFit as AffineFit
 from .registration import Shift as Shift
 from .registration import affine_fit as affine_fit
@@ -14,7 +15,6 @@ from .residual import whiteness as whiteness
 from .ring_correlation import RingCorrelation as RingCorrelation
 from .ring_correlation import fourier_ring_correlation as fourier_ring_correlation
 from .ring_correlation import single_image_ring_correlation as single_image_ring_correlation
-from .signal_to_noise import psnr as psnr
 from .structural_similarity import ssim as ssim
 
 __all__ = [

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from autodip_ij.errors import BadInput
-from autodip_ij.metrics.gradients import sobel_magnitude
+from autodip_ij.metrics.pixel_errors import sobel_magnitude
 from autodip_ij.metrics.planes import DataRange, FloatPlane, plane_pair
 
 _CELLS = 8

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from autodip_ij.errors import BadInput
+from autodip_ij.noise.artefacts import grey_values_of_a_photon
 from autodip_ij.noise.correlated import find_shared_noise, second_difference
-from autodip_ij.noise.few_photons import grey_values_of_a_photon
 
 Plane = npt.NDArray[np.float64]
 
@@ -90,7 +90,7 @@ def estimate_noise(plane: npt.ArrayLike, *, binning: int = 1, shared: bool | Non
     Where single photons stand out of the dark, most deviations are small and the median misses the few large ones:
     level sets with a variance below that of two photons are taken a second time, from the mean square over all pixels.
     Where the lowest grey value means that no photon came, the noise is Poisson's, see
-    `autodip_ij.noise.few_photons`.
+    `autodip_ij.noise.artefacts`.
 
     A high-pass between next neighbours misses noise that they share (blurred camera noise: 3 to 4 times too small a
     sigma). How much it misses is measured in the flattest parts of the image, see

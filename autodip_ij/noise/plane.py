@@ -116,8 +116,8 @@ def noise_of(plane: Plane, binning: int = 1, shared: bool | None = None) -> Plan
         noise falls with the signal, lies below the steps of the grey values, or is correlated between the pixels of
         the fit.
     """
+    from autodip_ij.noise.artefacts import grey_values_of_a_photon
     from autodip_ij.noise.estimate import estimate_noise
-    from autodip_ij.noise.few_photons import grey_values_of_a_photon
 
     if fault := fault_of(plane):
         return _plain(fault)

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from autodip_ij._support.resources import shipped
+from autodip_ij._support.versions import shipped
 from autodip_ij.fiji.imageplus.provenance import recorded_report
 
 pytestmark = pytest.mark.jvm

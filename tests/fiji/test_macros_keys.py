@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from autodip_ij._support.fields import choices_of
-from autodip_ij._support.resources import shipped
+from autodip_ij._support.versions import shipped
 from autodip_ij.fiji.commands.macro_page import macro_page_tables
 from autodip_ij.fiji.commands.menu import COMMANDS
 from autodip_ij.groups.model import group_names

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from autodip_ij._support.resources import shipped
+from autodip_ij._support.versions import shipped
 from autodip_ij.fiji.commands.menu import COMMANDS
 from autodip_ij.images import Channel, Image, PixelSize, open_image, write
 

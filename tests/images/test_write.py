@@ -10,7 +10,7 @@ import psutil
 import pytest
 import tifffile
 
-from autodip_ij._support.temporary import left_behind, temporary
+from autodip_ij._support.files import left_behind, temporary
 from autodip_ij.errors import BadInput, UnreadableFile, UnwritableOutput
 from autodip_ij.images import Channel, Image, PixelSize, SourceMetadata, open_image, write
 

@@ -7,7 +7,7 @@ import pytest
 
 from autodip_ij.errors import BadInput, EnvironmentProblem
 from autodip_ij.metrics import lpips, lpips_available
-from autodip_ij.metrics.lpips_network import WEIGHTS_VARIABLE, lpips_network
+from autodip_ij.metrics.perceptual_distance import WEIGHTS_VARIABLE, lpips_network
 
 
 @pytest.fixture
@@ -98,7 +98,7 @@ def test_small_planes_are_mirrored_to_the_smallest_side(lpips_weights, rng, shap
 def test_the_network_is_loaded_once_and_leaves_the_random_numbers_alone(lpips_weights, monkeypatch):
     import torch
 
-    from autodip_ij.metrics import lpips_network as module
+    from autodip_ij.metrics import perceptual_distance as module
 
     monkeypatch.setenv(WEIGHTS_VARIABLE, str(lpips_weights))
     module._load.cache_clear()

@@ -13,8 +13,7 @@ from scipy.ndimage import gaussian_filter
 from autodip_ij.classical import run_method
 from autodip_ij.denoising.checks import Check, checks_of_planes, fit_verdict, judge
 from autodip_ij.errors import BadInput
-from autodip_ij.noise.direction import direction_of_residual
-from autodip_ij.noise.residual import Value, measure_plane
+from autodip_ij.noise.residual import Value, direction_of_residual, measure_plane
 
 SIDE = 192
 

@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from autodip_ij.noise.artefacts import clipping_of
+from autodip_ij.noise.artefacts import clipping_of, grey_values_of_a_photon
 from autodip_ij.noise.estimate import estimate_noise
-from autodip_ij.noise.few_photons import grey_values_of_a_photon
 
 Y, X = np.mgrid[:192, :192]
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from autodip_ij._support.resources import shipped
+from autodip_ij._support.versions import shipped
 from autodip_ij.calibration.model import Calibration, CalibrationImage, Parameters
 from autodip_ij.calibration.pack.descriptors import FILE as DESCRIPTORS
 from autodip_ij.calibration.pack.descriptors import unpack_descriptors

@@ -44,7 +44,7 @@ def pooled_lpips_features(
     import torch
     from lpips import normalize_tensor
 
-    from autodip_ij.metrics.lpips_network import lpips_network
+    from autodip_ij.metrics.perceptual_distance import lpips_network
 
     model = lpips_network("alex", weights=weights, device=device)
     gaps = [max(SMALLEST_SIDE - side, 0) for side in plane.shape]

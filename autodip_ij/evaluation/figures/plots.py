@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from autodip_ij._support.markdown import seconds
+from autodip_ij._support.text import seconds
 from autodip_ij.errors import BadInput
 from autodip_ij.evaluation.figures.style import COLOURS, GREY, INK, LINE, figure, save
 from autodip_ij.evaluation.scoring.measures import measure_of

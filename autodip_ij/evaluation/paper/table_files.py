@@ -7,8 +7,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from autodip_ij._support import markdown
-from autodip_ij._support.output_files import FIGURES, provenance_line, write_text
+from autodip_ij._support import text as markdown
+from autodip_ij._support.files import FIGURES, provenance_line, write_text
 
 ORIGINAL_METHOD = "original-dip"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from autodip_ij._support.resources import shipped
+from autodip_ij._support.versions import shipped
 from autodip_ij.errors import EnvironmentProblem
 from autodip_ij.fiji.commands.headers import scripts_folder
 from autodip_ij.fiji.commands.menu import COMMANDS

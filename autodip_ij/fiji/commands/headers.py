@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from autodip_ij._support.resources import shipped
+from autodip_ij._support.versions import shipped
 from autodip_ij.fiji.commands.menu import COMMANDS, Input, MenuCommand, MenuValue
 
 SHEBANG = "#!Python"

@@ -6,7 +6,7 @@ import re
 import sys
 
 from autodip_ij._support.fields import bounds_of, choices_of
-from autodip_ij._support.resources import shipped
+from autodip_ij._support.versions import shipped
 from autodip_ij.fiji.commands.menu import AUTO_GROUP, COMMANDS, Input
 from autodip_ij.settings import DenoiseSettings
 

@@ -13,7 +13,7 @@ from enum import StrEnum
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import PurePosixPath
 
-from autodip_ij._support.resources import shipped
+from autodip_ij._support.versions import shipped
 from autodip_ij._version import __version__
 from autodip_ij.errors import BadInput
 from autodip_ij.fiji.install.environment_file import add_requirement, package_line, remove_lines

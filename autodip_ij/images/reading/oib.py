@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from oiffile import OifFile, SettingsFile
 
-from autodip_ij._support.regular import refuse_special
+from autodip_ij._support.files import refuse_special
 from autodip_ij.images.image import Channel, Image, PixelSize
 from autodip_ij.images.metadata import SourceMetadata
 from autodip_ij.images.reading.axes import SCENE, AxisPlan, plan_axes

@@ -18,7 +18,7 @@ from typing import Any
 from lxml import etree
 from tifffile import TiffFile
 
-from autodip_ij._support.regular import named_path, refuse_special
+from autodip_ij._support.files import named_path, refuse_special
 from autodip_ij.errors import UnreadableFile
 from autodip_ij.images.reading.ome_mending import root_of
 

@@ -17,7 +17,7 @@ import numpy.typing as npt
 import zarr
 from zarr.storage import LocalStore, ZipStore
 
-from autodip_ij._support.regular import refuse_special
+from autodip_ij._support.files import refuse_special
 from autodip_ij.errors import BadInput, UnreadableFile
 from autodip_ij.images.image import Image
 from autodip_ij.images.metadata import SourceMetadata

@@ -9,7 +9,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from autodip_ij._support.regular import refuse_special
+from autodip_ij._support.files import refuse_special
 from autodip_ij.errors import AutodipError, EnvironmentProblem, UnreadableFile, nearest
 from autodip_ij.images.reading import formats
 from autodip_ij.images.reading.damage import unreadable

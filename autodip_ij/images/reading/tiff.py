@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from tifffile import PHOTOMETRIC, TiffFile, TiffPageSeries, read_ndtiff_index
 
-from autodip_ij._support.regular import named_path, refuse_special
+from autodip_ij._support.files import named_path, refuse_special
 from autodip_ij.images.image import Image
 from autodip_ij.images.metadata import SourceMetadata
 from autodip_ij.images.reading.axes import SCENE, AxisPlan, plan_axes

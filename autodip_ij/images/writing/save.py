@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from autodip_ij._support.temporary import temporary
+from autodip_ij._support.files import temporary
 from autodip_ij.errors import AutodipError, BadInput, UnwritableOutput, nearest
 
 if TYPE_CHECKING:

@@ -1,11 +1,82 @@
-"""Only files and folders are opened: a pipe would block for ever, a device gives no image."""
+"""Files: written whole or not at all, and only regular ones read."""
 
 from __future__ import annotations
 
+import glob
+import hashlib
+import os
 import stat
+import uuid
+from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 
-from autodip_ij.errors import UnreadableFile
+from autodip_ij._version import __version__
+from autodip_ij.errors import UnreadableFile, UnwritableOutput
+
+_LONGEST = 100
+"""Bytes of the target's name that a temporary name repeats; a name may have 255, on encrypted folders 143."""
+
+
+def temporary(target: Path) -> Path:
+    """Return a new name beside `target` under which it is written before it is renamed.
+
+    Examples
+    --------
+    >>> import re
+    >>> re.sub("[0-9a-f]{8}", "01234567", temporary(Path("out/a.tif")).name)
+    '.a.tif.01234567.part'
+    """
+    return target.with_name(f".{_shortened(target.name)}.{uuid.uuid4().hex[:8]}.part")
+
+
+def left_behind(target: Path) -> Iterator[Path]:
+    """Yield what a killed process left under temporary names of `target`."""
+    name = glob.escape(_shortened(target.name))
+    for ending in ("part", "part.folder", "old"):
+        yield from target.parent.glob(f".{name}.*.{ending}")
+
+
+def _shortened(name: str) -> str:
+    """Return `name`, or of a long one its beginning and what tells it from others that begin alike."""
+    content = os.fsencode(name)
+    if len(content) <= _LONGEST:
+        return name
+    return f"{content[: _LONGEST - 10].decode('utf-8', 'ignore')}~{hashlib.sha256(content).hexdigest()[:8]}"
+
+
+FIGURES = "figures"
+"""Folder of the figures of a report."""
+
+
+def write_text(path: Path, text: str) -> Path:
+    """Write a text, whole or not at all.
+
+    Raises
+    ------
+    autodip_ij.errors.UnwritableOutput
+        If it cannot be written.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(path)
+    except OSError as error:
+        raise UnwritableOutput(f"cannot write {path}: {error.strerror or error}") from error
+    return path
+
+
+def provenance_line() -> str:
+    """Return version, date and machine in one line."""
+    from autodip_ij.evaluation.search.provenance import machine
+
+    found = machine()
+    return (
+        f"autodip_ij {__version__}, {datetime.now(UTC).date()}, {found['processor']}, {found['cores']} cores, "
+        f"{found['system']}."
+    )
+
 
 _SPECIAL = (
     (stat.S_ISFIFO, "a named pipe"),
