@@ -23,7 +23,7 @@ import numpy.typing as npt
 from skimage.io import imread
 
 from autodip_ij.calibration import CalibrationImage, Parameters
-from autodip_ij.calibration.pack.descriptors import Descriptor
+from autodip_ij.calibration.pack.files import Descriptor
 from autodip_ij.calibration.similarity.description import describe
 from autodip_ij.calibration.transfer import STRATEGIES, rank
 from autodip_ij.evaluation.search.provenance import machine

@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 from autodip_ij.calibration import list_calibrations, load_calibration
-from autodip_ij.calibration.cost import ORIGINAL_DIP
+from autodip_ij.calibration.advice import ORIGINAL_DIP
 from autodip_ij.evaluation.datasets.model import Pair
 from autodip_ij.evaluation.scoring.comparison import Options, run_tasks
 from autodip_ij.evaluation.scoring.intervals import fields_of

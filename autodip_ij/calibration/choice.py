@@ -1,26 +1,17 @@
-"""From a group, and where it is incomplete from the pixels, to parameters: the policy of the published code.
+"""Iterations belong to a size of tile: a larger one of the same content takes more of them.
 
-=====================  ===================================================================
-known                  parameters of
-=====================  ===================================================================
-microscope, specimen   the group
-microscope             the nearest calibration image of that microscope, by LPIPS
-specimen               the nearest calibration image of that specimen, by mean gradient
-neither                the nearest calibration image of all, by UMAP
-=====================  ===================================================================
-
-These are the best cells of each column of the paper's Table I. Where a measure cannot run, the group table is used and
-the reason says so. A calibration that has tables for kinds of noise, as none of the published code has, is first
-narrowed to the kind of the plane, and likeness is then measured by descriptors, whatever is missing.
-
-There is no second policy: a run, ``inspect``, ``transfer`` and an enlargement all choose by `choose`.
+A network of the same number of weights fits more structure then. The best stop of a fit with a random input is taken to
+grow in proportion to the side; on two images it was measured to grow even faster (see docs/experiments.md).
+A guided fit, which starts from estimates of the clean plane, has its best stop at the same count; one that ends
+where it reaches the noise needs no count.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cache
+from math import sqrt
 from pathlib import Path
 from typing import Any
 
@@ -31,11 +22,60 @@ from autodip_ij.calibration.blend import blend_in_words
 from autodip_ij.calibration.group_table import from_group, in_words, table_entry, what_is_known
 from autodip_ij.calibration.model import Calibration, Choice, Parameters
 from autodip_ij.calibration.pack.rows import EFFORTS
-from autodip_ij.calibration.tile_side import scaled_to
 from autodip_ij.calibration.transfer import CannotCompare, check_comparable, policy_strategy, transfer_nearest
 from autodip_ij.errors import BadInput, nearest
 from autodip_ij.groups.model import GroupDecision, group_name, split_group
+from autodip_ij.images.tiles import plan_tiles
 from autodip_ij.noise.plane import noise_kind, noise_of, shared_noise_of
+
+_WITHIN = 1.25
+"""Sides so near to one another are taken as equal."""
+_FEWEST = 25
+
+
+def side_of(shape: Sequence[int], tile: int, overlap: int) -> float:
+    """Return the side, px, of a square with as many pixels as the tiles of a plane (Y, X)."""
+    height, width = shape
+    cut = plan_tiles((height, width), tile, overlap)[0]
+    return sqrt(cut.height * cut.width)
+
+
+def scaled_to(choice: Choice, calibrated_px: int | None, side_px: float) -> Choice:
+    """Return `choice` with the iterations that suit tiles of another side than those of the calibration.
+
+    Parameters
+    ----------
+    choice
+        What was chosen.
+    calibrated_px
+        Side of the images that the calibration was made from; None where it holds for every size, as published.
+    side_px
+        Side of the tiles of the image, from `side_of`.
+
+    Examples
+    --------
+    >>> from autodip_ij.calibration.model import Parameters
+    >>> found = Choice(Parameters(5, 16, 4, 600), "autodip", "widefield", "group", "known")
+    >>> scaled_to(found, 512, 256).reason
+    'known; 300 iterations for tiles of 256 px, from 600 for 512 px'
+    >>> scaled_to(found, 512, 500) == found
+    True
+    """
+    usual = choice.parameters.iterations
+    ends_by_itself = choice.parameters.guides or choice.parameters.discrepancy
+    if calibrated_px is None or ends_by_itself or 1 / _WITHIN < side_px / calibrated_px < _WITHIN:
+        return choice
+    iterations = max(min(usual, _FEWEST), round(usual * side_px / calibrated_px))
+    if iterations == usual:
+        return choice
+    said = f"{iterations} iterations for tiles of {side_px:.0f} px, from {usual} for {calibrated_px} px"
+    return replace(
+        choice,
+        parameters=choice.parameters.with_iterations(iterations),
+        reason=f"{choice.reason}; {said}",
+        details={**choice.details, "iterations_for_px": {"calibrated": calibrated_px, "used": round(side_px)}},
+    )
+
 
 Plane = npt.NDArray[np.float32]
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from autodip_ij.groups.model import group_name
 
 if TYPE_CHECKING:
-    from autodip_ij.calibration.pack.descriptors import Descriptor
+    from autodip_ij.calibration.pack.files import Descriptor
 
 Width = int | str
 """Feature maps a level: a number, ``asc_to512`` (doubling down to 512 at the deepest level), or ``16-32-64-128``."""

@@ -311,7 +311,7 @@ def _distances(
     everything: Sequence[CalibrationImage],
     weights: str | Path | None,
 ) -> npt.NDArray[np.float64]:
-    from autodip_ij.calibration.similarity import distances
+    from autodip_ij.calibration.similarity import measures as distances
 
     if strategy in _NEED_PIXELS:
         return distances.by_pixels(strategy, plane, images, weights)

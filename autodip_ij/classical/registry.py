@@ -13,8 +13,8 @@ from autodip_ij.dip.options import OnStep
 from autodip_ij.errors import BadInput, nearest
 
 _HOME = {
-    "gaussian": ("gaussian", "GAUSSIAN"),
-    "median": ("median", "MEDIAN"),
+    "gaussian": ("filters", "GAUSSIAN"),
+    "median": ("filters", "MEDIAN"),
     "nlm": ("nonlocal_means", "NLM"),
     "vst-nlm": ("nonlocal_means", "VST_NLM"),
     "vst-wavelet": ("wavelets", "VST_WAVELET"),

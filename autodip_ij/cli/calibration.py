@@ -66,7 +66,7 @@ def show_command(
         Print one JSON object for programs.
     """
     from autodip_ij.calibration import load_calibration
-    from autodip_ij.calibration.cost import operations
+    from autodip_ij.calibration.advice import operations
     from autodip_ij.calibration.model import Parameters
     from autodip_ij.calibration.pack.load import criteria_of
 

@@ -76,8 +76,8 @@ def transfer(
         Print one JSON object for programs.
     """
     from autodip_ij.calibration import load_calibration
+    from autodip_ij.calibration.choice import side_of
     from autodip_ij.calibration.explanation import explain as explain_strategy
-    from autodip_ij.calibration.tile_side import side_of
     from autodip_ij.calibration.transfer import STRATEGIES
     from autodip_ij.denoising.channels import decide, treated
     from autodip_ij.denoising.plan import select

@@ -274,7 +274,7 @@ def choose_for(
         noise and the nearest-image strategies; without it the group's own entry is taken.
     """
     from autodip_ij.calibration import choose, load_calibration
-    from autodip_ij.calibration.tile_side import side_of
+    from autodip_ij.calibration.choice import side_of
 
     choice = choose(
         load_calibration(settings.calibration),

@@ -143,7 +143,7 @@ def stop_below(recipe: PlaneRecipe) -> float:
 
 def fit_arguments(recipe: PlaneRecipe, seed: int) -> tuple[Any, Any]:
     """Return the `Architecture` and `FitOptions` of one fit of `recipe`."""
-    from autodip_ij.calibration.cost import architecture_of
+    from autodip_ij.calibration.advice import architecture_of
     from autodip_ij.dip import FitOptions
     from autodip_ij.dip.losses import parse_loss
 

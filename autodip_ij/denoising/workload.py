@@ -63,7 +63,7 @@ def estimate_method(recipe: PlaneRecipe, shape: tuple[int, ...]) -> tuple[float,
 
 
 def _original(given: Mapping[str, Any]) -> Parameters:
-    from autodip_ij.calibration.cost import ORIGINAL_DIP
+    from autodip_ij.calibration.advice import ORIGINAL_DIP
     from autodip_ij.classical import step_count
 
     return replace(ORIGINAL_DIP, iterations=step_count("original-dip", **given))

@@ -1,4 +1,4 @@
-from .inference import infer_groups as infer_groups
+from .infer import infer_groups as infer_groups
 from .model import Evidence as Evidence
 from .model import GroupDecision as GroupDecision
 from .model import group_names as group_names

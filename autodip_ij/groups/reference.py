@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from autodip_ij.groups.modality import MODALITIES
-from autodip_ij.groups.model import SPECIMENS
+from autodip_ij.groups.model import MODALITIES, SPECIMENS
 from autodip_ij.groups.vocabulary import Label, Vocabulary
 
 

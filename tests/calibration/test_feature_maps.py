@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from autodip_ij.calibration import load_calibration
-from autodip_ij.calibration.cost import architecture_of, operations
+from autodip_ij.calibration.advice import architecture_of, operations
 from autodip_ij.calibration.model import Parameters
 from autodip_ij.calibration.pack.write import PackContent, write_pack
 from autodip_ij.cli.app import run

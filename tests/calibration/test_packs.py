@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from autodip_ij.calibration import Parameters, load_calibration
-from autodip_ij.calibration.pack.descriptors import Descriptor
+from autodip_ij.calibration.pack.files import Descriptor
 from autodip_ij.calibration.pack.write import PackContent, PackImage, write_pack
 from autodip_ij.errors import AutodipError, UnreadableFile, UnwritableOutput
 

@@ -9,10 +9,9 @@ import pytest
 from hand_made import noisy, texture
 from scipy.ndimage import gaussian_filter
 
-from autodip_ij.calibration.similarity.description import describe, descriptor_distances
+from autodip_ij.calibration.similarity.description import describe, descriptor_distances, pooled_lpips_features
 from autodip_ij.calibration.similarity.embedding import embed
 from autodip_ij.calibration.similarity.planes import equal_crops, unit_scaled
-from autodip_ij.calibration.similarity.pooled_features import pooled_lpips_features
 from autodip_ij.calibration.similarity.statistics import image_statistics, noise_level, noise_slope
 from autodip_ij.errors import BadInput
 

@@ -3,9 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from autodip_ij.classical.hessian_search import search_parameters
 from autodip_ij.classical.hessian_solver import functional, hessian_terms, minimise, second_difference
-from autodip_ij.classical.sparse_hessian import SparseHessianParameters, sparse_hessian
+from autodip_ij.classical.sparse_hessian import SparseHessianParameters, search_parameters, sparse_hessian
 from autodip_ij.errors import BadInput
 from autodip_ij.metrics import psnr
 from autodip_ij.noise.estimate import estimate_noise

@@ -14,7 +14,7 @@ from scipy.ndimage import gaussian_filter
 
 from autodip_ij.batch.job_store import fingerprint
 from autodip_ij.calibration import choose, load_calibration
-from autodip_ij.calibration.cost import operations
+from autodip_ij.calibration.advice import operations
 from autodip_ij.errors import AutodipError, BadInput, Cancelled, UnwritableOutput
 from autodip_ij.evaluation.datasets import Pair, open_dataset
 from autodip_ij.evaluation.search.calibrate import Workers, calibrate

@@ -30,7 +30,7 @@ def test_the_example_vocabulary_of_the_page_works(tmp_path: Path) -> None:
 
 
 def test_the_thresholds_of_the_page_are_the_ones_used() -> None:
-    from autodip_ij.groups import decide
+    from autodip_ij.groups import infer as decide
 
     text = " ".join(PAGE.read_text(encoding="utf-8").split())
     assert f"reaches {decide.HINT} and leads the next one by {decide.LEAD}" in text

@@ -15,9 +15,8 @@ import numpy.typing as npt
 
 from autodip_ij._support.versions import shipped
 from autodip_ij.calibration.model import Calibration, CalibrationImage, Parameters
-from autodip_ij.calibration.pack.descriptors import FILE as DESCRIPTORS
-from autodip_ij.calibration.pack.descriptors import unpack_descriptors
-from autodip_ij.calibration.pack.files import MANIFEST, PackFiles
+from autodip_ij.calibration.pack.files import FILE as DESCRIPTORS
+from autodip_ij.calibration.pack.files import MANIFEST, PackFiles, unpack_descriptors
 from autodip_ij.calibration.pack.rows import (
     NOISE_KINDS,
     GroupRow,

@@ -17,9 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 from autodip_ij.calibration.model import Parameters
-from autodip_ij.calibration.pack.descriptors import FILE as DESCRIPTORS
-from autodip_ij.calibration.pack.descriptors import Descriptor, pack_descriptors
-from autodip_ij.calibration.pack.files import MANIFEST
+from autodip_ij.calibration.pack.files import FILE as DESCRIPTORS
+from autodip_ij.calibration.pack.files import MANIFEST, Descriptor, pack_descriptors
 from autodip_ij.calibration.pack.rows import FORMAT, table_name
 from autodip_ij.errors import UnwritableOutput
 

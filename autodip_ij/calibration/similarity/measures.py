@@ -1,16 +1,86 @@
-"""Distances between two noisy images (Table I of the paper): 0 or least for the most alike.
-
-The published code takes the *smallest* SSIM and PSNR for the nearest image, although both grow with likeness, and feeds
-LPIPS with values in [0, 1] instead of [-1, 1]. Both are put right here.
-"""
+"""The distance of one plane to each of many calibration images, strategy by strategy."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
-from autodip_ij.calibration.similarity.planes import Plane, equal_crops
+import numpy as np
+import numpy.typing as npt
+
+from autodip_ij.calibration.model import CalibrationImage
+from autodip_ij.calibration.pack.files import Descriptor
+from autodip_ij.calibration.similarity.description import describe, descriptor_distances, embedding_rows
+from autodip_ij.calibration.similarity.embedding import embed
+from autodip_ij.calibration.similarity.planes import Plane, equal_crops, unit_scaled
 from autodip_ij.errors import BadInput, nearest
+
+Distances = npt.NDArray[np.float64]
+Images = Sequence[CalibrationImage]
+
+
+def by_pixels(strategy: str, plane: npt.NDArray[Any], images: Images, weights: str | Path | None = None) -> Distances:
+    """Return MAE, MSE, -PSNR, 1 - SSIM or LPIPS between noisy images, on equal crops."""
+    query = unit_scaled(plane)
+    return np.array([pixel_distance(strategy, query, _pixels(image), weights=weights) for image in images])
+
+
+def by_mean_gradient(plane: npt.NDArray[Any], images: Images) -> Distances:
+    """Return the absolute difference of the mean gradients; a stored one serves where the pixels are not shipped."""
+    from autodip_ij.metrics import mean_gradient
+
+    def gradient_of(image: CalibrationImage) -> float:
+        if image.descriptor is not None:
+            return image.descriptor.statistics["mean_gradient"]
+        return float(mean_gradient(_pixels(image)))
+
+    query = float(mean_gradient(unit_scaled(plane)))
+    return np.array([abs(gradient_of(image) - query) for image in images])
+
+
+def by_umap(
+    plane: npt.NDArray[Any], images: Images, everything: Images, weights: str | Path | None = None
+) -> Distances:
+    """Return distances in the UMAP layout of all images: of their pixels as published, else of their descriptors."""
+    if all(image.read is not None for image in everything):
+        planes = equal_crops([_pixels(image) for image in everything] + [unit_scaled(plane)])
+        flat = np.stack([crop.ravel() for crop in planes])
+        points = embed(flat[:-1], new=flat[-1:])
+    else:
+        query, reference = _descriptors(plane, everything, weights)
+        points = embed(embedding_rows(reference, reference), new=embedding_rows(reference, [query]))
+    where = {image.name: point for image, point in zip(everything, points, strict=False)}
+    return np.array([float(np.hypot(*(where[image.name] - points[-1]))) for image in images])
+
+
+def by_descriptors(
+    plane: npt.NDArray[Any], images: Images, everything: Images, weights: str | Path | None = None
+) -> Distances:
+    """Return distances between descriptors: those of the calibration, or measured on its images."""
+    query, reference = _descriptors(plane, everything, weights)
+    known = {image.name: descriptor for image, descriptor in zip(everything, reference, strict=True)}
+    return descriptor_distances(query, [known[image.name] for image in images], reference)
+
+
+def _descriptors(
+    plane: npt.NDArray[Any], everything: Images, weights: str | Path | None
+) -> tuple[Descriptor, list[Descriptor]]:
+    from autodip_ij.metrics import lpips_available
+
+    stored = [image.descriptor for image in everything if image.descriptor is not None]
+    features = lpips_available(weights=weights) and all(descriptor.features is not None for descriptor in stored)
+    reference = [
+        image.descriptor or describe(_pixels(image), weights=weights, with_features=features) for image in everything
+    ]
+    return describe(plane, weights=weights, with_features=features), reference
+
+
+def _pixels(image: CalibrationImage) -> Plane:
+    if image.read is None:
+        raise ValueError(f"{image.name} is not shipped with its calibration")
+    return unit_scaled(image.read())
+
 
 Distance = Callable[[Plane, Plane], float]
 

@@ -61,7 +61,7 @@ def searched(pairs: Sequence[Pair], folder: Path, options: Options, **running: A
 
 def search_one(pairs: Sequence[Pair], options: Options) -> dict[str, float]:
     """Return fidelity and sparsity with the least mean squared error over some pairs; the function workers run."""
-    from autodip_ij.classical.hessian_search import search_parameters
+    from autodip_ij.classical.sparse_hessian import search_parameters
     from autodip_ij.images.window import measure_window
 
     errors: dict[tuple[float, float], float] = defaultdict(float)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from autodip_ij.batch.jobs import Job, JobStore, run_jobs
-from autodip_ij.calibration.cost import ORIGINAL_DIP
+from autodip_ij.calibration.advice import ORIGINAL_DIP
 from autodip_ij.calibration.model import Parameters
 from autodip_ij.evaluation.datasets.model import Pair
 from autodip_ij.evaluation.scoring.comparison import Options, central, run_tasks

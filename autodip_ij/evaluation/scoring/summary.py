@@ -79,7 +79,7 @@ def relative_work(row: Mapping[str, Any]) -> float | None:
     Counted, not timed: the floating-point operations of the convolutions, so that the claim of a speed-up can be judged
     beside run times of any machine.
     """
-    from autodip_ij.calibration.cost import ORIGINAL_DIP, operations
+    from autodip_ij.calibration.advice import ORIGINAL_DIP, operations
     from autodip_ij.calibration.model import Parameters
 
     used = row.get("details", {}).get("parameters", {})

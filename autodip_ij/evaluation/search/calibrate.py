@@ -11,9 +11,8 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from autodip_ij.calibration.cost import architecture_of
-from autodip_ij.calibration.pack.descriptors import Descriptor
-from autodip_ij.calibration.pack.files import jobs_folder
+from autodip_ij.calibration.advice import architecture_of
+from autodip_ij.calibration.pack.files import Descriptor, jobs_folder
 from autodip_ij.calibration.pack.write import PackContent, PackImage, write_pack
 from autodip_ij.errors import AutodipError, UnwritableOutput
 from autodip_ij.evaluation.search.images import PreparedPair, prepare

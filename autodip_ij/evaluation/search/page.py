@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 
-from autodip_ij.calibration.cost import operations
+from autodip_ij.calibration.advice import operations
 from autodip_ij.calibration.model import Parameters
 from autodip_ij.calibration.pack.write import Key
 

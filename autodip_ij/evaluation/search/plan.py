@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from autodip_ij.calibration.cost import architecture_of, binned_shape, operations
+from autodip_ij.calibration.advice import architecture_of, binned_shape, operations
 from autodip_ij.errors import BadInput
 from autodip_ij.evaluation.search.grid import Configuration, Grid
 from autodip_ij.evaluation.search.images import LARGEST_SIDE, prepare

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from autodip_ij.calibration.cost import ORIGINAL_DIP, operations
+from autodip_ij.calibration.advice import ORIGINAL_DIP, operations
 from autodip_ij.calibration.model import Parameters
 from autodip_ij.calibration.pack.write import Key
 from autodip_ij.evaluation.search.criteria import (

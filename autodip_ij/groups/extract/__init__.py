@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any
 
-from autodip_ij.groups.extract.names import name_facts
+from autodip_ij.groups.extract.key_values import name_facts
 from autodip_ij.groups.facts import Fact
 from autodip_ij.images.metadata import SourceMetadata
 

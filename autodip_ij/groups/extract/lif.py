@@ -1,21 +1,117 @@
-"""Leica LIF: the hardware settings of an image element, written by LAS X, LAS AF and the older TCS programs.
-
-A laser scanner keeps ``ATLConfocalSettingDefinition`` (see `autodip_ij.groups.extract.lif_scan`), a camera system
-``ATLCameraSettingDefinition`` with a ``WideFieldChannelInfo`` for each channel; LAS AF before version 2 keeps
-``ScannerSettingRecord`` and ``FilterSettingRecord``. What is only installed (``CanDoSTED``, filter wheels, inactive
-detectors, lasers without intensity) does not count.
-"""
+"""The laser-scanner settings of a Leica LIF image: scans, their lasers, detectors and recorded channels."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
 from autodip_ij.groups.extract import spread
-from autodip_ij.groups.extract.lif_scan import scan_facts, without_maker
-from autodip_ij.groups.facts import Fact, Kind, number_fact, text_fact
+from autodip_ij.groups.facts import Fact, Kind, as_number, number_fact, text_fact
+
+_WHERE = "ATLConfocalSettingDefinition"
+
+
+@dataclass(frozen=True)
+class _Recorded:
+    """An active detector of a scan and the channel it recorded, if that can be told."""
+
+    scan: Element
+    detector: Element
+    channel: int | None
+
+
+def scan_facts(image: Element, described: int) -> Iterator[Fact]:
+    """Yield the facts of a laser scanner for an image of `described` channels."""
+    sequential = image.findall(".//LDM_Block_Sequential_List/ATLConfocalSettingDefinition")
+    # Without sequential scans there is one definition; with them, the first one only repeats a scan.
+    scans = sequential or list(image.iter(_WHERE))[:1]
+    active = [
+        (scan, detector) for scan in scans for detector in scan.iter("Detector") if detector.get("IsActive") == "1"
+    ]
+    # Channels stand in the order of the scans and, within a scan, of the detectors.
+    told = len(active) == described
+    recorded = [
+        _Recorded(scan, detector, position if told else None) for position, (scan, detector) in enumerate(active)
+    ]
+    for scan in scans:
+        channels = [entry.channel for entry in recorded if entry.scan is scan and entry.channel is not None]
+        yield from _settings_facts(scan, channels or [None])
+    for entry in recorded:
+        yield from _detector_facts(entry)
+
+
+def _settings_facts(scan: Element, channels: Sequence[int | None]) -> Iterator[Fact]:
+    for channel in channels:
+        if scan.get("IsSTEDActive") == "1":
+            yield Fact(Kind.MODE, "STED active", f"{_WHERE}/@IsSTEDActive", channel)
+        airy = number_fact(Kind.PINHOLE_AU, scan.get("PinholeAiry"), f"{_WHERE}/@PinholeAiry", channel)
+        yield from airy or number_fact(Kind.PINHOLE_UM, scan.get("Pinhole"), f"{_WHERE}/@Pinhole", channel, scale=1e6)
+        yield from number_fact(Kind.SCANNING, scan.get("ScanSpeed"), f"{_WHERE}/@ScanSpeed", channel)
+        yield from _laser_facts(scan, channel)
+
+
+def _laser_facts(scan: Element, channel: int | None) -> Iterator[Fact]:
+    """Yield the lasers that were on: with a line of some intensity or, without an AOTF, behind an open shutter."""
+    lines = {
+        aotf.get("LightSourceName", ""): [line for line in aotf.iter("LaserLineSetting") if _emits(line)]
+        for aotf in scan.iter("Aotf")
+    }
+    for laser in scan.iter("Laser"):
+        names = [name for name in (laser.get("LaserName", ""), laser.get("LightSourceName", "")) if name]
+        controlled = [name for name in names if name in lines]
+        used = any(lines[name] for name in controlled) if controlled else _shutter_open(scan, names)
+        if not used or laser.get("PowerState", "On") != "On":
+            continue
+        for name in dict.fromkeys(names):
+            yield from text_fact(Kind.LIGHT, name, f"{_WHERE}/Laser[{name}]", channel)
+        if not controlled:
+            wavelength = laser.get("Wavelength")
+            yield from number_fact(Kind.EXCITATION, wavelength, f"{_WHERE}/Laser[{names[-1]}]/@Wavelength", channel)
+    for name, running in lines.items():
+        for line in running:
+            where = f"{_WHERE}/Aotf[{name}]/LaserLineSetting"
+            yield from number_fact(Kind.EXCITATION, line.get("LaserLine"), where, channel)
+
+
+def _shutter_open(scan: Element, names: Sequence[str]) -> bool:
+    return any(
+        shutter.get("LightSourceName") in names and shutter.get("IsActive") == "1" for shutter in scan.iter("Shutter")
+    )
+
+
+def _emits(line: Element) -> bool:
+    return as_number(line.get("IntensityDev")) > 0 and line.get("IsLineChecked", "1") == "1"
+
+
+def _detector_facts(entry: _Recorded) -> Iterator[Fact]:
+    name = entry.detector.get("Name", "")
+    where = f"{_WHERE}/Detector[{name}]"
+    for text in (name, entry.detector.get("Type")):
+        yield from text_fact(Kind.DETECTOR, text, where, entry.channel)
+    if entry.channel is None:
+        return
+    for band in entry.scan.findall("Spectro/MultiBand") or entry.scan.findall("MultiBand"):
+        # Detectors outside the scan head (NDD, transmission) have no band of the spectrometer.
+        if (
+            band.get("Channel") != entry.detector.get("Channel")
+            or entry.detector.get("ScanType", "Internal") != "Internal"
+        ):
+            continue
+        yield from text_fact(
+            Kind.LABEL, without_maker(band.get("DyeName")), f"{where}/MultiBand/@DyeName", entry.channel
+        )
+        middle = (as_number(band.get("LeftWorld")) + as_number(band.get("RightWorld"))) / 2
+        yield from number_fact(Kind.EMISSION, middle, f"{where}/MultiBand", entry.channel)
+
+
+def without_maker(dye: str | None) -> str:
+    """Return a dye name without the library it comes from (``Leica/ALEXA 488``)."""
+    text = dye or ""
+    return text.rpartition("/")[2] if text.lower().startswith("leica/") else text
+
 
 _CAMERA = "Camera"
 _PROPERTIES = {"DyeName": Kind.LABEL, "DetectorName": Kind.DETECTOR, "ContrastingMethodName": Kind.MODE}

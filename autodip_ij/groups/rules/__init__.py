@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from autodip_ij.groups.facts import Fact
-from autodip_ij.groups.rules.devices import device_findings
 from autodip_ij.groups.rules.finding import Finding
-from autodip_ij.groups.rules.optics import optics_findings
+from autodip_ij.groups.rules.optics import device_findings, optics_findings
 from autodip_ij.groups.rules.stains import stain_findings
 from autodip_ij.groups.vocabulary import Vocabulary
 

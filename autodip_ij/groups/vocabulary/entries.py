@@ -7,8 +7,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from autodip_ij.errors import BadInput, nearest
-from autodip_ij.groups.modality import MODALITIES
-from autodip_ij.groups.model import SPECIMENS
+from autodip_ij.groups.model import MODALITIES, SPECIMENS
 
 Nanometre = Annotated[float, Field(ge=200, le=2000)]
 _SPECIMEN_LIKE = {

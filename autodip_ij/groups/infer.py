@@ -11,9 +11,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from autodip_ij.groups.modality import MODALITIES, NO_FLUORESCENCE, OUTSIDE
-from autodip_ij.groups.model import MICROSCOPES, SPECIMENS, Evidence, GroupDecision
-from autodip_ij.groups.rules import Finding
+from autodip_ij.groups.extract import channel_count, facts_of
+from autodip_ij.groups.facts import Fact, Kind
+from autodip_ij.groups.model import (
+    MICROSCOPES,
+    MODALITIES,
+    NO_FLUORESCENCE,
+    OUTSIDE,
+    SPECIMENS,
+    Evidence,
+    GroupDecision,
+)
+from autodip_ij.groups.rules import Finding, findings_of
+from autodip_ij.groups.vocabulary import Vocabulary, load_vocabulary
+from autodip_ij.images.metadata import SourceMetadata
 
 OUTRIGHT = 0.8
 """Confidence from which on the file says it itself."""
@@ -268,3 +279,35 @@ def _quote_rows(findings: Sequence[Finding]) -> str:
     """Return the strongest two rows as ``field: value``; the rows themselves have the whole path."""
     rows = sorted((finding for finding in findings if finding.weight > 0), key=lambda finding: -finding.weight)
     return "; ".join(f"{row.evidence.source.rpartition('/')[2].lstrip('@')}: {_shown(row).value}" for row in rows[:2])
+
+
+def infer_groups(metadata: SourceMetadata, vocabulary: Vocabulary | None = None) -> tuple[GroupDecision, ...]:
+    """Return microscope and specimen of every channel, with the evidence, the confidence and the reason.
+
+    Parameters
+    ----------
+    metadata
+        What the file says about its instrument.
+    vocabulary
+        Words and weights; by default the shipped ones with the user's own file.
+
+    Examples
+    --------
+    >>> from autodip_ij.images.metadata import SourceMetadata
+    >>> decision, = infer_groups(SourceMetadata("tiff", ("DAPI",)))
+    >>> decision.group, decision.confidence
+    ('nucleus', 0.75)
+    """
+    words = vocabulary or load_vocabulary()
+    facts, channels = facts_of(metadata), channel_count(metadata)
+    return tuple(
+        decide(index, _name(metadata, facts, index), findings_of(facts, index, channels, words))
+        for index in range(channels)
+    )
+
+
+def _name(metadata: SourceMetadata, facts: list[Fact], index: int) -> str:
+    """Return the channel's name: as the reader gives it, else as the metadata do."""
+    given = metadata.channel_names[index] if index < len(metadata.channel_names) else ""
+    named = (fact.value for fact in facts if fact.kind is Kind.NAME and fact.channel == index)
+    return given or next(named, "")
