@@ -24,8 +24,8 @@ from skimage.io import imread
 from torch import Tensor
 
 from autodip_ij.dip import Architecture, FitOptions
-from autodip_ij.dip.engines.averaging import OutputAverage
 from autodip_ij.dip.engines.cpu.engine import CpuStepper
+from autodip_ij.dip.engines.loop import OutputAverage
 from autodip_ij.dip.engines.reference import ReferenceStepper
 from autodip_ij.dip.machine import processor_name
 from autodip_ij.metrics import lpips, psnr

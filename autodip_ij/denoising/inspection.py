@@ -138,7 +138,7 @@ def inspect_image(
     """
     from autodip_ij.denoising.channels import decide, treated
     from autodip_ij.denoising.plan import known_method, select
-    from autodip_ij.images.subset import subset
+    from autodip_ij.images.selection import subset
 
     known_method(settings.method)
     times, chosen, slices = select(image, settings)

@@ -157,8 +157,8 @@ def plan_run(image: Image, settings: DenoiseSettings, decisions: Sequence[GroupD
         If the device is not there.
     """
     from autodip_ij.denoising.cleaning import measure_scale
-    from autodip_ij.images.labels import warn_of_labels
-    from autodip_ij.images.subset import subset
+    from autodip_ij.images.arrays import warn_of_labels
+    from autodip_ij.images.selection import subset
 
     known_method(settings.method)
     if image.dtype.kind not in "biuf":

@@ -13,9 +13,8 @@ import torch
 
 from autodip_ij.dip.architecture import Architecture
 from autodip_ij.dip.devices import memory_errors_explained, resolve_device
-from autodip_ij.dip.engines.eager import EagerStepper
 from autodip_ij.dip.engines.loop import Diverged, Stepper, run
-from autodip_ij.dip.engines.reference import ReferenceStepper
+from autodip_ij.dip.engines.reference import EagerStepper, ReferenceStepper
 from autodip_ij.dip.guard import Guard, check_guard
 from autodip_ij.dip.losses import check_loss
 from autodip_ij.dip.network import check_architecture

@@ -8,7 +8,7 @@ from typing import Literal
 
 import torch
 
-from autodip_ij.dip.engines.cpu.workers import single_thread
+from autodip_ij.dip.engines.cpu.layers import single_thread
 from autodip_ij.dip.machine import remember, remembered
 
 log = logging.getLogger(__name__)

@@ -1,4 +1,4 @@
-"""What a file says about its instrument, as the reader found it: the input of group inference, without pixels."""
+"""What is known of a file beside its pixels: axes, channels, sizes with their units, the records of its makers."""
 
 from __future__ import annotations
 
@@ -9,6 +9,47 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ome_types import OME
+
+
+_UNITS = {
+    "\\u00b5m": "µm",
+    "\u00b5m": "µm",
+    "\u03bcm": "µm",
+    "um": "µm",
+    "micron": "µm",
+    "microns": "µm",
+    "micrometer": "µm",
+    "micrometre": "µm",
+    "nanometer": "nm",
+    "angstrom": "Å",
+    "a": "Å",
+    "millimeter": "mm",
+    "inch": "in",
+    "pixels": "pixel",
+    "sec": "s",
+    "seconds": "s",
+    "second": "s",
+    "msec": "ms",
+    "usec": "µs",
+    "minute": "min",
+    "minutes": "min",
+    "hour": "h",
+    "hours": "h",
+    "day": "d",
+}
+"""Spellings of units in files of many programs, and the OME names of them."""
+
+
+def unit_name(text: object) -> str:
+    r"""Return the OME name of a unit as ImageJ writes it.
+
+    Examples
+    --------
+    >>> [unit_name(text) for text in ("micron", "\\u00B5m", "nm", "sec", "")]
+    ['µm', 'µm', 'nm', 's', 'pixel']
+    """
+    plain = str(text).strip()
+    return _UNITS.get(plain.lower(), plain) or "pixel"
 
 
 _FILE_NAME = re.compile(

@@ -11,11 +11,9 @@ from scipy.ndimage import gaussian_filter
 from torch import nn
 
 from autodip_ij.dip import Architecture, FitOptions
-from autodip_ij.dip.engines.cpu.engine import CpuStepper
+from autodip_ij.dip.engines.cpu.engine import CpuStepper, Workers
 from autodip_ij.dip.engines.cpu.network import FusedHourglass
-from autodip_ij.dip.engines.cpu.workers import Workers
-from autodip_ij.dip.engines.eager import EagerStepper
-from autodip_ij.dip.engines.reference import ReferenceStepper
+from autodip_ij.dip.engines.reference import EagerStepper, ReferenceStepper
 from autodip_ij.dip.seeding import build_network, streams
 
 CASES = {

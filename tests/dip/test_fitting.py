@@ -11,8 +11,7 @@ from scipy.ndimage import gaussian_filter
 
 from autodip_ij.dip import Architecture, FitOptions, fit
 from autodip_ij.dip import fitting as fitting_module
-from autodip_ij.dip.engines.averaging import OutputAverage
-from autodip_ij.dip.engines.loop import POLL_SECONDS
+from autodip_ij.dip.engines.loop import POLL_SECONDS, OutputAverage
 from autodip_ij.dip.engines.reference import ReferenceStepper
 from autodip_ij.errors import BadInput, Cancelled, OutOfMemory
 from autodip_ij.progress import Stop

@@ -19,10 +19,9 @@ from autodip_ij.dip.engines.cuda.engine import GraphStepper, release_idle
 from autodip_ij.dip.engines.cuda.network import FlatHourglass
 from autodip_ij.dip.engines.cuda.operations import ReflectionPad
 from autodip_ij.dip.engines.cuda.session import GraphSession
-from autodip_ij.dip.engines.eager import EagerStepper
-from autodip_ij.dip.engines.layout import load_parameters
+from autodip_ij.dip.engines.flat_parameters import load_parameters
 from autodip_ij.dip.engines.loop import run
-from autodip_ij.dip.engines.reference import ReferenceStepper
+from autodip_ij.dip.engines.reference import EagerStepper, ReferenceStepper
 from autodip_ij.dip.guard import Guard, GuardOptions
 from autodip_ij.dip.seeding import build_network, fixed_input, streams
 from autodip_ij.progress import Stop

@@ -17,9 +17,8 @@ from autodip_ij.dip.engines.cuda.operations import TorchOperations, disagreement
 pytest.importorskip("triton")
 
 from autodip_ij.dip.engines.cuda.network import FlatHourglass
-from autodip_ij.dip.engines.cuda.operations import ReflectionPad
-from autodip_ij.dip.engines.cuda.triton_operations import TritonOperations
-from autodip_ij.dip.engines.layout import load_parameters
+from autodip_ij.dip.engines.cuda.operations import ReflectionPad, TritonOperations
+from autodip_ij.dip.engines.flat_parameters import load_parameters
 from autodip_ij.dip.seeding import build_network, fixed_input, streams
 
 interpreted = pytest.mark.skipif(
@@ -73,7 +72,7 @@ def test_upsampling_beside_the_skip_branch(rng, size, skip):
 
 @interpreted
 def test_statistics_of_a_map_that_many_programs_share(rng, monkeypatch):
-    from autodip_ij.dip.engines.cuda import triton_operations
+    from autodip_ij.dip.engines.cuda import operations as triton_operations
 
     monkeypatch.setattr(triton_operations, "TILE_ELEMENTS", 256)
     monkeypatch.setattr(triton_operations, "PROGRAMS", 3)

@@ -82,7 +82,7 @@ REAL = {
 def converted(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with three real files as ImageJ TIFFs, smaller, in a place with blanks and umlauts."""
     from autodip_ij.images import open_image, write
-    from autodip_ij.images.subset import subset
+    from autodip_ij.images.selection import subset
 
     folder = tmp_path_factory.mktemp("real") / "Müller's files"
     (folder / "day 1").mkdir(parents=True)

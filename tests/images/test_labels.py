@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from autodip_ij.denoising.api import denoise
-from autodip_ij.images.labels import is_labelled
+from autodip_ij.images.arrays import is_labelled
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ import zarr
 from autodip_ij.errors import BadInput, OutOfMemory, UnreadableFile
 from autodip_ij.images import open_image, write
 from autodip_ij.images.image import Image
-from autodip_ij.images.reading.compound import refuse_circles
+from autodip_ij.images.reading.oib import refuse_circles
 from autodip_ij.images.reading.open import read_scenes
 from autodip_ij.images.tiles import plan_tiles
 

@@ -31,7 +31,7 @@ from ome_types.model import (
 
 from autodip_ij.images import Channel, Image, PixelSize, SourceMetadata, open_image, write
 from autodip_ij.images.reading.open import read_scenes
-from autodip_ij.images.subset import subset
+from autodip_ij.images.selection import subset
 from autodip_ij.images.writing.ome_record import PROVENANCE_NAMESPACE, make_ome
 
 pytestmark = pytest.mark.usefixtures("no_open_files")

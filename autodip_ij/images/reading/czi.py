@@ -1,22 +1,147 @@
-"""Zeiss CZI, through pylibCZIrw; metadata as OME through the style sheets of bioio-czi."""
+"""Channel names, colours, display ranges, pixel size and time of a CZI file, out of its metadata document."""
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
+from lxml import etree
 from pylibCZIrw import czi
 
 from autodip_ij.errors import BadInput
-from autodip_ij.images.image import Channel, Image
+from autodip_ij.images.image import Channel, Image, PixelSize
 from autodip_ij.images.metadata import SourceMetadata
 from autodip_ij.images.reading.axes import SCENE, AxisPlan, plan_axes
-from autodip_ij.images.reading.czi_facts import ZeissDocument, ome_of
 from autodip_ij.images.reading.lazy import lazy_planes
-from autodip_ij.images.reading.ome_facts import sample_channels
+from autodip_ij.images.reading.ome_facts import color_of, median_step, parse_ome, sample_channels
+from autodip_ij.images.writing.ome_record import drop_dangling_references
+
+if TYPE_CHECKING:
+    from ome_types import OME
+
+
+_log = logging.getLogger(__name__)
+
+_IMAGE = "./Metadata/Information/Image/Dimensions"
+_METRES_TO_MICROMETRES = 1e6
+
+
+class ZeissDocument:
+    """The ZISRAW metadata document of a CZI file.
+
+    Parameters
+    ----------
+    xml
+        Its text; damaged ends are tolerated.
+    """
+
+    def __init__(self, xml: str) -> None:
+        self.xml = xml
+        parser = etree.XMLParser(recover=True, huge_tree=True, resolve_entities=False)
+        root = etree.fromstring(xml.encode("utf-8"), parser) if xml.strip() else None
+        self._root = root if root is not None else etree.Element("ImageDocument")
+
+    def channels(self, count: int, dtypes: Sequence[np.dtype[Any]]) -> list[Channel]:
+        """Return `count` channels; display ranges are fractions of the range of the data type in the file."""
+        acquired = self._root.findall(f"{_IMAGE}/Channels/Channel")
+        shown = self._root.findall("./Metadata/DisplaySetting/Channels/Channel")
+        found = []
+        for i in range(count):
+            own = acquired[i] if i < len(acquired) else None
+            display = next((entry for entry in shown if own is not None and entry.get("Id") == own.get("Id")), None)
+            if display is None and len(shown) == count:
+                display = shown[i]
+            both = [entry for entry in (own, display) if entry is not None]
+            # The display setting holds the colour that the user chose last.
+            colors = [color_of(entry.findtext("Color")) for entry in reversed(both)]
+            found.append(
+                Channel(
+                    name=next((entry.get("Name") for entry in both if entry.get("Name")), ""),
+                    color=next((color for color in colors if color), None),
+                    display_range=_display_range(display, dtypes[i]),
+                )
+            )
+        return found
+
+    def pixel_size(self, frames: int, slices: int) -> PixelSize:
+        """Return the pixel size in micrometres, as far as given, and the frame interval."""
+        sizes: dict[str, float | None] = {}
+        for axis in "XYZ":
+            text = self._root.findtext(f"./Metadata/Scaling/Items/Distance[@Id='{axis}']/Value")
+            # Fifteen digits hide that 1.6 µm is not 1.6e-6 * 1e6 in binary.
+            size = float(f"{_number(text) * _METRES_TO_MICROMETRES:.15g}")
+            # Single planes carry a z of 0 or of 1 µm that means nothing.
+            sizes[axis.lower()] = size if size > 0 and (axis != "Z" or slices > 1) else None
+        return PixelSize(z=sizes["z"], y=sizes["y"], x=sizes["x"], t=self._frame_interval() if frames > 1 else None)
+
+    def scene_name(self, index: int | None) -> str | None:
+        """Return the name of a scene, with that of its well or region; None where it has none."""
+        scene = self._root.find(f"{_IMAGE}/S/Scenes/Scene[@Index='{index or 0}']")
+        if scene is None:
+            return None
+        shape = scene.find("Shape")
+        parts = [scene.get("Name"), shape.get("Name") if shape is not None else None]
+        return "-".join(part for part in parts if part) or None
+
+    def _frame_interval(self) -> float | None:
+        """Return seconds between frames, as stated or from the list of time stamps."""
+        positions = self._root.find(f"{_IMAGE}/T/Positions")
+        if positions is None:
+            return None
+        stated = _number(positions.findtext("Interval/Increment"))
+        if stated > 0:
+            return stated
+        return median_step([float(word) for word in (positions.findtext("List/Offsets") or "").split()])
+
+
+def ome_of(xml: str, source: str) -> OME | None:
+    """Return the OME record of a CZI metadata document; None where bioio-czi, which has the style sheets, is absent."""
+    spec = find_spec("bioio_czi")
+    folders = list(spec.submodule_search_locations or ()) if spec else []
+    sheet = next((Path(folder) / "czi-to-ome-xslt/xslt/czi-to-ome.xsl" for folder in folders), None)
+    if sheet is None or not sheet.is_file():
+        _log.info("%s: no OME record without bioio-czi", source)
+        return None
+    parser = etree.XMLParser(recover=True, huge_tree=True, resolve_entities=False)
+    result = etree.XSLT(etree.parse(str(sheet)))(etree.fromstring(xml.encode("utf-8"), parser))
+    root = result.getroot()
+    if root is None:
+        return None
+    # What a file leaves out the style sheets write as empty attributes, which are no valid OME values.
+    for element in root.iter(etree.Element):
+        for name, value in list(element.attrib.items()):
+            if not value.strip():
+                del element.attrib[name]
+    ome = parse_ome(etree.tostring(root, encoding="unicode"), source)
+    if ome is not None:
+        drop_dangling_references(ome)
+    return ome
+
+
+def _display_range(display: Any, dtype: np.dtype[Any]) -> tuple[float, float] | None:
+    """Return the display range in grey values; None where the file has none or the type has no full scale."""
+    if display is None or dtype.kind != "u":
+        return None
+    low, high = display.findtext("Low"), display.findtext("High")
+    if low is None and high is None:
+        return None
+    full = float(np.iinfo(dtype).max)
+    return float(round(abs(_number(low)) * full)), float(round((_number(high) if high is not None else 1.0) * full))
+
+
+def _number(text: str | None) -> float:
+    """Return a number; 0 where there is none."""
+    try:
+        return float(text or 0)
+    except ValueError:
+        return 0.0
+
 
 _PIXELS: dict[str, tuple[np.dtype[Any], int]] = {
     "Gray8": (np.dtype(np.uint8), 1),

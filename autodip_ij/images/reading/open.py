@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING
 from autodip_ij._support.files import refuse_special
 from autodip_ij.errors import AutodipError, EnvironmentProblem, UnreadableFile, nearest
 from autodip_ij.images.reading import formats
-from autodip_ij.images.reading.damage import unreadable
-from autodip_ij.images.reading.limits import out_of_memory
+from autodip_ij.images.reading.lazy import out_of_memory, unreadable
 from autodip_ij.images.selection import parse_scene
 
 if TYPE_CHECKING:

@@ -20,15 +20,12 @@ from autodip_ij._support.files import named_path, refuse_special
 from autodip_ij.images.image import Image
 from autodip_ij.images.metadata import SourceMetadata
 from autodip_ij.images.reading.axes import SCENE, AxisPlan, plan_axes
-from autodip_ij.images.reading.damage import unreadable
 from autodip_ij.images.reading.facts import Facts
 from autodip_ij.images.reading.formats import stem_of
-from autodip_ij.images.reading.lazy import lazy_planes
-from autodip_ij.images.reading.limits import DEFLATE, check_pixels, check_planes
+from autodip_ij.images.reading.lazy import DEFLATE, check_pixels, check_planes, lazy_planes, unreadable
 from autodip_ij.images.reading.ome_facts import parse_ome
-from autodip_ij.images.reading.ome_sets import ome_record_of
-from autodip_ij.images.reading.tiff_chain import refuse_circular_chain
-from autodip_ij.images.reading.tiff_facts import facts_of, facts_of_scene, lut_color
+from autodip_ij.images.reading.sets import ome_record_of
+from autodip_ij.images.reading.tiff_facts import facts_of, facts_of_scene, lut_color, refuse_circular_chain
 from autodip_ij.images.reading.tiff_makers import scanimage_series
 
 if TYPE_CHECKING:

@@ -16,9 +16,9 @@ from lxml import etree
 from tifffile import TiffFile, TiffPage, TiffPageSeries, matlabstr2py, read_ndtiff_index
 
 from autodip_ij.images.image import Channel, PixelSize
+from autodip_ij.images.metadata import unit_name
 from autodip_ij.images.reading.facts import Facts
 from autodip_ij.images.reading.ome_facts import METRES, convert, median_step
-from autodip_ij.images.units import unit_name
 
 _NO_SETTINGS: Mapping[str, Any] = {}
 _PER_UNIT = {2: "in", 3: "cm"}

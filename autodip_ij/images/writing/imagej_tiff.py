@@ -9,7 +9,7 @@ import numpy as np
 
 from autodip_ij.errors import BadInput
 from autodip_ij.images.writing import planes
-from autodip_ij.images.writing.ome_references import clean_text
+from autodip_ij.images.writing.ome_record import clean_text
 
 if TYPE_CHECKING:
     from autodip_ij.images.image import Channel, Image

@@ -1,7 +1,9 @@
-"""The OME record of an image that is written: the instrument of its source, the names and sizes of the image itself."""
+"""Metadata of formats without an OME record, as OME annotations: a written file still says where it came from."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from itertools import count
 from typing import TYPE_CHECKING, Any
@@ -16,19 +18,130 @@ from ome_types.model import (
     MapAnnotation,
     Pixels,
     PixelType,
+    Reference,
     TiffData,
     UnitsLength,
     UnitsTime,
 )
 from ome_types.model.simple_types import Color
+from pydantic import BaseModel
 
 from autodip_ij._version import __version__
+from autodip_ij.images.metadata import SourceMetadata
 from autodip_ij.images.reading.ome_facts import DISPLAY_NAMESPACE
-from autodip_ij.images.writing.native_text import native_annotations
-from autodip_ij.images.writing.ome_references import clean_texts, drop_dangling_references
 
 if TYPE_CHECKING:
+    from ome_types.model.simple_types import AnnotationID
+
     from autodip_ij.images.image import Image, PixelSize
+
+
+NATIVE_NAMESPACE = "autodip_ij/source"
+"""Namespaces of the annotations are this and the format, e.g. ``autodip_ij/source/lif``."""
+
+WITH_INFO = ("micromanager", "scanimage", "qptiff", "metamorph")
+"""Kinds of TIFF whose settings are one text."""
+
+_PLACEHOLDER: AnnotationID = "Annotation:0"
+
+
+def native_annotations(metadata: SourceMetadata) -> list[Any]:
+    """Return annotations with the metadata of the source: texts as they are, tables as maps of dotted names.
+
+    Parameters
+    ----------
+    metadata
+        Of a format whose reader gives no OME record (`SourceMetadata.native` says what each has).
+
+    Returns
+    -------
+    list
+        OME annotations; their ids are the caller's to give.
+    """
+    native, namespace = metadata.native, f"{NATIVE_NAMESPACE}/{metadata.format}"
+    if metadata.format in ("lif", "czi"):
+        return [CommentAnnotation(id=_PLACEHOLDER, namespace=namespace, value=str(native["xml"]))] if native else []
+    if metadata.format in ("imagej-tiff", "imagej", *WITH_INFO):
+        info = str(native.get("info") or "")
+        return [CommentAnnotation(id=_PLACEHOLDER, namespace=namespace, value=info)] if info else []
+    if metadata.format in ("oib", "dv"):
+        pairs = _flat(native)
+        return [
+            MapAnnotation(
+                id=_PLACEHOLDER,
+                namespace=namespace,
+                value=Map(ms=[Map.M(k=key, value=value) for key, value in pairs.items()]),
+            )
+        ]
+    return []
+
+
+def _flat(value: Any, prefix: str = "") -> dict[str, str]:
+    """Return nested tables as one, names joined by dots."""
+    if isinstance(value, Mapping):
+        items = value.items()
+    elif isinstance(value, list):
+        items = {str(i): item for i, item in enumerate(value)}.items()
+    else:
+        return {prefix: str(value)}
+    found: dict[str, str] = {}
+    for key, item in items:
+        found.update(_flat(item, f"{prefix}.{key}".lstrip(".")))
+    return found
+
+
+_FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+
+
+def clean_text(text: str) -> str:
+    r"""Return a text without control characters, which neither XML nor a terminal takes, and without half characters.
+
+    Examples
+    --------
+    >>> clean_text("DA\x07PI \x1b[1mbold\udcff\n")
+    'DAPI [1mbold\n'
+    """
+    return _FORBIDDEN.sub("", text)
+
+
+def clean_texts(ome: OME) -> None:
+    """Clean every text of a record."""
+    for entry in _models(ome):
+        for name in type(entry).model_fields:
+            value = getattr(entry, name)
+            if type(value) is str and _FORBIDDEN.search(value):
+                setattr(entry, name, clean_text(value))
+
+
+def drop_dangling_references(ome: OME) -> None:
+    """Remove every reference, and settings of an instrument part, whose target is not in the record.
+
+    Readers leave such references (the style sheets for CZI refer to light sources that they do not describe), and
+    taking one image out of several leaves more. Programs that follow them fail.
+    """
+    known = {entry.id for entry in _models(ome) if not isinstance(entry, Reference) and hasattr(entry, "id")}
+    for entry in list(_models(ome)):
+        for name in type(entry).model_fields:
+            value = getattr(entry, name)
+            if _dangles(value, known):
+                setattr(entry, name, None)
+            elif isinstance(value, list) and any(_dangles(item, known) for item in value):
+                setattr(entry, name, [item for item in value if not _dangles(item, known)])
+
+
+def _dangles(value: Any, known: set[str]) -> bool:
+    return isinstance(value, Reference) and value.id not in known
+
+
+def _models(model: BaseModel) -> Iterator[Any]:
+    """Yield a model and every model inside it."""
+    yield model
+    for name in type(model).model_fields:
+        value = getattr(model, name)
+        for item in value if isinstance(value, list) else [value]:
+            if isinstance(item, BaseModel):
+                yield from _models(item)
+
 
 PROVENANCE_NAMESPACE = "autodip_ij/provenance"
 

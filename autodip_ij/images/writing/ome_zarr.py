@@ -13,7 +13,7 @@ import zarr
 from ome_types.model import MetadataOnly
 from zarr.storage import LocalStore
 
-from autodip_ij.images.reading.ome_zarr_facts import OME_XML, UNITS
+from autodip_ij.images.reading.ome_zarr import OME_XML, UNITS
 from autodip_ij.images.writing import planes
 from autodip_ij.images.writing.ome_record import make_ome
 

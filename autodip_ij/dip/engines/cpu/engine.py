@@ -9,11 +9,11 @@ import numpy.typing as npt
 import torch
 
 from autodip_ij.dip.architecture import Architecture
-from autodip_ij.dip.engines.averaging import OutputAverage
 from autodip_ij.dip.engines.cpu import kernels
+from autodip_ij.dip.engines.cpu.layers import Workers
 from autodip_ij.dip.engines.cpu.network import FusedHourglass
-from autodip_ij.dip.engines.cpu.workers import Workers
 from autodip_ij.dip.engines.flat_parameters import FlatParameters
+from autodip_ij.dip.engines.loop import OutputAverage
 from autodip_ij.dip.losses import make_loss
 from autodip_ij.dip.options import FitOptions, Plane
 from autodip_ij.dip.seeding import build_network, fixed_input, streams

@@ -16,10 +16,8 @@ from torch import Tensor
 
 from autodip_ij.dip.architecture import Architecture
 from autodip_ij.dip.engines.cpu import kernels
-from autodip_ij.dip.engines.cpu.layers import Moments, NormActivation, as_array, convolve, convolve_backward
-from autodip_ij.dip.engines.cpu.workers import Workers
-from autodip_ij.dip.engines.flat_parameters import FlatParameters
-from autodip_ij.dip.engines.layout import load_parameters, parameter_shapes
+from autodip_ij.dip.engines.cpu.layers import Moments, NormActivation, Workers, as_array, convolve, convolve_backward
+from autodip_ij.dip.engines.flat_parameters import FlatParameters, load_parameters, parameter_shapes
 from autodip_ij.dip.network import Hourglass
 
 

@@ -16,8 +16,8 @@ from torch import Tensor
 from autodip_ij.dip.architecture import Architecture
 from autodip_ij.dip.devices import is_out_of_memory
 from autodip_ij.dip.engines.cuda.session import GraphBackend, GraphSession, Mark, SessionKey
-from autodip_ij.dip.engines.eager import EagerStepper
 from autodip_ij.dip.engines.loop import Stepper
+from autodip_ij.dip.engines.reference import EagerStepper
 from autodip_ij.dip.options import FitOptions, Plane
 
 log = logging.getLogger(__name__)

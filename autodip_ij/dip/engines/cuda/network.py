@@ -14,8 +14,7 @@ from torch.nn import functional
 
 from autodip_ij.dip.architecture import Architecture
 from autodip_ij.dip.engines.cuda.operations import MapOperations, TorchOperations
-from autodip_ij.dip.engines.flat_parameters import FlatParameters
-from autodip_ij.dip.engines.layout import parameter_shapes, skip_channels
+from autodip_ij.dip.engines.flat_parameters import FlatParameters, parameter_shapes, skip_channels
 
 
 class FlatHourglass:

@@ -10,11 +10,10 @@ import torch
 from torch import Tensor
 
 from autodip_ij.dip.architecture import Architecture
-from autodip_ij.dip.engines.averaging import OutputAverage
 from autodip_ij.dip.engines.cuda.network import FlatHourglass
 from autodip_ij.dip.engines.cuda.operations import ReflectionPad, operations_of
-from autodip_ij.dip.engines.flat_parameters import FlatParameters
-from autodip_ij.dip.engines.layout import load_parameters
+from autodip_ij.dip.engines.flat_parameters import FlatParameters, load_parameters
+from autodip_ij.dip.engines.loop import OutputAverage
 from autodip_ij.dip.losses import RefillableLoss, loss_kind, make_loss
 from autodip_ij.dip.options import FitOptions, Plane
 from autodip_ij.dip.seeding import Streams, build_network, fixed_input, place_guides, streams

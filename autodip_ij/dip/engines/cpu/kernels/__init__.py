@@ -9,17 +9,25 @@ PyTorch would need a separate pass for each of statistics, normalisation, activa
 concatenation, forward and backward; these do as much as possible per pass. All arithmetic is float32.
 """
 
-from autodip_ij.dip.engines.cpu.kernels.borders import fold_border, mirror_border
-from autodip_ij.dip.engines.cpu.kernels.head import head_apply, head_forward, head_sums
-from autodip_ij.dip.engines.cpu.kernels.normalisation import (
+from autodip_ij.dip.engines.cpu.kernels.elements import (
+    adam_update,
     add_affine,
     channel_sums,
+    fold_scale,
     gradient_apply,
     gradient_sums,
     normalise_activate,
+    unfold_scale,
 )
-from autodip_ij.dip.engines.cpu.kernels.parameters import adam_update, fold_scale, unfold_scale
-from autodip_ij.dip.engines.cpu.kernels.upsampling import upsample_activate, upsample_gradient
+from autodip_ij.dip.engines.cpu.kernels.spatial import (
+    fold_border,
+    head_apply,
+    head_forward,
+    head_sums,
+    mirror_border,
+    upsample_activate,
+    upsample_gradient,
+)
 
 __all__ = [
     "adam_update",
