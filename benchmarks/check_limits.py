@@ -29,7 +29,7 @@ from autodip_ij.classical import run_method
 from autodip_ij.denoising.checks import LIMITS, judge, worst
 from autodip_ij.evaluation.datasets.catalogue import open_datasets
 from autodip_ij.evaluation.datasets.model import Pair
-from autodip_ij.evaluation.scoring.matching import match
+from autodip_ij.evaluation.scoring.file_scores import match
 from autodip_ij.metrics import psnr
 from autodip_ij.noise.residual import Unknown, Value, measure_plane
 

@@ -21,8 +21,8 @@ from autodip_ij._support.files import left_behind
 from autodip_ij._support.text import encodable
 from autodip_ij.batch.inputs import refuse_special
 from autodip_ij.batch.targets import Job
-from autodip_ij.denoising.output import uncertainty_path
 from autodip_ij.denoising.report import InputRecord, Report, read_sidecar, sidecar_path, write_sidecar
+from autodip_ij.denoising.result import uncertainty_path
 from autodip_ij.errors import AutodipError, BadInput, UnreadableFile
 from autodip_ij.settings import DenoiseSettings
 

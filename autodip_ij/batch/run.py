@@ -13,12 +13,11 @@ from typing import Any
 from autodip_ij._support.text import encodable
 from autodip_ij.batch import cluster, processes
 from autodip_ij.batch.claim import claimed, regularly
+from autodip_ij.batch.cluster import FileShare, Overall
 from autodip_ij.batch.inputs import find_inputs
 from autodip_ij.batch.processes import Answer, Call
 from autodip_ij.batch.resume import Fingerprint
-from autodip_ij.batch.share import FileShare, Overall
-from autodip_ij.batch.status import FAILED, Row, StatusFile
-from autodip_ij.batch.table import Table
+from autodip_ij.batch.status import FAILED, Row, StatusFile, Table
 from autodip_ij.batch.targets import Job, plan_jobs
 from autodip_ij.batch.work import DenoiseFile, Outcome, perform
 from autodip_ij.errors import AutodipError, BadInput, Cancelled, UnreadableFile, UnwritableOutput, failed_import

@@ -79,9 +79,8 @@ def transfer(
     from autodip_ij.calibration.choice import side_of
     from autodip_ij.calibration.explanation import explain as explain_strategy
     from autodip_ij.calibration.transfer import STRATEGIES
-    from autodip_ij.denoising.channels import decide, treated
+    from autodip_ij.denoising.channels import decide, representative, treated
     from autodip_ij.denoising.plan import select
-    from autodip_ij.denoising.representative import representative
     from autodip_ij.images import open_image
     from autodip_ij.settings import DenoiseSettings
 

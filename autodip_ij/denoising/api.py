@@ -10,15 +10,24 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from autodip_ij.denoising.announce import announcements
 from autodip_ij.denoising.background import StageTimes
-from autodip_ij.denoising.output import default_output, new_array, refuse_bad_target, refuse_bad_type, uncertainty_path
 from autodip_ij.denoising.plan import Plan, plan_run
 from autodip_ij.denoising.record import Recorder
 from autodip_ij.denoising.report import sidecar_path
-from autodip_ij.denoising.result import FileResult, Result
+from autodip_ij.denoising.result import (
+    ONE_FIT,
+    FileResult,
+    Result,
+    UncertaintyMap,
+    default_output,
+    has_uncertainty,
+    new_array,
+    refuse_bad_target,
+    refuse_bad_type,
+    uncertainty_path,
+)
 from autodip_ij.denoising.run import Run
-from autodip_ij.denoising.uncertainty import ONE_FIT, UncertaintyMap, has_uncertainty
+from autodip_ij.denoising.watch import announcements
 from autodip_ij.errors import BadInput
 from autodip_ij.groups.model import GroupDecision
 from autodip_ij.images.image import Image

@@ -1,10 +1,14 @@
-"""The group of every channel of an image, inferred or given by the user, and whether the channel is denoised at all."""
+"""The channels of a run: their groups, which of them are denoised, and the part by which parameters are chosen."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
+import numpy as np
+import numpy.typing as npt
+
+from autodip_ij.denoising.cleaning import measure_scale
 from autodip_ij.groups.model import GroupDecision, split_group
 from autodip_ij.images.image import Image
 from autodip_ij.settings import AUTO, DenoiseSettings
@@ -63,3 +67,89 @@ def treated(decisions: Sequence[GroupDecision], *, explicit: bool) -> list[Group
         else decision
         for decision in decisions
     ]
+
+
+Plane = npt.NDArray[np.float32]
+
+LARGEST_SIDE = 1024
+"""Of the crop, px: kind of noise and likeness are those of the whole plane, in a second or so."""
+
+
+@dataclass(frozen=True)
+class Representative:
+    """What was looked at.
+
+    Attributes
+    ----------
+    pixels
+        (Y, X) float32, scaled to [0, 1] by its own window, without what is no measurement.
+    t, z
+        Where it was taken, counted in the selection.
+    whole
+        Whether it is a whole plane.
+    constant
+        Whether all of it has the same value, so that it tells nothing.
+    """
+
+    pixels: Plane
+    t: int
+    z: int
+    whole: bool = True
+    constant: bool = False
+
+    @property
+    def words(self) -> str:
+        """What was looked at, in words.
+
+        Examples
+        --------
+        >>> Representative(np.zeros((40, 50), np.float32), 3, 0, whole=False).words
+        'the central 50 x 40 px of one plane (time point 3, slice 0)'
+        """
+        height, width = self.pixels.shape
+        part = f"all {width} x {height} px" if self.whole else f"the central {width} x {height} px"
+        return f"{part} of one plane (time point {self.t}, slice {self.z})"
+
+
+def representative(image: Image, position: int, *, t: int | None = None, z: int | None = None) -> Representative:
+    """Return the part of the channel at `position` of `image` by which its parameters are chosen.
+
+    Parameters
+    ----------
+    image
+        What a run would process, reduced to the selected planes.
+    position
+        Index of the channel in it.
+    t, z
+        Plane to be taken; by default the middle one, and where that has one value only (a dropped frame, an empty
+        slice) the next of a few others that has not.
+    """
+    found = None
+    for place in _places(image.shape[0], image.shape[2], t, z):
+        found = _crop(image, position, *place, LARGEST_SIDE)
+        if not found.constant:
+            return found
+    if found is not None and not found.whole:
+        found = _crop(image, position, found.t, found.z, max(image.shape[3:]))
+    assert found is not None, "there is at least one plane"
+    return found
+
+
+def _places(length_t: int, length_z: int, t: int | None, z: int | None) -> Iterator[tuple[int, int]]:
+    """Yield the places to look at, the middle first, each once."""
+    times = [length_t // 2, length_t // 4, 3 * length_t // 4] if t is None else [t]
+    slices = [length_z // 2, length_z // 4, 3 * length_z // 4] if z is None else [z]
+    yield from dict.fromkeys((at_t, at_z) for at_t in times for at_z in slices)
+
+
+def _crop(image: Image, position: int, t: int, z: int, side: int) -> Representative:
+    height, width = image.shape[3:]
+    tall, wide = min(height, side), min(width, side)
+    top, left = (height - tall) // 2, (width - wide) // 2
+    # Cut before it is read: of a tiled file only the tiles in the middle are.
+    cut = image.data[:, :, :, top : top + tall, left : left + wide]
+    pixels = replace(image, data=cut).plane(t, position, z)
+    clean = measure_scale(pixels[None, None]).clean(pixels)
+    return Representative(
+        clean.unit, t, z, whole=(tall, wide) == (height, width), constant=clean.empty or clean.window.constant
+    )

@@ -1,7 +1,7 @@
 """What a file's metadata say and how each channel would be denoised: the object of ``inspect --json``.
 
 Parameters are chosen by the function that a run chooses by, from the same pixels
-(`autodip_ij.denoising.representative`).
+(`autodip_ij.denoising.channels`).
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from autodip_ij.images.image import AXES, Image
 from autodip_ij.settings import DenoiseSettings
 
 if TYPE_CHECKING:
+    from autodip_ij.denoising.channels import Representative
     from autodip_ij.denoising.recipe import PlaneRecipe
-    from autodip_ij.denoising.representative import Representative
 
 
 class Estimate(BaseModel):
@@ -166,7 +166,7 @@ def inspect_image(
 
 def _look(part: Image, position: int, times: Sequence[int], slices: Sequence[int]) -> Representative | str:
     """Return what a run would look at, or why it cannot be: metadata are worth showing where pixels are damaged."""
-    from autodip_ij.denoising.representative import representative
+    from autodip_ij.denoising.channels import representative
 
     try:
         found = representative(part, position)

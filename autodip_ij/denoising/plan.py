@@ -11,10 +11,8 @@ import numpy as np
 
 from autodip_ij.calibration.blend import check_blend
 from autodip_ij.calibration.model import Choice, Parameters
-from autodip_ij.denoising.channels import decide, treated
-from autodip_ij.denoising.recipe import PlaneRecipe
-from autodip_ij.denoising.representative import representative
-from autodip_ij.denoising.series import iterations_of
+from autodip_ij.denoising.channels import decide, representative, treated
+from autodip_ij.denoising.recipe import PlaneRecipe, iterations_of
 from autodip_ij.denoising.workload import estimate, fits_per_plane, lanes_of
 from autodip_ij.dip.architecture import levels_of
 from autodip_ij.errors import BadInput
@@ -270,7 +268,7 @@ def choose_for(
     shape
         (Y, X) of the planes, px.
     plane
-        Reads the plane (Y, X) in [0, 1] that stands for the channel (`autodip_ij.denoising.representative`), for its
+        Reads the plane (Y, X) in [0, 1] that stands for the channel (`autodip_ij.denoising.channels`), for its
         noise and the nearest-image strategies; without it the group's own entry is taken.
     """
     from autodip_ij.calibration import choose, load_calibration

@@ -14,8 +14,7 @@ from autodip_ij.calibration.blend import blend_of
 from autodip_ij.classical.estimates import NOISE_FREE, Estimates, estimates_in_words
 from autodip_ij.denoising.assembly import PlaneToFit
 from autodip_ij.denoising.grey_values import shift_of
-from autodip_ij.denoising.recipe import Plane, PlaneRecipe, PlaneResult, stop_below, with_noise
-from autodip_ij.denoising.series import WarmStart
+from autodip_ij.denoising.recipe import Plane, PlaneRecipe, PlaneResult, WarmStart, stop_below, with_noise
 from autodip_ij.denoising.tile_fits import Capacity, fit_tiles, one_by_one, side_by_side, warm_started
 from autodip_ij.denoising.watch import Watch
 from autodip_ij.errors import BadInput

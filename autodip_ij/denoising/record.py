@@ -12,7 +12,7 @@ import numpy as np
 
 from autodip_ij.denoising.checks import Check, checks_of_planes, fit_verdict, quality_lines
 from autodip_ij.denoising.plan import ChannelPlan, Plan
-from autodip_ij.denoising.recipe import PlaneResult
+from autodip_ij.denoising.recipe import INDEPENDENT, PlaneResult
 from autodip_ij.denoising.report import (
     ChannelReport,
     EvidenceRow,
@@ -24,7 +24,6 @@ from autodip_ij.denoising.report import (
     ParameterValues,
     Report,
 )
-from autodip_ij.denoising.series import INDEPENDENT
 from autodip_ij.errors import BadInput
 from autodip_ij.images.selection import parse_indices
 from autodip_ij.noise.plane import shared_noise_of

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from autodip_ij._support.text import encodable
 from autodip_ij._support.versions import versions
 from autodip_ij._version import __version__
-from autodip_ij.denoising.checks.model import Check, FitVerdict
+from autodip_ij.denoising.checks.judge import Check, FitVerdict
 from autodip_ij.errors import UnreadableFile, UnwritableOutput
 
 SCHEMA_VERSION = 1

@@ -1,13 +1,8 @@
-"""The planes of a run: read, prepared, fitted and finished, each stage beside the others where the device allows.
-
-On a GPU the planes of the next fits are read and prepared, and those of the last ones finished, in a thread each while
-the fits of the present ones run. On a processor, where computing beside a fit only slows both, it is reading alone that
-goes on beside.
-"""
+"""In which order the planes of a run are fitted, and which of them side by side."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -18,16 +13,55 @@ from autodip_ij.denoising.background import Ahead, Behind, StageTimes
 from autodip_ij.denoising.cleaning import CleanPlane
 from autodip_ij.denoising.plan import Plan
 from autodip_ij.denoising.planes import PreparedPlane, finished, fit_planes, prepare_plane
-from autodip_ij.denoising.recipe import Plane, PlaneResult
+from autodip_ij.denoising.recipe import INDEPENDENT, Plane, PlaneResult, WarmStart, frame_order
 from autodip_ij.denoising.record import Place, Recorder
-from autodip_ij.denoising.schedule import Group, schedule
+from autodip_ij.denoising.result import UncertaintyMap
 from autodip_ij.denoising.tile_fits import Capacity
-from autodip_ij.denoising.uncertainty import UncertaintyMap
 from autodip_ij.denoising.watch import Watch
+from autodip_ij.denoising.workload import planes_at_once
 from autodip_ij.progress import Progress, Stop
 
 if TYPE_CHECKING:
     Pixels = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Group:
+    """Planes of one channel that are fitted together.
+
+    Attributes
+    ----------
+    places
+        Their indices (T, C, Z) in the selection.
+    warm
+        Networks of the frame before; None where planes are independent.
+    """
+
+    places: tuple[Place, ...]
+    warm: WarmStart | None = None
+
+
+def schedule(plan: Plan) -> list[Group]:
+    """Return the groups of all planes of a plan, in the order of their fits.
+
+    As many independent planes make a group as give every lane a fit; the frames of a warm series follow one another.
+    """
+    return [group for position in range(len(plan.channels)) for group in _groups(plan, position)]
+
+
+def _groups(plan: Plan, position: int) -> Iterator[Group]:
+    frames, _, slices, height, width = plan.image.shape
+    recipe = plan.channels[position].recipe
+    if recipe is not None and recipe.series != INDEPENDENT:
+        for z in range(slices):
+            warm = WarmStart()
+            for t in frame_order(frames, recipe.series):
+                yield Group(((t, position, z),), warm)
+        return
+    places = [(t, position, z) for z in range(slices) for t in range(frames)]
+    size = 1 if recipe is None else planes_at_once(recipe, (height, width))
+    for first in range(0, len(places), size):
+        yield Group(tuple(places[first : first + size]))
 
 
 @dataclass(frozen=True)

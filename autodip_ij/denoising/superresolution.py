@@ -12,20 +12,25 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field, field_validator, model_validator
 
-from autodip_ij.denoising.announce import announcements
 from autodip_ij.denoising.api import uncertainty_map
 from autodip_ij.denoising.assembly import PlaneToFit, TileJob
 from autodip_ij.denoising.grey_values import shift_of
-from autodip_ij.denoising.output import new_array, refuse_bad_target, refuse_bad_type, uncertainty_path
 from autodip_ij.denoising.plan import ChannelPlan, Plan, plan_run
 from autodip_ij.denoising.planes import prepare_plane, with_estimate
 from autodip_ij.denoising.recipe import PlaneRecipe, PlaneResult, fit_arguments
 from autodip_ij.denoising.record import Recorder
-from autodip_ij.denoising.result import FileResult, Result
+from autodip_ij.denoising.result import (
+    FileResult,
+    Result,
+    UncertaintyMap,
+    new_array,
+    refuse_bad_target,
+    refuse_bad_type,
+    uncertainty_path,
+)
 from autodip_ij.denoising.run import blended
 from autodip_ij.denoising.tile_fits import Capacity, fit_tiles, one_by_one
-from autodip_ij.denoising.uncertainty import UncertaintyMap
-from autodip_ij.denoising.watch import Watch
+from autodip_ij.denoising.watch import Watch, announcements
 from autodip_ij.denoising.workload import estimate
 from autodip_ij.errors import BadInput
 from autodip_ij.images.image import Image, PixelSize

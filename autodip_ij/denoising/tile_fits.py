@@ -8,8 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from autodip_ij.denoising.assembly import OnResult, PlaneAssembly, PlaneToFit, TileJob
-from autodip_ij.denoising.recipe import PlaneRecipe, PlaneResult
-from autodip_ij.denoising.series import WARM_ITERATIONS, WARM_LEARNING_RATE, WarmStart
+from autodip_ij.denoising.recipe import WARM_ITERATIONS, WARM_LEARNING_RATE, PlaneRecipe, PlaneResult, WarmStart
 from autodip_ij.errors import OutOfMemory
 from autodip_ij.progress import Stop
 

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from autodip_ij.calibration.blend import classical_seconds
-from autodip_ij.denoising.recipe import PlaneRecipe, fit_arguments
-from autodip_ij.denoising.series import INDEPENDENT, iterations_of
+from autodip_ij.denoising.recipe import INDEPENDENT, PlaneRecipe, fit_arguments, iterations_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

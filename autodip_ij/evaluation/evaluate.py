@@ -97,10 +97,9 @@ def evaluate_table2(
     """Lay out Table II of the paper from a data folder; parameters as in `evaluate_methods`.
 
     ``sparse-hessian`` without parameters of its own takes grid-searched ones
-    (`autodip_ij.evaluation.paper.sparse_search`).
+    (`autodip_ij.evaluation.paper.table2`).
     """
-    from autodip_ij.evaluation.paper.sparse_search import SPARSE, searched
-    from autodip_ij.evaluation.paper.table2 import METHODS, entries, table2_pairs
+    from autodip_ij.evaluation.paper.table2 import METHODS, SPARSE, entries, searched, table2_pairs
     from autodip_ij.evaluation.paper.table_files import write_table2
 
     _, found = find_pairs(data, request)

@@ -62,7 +62,7 @@ def measure_plane(
     Returns
     -------
     dict
-        By name of `autodip_ij.denoising.checks.limits.LIMITS`; without the measures that do not apply to the run.
+        By name of `autodip_ij.denoising.checks.judge.LIMITS`; without the measures that do not apply to the run.
     """
     y, x = (_middle(np.asarray(plane, np.float64)) for plane in (noisy, denoised))
     found: Measured = {"mean_ratio": _mean_ratio(offset + span * y, offset + span * x)}

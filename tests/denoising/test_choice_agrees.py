@@ -13,7 +13,7 @@ from scipy.ndimage import gaussian_filter
 
 import autodip_ij
 from autodip_ij.cli.app import run
-from autodip_ij.denoising import representative as looks
+from autodip_ij.denoising import channels as looks
 from autodip_ij.denoising.inspection import inspect
 from autodip_ij.denoising.plan import plan_run
 from autodip_ij.evaluation.datasets.synthetic import make_sample

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from autodip_ij.denoising import output as outputs
-from autodip_ij.denoising.output import default_output, new_array, refuse_bad_target
+from autodip_ij.denoising import result as outputs
+from autodip_ij.denoising.result import default_output, new_array, refuse_bad_target
 from autodip_ij.errors import UnwritableOutput
 from autodip_ij.images import Image
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from autodip_ij.denoising.api import denoise
-from autodip_ij.denoising.series import WARM_ITERATIONS
+from autodip_ij.denoising.recipe import WARM_ITERATIONS
 from autodip_ij.dip import Architecture, FitOptions, fit
 
 QUICK = {

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from autodip_ij.batch.job_store import JobStore
+from autodip_ij.batch.jobs import JobStore
 from autodip_ij.errors import BadInput, UnreadableFile
 from autodip_ij.evaluation.search.grid import Configuration, Grid, read_grid
 

@@ -12,7 +12,7 @@ import pytest
 from hand_made import noisy, texture
 from scipy.ndimage import gaussian_filter
 
-from autodip_ij.batch.job_store import fingerprint
+from autodip_ij.batch.jobs import fingerprint
 from autodip_ij.calibration import choose, load_calibration
 from autodip_ij.calibration.advice import operations
 from autodip_ij.errors import AutodipError, BadInput, Cancelled, UnwritableOutput

@@ -9,7 +9,7 @@ import pytest
 from hand_made import noisy, texture
 
 from autodip_ij.errors import BadInput
-from autodip_ij.evaluation.search.pictures import embedding
+from autodip_ij.evaluation.search.page import embedding
 from autodip_ij.evaluation.search.selection import Candidate, cover, select_images
 
 pytestmark = pytest.mark.usefixtures("no_weights_by_accident")

@@ -82,7 +82,7 @@ def test_all_columns_of_a_row_average_the_same_images():
 
 def test_the_sparse_method_takes_grid_searched_parameters(tmp_path, rng, monkeypatch):
     from autodip_ij.classical import sparse_hessian as hessian_search
-    from autodip_ij.evaluation.paper.sparse_search import searched
+    from autodip_ij.evaluation.paper.table2 import searched
 
     monkeypatch.setattr(
         hessian_search.search_parameters, "__kwdefaults__",

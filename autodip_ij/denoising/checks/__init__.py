@@ -7,10 +7,18 @@ found.
 
 from __future__ import annotations
 
-from autodip_ij.denoising.checks.judge import checks_of_planes, fit_verdict, judge, worst
-from autodip_ij.denoising.checks.limits import LIMITS, Limits
-from autodip_ij.denoising.checks.model import Check, Verdict
-from autodip_ij.denoising.checks.summary import ALL_GREEN, quality_lines
+from autodip_ij.denoising.checks.judge import (
+    ALL_GREEN,
+    LIMITS,
+    Check,
+    Limits,
+    Verdict,
+    checks_of_planes,
+    fit_verdict,
+    judge,
+    quality_lines,
+    worst,
+)
 from autodip_ij.noise.residual import Unknown, Value, measure_plane
 
 __all__ = [

@@ -1,12 +1,160 @@
-"""From the measures of a few planes to the checks of a channel."""
+"""The quality checks: measures of a run against their limits, a verdict, one line of advice."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Literal, Protocol
 
-from autodip_ij.denoising.checks.limits import LIMITS
-from autodip_ij.denoising.checks.model import Check, FitVerdict, Verdict
+from pydantic import BaseModel, ConfigDict, Field
+
 from autodip_ij.noise.residual import Measured, Unknown, Value
+
+Verdict = Literal["green", "amber", "red", "unknown"]
+FitVerdict = Literal["well fitted", "under-fitted", "over-fitted", "unknown"]
+
+Range = tuple[float | None, float | None]
+"""Lower and upper bound, both included; None where there is none."""
+
+
+class Check(BaseModel):
+    """One measure of the result of a channel.
+
+    Examples
+    --------
+    >>> Check(name="mean_ratio", value=1.0, verdict="green", green=(0.98, 1.02), amber=(0.95, 1.05)).advice
+    ''
+    """
+
+    model_config = ConfigDict(extra="ignore")
+
+    name: str = Field(description="Name of the measure; docs/quality.md describes each")
+    value: float | None = Field(None, description="Worst value of the planes looked at; None if unknown")
+    verdict: Verdict
+    green: Range = Field((None, None), description="Values that are green")
+    amber: Range = Field((None, None), description="Values that are at least amber")
+    advice: str = Field("", description="What an amber or red value means and what to do; why a value is unknown")
+    plane: tuple[int, int] | None = Field(None, description="Indices T, Z in the output of the plane with this value")
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How a measure is judged.
+
+    Attributes
+    ----------
+    green, amber
+        Values that are green, and that are at least amber; all others are red.
+    below, above
+        One sentence for a value below and above the green ones: what it means and what to do.
+    """
+
+    green: Range
+    amber: Range
+    below: str
+    above: str
+
+    def verdict(self, value: float) -> Verdict:
+        """Return the verdict on `value`."""
+        return "green" if _within(value, self.green) else "amber" if _within(value, self.amber) else "red"
+
+    def advice(self, value: float) -> str:
+        """Return the sentence for `value`; empty if it is green."""
+        if _within(value, self.green):
+            return ""
+        low = self.green[0]
+        return self.below if low is not None and value < low else self.above
+
+
+def _within(value: float, bounds: Range) -> bool:
+    low, high = bounds
+    return (low is None or value >= low) and (high is None or value <= high)
+
+
+_FLATTER = (
+    "structures of this size came out flatter than they are in the input: more iterations, a wider network or less "
+    "binning bring them back, strength below 1 a part of them"
+)
+_STEEPER = (
+    "structures of this size came out stronger than they are in the input: compare with the input, and take fewer "
+    "iterations"
+)
+
+
+def _contrast(green: float, amber: float) -> Limits:
+    return Limits((green, 1.1), (amber, 1.25), _FLATTER, _STEEPER)
+
+
+LIMITS: dict[str, Limits] = {
+    "signal_to_noise": Limits(
+        green=(0.75, 10.0),
+        amber=(None, None),
+        below="the input is noisier than all images the limits were found with: average captures or expose longer, and "
+        "trust fine structure least",
+        above="the input has little noise: denoising can hardly improve it; compare with the input, or lower strength",
+    ),
+    "noise_removed": Limits(
+        green=(0.75, 1.4),
+        amber=(0.6, 1.8),
+        below="less was removed than the noise of the input, so the result still holds noise (over-fitted): take fewer "
+        "iterations, or more averaging or input noise",
+        above="more was removed than the noise of the input, so structure went with it (under-fitted): take more "
+        "iterations, a wider network or less binning",
+    ),
+    "residual_correlation": Limits(
+        green=(-0.18, 0.13),
+        amber=(-0.24, 0.25),
+        below="what was removed alternates from pixel to pixel, because noise was kept (over-fitted): take fewer "
+        "iterations, or more averaging or input noise",
+        above="what was removed is no noise, neighbouring pixels share it (under-fitted): take more iterations, and "
+        "look at input minus result for structure",
+    ),
+    "residual_direction": Limits(
+        green=(None, 0.2),
+        amber=(None, 0.3),
+        below="",
+        above="what was removed follows the structures beside it, so that part of them went with the noise "
+        "(under-fitted): compare with the input, name the microscope with group, or take another method",
+    ),
+    "contrast_2px": _contrast(0.85, 0.65),
+    "contrast_4px": _contrast(0.94, 0.85),
+    "contrast_8px": _contrast(0.96, 0.94),
+    "stripes": Limits(
+        green=(None, 0.12),
+        amber=(None, 0.25),
+        below="",
+        above="whole rows or columns of the result differ from their neighbours: stripes of the detector or scanner "
+        "are left in it; do not take them for structure",
+    ),
+    "mean_ratio": Limits(
+        green=(0.995, 1.005),
+        amber=(0.98, 1.02),
+        below="the result is darker than the input: do not compare its intensities with those of other images",
+        above="the result is brighter than the input: do not compare its intensities with those of other images",
+    ),
+    "iterations_done": Limits(
+        green=(1.0, None),
+        amber=(0.5, None),
+        below="the fit was stopped before its iterations were done, so structure may be missing: run it to the end",
+        above="",
+    ),
+    "tile_disagreement": Limits(
+        green=(None, 0.7),
+        amber=(None, 1.4),
+        below="",
+        above="neighbouring tiles differ by more than the noise where they overlap, so seams may show: take larger "
+        "tiles or a larger overlap",
+    ),
+    "uncertainty": Limits(
+        green=(None, 0.35),
+        amber=(None, 0.7),
+        below="",
+        above="independent fits differ by a large part of the noise: average more of them (seeds), or take fewer "
+        "iterations",
+    ),
+}
+"""By name of the measure, in the order in which they are shown."""
 
 _ORDER: tuple[Verdict, ...] = ("unknown", "green", "amber", "red")
 _NOISE_KEPT = ("noise_removed", "residual_correlation")
@@ -81,3 +229,48 @@ def _missing(check: Check) -> bool:
     if check.name.startswith("contrast_"):
         return _below(check)
     return check.name in (*_NOISE_KEPT, "residual_direction") and not _below(check)
+
+
+ALL_GREEN = "quality: all checks green"
+
+
+class Checked(Protocol):
+    """A channel with its checks, as `autodip_ij.denoising.report.ChannelReport`."""
+
+    index: int
+    name: str
+    checks: list[Check]
+
+
+def quality_lines(channels: Iterable[Checked]) -> list[str]:
+    """Return one line an amber or red check, or that all are green; nothing where nothing was checked.
+
+    A size at which no structure stands out of the noise is no news; that the noise is unknown is.
+    """
+    checked = [channel for channel in channels if channel.checks]
+    if not checked:
+        return []
+    lines = [
+        f"quality, {_of(channel, len(checked))}cannot be judged: {check.advice}"
+        for channel in checked
+        for check in channel.checks
+        if check.name == "noise_removed" and check.verdict == "unknown"
+    ]
+    for channel in checked:
+        lines += [f"quality, {_of(channel, len(checked))}{line}" for line in _flagged(channel.checks)]
+    return lines or [ALL_GREEN]
+
+
+def _flagged(checks: Iterable[Check]) -> Iterator[str]:
+    """Yield one line an amber or red check; neighbours that have the same advice share one."""
+    flagged = (check for check in checks if check.verdict in ("amber", "red"))
+    for advice, group in groupby(flagged, lambda check: check.advice):
+        yield f"{', '.join(f'{check.name} {_value(check)} {check.verdict}' for check in group)}: {advice}"
+
+
+def _of(channel: Checked, count: int) -> str:
+    return f"channel {channel.index}{f' ({channel.name})' if channel.name else ''}, " if count > 1 else ""
+
+
+def _value(check: Check) -> str:
+    return "" if check.value is None else f"{check.value:.2f}"

@@ -19,8 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
-from autodip_ij.evaluation.datasets.model import Dataset, Pair, safe_name, specimen_of
-from autodip_ij.evaluation.datasets.recipes import ImageRecipe
+from autodip_ij.evaluation.datasets.model import Dataset, ImageRecipe, Pair, safe_name, specimen_of
 
 NAME = "biosr"
 STRUCTURES = ("CCPs", "ER", "F-actin", "F-actin_Nonlinear", "Microtubules")

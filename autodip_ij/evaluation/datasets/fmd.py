@@ -16,8 +16,7 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from autodip_ij.evaluation.datasets.model import Dataset, Pair, safe_name
-from autodip_ij.evaluation.datasets.recipes import ImageRecipe
+from autodip_ij.evaluation.datasets.model import Dataset, ImageRecipe, Pair, safe_name
 
 NAME = "fmd"
 CAPTURES = 50

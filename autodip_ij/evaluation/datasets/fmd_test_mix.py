@@ -13,8 +13,7 @@ import re
 from pathlib import Path
 
 from autodip_ij.evaluation.datasets import fmd
-from autodip_ij.evaluation.datasets.model import Dataset, Pair, safe_name
-from autodip_ij.evaluation.datasets.recipes import ImageRecipe
+from autodip_ij.evaluation.datasets.model import Dataset, ImageRecipe, Pair, safe_name
 
 NAME = "fmd_test_mix"
 FILES_PER_TYPE = 4

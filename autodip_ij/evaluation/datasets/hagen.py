@@ -18,8 +18,7 @@ from pathlib import Path
 
 from autodip_ij.errors import UnreadableFile
 from autodip_ij.evaluation.datasets.files import count_planes
-from autodip_ij.evaluation.datasets.model import Dataset, Pair, safe_name, specimen_of
-from autodip_ij.evaluation.datasets.recipes import ImageRecipe
+from autodip_ij.evaluation.datasets.model import Dataset, ImageRecipe, Pair, safe_name, specimen_of
 
 NAME = "hagen"
 SERIES = (

@@ -11,8 +11,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from autodip_ij.evaluation.datasets.files import count_planes
-from autodip_ij.evaluation.datasets.model import Dataset, Pair, safe_name
-from autodip_ij.evaluation.datasets.recipes import ImageRecipe
+from autodip_ij.evaluation.datasets.model import Dataset, ImageRecipe, Pair, safe_name
 
 NAME = "isbi2012"
 VALUE_RANGE = 255.0

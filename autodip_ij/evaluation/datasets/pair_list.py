@@ -25,8 +25,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from autodip_ij.errors import UnreadableFile
-from autodip_ij.evaluation.datasets.model import Dataset, Pair, safe_name, specimen_of
-from autodip_ij.evaluation.datasets.recipes import ImageRecipe
+from autodip_ij.evaluation.datasets.model import Dataset, ImageRecipe, Pair, safe_name, specimen_of
 from autodip_ij.groups.model import MICROSCOPES
 
 NAME = "pairs"

@@ -15,8 +15,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from autodip_ij.evaluation.datasets.model import Dataset, Pair, safe_name
-from autodip_ij.evaluation.datasets.recipes import ImageRecipe
+from autodip_ij.evaluation.datasets.model import Dataset, ImageRecipe, Pair, safe_name
 
 NAME = "shah"
 AVERAGES = (1, 2, 3, 4, 6)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from autodip_ij.errors import BadInput
-from autodip_ij.evaluation.figures.style import COLOURS, GREY, INK, LINE, figure, save
+from autodip_ij.evaluation.figures.plots import COLOURS, GREY, INK, LINE, figure, save
 from autodip_ij.evaluation.scoring.measures import measure_of
 from autodip_ij.evaluation.scoring.mixing import mean_curve
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from autodip_ij.batch.job_store import ADDED_LATER
+from autodip_ij.batch.jobs import ADDED_LATER
 from autodip_ij.calibration.model import Parameters, Width
 from autodip_ij.classical.estimates import parse_estimates, texts_in_turn
 from autodip_ij.dip.architecture import ASCENDING, levels_of, width_of
