@@ -9,7 +9,7 @@ import pytest
 
 from autodip_ij.denoising.api import denoise, denoise_file
 from autodip_ij.denoising.report import read_sidecar
-from autodip_ij.fiji.imageplus.provenance import provenance_block
+from autodip_ij.fiji.imageplus.source import provenance_block
 from autodip_ij.images import Image, write
 from autodip_ij.settings import DenoiseSettings
 

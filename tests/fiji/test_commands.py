@@ -10,7 +10,7 @@ import pytest
 from autodip_ij.fiji.commands.headers import scripts_folder
 from autodip_ij.fiji.commands.menu import command_of
 from autodip_ij.fiji.imageplus.convert import to_array, to_imageplus
-from autodip_ij.fiji.imageplus.provenance import recorded_report
+from autodip_ij.fiji.imageplus.source import recorded_report
 from autodip_ij.fiji.worker.runners import worker
 
 pytestmark = pytest.mark.jvm

@@ -12,7 +12,7 @@ from pathlib import Path
 import four_images
 import pytest
 
-from autodip_ij.fiji.commands import described
+from autodip_ij.fiji.commands import dialog as described
 from autodip_ij.fiji.commands.headers import scripts_folder
 from autodip_ij.fiji.commands.menu import COMMANDS, command_of
 from autodip_ij.fiji.worker.runners import worker

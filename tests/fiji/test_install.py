@@ -9,9 +9,8 @@ import pytest
 import yaml
 
 from autodip_ij.errors import BadInput
-from autodip_ij.fiji.install.folder import FijiFolder
+from autodip_ij.fiji.install.folder import MANIFEST, FijiFolder, Manifest, digest
 from autodip_ij.fiji.install.install import Action, install, shipped_files, this_requirement, uninstall
-from autodip_ij.fiji.install.manifest import MANIFEST, Manifest, digest
 
 REQUIREMENT = "autodip_ij[readers,fiji]==1.2"
 # As Fiji ships it (github.com/fiji/fiji, config/environment.yml, 2026), with its comments.

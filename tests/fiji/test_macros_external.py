@@ -15,7 +15,7 @@ import pytest
 import tifffile
 
 from autodip_ij._support.versions import shipped
-from autodip_ij.fiji.imageplus.provenance import recorded_report
+from autodip_ij.fiji.imageplus.source import recorded_report
 
 pytestmark = pytest.mark.jvm
 

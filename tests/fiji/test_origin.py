@@ -6,7 +6,7 @@ import imageio.v3 as imageio
 import numpy as np
 import pytest
 
-from autodip_ij.fiji.imageplus.provenance import provenance_block, recorded_report, without_blocks
+from autodip_ij.fiji.imageplus.source import provenance_block, recorded_report, without_blocks
 from autodip_ij.fiji.worker.origin import Origin, decide, match_channels
 from autodip_ij.groups.model import GroupDecision
 from autodip_ij.progress import Silent

@@ -12,7 +12,7 @@ from autodip_ij.errors import Cancelled
 from autodip_ij.fiji.commands import bridge
 from autodip_ij.fiji.imageplus.convert import to_imageplus
 from autodip_ij.fiji.imageplus.progress import FijiProgress
-from autodip_ij.fiji.imageplus.provenance import recorded_report
+from autodip_ij.fiji.imageplus.source import recorded_report
 from autodip_ij.fiji.worker.jobs import Stages
 from autodip_ij.fiji.worker.runners import worker
 from autodip_ij.progress import Progress, Silent, Stop

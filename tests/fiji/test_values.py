@@ -6,8 +6,16 @@ import pytest
 
 from autodip_ij.errors import BadInput
 from autodip_ij.fiji.commands.menu import AUTO_SCALE, AUTO_SETTING, command_of
-from autodip_ij.fiji.commands.preferences import Preferences
-from autodip_ij.fiji.commands.values import choose, collect, parse_options, scale_of, split_values, stop_meaning, truth
+from autodip_ij.fiji.commands.values import (
+    Preferences,
+    choose,
+    collect,
+    parse_options,
+    scale_of,
+    split_values,
+    stop_meaning,
+    truth,
+)
 from autodip_ij.progress import Stop
 
 COMMAND = command_of("run_image")

@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from autodip_ij.errors import BadInput, Cancelled, OutOfMemory
-from autodip_ij.fiji.worker.problems import UnexpectedFailure, WorkerCrashed
+from autodip_ij.fiji.worker.messages import UnexpectedFailure, WorkerCrashed
 from autodip_ij.fiji.worker.service import GRACE_SECONDS, Engine
 from autodip_ij.progress import Silent, Stop
 

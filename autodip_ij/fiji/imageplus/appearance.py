@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from autodip_ij.fiji.commands.plain import plain_text
+from autodip_ij.fiji.commands.failure import plain_text
 from autodip_ij.fiji.imageplus.convert import Selection, is_rgb, stack_index, whole
-from autodip_ij.fiji.imageplus.density import has_density_function, shown_values
+from autodip_ij.fiji.imageplus.preview import has_density_function, shown_values
 
 _SINGLE_LABEL = "Slice_Label"
 

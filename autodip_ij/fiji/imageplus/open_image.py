@@ -24,9 +24,8 @@ from autodip_ij.fiji.imageplus.convert import (
     to_imageplus,
     whole,
 )
-from autodip_ij.fiji.imageplus.density import has_density_function, shown_values
-from autodip_ij.fiji.imageplus.provenance import provenance_block
-from autodip_ij.fiji.imageplus.source import channels_of, origin_of, pixel_size_of
+from autodip_ij.fiji.imageplus.preview import has_density_function, shown_values
+from autodip_ij.fiji.imageplus.source import channels_of, origin_of, pixel_size_of, provenance_block
 from autodip_ij.fiji.worker.runners import Runner
 from autodip_ij.images.selection import parse_indices
 from autodip_ij.progress import Progress

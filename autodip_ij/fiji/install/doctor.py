@@ -16,9 +16,8 @@ from autodip_ij._version import __version__
 from autodip_ij.doctor import Check
 from autodip_ij.errors import AutodipError
 from autodip_ij.fiji.install.environment_file import package_line
-from autodip_ij.fiji.install.folder import FijiFolder
+from autodip_ij.fiji.install.folder import FijiFolder, Manifest, content_of
 from autodip_ij.fiji.install.install import shipped_files
-from autodip_ij.fiji.install.manifest import Manifest, content_of
 
 BRIDGE_PACKAGES = ("pyimagej", "scyjava", "jpype1", "appose")
 OLDEST_JAVA = 11

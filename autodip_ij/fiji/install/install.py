@@ -17,8 +17,7 @@ from autodip_ij._support.versions import shipped
 from autodip_ij._version import __version__
 from autodip_ij.errors import BadInput
 from autodip_ij.fiji.install.environment_file import add_requirement, package_line, remove_lines
-from autodip_ij.fiji.install.folder import FijiFolder
-from autodip_ij.fiji.install.manifest import MANIFEST, Manifest, content_of, delete_file, digest, replace_file
+from autodip_ij.fiji.install.folder import MANIFEST, FijiFolder, Manifest, content_of, delete_file, digest, replace_file
 
 EXTRAS = "readers,fiji"
 

@@ -134,7 +134,7 @@ def outcome(
     job: str, values: dict[str, Any], arrays: Mapping[str, npt.NDArray[Any]], progress: Progress
 ) -> dict[str, str]:
     """Run a job; return ``{"answer": JSON}``, or ``{"problem": JSON}`` with the record of the failure."""
-    from autodip_ij.fiji.worker.problems import describe
+    from autodip_ij.fiji.worker.messages import describe
 
     try:
         module, name = job.split(":")

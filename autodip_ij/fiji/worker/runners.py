@@ -7,9 +7,8 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any, Protocol
 
-from autodip_ij.fiji.worker.problems import restore
+from autodip_ij.fiji.worker.messages import Queue, restore
 from autodip_ij.fiji.worker.process import outcome
-from autodip_ij.fiji.worker.queueing import Queue
 from autodip_ij.fiji.worker.service import Engine
 from autodip_ij.fiji.worker.shared import PrivateArrays, SharedArrays
 from autodip_ij.progress import Progress

@@ -19,10 +19,8 @@ import numpy as np
 
 from autodip_ij.errors import Cancelled, EnvironmentProblem
 from autodip_ij.fiji.worker.interpreter import python_service
-from autodip_ij.fiji.worker.messages import Messages
-from autodip_ij.fiji.worker.problems import WorkerCrashed, restore
+from autodip_ij.fiji.worker.messages import Messages, Queue, Turn, WorkerCrashed, restore
 from autodip_ij.fiji.worker.process import PREVIEW_SLOTS, STOP, WANTS_PREVIEW
-from autodip_ij.fiji.worker.queueing import Queue, Turn
 from autodip_ij.fiji.worker.shared import SharedArrays
 from autodip_ij.progress import Progress, Stop
 
