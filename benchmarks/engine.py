@@ -27,6 +27,7 @@ from time import perf_counter, process_time
 import numpy as np
 import torch
 
+from autodip_ij._support.versions import processor_name
 from autodip_ij.calibration import load_calibration
 from autodip_ij.dip import Architecture, FitOptions, estimate_cost
 from autodip_ij.dip.cost import (
@@ -38,7 +39,6 @@ from autodip_ij.dip.cost import (
 )
 from autodip_ij.dip.engines.loop import Stepper
 from autodip_ij.dip.fitting import engine_for
-from autodip_ij.dip.machine import processor_name
 
 NETWORKS = {
     "d4 w32": Architecture(4, 32),

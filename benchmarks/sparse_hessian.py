@@ -20,8 +20,8 @@ import numpy as np
 import numpy.typing as npt
 from skimage.io import imread
 
+from autodip_ij._support.versions import processor_name
 from autodip_ij.classical.sparse_hessian import FIDELITIES, SPARSITIES, search_parameters, sparse_hessian
-from autodip_ij.dip.machine import processor_name
 from autodip_ij.metrics import lpips, lpips_available, psnr
 
 # Group: (noisy, sparse deconvolution) of Table II, PSNR in dB, mean of raw and avg2.

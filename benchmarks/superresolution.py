@@ -23,13 +23,13 @@ import numpy.typing as npt
 import torch
 from skimage.io import imread
 
+from autodip_ij._support.versions import processor_name
 from autodip_ij.calibration import load_calibration
 from autodip_ij.calibration.model import Parameters
 from autodip_ij.classical import run_method
 from autodip_ij.classical.enlarging import METHODS, enlarge
 from autodip_ij.denoising.superresolution import SuperresSettings, enlarging_parameters
 from autodip_ij.dip import Architecture, FitOptions, fit_superresolution
-from autodip_ij.dip.machine import processor_name
 from autodip_ij.dip.resampling import resample
 from autodip_ij.metrics import psnr, ssim
 

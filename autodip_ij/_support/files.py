@@ -69,7 +69,7 @@ def write_text(path: Path, text: str) -> Path:
 
 def provenance_line() -> str:
     """Return version, date and machine in one line."""
-    from autodip_ij.evaluation.search.provenance import machine
+    from autodip_ij._support.versions import machine
 
     found = machine()
     return (

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import platform
+from contextlib import suppress
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 
 @cache
@@ -18,6 +21,27 @@ def versions() -> dict[str, str]:
         except PackageNotFoundError:
             found[package] = "absent"
     return found
+
+
+def processor_name() -> str:
+    """Return the model of the processor in words."""
+    with suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def machine() -> dict[str, Any]:
+    """Return what this computer is: processor, cores, memory, system."""
+    import psutil
+
+    return {
+        "processor": processor_name(),
+        "cores": os.cpu_count(),
+        "memory_gb": round(psutil.virtual_memory().total / 1e9),
+        "system": f"{platform.system()} {platform.release()}",
+    }
 
 
 _PACKAGE = Path(__file__).resolve().parents[1]

@@ -8,10 +8,11 @@ import logging
 import os
 import platform
 import sys
-from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+
+from autodip_ij._support.versions import processor_name
 
 log = logging.getLogger(__name__)
 
@@ -59,15 +60,6 @@ def _may_have_gpu() -> bool:
     except OSError:
         return False
     return True
-
-
-def processor_name() -> str:
-    """Return the model of the processor in words."""
-    with suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
 
 
 def threads() -> int:

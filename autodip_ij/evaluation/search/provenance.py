@@ -39,7 +39,7 @@ class About:
 
 def provenance(plan: SearchPlan, results: pd.DataFrame, about: About, verdict: Verdict) -> dict[str, Any]:
     """Return everything that is needed to repeat the search, JSON-like; names of files, but no paths."""
-    from autodip_ij._support.versions import versions
+    from autodip_ij._support.versions import machine, versions
     from autodip_ij._version import __version__
 
     fits = results.drop_duplicates(["image", "configuration"])
@@ -73,21 +73,4 @@ def provenance(plan: SearchPlan, results: pd.DataFrame, about: About, verdict: V
         "too_deep_for_the_images": plan.too_deep,
         "without_result": list(verdict.without_result),
         "images": images,
-    }
-
-
-def machine() -> dict[str, Any]:
-    """Return what the search ran on, or was led from: processor, cores, memory, system."""
-    import os
-    import platform
-
-    import psutil
-
-    from autodip_ij.dip.machine import processor_name
-
-    return {
-        "processor": processor_name(),
-        "cores": os.cpu_count(),
-        "memory_gb": round(psutil.virtual_memory().total / 1e9),
-        "system": f"{platform.system()} {platform.release()}",
     }
