@@ -31,7 +31,7 @@ from typing import Any
 import pandas as pd
 import psutil
 
-from autodip_ij.evaluation.search.provenance import machine
+from autodip_ij._support.versions import machine
 
 HERE = Path(__file__).resolve().parent
 GROUPS = ("confocal/nucleus", "widefield/actin", "twophoton/mito")

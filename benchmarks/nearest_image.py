@@ -22,11 +22,11 @@ import numpy as np
 import numpy.typing as npt
 from skimage.io import imread
 
+from autodip_ij._support.versions import machine
 from autodip_ij.calibration import CalibrationImage, Parameters
 from autodip_ij.calibration.pack.files import Descriptor
 from autodip_ij.calibration.similarity.description import describe
 from autodip_ij.calibration.transfer import STRATEGIES, rank
-from autodip_ij.evaluation.search.provenance import machine
 
 HERE = Path(__file__).resolve().parent
 UNUSED = {None: Parameters(4, 16, 4, 1)}

@@ -26,6 +26,7 @@ import quality_report
 from rich.console import Console
 
 from autodip_ij._support.files import provenance_line
+from autodip_ij._support.versions import machine
 from autodip_ij.cli.console import ConsoleProgress
 from autodip_ij.errors import AutodipError, BadInput, nearest
 from autodip_ij.evaluation.datasets.model import Pair
@@ -34,7 +35,6 @@ from autodip_ij.evaluation.request import Request, Running, Scoring, Selection
 from autodip_ij.evaluation.scoring.comparison import run_tasks
 from autodip_ij.evaluation.scoring.mixing import mixing_curves
 from autodip_ij.evaluation.scoring.summary import table_of
-from autodip_ij.evaluation.search.provenance import machine
 from autodip_ij.progress import Progress
 
 HERE = Path(__file__).resolve().parent
