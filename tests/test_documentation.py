@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from autodip_ij.cli.settings_page import settings_page
+from autodip_ij.cli.sidecar_page import sidecar_page
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
@@ -15,6 +16,10 @@ PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
 
 def test_the_settings_page_is_made_from_the_settings() -> None:
     assert (ROOT / "docs" / "settings.md").read_text(encoding="utf-8") == settings_page()
+
+
+def test_the_sidecar_page_is_generated_from_its_schema() -> None:
+    assert (ROOT / "docs" / "sidecar.md").read_text(encoding="utf-8") == sidecar_page()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

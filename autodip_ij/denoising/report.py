@@ -1,6 +1,6 @@
-"""The record of a run, and the sidecar `<output>.autodip.json` in which it is kept.
+"""The record of a run, stored in the sidecar `<output>.autodip.json`.
 
-The schema is versioned by `SCHEMA_VERSION` and described in ``docs/sidecar.md``; fields are only added within one.
+The schema is versioned by `SCHEMA_VERSION`; fields are only added within one. ``docs/sidecar.md`` is generated from it.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.config import JsonDict
 
 from autodip_ij._support.text import encodable
 from autodip_ij._support.versions import versions
@@ -23,22 +24,26 @@ from autodip_ij.errors import UnreadableFile, UnwritableOutput
 SCHEMA_VERSION = 1
 SIDECAR_SUFFIX = ".autodip.json"
 
+GREY: JsonDict = {"unit": "grey values"}
+SECONDS: JsonDict = {"unit": "s"}
+"""Units of fields, in the JSON schema of the record and on its page."""
+
 
 class _Record(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
 
 class EvidenceRow(_Record):
-    """One metadata fact; see `autodip_ij.groups.model.Evidence`."""
+    """One metadata fact behind the group; see `autodip_ij.groups.model.Evidence`."""
 
-    source: str
-    value: str
-    speaks_for: str
-    weight: float
+    source: str = Field(description="Where it stands in the metadata")
+    value: str = Field(description="What stands there")
+    speaks_for: str = Field(description="Microscope or specimen")
+    weight: float = Field(description="1 if stated outright, 0.5 for a strong hint, below 0 if against")
 
 
 class ParameterValues(_Record):
-    """What the fit used; see `autodip_ij.calibration.model.Parameters`. Empty for a comparison method."""
+    """Parameters of the fits; see `autodip_ij.calibration.model.Parameters`. Empty for a comparison method."""
 
     depth: int | None = None
     width: int | str | None = None
@@ -64,17 +69,21 @@ class NoiseRecord(_Record):
     """Noise of the planes of a channel as they were fitted, binned if at all; medians over the planes."""
 
     source: str = Field(description="estimated (from the pixels), or none (it could not be)")
-    a: float | None = Field(None, description="Slope of the variance a * value + b, in grey values")
-    b: float | None = Field(None, description="Variance at grey value 0, in grey values squared")
-    sigma: float | None = Field(None, description="Root mean variance, in grey values")
+    a: float | None = Field(None, description="Slope of the noise variance a * value + b", json_schema_extra=GREY)
+    b: float | None = Field(
+        None, description="Noise variance at grey value 0", json_schema_extra={"unit": "grey values squared"}
+    )
+    sigma: float | None = Field(None, description="Root of the mean noise variance", json_schema_extra=GREY)
     sigma_uncertainty: float | None = Field(
-        None, description="Standard deviation of the sigma at single grey values from the model's, in grey values"
+        None, description="Standard deviation of sigma at single grey values from the model", json_schema_extra=GREY
     )
     spacing_px: int | None = Field(
-        None, description="Distance from which on pixels do not share noise; above 1 where neighbours do"
+        None,
+        description="Distance from which on pixels share no noise; above 1 where neighbours do",
+        json_schema_extra={"unit": "px"},
     )
     loss: str = Field(description="Loss of most planes: gat (variance-stabilised), mse, or the one of the group")
-    planes: dict[str, int] = Field(description="Planes by loss")
+    planes: dict[str, int] = Field(description="Number of planes by loss")
     reason: str = Field(description="What kind of noise it is, or why it cannot be modelled")
 
 
@@ -82,111 +91,123 @@ class GuardRecord(_Record):
     """What the guards of the fits of a channel saw; see `autodip_ij.dip.guard`."""
 
     fits: int = Field(description="Fits with a guard")
-    overfitted: int = Field(description="Fits that took up the noise")
-    stopped: int = Field(description="Fits that were ended there")
-    overfitted_at: int | None = Field(None, description="Iteration at which they were seen to, median")
+    overfitted: int = Field(description="Fits that overfitted")
+    stopped: int = Field(description="Fits that the guard ended")
+    overfitted_at: int | None = Field(None, description="Iteration at which overfitting was detected, median")
     ratio: float = Field(
-        description="Variance of what was removed to that of the noise, at the end; median of the fits"
+        description="Variance of what was removed over that of the noise, at the end; median of the fits"
     )
 
 
 class FitRecord(_Record):
     """What the fits of one channel did, summed over its planes and tiles."""
 
-    planes: int = 0
-    passes: int = Field(0, description="Times that a plane was fitted; more than the planes where a series goes back")
-    tiles_per_plane: int = 1
-    tile: int | None = None
-    iterations: int = Field(0, description="Iterations of the first fit; fewer than asked for if the user stopped it")
-    total_iterations: int = Field(0, description="Iterations added up over planes and passes, one fit of each counted")
-    seconds: float = 0.0
-    seconds_per_iteration: float | None = None
-    engine: str | None = None
-    lanes: int | None = Field(None, description="Fits at the same time, at most; None for a comparison method")
-    threads: list[int] = Field(
-        [], description="Processor threads of a fit; several where the last planes were fewer than the lanes"
-    )
-    guard: GuardRecord | None = Field(None, description="None without a guard, or where the noise is not known")
-    blended_planes: int = Field(0, description="Planes with the share of a classical estimate that parameters name")
-    stopped: bool = Field(False, description="Whether the user stopped the run and kept what there was")
-    unchanged_planes: int = Field(0, description="Planes returned as they were because the run was stopped before them")
+    planes: int = Field(0, description="Planes fitted")
+    passes: int = Field(0, description="Fits of a plane; more than planes where a series goes back")
+    tiles_per_plane: int = Field(1, description="Tiles that a plane was cut into")
+    tile: int | None = Field(None, description="Side of a tile", json_schema_extra={"unit": "px"})
+    iterations: int = Field(0, description="Iterations of the first fit")
+    total_iterations: int = Field(0, description="Iterations over all planes and passes, one fit of each counted")
+    seconds: float = Field(0.0, description="Duration of all fits", json_schema_extra=SECONDS)
+    seconds_per_iteration: float | None = Field(None, description="Mean of all fits", json_schema_extra=SECONDS)
+    engine: str | None = Field(None, description="Engine of the fits")
+    lanes: int | None = Field(None, description="Largest number of simultaneous fits; null for a comparison method")
+    threads: list[int] = Field([], description="Processor threads of a fit, each number once; empty on a GPU")
+    guard: GuardRecord | None = Field(None, description="null without a guard or a noise model")
+    blended_planes: int = Field(0, description="Planes blended with the classical estimate")
+    stopped: bool = Field(False, description="Whether the user stopped the run and kept its result")
+    unchanged_planes: int = Field(0, description="Planes returned unchanged because the run was stopped before them")
 
 
 class ChannelReport(_Record):
-    """What was decided and done for one channel of the output."""
+    """Decisions and results for one channel of the output."""
 
     index: int = Field(description="Channel index in the source")
-    name: str
+    name: str = Field(description="Channel name in the source")
     treatment: str = Field(description="denoised, or left alone (returned unchanged)")
-    microscope: str | None = None
-    specimen: str | None = None
-    confidence: float = 0.0
-    evidence: list[EvidenceRow] = []
+    microscope: str | None = Field(None, description="Inferred microscope")
+    specimen: str | None = Field(None, description="Inferred specimen")
+    confidence: float = Field(0.0, description="Confidence of the inference, 0 to 1")
+    evidence: list[EvidenceRow] = Field([], description="Metadata facts behind it")
     group: str = Field("all", description="Group whose parameters were used")
-    calibration: str | None = None
-    strategy: str | None = None
-    reason: str = ""
-    parameters: ParameterValues = ParameterValues()
-    method: str = "dip"
-    method_parameters: dict[str, Any] = {}
-    window: tuple[float, float] | None = Field(None, description="Grey values mapped to 0 and 1 for the fit")
-    mean_ratio: float | None = Field(None, description="Mean of the output over mean of the input")
-    residual_std: float | None = Field(None, description="Standard deviation of input - output, in grey values")
-    nonfinite_pixels: int = 0
-    kept_pixels: int = Field(0, description="Pixels that were no measurement (NaN, inf, gaps), as in the input")
-    outlier_pixels: int = Field(0, description="Hot, dead and other outlier pixels, kept out of the fit")
-    striped_planes: int = Field(0, description="Planes whose rows or columns had offsets of their own")
-    fit_verdict: FitVerdict = Field("unknown", description="Whether noise was kept or structure lost, from the checks")
-    checks: list[Check] = Field([], description="Measures of the result with their limits, on a few planes")
-    checked_planes: int = Field(0, description="Planes that were measured: the first, middle and last at most")
-    noise: NoiseRecord | None = Field(
-        None, description="What the loss and the guard go by; None where neither needs it"
+    calibration: str | None = Field(None, description="Calibration that they were taken from")
+    strategy: str | None = Field(None, description="Transfer strategy that chose them")
+    reason: str = Field("", description="Why these parameters, or why the channel was left alone")
+    parameters: ParameterValues = Field(ParameterValues(), description="Parameters of the fits")
+    method: str = Field("dip", description="dip, or a comparison method")
+    method_parameters: dict[str, Any] = Field({}, description="Parameters of a comparison method")
+    window: tuple[float, float] | None = Field(
+        None, description="Values mapped to 0 and 1 for the fit", json_schema_extra=GREY
     )
-    fit: FitRecord = FitRecord()
+    mean_ratio: float | None = Field(None, description="Mean of the output over mean of the input")
+    residual_std: float | None = Field(None, description="Standard deviation of input - output", json_schema_extra=GREY)
+    nonfinite_pixels: int = Field(0, description="NaN and infinite pixels, as in the input")
+    kept_pixels: int = Field(0, description="Pixels that are not measurements (NaN, inf, gaps), as in the input")
+    outlier_pixels: int = Field(0, description="Hot, dead and other outlier pixels, excluded from the fit")
+    striped_planes: int = Field(0, description="Planes with offsets of rows or columns")
+    fit_verdict: FitVerdict = Field("unknown", description="Whether noise remained or structure was lost")
+    checks: list[Check] = Field([], description="Quality checks of a few planes")
+    checked_planes: int = Field(0, description="Planes that were checked: the first, middle and last at most")
+    noise: NoiseRecord | None = Field(None, description="Noise model; null where neither loss nor guard needs it")
+    fit: FitRecord = Field(FitRecord(), description="What the fits did")
 
 
 class InputRecord(_Record):
     """What was read."""
 
-    file: str | None = None
-    name: str
-    scene: int = 0
+    file: str | None = Field(None, description="File name, without its folder")
+    name: str = Field(description="Image name")
+    scene: int = Field(0, description="Index of the scene")
     shape: dict[str, int] = Field(description="Lengths of T, C, Z, Y, X of the selection that was processed")
-    dtype: str
+    dtype: str = Field(description="Data type of the pixels")
     pixels_sha256: str | None = Field(
         None, description="Hash of the hashes of the selected planes (little-endian bytes), in T, C, Z order"
     )
-    file_bytes: int | None = Field(None, description="Size of the file, of a folder's files together; by a batch")
-    file_modified_ns: int | None = Field(None, description="Time of its last modification, ns; by a batch")
-    file_sha256: str | None = Field(None, description="Hash of the file's content; by a batch, which resumes by it")
+    file_bytes: int | None = Field(
+        None, description="Size of the file, or of all files of a folder; by a batch", json_schema_extra={"unit": "B"}
+    )
+    file_modified_ns: int | None = Field(
+        None, description="Time of last modification; by a batch", json_schema_extra={"unit": "ns"}
+    )
+    file_sha256: str | None = Field(None, description="Hash of the content of the file; by a batch, for resuming")
 
 
 class OutputRecord(_Record):
-    """What was made."""
+    """What was written."""
 
-    file: str | None = None
+    file: str | None = Field(None, description="File name, without its folder")
     uncertainty_file: str | None = Field(None, description="Map of the standard deviation between the fits")
-    dtype: str
+    dtype: str = Field(description="Data type of the pixels")
 
 
 class Report(_Record):
-    """Everything needed to understand a result and to make it again."""
+    """Everything needed to understand a result and to repeat it."""
 
-    schema_version: int = SCHEMA_VERSION
-    software: str = f"autodip_ij {__version__}"
-    created: str = Field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
-    input: InputRecord
-    output: OutputRecord
-    settings: dict[str, Any]
-    channels: list[ChannelReport]
-    device: str
-    precision: str
-    seed: int
-    versions: dict[str, str] = Field(default_factory=lambda: dict(versions()))
-    platform: str = Field(default_factory=platform.platform)
-    seconds: float = 0.0
-    stages: dict[str, float] = Field(default_factory=dict)
-    messages: list[str] = Field([], description="Every line the user was shown: choices, fallbacks, warnings")
+    schema_version: int = Field(SCHEMA_VERSION, description="Version of this schema")
+    software: str = Field(f"autodip_ij {__version__}", description="Name and version of the program")
+    created: str = Field(
+        default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"),
+        description="Date and time, UTC, ISO 8601",
+    )
+    input: InputRecord = Field(description="What was read")
+    output: OutputRecord = Field(description="What was written")
+    settings: dict[str, Any] = Field(description="Every setting, as used")
+    channels: list[ChannelReport] = Field(description="One record a channel")
+    device: str = Field(description="Device of the fits")
+    precision: str = Field(description="Number format of the network")
+    seed: int = Field(description="Seed of the random numbers")
+    versions: dict[str, str] = Field(
+        default_factory=lambda: dict(versions()), description="Versions of Python and of the packages that matter"
+    )
+    platform: str = Field(default_factory=platform.platform, description="Operating system")
+    seconds: float = Field(0.0, description="Wall time of the run without writing", json_schema_extra=SECONDS)
+    stages: dict[str, float] = Field(
+        default_factory=dict,
+        description="Time by stage: plan, read, prepare (noise, classical estimates), fit, finish (blend, checks); "
+        "on a GPU they overlap",
+        json_schema_extra=SECONDS,
+    )
+    messages: list[str] = Field([], description="Every line shown to the user: choices, fallbacks, warnings")
 
 
 def sidecar_path(output: Path) -> Path:

@@ -29,9 +29,9 @@ class Check(BaseModel):
 
     model_config = ConfigDict(extra="ignore")
 
-    name: str = Field(description="Name of the measure; docs/quality.md describes each")
-    value: float | None = Field(None, description="Worst value of the planes looked at; None if unknown")
-    verdict: Verdict
+    name: str = Field(description="Name of the measure")
+    value: float | None = Field(None, description="Worst value of the checked planes; null if unknown")
+    verdict: Verdict = Field(description="Verdict on that value")
     green: Range = Field((None, None), description="Values that are green")
     amber: Range = Field((None, None), description="Values that are at least amber")
     advice: str = Field("", description="What an amber or red value means and what to do; why a value is unknown")
