@@ -14,11 +14,19 @@ from autodip_ij.calibration.blend import blend_of
 from autodip_ij.classical.estimates import NOISE_FREE, Estimates, estimates_in_words
 from autodip_ij.denoising.assembly import PlaneToFit
 from autodip_ij.denoising.grey_values import shift_of
-from autodip_ij.denoising.recipe import Plane, PlaneRecipe, PlaneResult, WarmStart, stop_below, with_noise
+from autodip_ij.denoising.recipe import (
+    NOISE_AWARE,
+    Plane,
+    PlaneRecipe,
+    PlaneResult,
+    WarmStart,
+    loss_of,
+    stop_below,
+    with_noise,
+)
 from autodip_ij.denoising.tile_fits import Capacity, fit_tiles, one_by_one, side_by_side, warm_started
 from autodip_ij.denoising.watch import Watch
 from autodip_ij.errors import BadInput
-from autodip_ij.noise.plane import NOISE_AWARE
 from autodip_ij.progress import Stop
 
 if TYPE_CHECKING:
@@ -194,7 +202,9 @@ def _told(fitted: PlaneResult, prepared: PreparedPlane, watch: Watch) -> PlaneRe
         watch.say_once(_OVERFITTED[prepared.recipe.guard])
     elif any(reading.stopped for reading in fitted.guards):
         watch.say_once(_REACHED.format(stop_below(prepared.recipe)))
-    return replace(fitted, noise=prepared.recipe.noise, messages=tuple(watch.messages))
+    recipe = prepared.recipe
+    loss = loss_of(recipe)[0] if recipe.network.loss == NOISE_AWARE else recipe.network.loss
+    return replace(fitted, noise=recipe.noise, loss=loss, messages=tuple(watch.messages))
 
 
 def _compare(plane: Plane, recipe: PlaneRecipe, watch: Watch) -> PlaneResult:

@@ -9,13 +9,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from autodip_ij.noise.plane import NOISE_AWARE, PlaneNoise, noise_of
+from autodip_ij.noise.plane import PlaneNoise, noise_of
 
 if TYPE_CHECKING:
     from autodip_ij.calibration.model import Parameters
-    from autodip_ij.dip.guard import GuardReading
+    from autodip_ij.dip.guard import GuardOptions, GuardReading
     from autodip_ij.dip.options import Precision
 
+
+NOISE_AWARE = "noise-aware"
+"""The loss that is chosen for every plane by its noise: variance-stabilised for shot noise, otherwise plain."""
 
 WARM_ITERATIONS = 30
 WARM_LEARNING_RATE = 0.001
@@ -161,6 +164,8 @@ class PlaneResult:
         Root-mean-square difference of neighbouring tiles where they overlap; None without overlaps.
     noise
         What the loss was chosen by and the guard compares with; None where neither needs it.
+    loss
+        Loss of the fit as in its parameters, the one chosen by the noise in place of `NOISE_AWARE`.
     guards
         What the guards of the fits saw.
     classical_weight
@@ -184,6 +189,7 @@ class PlaneResult:
     uncertainty: Plane | None = None
     disagreement: float | None = None
     noise: PlaneNoise | None = None
+    loss: str | None = None
     guards: tuple[GuardReading, ...] = ()
     classical_weight: float = 0.0
     lanes: int | None = None
@@ -193,12 +199,24 @@ class PlaneResult:
 def with_noise(plane: Plane, recipe: PlaneRecipe) -> PlaneRecipe:
     """Return `recipe` with the noise of `plane` (Y, X), where its loss or its guard needs it."""
     parameters = recipe.network
-    if parameters.loss == NOISE_AWARE:
-        return replace(recipe, noise=noise_of(plane, parameters.binning, recipe.shared_noise))
-    if recipe.guard == "off":
+    if parameters.loss != NOISE_AWARE and recipe.guard == "off":
         return recipe
-    noise = noise_of(plane, parameters.binning, recipe.shared_noise)
-    return replace(recipe, noise=replace(noise, loss=parameters.loss))
+    return replace(recipe, noise=noise_of(plane, parameters.binning, recipe.shared_noise))
+
+
+def loss_of(recipe: PlaneRecipe) -> tuple[str, dict[str, Any]]:
+    """Return the loss of the fits of `recipe` and its options: by the noise, where the parameters say so.
+
+    The variance-stabilised loss takes the noise model in the scale of the plane that is fitted, after its binning.
+    """
+    from autodip_ij.dip.losses import parse_loss
+
+    if recipe.network.loss != NOISE_AWARE:
+        return parse_loss(recipe.network.loss)
+    noise = recipe.noise
+    if noise is None or noise.kind != "shot":
+        return "mse", {}
+    return "gat", {"slope": noise.a, "offset": noise.b}
 
 
 def stop_below(recipe: PlaneRecipe) -> float:
@@ -214,11 +232,9 @@ def fit_arguments(recipe: PlaneRecipe, seed: int) -> tuple[Any, Any]:
     """Return the `Architecture` and `FitOptions` of one fit of `recipe`."""
     from autodip_ij.calibration.advice import architecture_of
     from autodip_ij.dip import FitOptions
-    from autodip_ij.dip.losses import parse_loss
 
     parameters = recipe.network
-    architecture = architecture_of(parameters)
-    loss, loss_options = ("mse", {}) if parameters.loss == NOISE_AWARE else parse_loss(parameters.loss)
+    loss, loss_options = loss_of(recipe)
     options = FitOptions(
         iterations=parameters.iterations,
         averaging=parameters.averaging,
@@ -227,9 +243,16 @@ def fit_arguments(recipe: PlaneRecipe, seed: int) -> tuple[Any, Any]:
         loss_options=loss_options,
         seed=seed,
         precision=recipe.precision,
+        guard=_guard_of(recipe),
     )
-    if parameters.loss == NOISE_AWARE and recipe.noise:
-        options = recipe.noise.applied_to(options)
-    if recipe.guard != "off" and recipe.noise is not None:
-        options = replace(options, guard=recipe.noise.guard_options(stop_below(recipe)))
-    return architecture, options
+    return architecture_of(parameters), options
+
+
+def _guard_of(recipe: PlaneRecipe) -> GuardOptions | None:
+    """Return what the guard of a fit compares with; None without a guard, or where the noise is unknown."""
+    from autodip_ij.dip.guard import GuardOptions
+
+    noise = recipe.noise
+    if recipe.guard == "off" or noise is None or noise.a is None or noise.b is None:
+        return None
+    return GuardOptions(noise.a, noise.b, stop_below(recipe))

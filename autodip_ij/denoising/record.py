@@ -284,12 +284,12 @@ def _residual_std(notes: Sequence[_PlaneNote]) -> float | None:
 
 
 def _noise_record(made: Sequence[PlaneResult], window: Window) -> NoiseRecord | None:
-    noises = [plane.noise for plane in made if plane.noise is not None]
-    if not noises:
+    pairs = [(plane.noise, plane.loss) for plane in made if plane.noise is not None and plane.loss is not None]
+    if not pairs:
         return None
-    planes = Counter(noise.loss for noise in noises)
+    planes = Counter(loss for _, loss in pairs)
     loss = planes.most_common(1)[0][0]
-    leading = [noise for noise in noises if noise.loss == loss]
+    leading = [noise for noise, used in pairs if used == loss]
     low, span = float(window.low), float(window.high) - float(window.low)
     found = [noise.in_grey_values(low, span) for noise in leading if noise.a is not None]
     values = (

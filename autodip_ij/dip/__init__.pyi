@@ -4,7 +4,6 @@ from .cost import Estimate as Estimate
 from .cost import estimate_cost as estimate_cost
 from .devices import resolve_device as resolve_device
 from .fitting import fit as fit
-from .losses import with_noise_aware_loss as with_noise_aware_loss
 from .options import FitOptions as FitOptions
 from .options import FitResult as FitResult
 from .options import Step as Step
@@ -27,5 +26,4 @@ __all__ = [
     "fit_superresolution",
     "lanes_for",
     "resolve_device",
-    "with_noise_aware_loss",
 ]

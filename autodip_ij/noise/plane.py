@@ -1,8 +1,8 @@
-"""The noise of a plane, estimated from it, and the loss that suits it; what it was is kept for the report."""
+"""The noise of a plane: its kind and strength, or why it cannot be modelled."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -13,8 +13,6 @@ from autodip_ij.errors import BadInput
 from autodip_ij.noise.artefacts import clipping_of, fault_of, grey_step
 
 if TYPE_CHECKING:
-    from autodip_ij.dip.guard import GuardOptions
-    from autodip_ij.dip.options import FitOptions
     from autodip_ij.noise.estimate import NoiseEstimate
 
 Plane = npt.NDArray[np.float32]
@@ -22,8 +20,11 @@ Plane = npt.NDArray[np.float32]
 NoiseKind = Literal["white", "correlated"]
 """Whether neighbouring pixels share noise."""
 
-NOISE_AWARE = "noise-aware"
-"""The loss that is chosen for each plane by its noise: variance-stabilised, or plain."""
+ModelKind = Literal["shot", "additive", "correlated", "unknown"]
+"""What the noise of a plane is, as far as a fit is concerned."""
+
+SHOT_NOISE_SHARE = 0.2
+"""Noise counts as shot noise from this share of the variance of a white pixel on: stabilising it is worthwhile."""
 
 SCANNED = ("confocal", "twophoton")
 """Microscopes that take one pixel after the other, so that no two share noise."""
@@ -34,16 +35,15 @@ _FALLING = 0.5
 
 @dataclass(frozen=True)
 class PlaneNoise:
-    """The noise of one plane on the grid that is fitted, in its [0, 1] scale, and the loss it leads to.
+    """The noise of one plane on the grid that is fitted, in its [0, 1] scale.
 
     Attributes
     ----------
-    loss
-        ``gat`` or ``mse``; the loss of the fit where it does not depend on the noise.
+    kind
+        ``shot`` where shot noise contributes at least `SHOT_NOISE_SHARE` to the variance of a white pixel, else
+        ``additive``; ``correlated`` where neighbouring pixels share it; ``unknown`` where it was not estimated.
     reason
-        What kind of noise it is, or why it cannot be modelled, in words.
-    usable
-        Whether the noise could be modelled; without that the loss is the plain one.
+        The kind of noise, or why it cannot be modelled, as text.
     a, b
         Variance ``a * u + b`` of a pixel of expected value u; None where it was not estimated.
     sigma
@@ -55,21 +55,25 @@ class PlaneNoise:
         Distance on the grid of the input from which on pixels do not share noise; above 1 where neighbours do.
     """
 
-    loss: str
+    kind: ModelKind
     reason: str
-    usable: bool
     a: float | None = None
     b: float | None = None
     sigma: float | None = None
     sigma_uncertainty: float | None = None
     spacing_px: int | None = None
 
+    @property
+    def usable(self) -> bool:
+        """Whether the variance of every pixel follows from the model, independently of its neighbours."""
+        return self.kind in ("shot", "additive")
+
     def in_grey_values(self, low: float, span: float) -> tuple[float, float, float, float]:
         """Return (a, b, sigma, its uncertainty) in grey values ``low + span * u``; for noise that was estimated.
 
         Examples
         --------
-        >>> noise = PlaneNoise("gat", "", usable=True, a=0.02, b=0.001, sigma=0.1, sigma_uncertainty=0.01)
+        >>> noise = PlaneNoise("shot", "", a=0.02, b=0.001, sigma=0.1, sigma_uncertainty=0.01)
         >>> noise.in_grey_values(low=100, span=1000)
         (20.0, -1000.0, 100.0, 10.0)
         """
@@ -80,20 +84,6 @@ class PlaneNoise:
             (self.sigma or 0.0) * span,
             (self.sigma_uncertainty or 0.0) * span,
         )
-
-    def guard_options(self, stop_below: float = 0.0) -> GuardOptions | None:
-        """Return what a guard needs that ends a fit below that part of this noise; None where it is not known."""
-        from autodip_ij.dip.guard import GuardOptions
-
-        return None if self.a is None or self.b is None else GuardOptions(self.a, self.b, stop_below)
-
-    def applied_to(self, options: FitOptions) -> FitOptions:
-        """Return `options` with the loss of this plane."""
-        from autodip_ij.dip import with_noise_aware_loss
-
-        if self.loss != "gat" or self.a is None or self.b is None:
-            return replace(options, loss="mse", loss_options={})
-        return with_noise_aware_loss(options, self.a, self.b)
 
 
 def noise_of(plane: Plane, binning: int = 1, shared: bool | None = None) -> PlaneNoise:
@@ -112,24 +102,23 @@ def noise_of(plane: Plane, binning: int = 1, shared: bool | None = None) -> Plan
     Returns
     -------
     PlaneNoise
-        With the plain loss, and the reason, where the image is too small, clipped, stretched, compressed, where its
-        noise falls with the signal, lies below the steps of the grey values, or is correlated between the pixels of
-        the fit.
+        Of unknown kind, with the reason, where the image is too small, clipped, stretched or compressed, or where its
+        noise decreases with the signal or lies below the steps of the grey values.
     """
     from autodip_ij.noise.artefacts import grey_values_of_a_photon
     from autodip_ij.noise.estimate import estimate_noise
 
     if fault := fault_of(plane):
-        return _plain(fault)
+        return _unknown(fault)
     try:
         found = estimate_noise(plane, binning=binning, shared=shared)
     except BadInput as problem:
-        return _plain(str(problem))
+        return _unknown(str(problem))
     step = None if grey_values_of_a_photon(plane) else grey_step(plane)
     if step is not None and _COARSE_STEP * binning * found.model.sigma(plane) < step:
-        return _plain("the noise is weaker than the steps between the grey values")
+        return _unknown("the noise is weaker than the steps between the grey values")
     if falls_with_signal(found):
-        return _plain("the noise falls where the signal rises, so the grey values are not proportional to light")
+        return _unknown("the noise falls where the signal rises, so the grey values are not proportional to light")
     return _judged(found, binned(plane, binning))
 
 
@@ -178,29 +167,30 @@ def falls_with_signal(estimate: NoiseEstimate) -> bool:
 
 
 def _judged(found: NoiseEstimate, fitted: Plane) -> PlaneNoise:
-    from autodip_ij.dip import FitOptions, with_noise_aware_loss
-
     model = found.model
     sigma = model.sigma(fitted)
-    known = PlaneNoise(
-        loss="mse",
-        reason="",
-        usable=True,
+    kind, reason = _kind(found)
+    return PlaneNoise(
+        kind,
+        reason,
         a=model.a,
         b=model.b,
         sigma=sigma,
         sigma_uncertainty=sigma * _scatter(found),
         spacing_px=found.spacing_px,
     )
+
+
+def _kind(found: NoiseEstimate) -> tuple[ModelKind, str]:
+    """Return the kind of noise, and what it is as text."""
     if found.spacing_px > 1:
         apart = "neighbouring pixels" if found.spacing_px == 2 else f"pixels up to {found.spacing_px - 1} px apart"
-        reason = f"the noise of {apart} is correlated"
-        return replace(known, usable=False, reason=reason)
-    white = model.a + model.b
-    if with_noise_aware_loss(FitOptions(iterations=1), model.a, model.b).loss == "gat":
-        return replace(known, loss="gat", reason="shot noise: its variance rises with the grey value")
-    share = model.a / white if white > 0 else 0.0
-    return replace(known, reason=f"additive noise: shot noise is {share:.0%} of the variance of a white pixel")
+        return "correlated", f"the noise of {apart} is correlated"
+    a, white = found.model.a, found.model.a + found.model.b
+    if a > 0 and a >= SHOT_NOISE_SHARE * white:
+        return "shot", "shot noise: its variance rises with the grey value"
+    share = a / white if white > 0 else 0.0
+    return "additive", f"additive noise: shot noise is {share:.0%} of the variance of a white pixel"
 
 
 def _scatter(estimate: NoiseEstimate) -> float:
@@ -213,5 +203,5 @@ def _scatter(estimate: NoiseEstimate) -> float:
     return float(np.sqrt(np.mean(np.minimum(np.abs(deviation), 1.0) ** 2)))
 
 
-def _plain(reason: str) -> PlaneNoise:
-    return PlaneNoise(loss="mse", reason=reason, usable=False)
+def _unknown(reason: str) -> PlaneNoise:
+    return PlaneNoise("unknown", reason)

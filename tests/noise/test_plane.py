@@ -14,15 +14,18 @@ from autodip_ij._support.arrays import binned
 from autodip_ij.calibration.model import Parameters
 from autodip_ij.classical.estimates import NOISE_FREE, Estimates
 from autodip_ij.denoising.planes import prepare_plane
-from autodip_ij.denoising.recipe import PlaneRecipe
-from autodip_ij.dip import FitOptions
+from autodip_ij.denoising.recipe import PlaneRecipe, loss_of, with_noise
 from autodip_ij.evaluation.datasets.synthetic import make_sample
 from autodip_ij.noise.artefacts import fault_of, grey_step, has_comb
+from autodip_ij.noise.estimate import NoiseEstimate, NoiseModel
 from autodip_ij.noise.plane import noise_of
 
 SIDE = 160
 GAIN, OFFSET, READ = 12.0, 100.0, 6.0
 """Grey values a photo-electron, dark level, and standard deviation of the read noise, in grey values."""
+
+
+NOISE_AWARE_RECIPE = PlaneRecipe(Parameters(2, 4, 4, 3, loss="noise-aware"), "cpu")
 
 
 def electrons(side: int = SIDE) -> np.ndarray:
@@ -49,7 +52,7 @@ def test_noise_in_grey_values_is_that_of_the_detector(binning: int) -> None:
     grey = np.rint(capture())
     noise = noise_of(scaled(grey), binning)
     a, b, sigma, uncertainty = noise.in_grey_values(grey.min(), np.ptp(grey))
-    assert (noise.loss, noise.usable, noise.spacing_px) == ("gat", True, 1)
+    assert (noise.kind, noise.usable, noise.spacing_px) == ("shot", True, 1)
     assert a == pytest.approx(GAIN / binning**2, rel=0.15)
     assert b == pytest.approx((READ**2 - GAIN * OFFSET) / binning**2, rel=0.35)
     assert sigma == pytest.approx(true_sigma(binning), rel=0.1)
@@ -58,15 +61,16 @@ def test_noise_in_grey_values_is_that_of_the_detector(binning: int) -> None:
 
 def test_the_loss_is_stabilised_for_the_scale_of_the_fit() -> None:
     grey = np.rint(capture())
-    options = noise_of(scaled(grey)).applied_to(FitOptions(iterations=3))
-    assert options.loss == "gat"
-    assert options.loss_options["slope"] == pytest.approx(GAIN / np.ptp(grey), rel=0.15)
+    loss, options = loss_of(with_noise(scaled(grey), NOISE_AWARE_RECIPE))
+    assert loss == "gat"
+    assert options["slope"] == pytest.approx(GAIN / np.ptp(grey), rel=0.15)
 
 
 def test_additive_noise_keeps_the_plain_loss_without_being_a_fault() -> None:
     camera = electrons() + np.random.default_rng(0).normal(0, 5, (SIDE, SIDE))
     noise = noise_of(scaled(camera))
-    assert (noise.loss, noise.usable) == ("mse", True)
+    assert (noise.kind, noise.usable) == ("additive", True)
+    assert loss_of(replace(NOISE_AWARE_RECIPE, noise=noise)) == ("mse", {})
     assert "additive" in noise.reason
 
 
@@ -95,9 +99,10 @@ SPOILT = {
 @pytest.mark.parametrize("words", SPOILT)
 def test_a_spoilt_image_falls_back_to_the_plain_loss_and_says_why(words: str) -> None:
     noise = noise_of(scaled(SPOILT[words](capture())))
-    assert (noise.loss, noise.usable) == ("mse", False)
+    assert noise.kind == ("correlated" if words == "correlated" else "unknown")
+    assert not noise.usable
     assert words in noise.reason
-    assert noise.applied_to(FitOptions(iterations=3)).loss == "mse"
+    assert loss_of(replace(NOISE_AWARE_RECIPE, noise=noise)) == ("mse", {})
 
 
 def test_strong_compression_is_seen_and_noise_alone_is_not() -> None:
@@ -124,18 +129,18 @@ def test_a_continuous_scale_has_no_step() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "loss", "spacing"),
+    ("name", "kind", "spacing"),
     [
-        ("confocal_nucleus_fov1_c0", "gat", 1),
-        ("twophoton_mito_fov19_c1", "gat", 1),
-        ("widefield_nucleus_fov19_c1", "mse", 3),
+        ("confocal_nucleus_fov1_c0", "shot", 1),
+        ("twophoton_mito_fov19_c1", "shot", 1),
+        ("widefield_nucleus_fov19_c1", "correlated", 3),
     ],
 )
 @pytest.mark.parametrize("binning", [1, 2])
-def test_published_captures(shared: Path, name: str, loss: str, spacing: int, binning: int) -> None:
+def test_published_captures(shared: Path, name: str, kind: str, spacing: int, binning: int) -> None:
     """FMD: shot noise between independent pixels, but on the wide-field camera additive noise that neighbours share."""
     noise = noise_of(scaled(autodip_ij.read(shared / f"data/fmd/{name}_noisy.png").plane(0, 0, 0)), binning)
-    assert noise.loss == loss
+    assert noise.kind == kind
     assert (noise.spacing_px or 0) >= spacing
     assert (noise.spacing_px == 1) == (spacing == 1)
 
@@ -195,6 +200,23 @@ def test_where_the_noise_cannot_be_told_nothing_is_made_from_it(kind: str) -> No
     assert len(prepared.guides) == 1
     np.testing.assert_array_equal(prepared.guides[0], made.each(NOISE_FREE))
     assert [note for note in prepared.notes if "in place of what needs to know the noise" in note]
+
+
+@pytest.mark.parametrize(
+    ("model", "kind"),
+    [
+        (NoiseModel(0.0, 0.0025), "additive"),
+        (NoiseModel(0.0005, 0.0045), "additive"),
+        (NoiseModel(0.2, 0.8), "shot"),
+        (NoiseModel(0.01, -0.0005), "shot"),
+    ],
+)
+def test_shot_noise_counts_from_a_fifth_of_the_variance_of_a_white_pixel(
+    model: NoiseModel, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = NoiseEstimate(model, 1, np.linspace(0.2, 1, 8), model.variance(np.linspace(0.2, 1, 8)))
+    monkeypatch.setattr("autodip_ij.noise.estimate.estimate_noise", lambda *_, **__: known)
+    assert noise_of(np.random.default_rng(0).random((64, 64), dtype=np.float32)).kind == kind
 
 
 @pytest.mark.parametrize(("group", "usable"), [("widefield/actin", False), ("confocal/actin", True)])

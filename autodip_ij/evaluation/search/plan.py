@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from autodip_ij.calibration.advice import architecture_of, binned_shape, operations
+from autodip_ij.denoising.recipe import NOISE_AWARE
 from autodip_ij.errors import BadInput
 from autodip_ij.evaluation.search.grid import Configuration, Grid
 from autodip_ij.evaluation.search.images import LARGEST_SIDE, prepare
 from autodip_ij.evaluation.search.job import run_search_job
-from autodip_ij.noise.plane import NOISE_AWARE, noise_kind
+from autodip_ij.noise.plane import noise_kind
 
 if TYPE_CHECKING:
     from autodip_ij.batch.jobs import Job
