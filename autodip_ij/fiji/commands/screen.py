@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from autodip_ij.fiji.commands.failure import log_lines, plain_text
+from autodip_ij.fiji.commands.text import log_lines, plain_text
 
 Row = dict[str, str | float | int | None]
 

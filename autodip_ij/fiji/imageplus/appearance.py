@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from autodip_ij.fiji.commands.failure import plain_text
+from autodip_ij.fiji.commands.text import plain_text
 from autodip_ij.fiji.imageplus.convert import Selection, is_rgb, stack_index, whole
 from autodip_ij.fiji.imageplus.preview import has_density_function, shown_values
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from autodip_ij.fiji.commands.failure import plain_text
+from autodip_ij.fiji.commands.text import plain_text
 from autodip_ij.fiji.imageplus.convert import to_imageplus
 
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from autodip_ij._support.text import duration
 from autodip_ij.fiji.commands import screen
-from autodip_ij.fiji.commands.failure import counted_from_one, plain_text
+from autodip_ij.fiji.commands.text import counted_from_one, plain_text
 from autodip_ij.fiji.imageplus.preview import Preview
 from autodip_ij.progress import Silent, Stop
 

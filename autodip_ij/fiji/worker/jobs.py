@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from autodip_ij.fiji.commands.failure import briefly, verdict_lines
+from autodip_ij.fiji.commands.text import briefly, verdict_lines
 from autodip_ij.fiji.worker.origin import Found, Origin, decide
 from autodip_ij.images.image import Channel, Image, PixelSize
 from autodip_ij.progress import Progress, Stop
