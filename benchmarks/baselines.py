@@ -15,10 +15,10 @@ from pathlib import Path
 import pandas as pd
 from rich.console import Console
 
-from autodip_ij._support import text as markdown
-from autodip_ij._support.files import provenance_line
 from autodip_ij.cli.console import ConsoleProgress
+from autodip_ij.evaluation import markdown
 from autodip_ij.evaluation.evaluate import Evaluation, evaluate_methods
+from autodip_ij.evaluation.markdown import provenance_line
 from autodip_ij.evaluation.paper.published import table2
 from autodip_ij.evaluation.request import Request, Running
 from autodip_ij.evaluation.scoring.measures import measure_of

@@ -17,10 +17,11 @@ from typing import Any
 
 import pipeline
 
-from autodip_ij._support import text as markdown
-from autodip_ij._support.files import provenance_line, write_text
+from autodip_ij._support.files import write_text
 from autodip_ij.denoising.api import denoise_image
 from autodip_ij.denoising.plan import plan_run
+from autodip_ij.evaluation import markdown
+from autodip_ij.evaluation.markdown import provenance_line
 from autodip_ij.images import read, write
 from autodip_ij.settings import DenoiseSettings
 

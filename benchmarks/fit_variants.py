@@ -20,10 +20,11 @@ from pathlib import Path
 import pandas as pd
 from rich.progress import track
 
-from autodip_ij._support import text as markdown
-from autodip_ij._support.files import provenance_line, write_text
+from autodip_ij._support.files import write_text
+from autodip_ij.evaluation import markdown
 from autodip_ij.evaluation.datasets.model import Pair
 from autodip_ij.evaluation.evaluate import find_pairs
+from autodip_ij.evaluation.markdown import provenance_line
 from autodip_ij.evaluation.request import Request
 from autodip_ij.evaluation.search.grid import Configuration, Grid, read_grid
 from autodip_ij.evaluation.search.images import prepare

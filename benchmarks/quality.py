@@ -25,12 +25,12 @@ import quality_methods
 import quality_report
 from rich.console import Console
 
-from autodip_ij._support.files import provenance_line
 from autodip_ij._support.versions import machine
 from autodip_ij.cli.console import ConsoleProgress
 from autodip_ij.errors import AutodipError, BadInput, nearest
 from autodip_ij.evaluation.datasets.model import Pair
 from autodip_ij.evaluation.evaluate import find_pairs
+from autodip_ij.evaluation.markdown import provenance_line
 from autodip_ij.evaluation.request import Request, Running, Scoring, Selection
 from autodip_ij.evaluation.scoring.comparison import run_tasks
 from autodip_ij.evaluation.scoring.mixing import mixing_curves

@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 import tifffile
 
-from autodip_ij._support import text as markdown
 from autodip_ij._support.files import write_text
+from autodip_ij.evaluation import markdown
 from autodip_ij.evaluation.datasets.model import Pair
 from autodip_ij.evaluation.figures import panel, time_plot
 from autodip_ij.evaluation.figures.mixing_plot import mixing_plot

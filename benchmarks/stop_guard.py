@@ -19,11 +19,12 @@ import numpy as np
 import numpy.typing as npt
 from rich.progress import track
 
-from autodip_ij._support import text as markdown
 from autodip_ij._support.arrays import binned
-from autodip_ij._support.files import provenance_line, write_text
+from autodip_ij._support.files import write_text
 from autodip_ij.dip import Architecture, FitOptions, fit
 from autodip_ij.dip.guard import OVERFITTED, Guard, GuardOptions
+from autodip_ij.evaluation import markdown
+from autodip_ij.evaluation.markdown import provenance_line
 from autodip_ij.images import read
 from autodip_ij.images.window import measure_window
 from autodip_ij.metrics import psnr

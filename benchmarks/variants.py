@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from autodip_ij._support.text import table as markdown_table
+from autodip_ij.evaluation.markdown import table as markdown_table
 
 HERE = Path(__file__).resolve().parent
 DECIMALS = {"psnr": 2, "ssim": 3, "lpips_01": 3, "lpips_11": 3}

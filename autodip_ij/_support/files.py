@@ -8,10 +8,8 @@ import os
 import stat
 import uuid
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 
-from autodip_ij._version import __version__
 from autodip_ij.errors import UnreadableFile, UnwritableOutput
 
 _LONGEST = 100
@@ -45,10 +43,6 @@ def _shortened(name: str) -> str:
     return f"{content[: _LONGEST - 10].decode('utf-8', 'ignore')}~{hashlib.sha256(content).hexdigest()[:8]}"
 
 
-FIGURES = "figures"
-"""Folder of the figures of a report."""
-
-
 def write_text(path: Path, text: str) -> Path:
     """Write a text, whole or not at all.
 
@@ -65,17 +59,6 @@ def write_text(path: Path, text: str) -> Path:
     except OSError as error:
         raise UnwritableOutput(f"cannot write {path}: {error.strerror or error}") from error
     return path
-
-
-def provenance_line() -> str:
-    """Return version, date and machine in one line."""
-    from autodip_ij._support.versions import machine
-
-    found = machine()
-    return (
-        f"autodip_ij {__version__}, {datetime.now(UTC).date()}, {found['processor']}, {found['cores']} cores, "
-        f"{found['system']}."
-    )
 
 
 _SPECIAL = (

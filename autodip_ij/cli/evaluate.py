@@ -176,7 +176,7 @@ def _two_files(
         return
     from rich.console import Console
 
-    from autodip_ij._support import text as markdown
+    from autodip_ij.evaluation import markdown
     from autodip_ij.evaluation.scoring.measures import MEASURES
 
     for row in rows:

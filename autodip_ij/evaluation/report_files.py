@@ -7,9 +7,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from autodip_ij._support import text as markdown
-from autodip_ij._support.files import FIGURES, provenance_line, write_text
+from autodip_ij._support.files import write_text
+from autodip_ij.evaluation import markdown
 from autodip_ij.evaluation.datasets.model import Pair
+from autodip_ij.evaluation.markdown import FIGURES, provenance_line
 from autodip_ij.evaluation.scoring.comparison import Comparison, Options, central, image_file, matched_pair
 from autodip_ij.evaluation.scoring.measures import MEASURES
 from autodip_ij.evaluation.scoring.summary import group_means, overall_means

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from autodip_ij._support.text import seconds
 from autodip_ij.errors import BadInput, UnwritableOutput
+from autodip_ij.evaluation.markdown import seconds
 from autodip_ij.evaluation.scoring.measures import measure_of
 
 if TYPE_CHECKING:

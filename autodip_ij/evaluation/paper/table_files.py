@@ -7,8 +7,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from autodip_ij._support import text as markdown
-from autodip_ij._support.files import FIGURES, provenance_line, write_text
+from autodip_ij._support.files import write_text
+from autodip_ij.evaluation import markdown
+from autodip_ij.evaluation.markdown import FIGURES, provenance_line
 
 ORIGINAL_METHOD = "original-dip"
 
