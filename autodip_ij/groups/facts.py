@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 
@@ -95,3 +95,18 @@ def as_number(value: object) -> float:
 
 
 _EMPTY = ("", "none", "null", "(null)", "n/a", "na", "unknown", "unspecified", "other", "nan", "default", "0")
+
+
+def spread(facts: list[Fact], described: int, channels: int) -> list[Fact]:
+    """Return facts of `described` channels for an image that is read as `channels`.
+
+    A colour channel is read as three; facts of channels that the image lacks are dropped.
+    """
+    if described and channels % described == 0 and channels > described:
+        copies = channels // described
+        return [
+            replace(fact, channel=None if fact.channel is None else fact.channel * copies + copy)
+            for fact in facts
+            for copy in range(1 if fact.channel is None else copies)
+        ]
+    return [fact for fact in facts if fact.channel is None or fact.channel < channels]

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from autodip_ij.groups.extract import channel_count, facts_of
+from autodip_ij.groups.extract.scene import channel_count, facts_of
 from autodip_ij.groups.facts import Fact, Kind
 from autodip_ij.groups.model import (
     MICROSCOPES,

@@ -176,6 +176,31 @@ class Image:
         )
 
 
+@dataclass(frozen=True)
+class SceneMetadata:
+    """What a file says about one scene, without pixels.
+
+    Attributes
+    ----------
+    metadata
+        What group inference reads.
+    shape
+        Lengths (T, C, Z, Y, X); C counts colour samples one by one.
+    dtype
+        Data type of the pixels, as numpy names it.
+    pixel_size
+        Physical pixel size and frame interval.
+    name
+        Name of the scene.
+    """
+
+    metadata: SourceMetadata
+    shape: tuple[int, int, int, int, int]
+    dtype: str
+    pixel_size: PixelSize
+    name: str
+
+
 def _read(lazy: Any) -> npt.NDArray[Any]:
     """Return the pixels of a Dask array, read by threads of this process.
 

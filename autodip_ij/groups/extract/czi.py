@@ -13,8 +13,7 @@ from typing import Any
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
-from autodip_ij.groups.extract import spread
-from autodip_ij.groups.facts import Fact, Kind, as_number, number_fact, text_fact
+from autodip_ij.groups.facts import Fact, Kind, as_number, number_fact, spread, text_fact
 
 _PLACEHOLDER_DYE = re.compile(r"^dye\s*\d+$", re.IGNORECASE)
 _COLOUR_PIXELS = re.compile(r"^bgra?\d+", re.IGNORECASE)

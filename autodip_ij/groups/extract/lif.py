@@ -8,8 +8,7 @@ from typing import Any
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
-from autodip_ij.groups.extract import spread
-from autodip_ij.groups.facts import Fact, Kind, as_number, number_fact, text_fact
+from autodip_ij.groups.facts import Fact, Kind, as_number, number_fact, spread, text_fact
 
 _WHERE = "ATLConfocalSettingDefinition"
 

@@ -7,8 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from autodip_ij.groups.extract import spread
-from autodip_ij.groups.facts import Fact, Kind, number_fact, text_fact
+from autodip_ij.groups.facts import Fact, Kind, number_fact, spread, text_fact
 
 _PLANE = re.compile(r"^\s*Plane #\d+:\s*$", re.MULTILINE)
 _SHUTTER = re.compile(r"^(?P<device>.*?)Shutter\d?\s*\((?P<name>.*)\)\s*(state)?\s*:\s*(?P<state>\w+)", re.IGNORECASE)

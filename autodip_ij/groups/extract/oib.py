@@ -6,8 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from autodip_ij.groups.extract import spread
-from autodip_ij.groups.facts import Fact, Kind, as_number, number_fact, text_fact
+from autodip_ij.groups.facts import Fact, Kind, as_number, number_fact, spread, text_fact
 
 _CHANNEL = re.compile(r"^Channel (\d+) Parameters$")
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from autodip_ij.groups.extract import NATIVE, native_facts, spread
+from autodip_ij.groups.extract import NATIVE, native_facts
 from autodip_ij.groups.extract.key_values import Pair, pair_facts
-from autodip_ij.groups.facts import Fact, Kind, number_fact, text_fact
+from autodip_ij.groups.facts import Fact, Kind, number_fact, spread, text_fact
 
 if TYPE_CHECKING:
     from ome_types import OME

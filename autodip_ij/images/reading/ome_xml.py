@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from autodip_ij.images.image import SceneMetadata
 from autodip_ij.images.metadata import SourceMetadata
 from autodip_ij.images.reading.ome_facts import channels_of, parse_ome, pixel_size_of
-from autodip_ij.images.reading.open import SceneMetadata
 
 _DTYPES = {
     "float": "float32",

@@ -4,50 +4,25 @@ from __future__ import annotations
 
 import logging
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from autodip_ij._support.files import refuse_special
 from autodip_ij.errors import AutodipError, EnvironmentProblem, UnreadableFile, nearest
-from autodip_ij.images.reading import formats
+from autodip_ij.images.image import SceneMetadata
+from autodip_ij.images.reading import formats, ome_xml
 from autodip_ij.images.reading.lazy import out_of_memory, unreadable
 from autodip_ij.images.selection import parse_scene
 
 if TYPE_CHECKING:
-    from autodip_ij.images.image import Image, PixelSize
-    from autodip_ij.images.metadata import SourceMetadata
+    from autodip_ij.images.image import Image
 
 _log = logging.getLogger(__name__)
 
 _ADDRESS = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]+:/{1,2}(?!/)")
 """https://, s3:// and the like, also as a path, in which two slashes are one; a drive has a single letter."""
-
-
-@dataclass(frozen=True)
-class SceneMetadata:
-    """What a file says about one scene, without pixels.
-
-    Attributes
-    ----------
-    metadata
-        What group inference reads.
-    shape
-        Lengths (T, C, Z, Y, X); C counts colour samples one by one.
-    dtype
-        Data type of the pixels, as numpy names it.
-    pixel_size
-        Physical pixel size and frame interval.
-    name
-        Name of the scene.
-    """
-
-    metadata: SourceMetadata
-    shape: tuple[int, int, int, int, int]
-    dtype: str
-    pixel_size: PixelSize
-    name: str
 
 
 def open_image(path: str | Path, scene: str | int = "") -> Image:
@@ -91,8 +66,6 @@ def open_metadata(path: str | Path) -> list[SceneMetadata]:
     """
     file = _existing(path)
     if _identify(file) == "ome-xml":
-        from autodip_ij.images.reading import ome_xml
-
         try:
             return ome_xml.read_metadata(file)
         except AutodipError:

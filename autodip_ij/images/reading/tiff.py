@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-from tifffile import PHOTOMETRIC, TiffFile, TiffPageSeries, read_ndtiff_index
+from tifffile import PHOTOMETRIC, TiffFile, TiffPageSeries
 
-from autodip_ij._support.files import named_path, refuse_special
 from autodip_ij.images.image import Image
 from autodip_ij.images.metadata import SourceMetadata
 from autodip_ij.images.reading.axes import SCENE, AxisPlan, plan_axes
@@ -24,9 +23,10 @@ from autodip_ij.images.reading.facts import Facts
 from autodip_ij.images.reading.formats import stem_of
 from autodip_ij.images.reading.lazy import DEFLATE, check_pixels, check_planes, lazy_planes, unreadable
 from autodip_ij.images.reading.ome_facts import parse_ome
-from autodip_ij.images.reading.sets import ome_record_of
+from autodip_ij.images.reading.sets import refuse_special_members
 from autodip_ij.images.reading.tiff_facts import facts_of, facts_of_scene, lut_color, refuse_circular_chain
 from autodip_ij.images.reading.tiff_makers import scanimage_series
+from autodip_ij.images.reading.tiff_record import ome_record_of
 
 if TYPE_CHECKING:
     from ome_types import OME
@@ -63,7 +63,7 @@ def read_scenes(path: Path) -> list[Image]:
         check_planes(path, record.planes(), sum(entry.stat().st_size for entry in record.files() if entry.exists()))
     ome = parse_ome(record.text, path.name) if record else None
     with _strict_tifffile(path), TiffFile(file, omexml=text) as tif:
-        _refuse_special_members(tif, file)
+        refuse_special_members(tif, file)
         series = [entry for entry in _series_of(tif) if {"Y", "X"} <= set(entry.get_axes(False))]
         if tif.is_imagej and tif.imagej_metadata:
             # Further series of an ImageJ file are pages that do not belong to its stack, such as thumbnails.
@@ -81,18 +81,6 @@ def _series_of(tif: TiffFile) -> list[TiffPageSeries]:
     if series and series[0].kind == "scanimage":
         return [scanimage_series(tif)]
     return series[:1] if series and series[0].kind == "qpi" else series
-
-
-def files_of_set(path: Path) -> tuple[Path, ...]:
-    """Return the files of the set that a TIFF file belongs to, the one with its record first."""
-    record = ome_record_of(path)
-    files = dict.fromkeys(record.files() if record else (path,))
-    with TiffFile(path) as tif:
-        if tif.is_micromanager and (tif.is_mmstack or tif.is_ndtiff):
-            _refuse_special_members(tif, path)
-            handles = {page.parent.filehandle.path: None for page in tif.series[0] if page is not None}
-            files |= dict.fromkeys(sorted(map(Path, handles)))
-    return tuple(files)
 
 
 @dataclass(frozen=True)
@@ -350,36 +338,6 @@ def _where_pixels_are(series: TiffPageSeries, path: Path) -> tuple[int | None, t
     if missing := int((pages[:, 1:].max(axis=1) < 0).sum()):
         _log.warning("%s: %d of %d planes were never written and are read as 0", path.name, missing, len(pages))
     return None, tuple(files), pages
-
-
-def _refuse_special_members(tif: TiffFile, path: Path) -> None:
-    """Refuse a Micro-Manager set in which tifffile would open a pipe, a device, or a file elsewhere."""
-    if tif.is_mmstack:
-        members = sorted(path.parent.glob("*_MMStack*.tif"))
-        for member in members:
-            refuse_special(member, path)
-        settings: dict[str, Any] = tif.micromanager_metadata or {}
-        lengths = [int(settings["Summary"].get(key) or 1) for key in ("Frames", "Positions", "Slices", "Channels")]
-        largest = [int(value) + 1 for value in settings["IndexMap"][:, :4].max(axis=0)]
-        held = sum(member.stat().st_size for member in {*members, path})
-        check_planes(path, max(prod(lengths), prod(largest)), held)
-    elif tif.is_micromanager and (index := path.parent / "NDTiff.index").exists():
-        refuse_special(index, path)
-        names: set[str] = set()
-        numbers: dict[str, set[int]] = {}
-        words: dict[str, set[str]] = {}
-        for axes, name, *_ in read_ndtiff_index(index):
-            names.add(name)
-            for axis, value in axes.items():
-                if isinstance(value, int):
-                    numbers.setdefault(axis, set()).add(value)
-                else:
-                    words.setdefault(axis, set()).add(str(value))
-        members = [named_path(name, path.parent, index) for name in sorted(names)]
-        for member in members:
-            refuse_special(member, index)
-        spans = [max(found) - min(found) + 1 for found in numbers.values()] + [len(found) for found in words.values()]
-        check_planes(path, prod(spans), sum(member.stat().st_size for member in members if member.exists()))
 
 
 def _leading(shape: tuple[int, ...], pages: int) -> int:
