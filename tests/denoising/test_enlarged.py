@@ -8,7 +8,7 @@ import pytest
 from autodip_ij.denoising.result import Result
 from autodip_ij.denoising.superresolution import SuperresSettings, superresolve_image
 from autodip_ij.fiji.commands.menu import COMMANDS
-from autodip_ij.fiji.commands.values import parse_options
+from autodip_ij.fiji.commands.parsing import parse_options
 from autodip_ij.images import Image
 from autodip_ij.settings import DenoiseSettings
 

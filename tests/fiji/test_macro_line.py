@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from autodip_ij.errors import BadInput
-from autodip_ij.fiji.commands.macro_line import check_macro_line, pairs
 from autodip_ij.fiji.commands.menu import command_of
+from autodip_ij.fiji.commands.parsing import check_macro_line, pairs
 
 DENOISE, SETTINGS = command_of("run_image"), command_of("settings")
 

@@ -6,16 +6,8 @@ import pytest
 
 from autodip_ij.errors import BadInput
 from autodip_ij.fiji.commands.menu import AUTO_SCALE, AUTO_SETTING, command_of
-from autodip_ij.fiji.commands.values import (
-    Preferences,
-    choose,
-    collect,
-    parse_options,
-    scale_of,
-    split_values,
-    stop_meaning,
-    truth,
-)
+from autodip_ij.fiji.commands.parsing import choose, parse_options, scale_of, stop_meaning, truth
+from autodip_ij.fiji.commands.values import Preferences, collect, split_values
 from autodip_ij.progress import Stop
 
 COMMAND = command_of("run_image")

@@ -15,21 +15,11 @@ from autodip_ij.errors import BadInput
 from autodip_ij.fiji.commands import caller, screen
 from autodip_ij.fiji.commands.calling import menu_entry
 from autodip_ij.fiji.commands.dialog import TWO_IMAGES, describe, image_for
-from autodip_ij.fiji.commands.macro_line import check_macro_line
 from autodip_ij.fiji.commands.menu import REPLACE_IMAGE, MenuCommand, command_of
+from autodip_ij.fiji.commands.parsing import check_macro_line, choose, scale_of, truth
 from autodip_ij.fiji.commands.screen import evaluation_rows, folder_rows, inspection_rows
 from autodip_ij.fiji.commands.text import plain_text
-from autodip_ij.fiji.commands.values import (
-    Preferences,
-    RunOptions,
-    choose,
-    collect,
-    forget,
-    read_preferences,
-    scale_of,
-    split_values,
-    truth,
-)
+from autodip_ij.fiji.commands.values import Preferences, RunOptions, collect, forget, read_preferences, split_values
 from autodip_ij.fiji.imageplus import open_image
 from autodip_ij.fiji.imageplus.convert import dimensions, dtype_of, to_array
 from autodip_ij.fiji.imageplus.preview import Preview

@@ -10,8 +10,8 @@ from typing import Any
 from autodip_ij._support.text import duration
 from autodip_ij.errors import AutodipError, BadInput
 from autodip_ij.fiji.commands import caller, screen
-from autodip_ij.fiji.commands.macro_line import check_macro_line
 from autodip_ij.fiji.commands.menu import MenuCommand
+from autodip_ij.fiji.commands.parsing import check_macro_line
 from autodip_ij.fiji.commands.text import plain_text
 from autodip_ij.fiji.commands.values import read_preferences
 from autodip_ij.fiji.imageplus.convert import Selection, dimensions, dtype_of, to_array

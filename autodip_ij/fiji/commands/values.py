@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from autodip_ij.errors import BadInput, nearest
-from autodip_ij.fiji.commands.menu import AUTO_SCALE, DISCARD, KEEP, RESULT_TYPES, Input, MenuCommand
+from autodip_ij.errors import BadInput
+from autodip_ij.fiji.commands.menu import DISCARD, RESULT_TYPES, Input, MenuCommand
+from autodip_ij.fiji.commands.parsing import from_zero, parse_options, stop_meaning, truth
 from autodip_ij.progress import Stop
 from autodip_ij.settings import AUTO, DenoiseSettings
 
@@ -101,11 +101,6 @@ def _key(name: str) -> tuple[Any, str]:
     return jpype.JObject(None, jpype.JClass("java.lang.Class")), f"autodip.{name}"
 
 
-_PAIR = re.compile(r"""\s*([A-Za-z_]\w*)=('[^']*'|"[^"]*"|\S*)(?=\s|$)""")
-_COUNTED = re.compile(r"^\d{1,2}(?:\s*-\s*\d{1,2})?$")
-_TRUTH = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
-
-
 @dataclass(frozen=True)
 class RunOptions:
     """How a command runs, apart from the denoising itself.
@@ -141,54 +136,6 @@ def collect(command: MenuCommand, variables: Mapping[str, Any]) -> dict[str, Any
         given = variables.get(entry.name)
         values[entry.name] = entry.value if given is None else convert.get(entry.kind, lambda value: value)(given)
     return values
-
-
-def choose(text: str, choices: Sequence[str], name: str) -> str:
-    """Return the choice that a text means, without regard to case; its first word is enough.
-
-    Raises
-    ------
-    autodip_ij.errors.BadInput
-        If it means none; the message names the nearest.
-
-    Examples
-    --------
-    >>> choose("current SLICE", ["Whole image", "Current slice"], "scope")
-    'Current slice'
-    """
-    wanted = text.strip().lower()
-    matching = [choice for choice in choices if wanted and choice.lower().startswith(wanted)]
-    exact = [choice for choice in matching if choice.lower() == wanted]
-    if len(exact or matching) != 1:
-        raise BadInput(f"{name}: '{text}' is not possible{nearest(text, choices)}")
-    return (exact or matching)[0]
-
-
-def parse_options(text: str, allowed: Sequence[str]) -> dict[str, str]:
-    """Return the pairs of a text such as ``seed=3 vocabulary='my words.toml'``.
-
-    Raises
-    ------
-    autodip_ij.errors.BadInput
-        For anything else, and for keys that are not allowed; the message names the nearest.
-
-    Examples
-    --------
-    >>> parse_options("seed=3 tile=256", ["seed", "tile"])
-    {'seed': '3', 'tile': '256'}
-    """
-    found: dict[str, str] = {}
-    position = 0
-    while text[position:].strip():
-        match = _PAIR.match(text, position)
-        if match is None:
-            raise BadInput(f"more settings: '{text[position:].strip()}' is not of the form key=value")
-        key, value = match[1].lower(), match[2]
-        if key not in allowed:
-            raise BadInput(f"more settings: unknown setting '{key}'{nearest(key, allowed)}")
-        found[key] = value[1:-1] if value[:1] in ("'", '"') and value[-1:] == value[:1] else value
-        position = match.end()
-    return found
 
 
 def split_values(
@@ -231,63 +178,7 @@ def split_values(
     return DenoiseSettings.parse(**chosen), options, rest
 
 
-def from_zero(channels: str) -> str:
-    """Return channels counted from 1 as the command line counts them; numbers from 100 on are names (wavelengths).
-
-    Raises
-    ------
-    autodip_ij.errors.BadInput
-        For channel 0.
-
-    Examples
-    --------
-    >>> from_zero("1-3, DAPI,5, 488")
-    '0-2,DAPI,4,488'
-    """
-    return ",".join(_COUNTED.sub(_one_less, item.strip()) for item in channels.split(","))
-
-
-def _one_less(found: re.Match[str]) -> str:
-    numbers = [int(number) for number in found[0].split("-")]
-    if 0 in numbers:
-        raise BadInput(f"channels: '{found[0]}' is not possible; the first channel is 1, as ImageJ counts")
-    return "-".join(str(number - 1) for number in numbers)
-
-
 def _is_automatic(value: Any, declared: Input) -> bool:
     """Whether a value leaves the setting to where it comes from by itself: ``Auto (...)`` in any spelling."""
     word = str(declared.value).split(maxsplit=1)[0].lower() if declared.value else ""
     return word == AUTO and str(value).strip().lower().startswith(AUTO)
-
-
-def truth(value: str | bool, name: str) -> bool:
-    """Return a truth value given as ``true`` or ``false``."""
-    if isinstance(value, bool):
-        return value
-    if value.strip().lower() not in _TRUTH:
-        raise BadInput(f"{name}: '{value}' is not possible; write {name}=true or {name}=false")
-    return _TRUTH[value.strip().lower()]
-
-
-def stop_meaning(text: str) -> Stop:
-    """Return what cancelling does: ``Discard`` or ``Keep the result so far``."""
-    return Stop.KEEP if choose(text, (DISCARD, KEEP), "stop") == KEEP else Stop.DISCARD
-
-
-def scale_of(text: str) -> float | None:
-    """Return the width of the grey-value scale, or None for the span of the reference.
-
-    Raises
-    ------
-    autodip_ij.errors.BadInput
-        If it is neither automatic nor a positive number.
-    """
-    if AUTO_SCALE.lower().startswith(text.strip().lower()[:4] or "auto"):
-        return None
-    try:
-        width = float(text)
-    except ValueError:
-        width = 0.0
-    if not 0 < width < float("inf"):
-        raise BadInput(f"scale: '{text}' is not possible; write the width of the scale, such as 255, or auto")
-    return width
