@@ -88,7 +88,7 @@ def doctor(*, fiji: Path | None = None, json: Annotated[bool, Parameter(negative
 @app.command
 def headers() -> None:
     """Write the menu scripts of this checkout again from their declarations; for developers of autodip_ij."""
-    from autodip_ij.fiji.commands.headers import scripts_folder, write_scripts
+    from autodip_ij.fiji.commands.scripts import scripts_folder, write_scripts
 
     for path in write_scripts(scripts_folder()):
         print(path)

@@ -6,8 +6,14 @@ import numpy as np
 import pytest
 
 from autodip_ij.fiji.imageplus.appearance import as_composite, dress, result_title
-from autodip_ij.fiji.imageplus.convert import Selection, to_array, to_imageplus, whole
-from autodip_ij.fiji.imageplus.preview import has_density_function, shown_values
+from autodip_ij.fiji.imageplus.convert import (
+    Selection,
+    has_density_function,
+    shown_values,
+    to_array,
+    to_imageplus,
+    whole,
+)
 
 pytestmark = pytest.mark.jvm
 

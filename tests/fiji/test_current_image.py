@@ -13,9 +13,9 @@ import four_images
 import pytest
 
 from autodip_ij.fiji.commands import dialog as described
-from autodip_ij.fiji.commands.headers import scripts_folder
 from autodip_ij.fiji.commands.menu import COMMANDS, command_of
-from autodip_ij.fiji.worker.runners import worker
+from autodip_ij.fiji.commands.scripts import scripts_folder
+from autodip_ij.fiji.worker.service import worker
 
 pytestmark = pytest.mark.jvm
 SESSION = Path(__file__).parent / "support" / "batch_session.py"

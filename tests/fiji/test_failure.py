@@ -10,9 +10,9 @@ import pytest
 
 from autodip_ij.errors import BadInput, Cancelled, EnvironmentProblem
 from autodip_ij.fiji.commands import screen
-from autodip_ij.fiji.commands.failure import is_macro_canceled, message_of, report, reported
-from autodip_ij.fiji.commands.headers import scripts_folder
+from autodip_ij.fiji.commands.entry import is_macro_canceled, message_of, report, reported
 from autodip_ij.fiji.commands.menu import command_of
+from autodip_ij.fiji.commands.scripts import scripts_folder
 from autodip_ij.fiji.imageplus.convert import to_imageplus
 
 pytestmark = pytest.mark.jvm
@@ -81,7 +81,7 @@ def test_printing_inside_a_command_does_not_end_it(imagej, tmp_path):
     script = tmp_path / "printing.py"
     script.write_text(
         "#!Python\n#@output String done\n"
-        "from autodip_ij.fiji.commands.failure import reported\n"
+        "from autodip_ij.fiji.commands.entry import reported\n"
         "@reported\ndef run(variables):\n    print('hello')\n    return 'to the end'\n"
         "done = run(globals())\n"
     )

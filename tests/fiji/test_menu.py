@@ -10,8 +10,8 @@ import pytest
 
 from autodip_ij._support.fields import bounds_of, choices_of
 from autodip_ij.fiji.commands import bridge
-from autodip_ij.fiji.commands.headers import SHEBANG, script_text, scripts_folder, write_scripts
-from autodip_ij.fiji.commands.menu import AUTO_GROUP, COMMANDS, Input, setting
+from autodip_ij.fiji.commands.menu import AUTO_GROUP, COMMANDS, Input, command_of, setting
+from autodip_ij.fiji.commands.scripts import SHEBANG, script_text, scripts_folder, write_scripts
 from autodip_ij.settings import DenoiseSettings, shown
 
 JAVA_TYPES = {
@@ -32,7 +32,7 @@ def path_of(command):
 @every_command
 def test_the_script_is_the_generated_one(command):
     assert path_of(command).read_text(encoding="utf-8") == script_text(command), (
-        "run: python -m autodip_ij.fiji.commands.headers"
+        "run: python -m autodip_ij.fiji.commands.scripts"
     )
 
 
@@ -124,6 +124,24 @@ def test_the_dialog_is_small_and_the_entry_exists(command):
 
 
 @every_command
+def test_scripts_of_an_earlier_version_find_their_entry(command):
+    from autodip_ij.fiji import bridge as former
+
+    assert getattr(former, command.entry) is getattr(bridge, command.entry)
+    assert former.denoise is bridge.denoise
+
+
+@pytest.mark.jvm
+def test_a_script_of_an_earlier_version_still_runs(imagej, tmp_path):
+    """An update of the package does not touch the scripts in a Fiji folder."""
+    command = command_of("release")
+    script = tmp_path / command.file_name
+    script.write_text(script_text(command).replace("autodip_ij.fiji.commands.bridge", "autodip_ij.fiji.bridge"))
+    assert "from autodip_ij.fiji.bridge import release" in script.read_text()
+    assert str(imagej.run(imagej.info(script)).getOutput("message"))
+
+
+@every_command
 def test_no_key_is_found_in_the_place_of_another(command):
     names = [entry.name for entry in command.inputs]
     assert all(re.fullmatch(r"[a-z]+", name) for name in names)
@@ -182,7 +200,7 @@ def test_the_settings_know_which_of_them_are_fields():
 
 
 def test_a_text_that_scijava_would_misread_is_refused():
-    from autodip_ij.fiji.commands.headers import header_line
+    from autodip_ij.fiji.commands.scripts import header_line
 
     with pytest.raises(ValueError, match="quotes"):
         header_line(Input("x", label='say "hello"'))

@@ -14,7 +14,7 @@ from autodip_ij.fiji.imageplus.convert import to_imageplus
 from autodip_ij.fiji.imageplus.progress import FijiProgress
 from autodip_ij.fiji.imageplus.source import recorded_report
 from autodip_ij.fiji.worker.jobs import Stages
-from autodip_ij.fiji.worker.runners import worker
+from autodip_ij.fiji.worker.service import worker
 from autodip_ij.progress import Progress, Silent, Stop
 
 pytestmark = pytest.mark.jvm

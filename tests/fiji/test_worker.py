@@ -16,8 +16,9 @@ import psutil
 import pytest
 
 from autodip_ij.errors import BadInput, Cancelled, OutOfMemory
+from autodip_ij.fiji.worker.interpreter import GRACE_SECONDS
 from autodip_ij.fiji.worker.messages import UnexpectedFailure, WorkerCrashed
-from autodip_ij.fiji.worker.service import GRACE_SECONDS, Engine
+from autodip_ij.fiji.worker.service import Engine
 from autodip_ij.progress import Silent, Stop
 
 SUPPORT = str(Path(__file__).parent / "support")
@@ -256,7 +257,7 @@ def test_release_in_the_middle_of_a_job_is_not_called_a_crash(engine):
 
 HOST = """
 import sys, threading, time, json
-from autodip_ij.fiji.service import Engine
+from autodip_ij.fiji.worker.service import Engine
 from autodip_ij.progress import Silent
 engine = Engine({"PYTHONPATH": sys.argv[1]})
 with engine.arrays() as shared:

@@ -13,8 +13,8 @@ from typing import Any
 
 from autodip_ij.errors import BadInput
 from autodip_ij.fiji.commands import caller, screen
-from autodip_ij.fiji.commands.calling import menu_entry
 from autodip_ij.fiji.commands.dialog import TWO_IMAGES, describe, image_for
+from autodip_ij.fiji.commands.entry import menu_entry
 from autodip_ij.fiji.commands.menu import REPLACE_IMAGE, MenuCommand, command_of
 from autodip_ij.fiji.commands.parsing import check_macro_line, choose, scale_of, truth
 from autodip_ij.fiji.commands.screen import evaluation_rows, folder_rows, inspection_rows
@@ -22,9 +22,8 @@ from autodip_ij.fiji.commands.text import plain_text
 from autodip_ij.fiji.commands.values import Preferences, RunOptions, collect, forget, read_preferences, split_values
 from autodip_ij.fiji.imageplus import open_image
 from autodip_ij.fiji.imageplus.convert import dimensions, dtype_of, to_array
-from autodip_ij.fiji.imageplus.preview import Preview
-from autodip_ij.fiji.imageplus.progress import FijiProgress
-from autodip_ij.fiji.worker.runners import Runner, in_process, worker
+from autodip_ij.fiji.imageplus.progress import FijiProgress, Preview
+from autodip_ij.fiji.worker.service import Runner, in_process, worker
 from autodip_ij.progress import Stop
 from autodip_ij.settings import DenoiseSettings
 

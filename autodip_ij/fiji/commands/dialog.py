@@ -16,7 +16,7 @@ from autodip_ij.fiji.commands.text import plain_text
 from autodip_ij.fiji.commands.values import read_preferences
 from autodip_ij.fiji.imageplus.convert import Selection, dimensions, dtype_of, to_array
 from autodip_ij.fiji.imageplus.source import channels_of, origin_of, pixel_size_of
-from autodip_ij.fiji.worker.runners import worker
+from autodip_ij.fiji.worker.service import worker
 from autodip_ij.fiji.worker.shared import SharedArrays
 from autodip_ij.progress import Silent
 from autodip_ij.settings import DenoiseSettings

@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 
 from autodip_ij.fiji.commands.text import plain_text
-from autodip_ij.fiji.imageplus.convert import Selection, is_rgb, stack_index, whole
-from autodip_ij.fiji.imageplus.preview import has_density_function, shown_values
+from autodip_ij.fiji.imageplus.convert import Selection, has_density_function, is_rgb, shown_values, stack_index, whole
 
 _SINGLE_LABEL = "Slice_Label"
 

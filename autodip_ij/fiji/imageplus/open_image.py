@@ -18,15 +18,16 @@ from autodip_ij.fiji.imageplus.convert import (
     Selection,
     dimensions,
     dtype_of,
+    has_density_function,
     is_rgb,
     replace_planes,
+    shown_values,
     to_array,
     to_imageplus,
     whole,
 )
-from autodip_ij.fiji.imageplus.preview import has_density_function, shown_values
 from autodip_ij.fiji.imageplus.source import channels_of, origin_of, pixel_size_of, provenance_block
-from autodip_ij.fiji.worker.runners import Runner
+from autodip_ij.fiji.worker.service import Runner
 from autodip_ij.images.selection import parse_indices
 from autodip_ij.progress import Progress
 from autodip_ij.settings import DenoiseSettings

@@ -11,12 +11,97 @@ import numpy.typing as npt
 from autodip_ij._support.text import duration
 from autodip_ij.fiji.commands import screen
 from autodip_ij.fiji.commands.text import counted_from_one, plain_text
-from autodip_ij.fiji.imageplus.preview import Preview
+from autodip_ij.fiji.imageplus.convert import to_imageplus
 from autodip_ij.progress import Silent, Stop
 
 PREVIEW_SECONDS = 1.0
 _SHOW_SECONDS = 0.2
 _SECOND_REQUEST_SECONDS = 1.0
+_LARGEST_SIDE = 512
+
+
+class Preview:
+    """The window; it opens with the first plane, and closing it ends the previews but not the run.
+
+    Parameters
+    ----------
+    title
+        Title of the image in work.
+    """
+
+    def __init__(self, title: str) -> None:
+        self._title = title
+        self._frame: Any = None
+        self._canvas: Any = None
+        self._imp: Any = None
+        self._button: Any = None
+        self._words = ""
+        self._times = ""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a plane would be seen: before the first one too, but no more once the user closed the window."""
+        return self._frame is None or bool(self._frame.isVisible())
+
+    def show(self, plane: npt.NDArray[np.float32], words: str) -> None:
+        """Show a plane (Y, X), from its 0.1 to its 99.9 percentile, with `words` in the title."""
+        words = plain_text(words)
+        self._words = words if words.startswith(self._title) else f"{self._title}, {words}"
+        pixels = np.ascontiguousarray(plane, np.float32)[None, None, None]
+        if self._frame is None:
+            self._imp = to_imageplus(pixels, self._title)
+            self._set_range(plane)
+            self._open()
+        else:
+            self._imp.setProcessor(to_imageplus(pixels, self._title).getProcessor())
+            self._set_range(plane)
+            self._canvas.setImageUpdated()
+            self._canvas.repaint()
+        self.set_times(self._times)
+
+    def _set_range(self, plane: npt.NDArray[np.float32]) -> None:
+        valid = plane[np.isfinite(plane)]
+        if valid.size:
+            low, high = (float(value) for value in np.percentile(valid, (0.1, 99.9)))
+            self._imp.setDisplayRange(low, high if high > low else low + 1)
+
+    def _open(self) -> None:
+        from scyjava import jimport
+
+        frame = jimport("javax.swing.JFrame")(self._title)
+        frame.setAutoRequestFocus(False)
+        frame.setFocusableWindowState(False)
+        frame.setDefaultCloseOperation(frame.HIDE_ON_CLOSE)
+        self._canvas = jimport("ij.gui.ImageCanvas")(self._imp)
+        width, height = int(self._imp.getWidth()), int(self._imp.getHeight())
+        scale = min(1.0, _LARGEST_SIDE / max(width, height))
+        self._canvas.setMagnification(scale)
+        self._canvas.setSize(max(1, round(width * scale)), max(1, round(height * scale)))
+        self._button = jimport("javax.swing.JToggleButton")("Stop and keep the result so far")
+        layout = jimport("java.awt.BorderLayout")
+        panel = jimport("java.awt.Panel")()
+        panel.add(self._canvas)
+        frame.getContentPane().add(panel, layout.CENTER)
+        frame.getContentPane().add(self._button, layout.SOUTH)
+        frame.pack()
+        frame.setLocationByPlatform(True)
+        frame.setVisible(True)
+        self._frame = frame
+
+    def set_times(self, times: str) -> None:
+        """Put elapsed and remaining time into the title."""
+        self._times = times
+        if self._frame is not None:
+            self._frame.setTitle(f"{self._words}{times}")
+
+    def stop_pressed(self) -> bool:
+        """Whether the user asks to stop and keep."""
+        return self._button is not None and bool(self._button.isSelected())
+
+    def close(self) -> None:
+        """Close the window."""
+        if self._frame is not None:
+            self._frame.dispose()
 
 
 class FijiProgress(Silent):

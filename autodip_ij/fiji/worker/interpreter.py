@@ -1,14 +1,20 @@
-"""The Python program of this environment, which inside Fiji need not be the program that is running."""
+"""The Python program of the worker: found, started and ended."""
 
 from __future__ import annotations
 
 import os
+import signal
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from autodip_ij.errors import EnvironmentProblem
+
+GRACE_SECONDS = 3.0
+"""How long the worker may take to obey before it is killed."""
 
 
 def interpreter() -> Path:
@@ -46,3 +52,38 @@ def python_service(*arguments: str, environment: Mapping[str, str]) -> Any:
     service = appose.custom().base(sys.prefix).build().service([str(program)], *arguments, str(os.getpid()))
     # Appose decodes the worker's lines by the locale of this process: plain ASCII is right in all of them.
     return service.env(PYTHONIOENCODING="ascii:backslashreplace", **environment)
+
+
+def cause_of_end(code: int) -> str:
+    """Say in words why a process ended.
+
+    Examples
+    --------
+    >>> cause_of_end(-9)
+    'was ended by the system (SIGKILL), most likely because memory ran out'
+    >>> cause_of_end(3)
+    'ended with exit code 3'
+    """
+    if code == -9:
+        return "was ended by the system (SIGKILL), most likely because memory ran out"
+    if code < 0:
+        return f"was ended by {signal.Signals(-code).name}"
+    return f"ended with exit code {code}"
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Return when `condition` holds, or after `GRACE_SECONDS`."""
+    deadline = time.monotonic() + GRACE_SECONDS
+    while time.monotonic() < deadline and not condition():
+        time.sleep(0.02)
+
+
+def kill(service: Any) -> int:
+    """End the process if it lives, wait for the last of its output, and return its exit code."""
+    if service.is_alive():
+        service.kill()
+    code = int(service.wait_for())
+    for pipe in (service._process.stdin, service._process.stdout, service._process.stderr):
+        with suppress(OSError):
+            pipe.close()
+    return code

@@ -7,24 +7,22 @@ up to `GRACE_SECONDS` for the worker to answer, and kills it otherwise; the next
 from __future__ import annotations
 
 import json
-import signal
 import threading
-import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from functools import cache
+from typing import Any, Protocol
 
 import numpy as np
 
 from autodip_ij.errors import Cancelled, EnvironmentProblem
-from autodip_ij.fiji.worker.interpreter import python_service
+from autodip_ij.fiji.worker.interpreter import cause_of_end, kill, python_service, wait_until
 from autodip_ij.fiji.worker.messages import Messages, Queue, Turn, WorkerCrashed, restore
-from autodip_ij.fiji.worker.process import PREVIEW_SLOTS, STOP, WANTS_PREVIEW
-from autodip_ij.fiji.worker.shared import SharedArrays
+from autodip_ij.fiji.worker.process import PREVIEW_SLOTS, STOP, WANTS_PREVIEW, outcome
+from autodip_ij.fiji.worker.shared import PrivateArrays, SharedArrays
 from autodip_ij.progress import Progress, Stop
 
-GRACE_SECONDS = 3.0
 POLL_SECONDS = 0.1
 PREVIEW_SIDE = 1024
 """Pixels along a side of a preview at most."""
@@ -144,13 +142,13 @@ class Engine:
         self._released = service
         with suppress(OSError, ValueError):
             service.close()
-        _wait_until(lambda: not service.is_alive())
-        _kill(service)
+        wait_until(lambda: not service.is_alive())
+        kill(service)
         return True
 
     def _begin(self, job: str, shared: SharedArrays, progress: Progress) -> _Run:
         if self._service is not None and not self.is_alive:
-            progress.log(f"the AUTO-DIP worker {cause_of_end(_kill(self._service))}; starting it again")
+            progress.log(f"the AUTO-DIP worker {cause_of_end(kill(self._service))}; starting it again")
         try:
             if not self.is_alive:
                 progress.start(0, "Starting the worker")
@@ -195,7 +193,7 @@ class Engine:
 
     def _answer(self, run: _Run) -> Any:
         if not run.task.outputs and not run.service.is_alive():
-            code = _kill(run.service)
+            code = kill(run.service)
             if not run.task.outputs:
                 raise self._ended(run, code)
         if "problem" in run.task.outputs:
@@ -218,44 +216,72 @@ class Engine:
         try:
             with suppress(OSError, ValueError):
                 run.task.cancel()
-            _wait_until(lambda: run.ended)
+            wait_until(lambda: run.ended)
             if not run.task.status.is_finished():
                 if self._service is run.service:
                     self._service = None
-                _kill(run.service)
+                kill(run.service)
         finally:
             self._queue.leave(turn)
 
 
-def cause_of_end(code: int) -> str:
-    """Say in words why a process ended.
+class Runner(Protocol):
+    """Runs a job ``module:function`` and returns its answer; see `autodip_ij.fiji.worker.service.Engine`."""
 
-    Examples
-    --------
-    >>> cause_of_end(-9)
-    'was ended by the system (SIGKILL), most likely because memory ran out'
-    >>> cause_of_end(3)
-    'ended with exit code 3'
-    """
-    if code == -9:
-        return "was ended by the system (SIGKILL), most likely because memory ran out"
-    if code < 0:
-        return f"was ended by {signal.Signals(-code).name}"
-    return f"ended with exit code {code}"
+    def arrays(self) -> SharedArrays:
+        """Return an empty holder of arrays for one job."""
 
-
-def _wait_until(condition: Any) -> None:
-    deadline = time.monotonic() + GRACE_SECONDS
-    while time.monotonic() < deadline and not condition():
-        time.sleep(0.02)
+    def run(
+        self,
+        job: str,
+        values: Mapping[str, Any],
+        shared: SharedArrays,
+        progress: Progress,
+        *,
+        preview_of: tuple[int, int] | None = None,
+    ) -> Any:
+        """Run one job."""
 
 
-def _kill(service: Any) -> int:
-    """End the process if it lives, wait for the last of its output, and return its exit code."""
-    if service.is_alive():
-        service.kill()
-    code = int(service.wait_for())
-    for pipe in (service._process.stdin, service._process.stdout, service._process.stderr):
-        with suppress(OSError):
-            pipe.close()
-    return code
+class InProcess:
+    """Runs jobs in the calling thread: for debugging, and where no worker can be started. A crash takes Fiji down."""
+
+    def __init__(self) -> None:
+        self._queue = Queue()
+
+    def arrays(self) -> SharedArrays:
+        """Return an empty holder of arrays for one job."""
+        return PrivateArrays()
+
+    def run(
+        self,
+        job: str,
+        values: Mapping[str, Any],
+        shared: SharedArrays,
+        progress: Progress,
+        *,
+        preview_of: tuple[int, int] | None = None,
+    ) -> Any:
+        """Run one job here; values go through JSON as they would on their way to the worker."""
+        turn = self._queue.wait(progress)
+        try:
+            arrays = {name: shared[name] for name in shared.blocks}
+            done = outcome(job, json.loads(json.dumps(dict(values))), arrays, progress)
+            arrays.clear()
+        finally:
+            self._queue.leave(turn)
+        if "problem" in done:
+            raise restore(json.loads(done["problem"]))
+        return json.loads(done["answer"])
+
+
+@cache
+def worker() -> Engine:
+    """Return the one worker of this Fiji."""
+    return Engine()
+
+
+@cache
+def in_process() -> InProcess:
+    """Return the runner of this process."""
+    return InProcess()

@@ -20,9 +20,9 @@ def main(home: Path) -> dict[str, str]:
     starter.start(home, headless=False)
     from scyjava import jimport
 
-    from autodip_ij.fiji.commands.headers import scripts_folder
     from autodip_ij.fiji.commands.menu import command_of
-    from autodip_ij.fiji.worker.runners import worker
+    from autodip_ij.fiji.commands.scripts import scripts_folder
+    from autodip_ij.fiji.worker.service import worker
 
     ij = jimport("ij.IJ")
     jimport("ij.ImageJ")()

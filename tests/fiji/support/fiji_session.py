@@ -48,7 +48,7 @@ def main(fiji: Path, work: Path) -> dict[str, Any]:
             seen[scenario.__name__] = scenario(ij, jimport, work)
         except Exception as error:
             seen[scenario.__name__] = f"{type(error).__name__}: {error}"
-    from autodip_ij.fiji.worker.runners import worker
+    from autodip_ij.fiji.worker.service import worker
 
     worker().release()
     return seen

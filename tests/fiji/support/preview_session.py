@@ -16,7 +16,7 @@ def main(picture: str) -> dict[str, object]:
     jvm.start(Path(tempfile.mkdtemp()), headless=False)
     from scyjava import jimport
 
-    from autodip_ij.fiji.imageplus.preview import Preview
+    from autodip_ij.fiji.imageplus.progress import Preview
 
     work = jimport("javax.swing.JFrame")("where the user works")
     field = jimport("javax.swing.JTextField")("typing here", 30)
