@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from autodip_ij.errors import BadInput
-from autodip_ij.fiji.commands.menu import AUTO_SCALE, AUTO_SETTING, command_of
-from autodip_ij.fiji.commands.parsing import choose, parse_options, scale_of, stop_meaning, truth
+from autodip_ij.fiji.commands.menu import AUTO_SETTING, command_of
 from autodip_ij.fiji.commands.values import Preferences, collect, split_values
 from autodip_ij.progress import Stop
 
@@ -60,45 +59,6 @@ def test_what_scijava_lets_through_is_refused_with_the_message_of_the_setting(va
     with pytest.raises(BadInput) as caught:
         split(**variables)
     assert message in str(caught.value)
-
-
-def test_values_with_blanks_are_quoted():
-    text = "vocabulary='C:\\my words\\x.toml' weights=\"/a b\" seed=2"
-    assert parse_options(text, ["vocabulary", "weights", "seed"]) == {
-        "vocabulary": "C:\\my words\\x.toml",
-        "weights": "/a b",
-        "seed": "2",
-    }
-
-
-def test_keys_are_read_without_regard_to_case():
-    assert parse_options(" Seed=2 ", ["seed"]) == {"seed": "2"}
-
-
-@pytest.mark.parametrize("text", ["Current slice", "current SLICE", "current s"])
-def test_a_choice_may_be_shortened(text):
-    assert choose(text, ["Whole image", "Current channel", "Current slice"], "scope") == "Current slice"
-
-
-@pytest.mark.parametrize("text", ["", "current", "plane"])
-def test_a_choice_must_be_clear(text):
-    with pytest.raises(BadInput, match="scope"):
-        choose(text, ["Whole image", "Current channel", "Current slice"], "scope")
-
-
-def test_the_scale_of_an_evaluation():
-    assert scale_of(AUTO_SCALE) is None
-    assert scale_of("auto") is None
-    assert scale_of("4095") == 4095
-    for wrong in ("-1", "0", "inf", "big"):
-        with pytest.raises(BadInput, match="scale"):
-            scale_of(wrong)
-
-
-def test_truth_and_stop():
-    assert truth("TRUE", "x")
-    assert not truth("no", "x")
-    assert stop_meaning("keep") is Stop.KEEP
 
 
 def test_only_what_was_set_counts_as_set():
