@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from autodip_ij._support.fields import explain
+from autodip_ij.classical import method_names
 from autodip_ij.errors import BadInput
 
 AUTO = "auto"
@@ -61,7 +62,7 @@ class DenoiseSettings(BaseModel):
     ] = "standard"
     method: Annotated[
         str,
-        Field(description="dip, or a comparison method: gaussian, median, nlm, vst-bm3d, sparse-hessian, original-dip"),
+        Field(description=f"dip, or a comparison method: {', '.join(method_names())}"),
         Shown("Method", fiji=False),
     ] = "dip"
     channel: Annotated[
@@ -137,9 +138,8 @@ class DenoiseSettings(BaseModel):
     classical: Annotated[
         str | None,
         Field(
-            description="Classical estimate blended into the result instead of the group's, as in gaussian sigma_px=1; "
-            "gaussian, median, nlm, vst-nlm, vst-wavelet, vst-nl-ridge, bm3d, vst-bm3d or tv; of several, joined by +, "
-            "the mean"
+            description="Classical estimate blended into the result instead of the group's, as in gaussian sigma_px=1: "
+            f"{', '.join(method_names(quick=True))}; of several, joined by +, the mean"
         ),
         Shown("Classical estimate", fiji=False),
     ] = None

@@ -58,5 +58,18 @@ def _denoise_stabilised(plane: Plane, parameters: VstBm3dParameters, run: Run) -
     return once_stabilised(plane, parameters, run, block_matching)
 
 
-BM3D = Method("bm3d", Bm3dParameters, _denoise)
-VST_BM3D = Method("vst-bm3d", VstBm3dParameters, _denoise_stabilised)
+VST_BM3D = Method(
+    "vst-bm3d",
+    "BM3D after variance stabilisation",
+    "BM3D of variance-stabilised values; needs the package bm3d, which is free for non-commercial use only",
+    VstBm3dParameters,
+    _denoise_stabilised,
+)
+BM3D = Method(
+    "bm3d",
+    "BM3D",
+    "Filters stacks of similar blocks, for white noise of equal strength everywhere; needs the package bm3d, which is "
+    "free for non-commercial use only",
+    Bm3dParameters,
+    _denoise,
+)

@@ -1,6 +1,7 @@
 """Classical estimates of a plane, named in texts like ``vst-nlm + gaussian sigma_px=1``.
 
-A fit can start from them (guides) and be averaged with them (the blend); each is made once a plane.
+A fit can start from them (guides) and be averaged with them (the blend); each is computed once per plane. Any quick
+method of `autodip_ij.classical` can be named; the others are fits themselves.
 """
 
 from __future__ import annotations
@@ -13,42 +14,30 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from autodip_ij.errors import BadInput, EnvironmentProblem
+from autodip_ij.classical.registry import method_names, method_of, parameters_of, run_method
+from autodip_ij.errors import BadInput, EnvironmentProblem, nearest
 
 Plane = npt.NDArray[np.float32]
 
 _TIMED_SIDE = 128
 _WARM_SIDE = 40
 
-_IN_WORDS = {
-    "gaussian": "a Gaussian filter",
-    "median": "a median filter",
-    "nlm": "non-local means",
-    "vst-nlm": "non-local means after variance stabilisation",
-    "vst-wavelet": "wavelets after variance stabilisation",
-    "vst-nl-ridge": "NL-Ridge after variance stabilisation",
-    "bm3d": "BM3D",
-    "vst-bm3d": "BM3D after variance stabilisation",
-    "tv": "total-variation denoising",
-}
-"""The methods that may be named: those that end within seconds. The others of `autodip_ij.classical` are fits."""
-
 NOISE_FREE = "gaussian sigma_px=1 + median size_px=3"
-"""What stands for all others where the noise of a plane cannot be told, as of one that is small or clipped all over."""
+"""Replaces all other estimates of a plane whose noise cannot be estimated because it is small or clipped throughout."""
 
 Named = tuple[str, dict[str, Any]]
 """A method and its parameters."""
 
 
 class Estimates:
-    """The classical estimates of one plane, each made when it is first asked for.
+    """The classical estimates of one plane, each computed when it is first requested.
 
     Parameters
     ----------
     plane
         (Y, X) in [0, 1].
     shared_noise
-        Whether its neighbouring pixels share noise, where the microscope tells; None to find out from the plane.
+        Whether the noise of neighbouring pixels is correlated, if the microscope implies it; None to measure it.
 
     Examples
     --------
@@ -70,12 +59,12 @@ class Estimates:
         autodip_ij.errors.BadInput
             If a method cannot process this plane.
         autodip_ij.errors.EnvironmentProblem
-            If the package that it needs is not there.
+            If a package that it needs is not installed.
         """
         return [self._one(*named) for named in parse_estimates(text)]
 
     def in_turn(self, guides: str) -> tuple[tuple[Plane, ...], ...]:
-        """Return the estimates that each fit of an ensemble starts from, the first one's first; nothing without guides.
+        """Return the estimates that the fits of an ensemble start from, alternately; nothing without guides.
 
         Raises
         ------
@@ -85,12 +74,10 @@ class Estimates:
         return tuple(tuple(self.each(text)) for text in texts_in_turn(guides))
 
     def mean(self, text: str) -> Plane:
-        """Return the mean of the estimates that `text` names, of which there is at least one."""
+        """Return the mean of the estimates that `text` names, at least one."""
         return np.mean(self.each(text), axis=0, dtype=np.float32)
 
     def _one(self, name: str, values: dict[str, Any]) -> Plane:
-        from autodip_ij.classical import run_method
-
         key = f"{name} {sorted(values.items())}"
         if key not in self._made:
             self._made[key] = run_method(name, self._plane, device="cpu", shared_noise=self._shared_noise, **values)
@@ -98,12 +85,12 @@ class Estimates:
 
 
 def guides_of(in_turn: tuple[tuple[Plane, ...], ...], number: int) -> tuple[Plane, ...]:
-    """Return the guides of the fit of that number in an ensemble, from what `Estimates.in_turn` made."""
+    """Return the guides of fit `number` of an ensemble, from the result of `Estimates.in_turn`."""
     return in_turn[number % len(in_turn)] if in_turn else ()
 
 
 def texts_in_turn(guides: str) -> tuple[str, ...]:
-    """Return the texts that guides consist of, one for each fit of an ensemble in turn; none for an empty text.
+    """Split guides at ``|`` into the texts that the fits of an ensemble use alternately; none for an empty text.
 
     Raises
     ------
@@ -128,7 +115,7 @@ def parse_estimates(text: str) -> tuple[Named, ...]:
     Raises
     ------
     autodip_ij.errors.BadInput
-        For a method that is not classical, a parameter it does not have, or a value out of bounds.
+        For a method that is unknown or not quick, a parameter it does not have, or a value out of bounds.
 
     Examples
     --------
@@ -139,12 +126,10 @@ def parse_estimates(text: str) -> tuple[Named, ...]:
 
 
 def _parse_one(text: str) -> Named:
-    from autodip_ij.classical import parameters_of
-    from autodip_ij.errors import nearest
-
     name, *assignments = text.replace(",", " ").split() or [""]
-    if name not in _IN_WORDS:
-        raise BadInput(f"'{name}' is no classical method{nearest(name, _IN_WORDS)}")
+    known = method_names(quick=True)
+    if name not in known:
+        raise BadInput(f"'{name}' is not a classical method{nearest(name, known)}")
     given: dict[str, str] = {}
     for assignment in assignments:
         key, equals, value = assignment.partition("=")
@@ -155,7 +140,7 @@ def _parse_one(text: str) -> Named:
 
 
 def estimates_in_words(text: str) -> str:
-    """Return what a text names, in words.
+    """Describe the estimates that a text names.
 
     Examples
     --------
@@ -163,24 +148,24 @@ def estimates_in_words(text: str) -> str:
     ('a median filter, size 3 px', 'non-local means after variance stabilisation and a Gaussian filter, sigma 1 px')
     """
     return " and ".join(
-        _IN_WORDS[name] + "".join(f", {_value_in_words(key, value)}" for key, value in values.items())
+        method_of(name).label + "".join(f", {_value_in_words(key, value)}" for key, value in values.items())
         for name, values in parse_estimates(text)
     )
 
 
 def guides_in_words(guides: str) -> str:
-    """Return what guides name, in words.
+    """Describe the estimates that guides name.
 
     Examples
     --------
     >>> guides_in_words("nlm + median | tv")
-    'non-local means and a median filter, or in turn total-variation denoising'
+    'non-local means and a median filter, alternating with total-variation denoising'
     """
-    return ", or in turn ".join(estimates_in_words(text) for text in texts_in_turn(guides))
+    return ", alternating with ".join(estimates_in_words(text) for text in texts_in_turn(guides))
 
 
 def estimate_seconds(texts: Iterable[str], pixels: int) -> float:
-    """Return about how long the estimates of all texts take on this machine for a plane of so many pixels."""
+    """Estimate the seconds that the estimates of all texts take on this machine for a plane of `pixels`."""
     named = [named for text in texts for part in texts_in_turn(text) for named in parse_estimates(part)]
     methods = {f"{name} {values}": (name, values) for name, values in named}
     return pixels * sum(_seconds_per_pixel(name, tuple(values.items())) for name, values in methods.values())
@@ -188,15 +173,13 @@ def estimate_seconds(texts: Iterable[str], pixels: int) -> float:
 
 @cache
 def _seconds_per_pixel(name: str, values: tuple[tuple[str, Any], ...]) -> float:
-    from autodip_ij.classical import run_method
-
     plane = np.random.default_rng(0).random((_TIMED_SIDE, _TIMED_SIDE), dtype=np.float32)
     try:
         run_method(name, plane[:_WARM_SIDE, :_WARM_SIDE], device="cpu", **dict(values))
         started = time.perf_counter()
         run_method(name, plane, device="cpu", **dict(values))
     except EnvironmentProblem:
-        return 0.0  # said when the method runs
+        return 0.0  # reported when the method runs
     return (time.perf_counter() - started) / plane.size
 
 

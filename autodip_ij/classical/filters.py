@@ -24,7 +24,13 @@ def _gaussian(plane: Plane, parameters: GaussianParameters, run: Run) -> npt.NDA
     return result
 
 
-GAUSSIAN = Method("gaussian", GaussianParameters, _gaussian)
+GAUSSIAN = Method(
+    "gaussian",
+    "a Gaussian filter",
+    "Blurs with a Gaussian kernel of fixed width: removes noise and fine detail alike",
+    GaussianParameters,
+    _gaussian,
+)
 
 
 class MedianParameters(MethodParameters):
@@ -41,4 +47,10 @@ def _median(plane: Plane, parameters: MedianParameters, run: Run) -> npt.NDArray
     return result
 
 
-MEDIAN = Method("median", MedianParameters, _median)
+MEDIAN = Method(
+    "median",
+    "a median filter",
+    "Takes the median of a square window: removes isolated bright and dark pixels, preserves edges",
+    MedianParameters,
+    _median,
+)

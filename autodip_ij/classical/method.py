@@ -1,4 +1,4 @@
-"""The form of a comparison method: typed parameters and a function of a plane."""
+"""The declaration of a comparison method: its name, its words, its parameters, and a function of a plane."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from autodip_ij._support.fields import explain
-from autodip_ij.dip.options import OnStep, Step
+from autodip_ij.dip.architecture import Architecture
+from autodip_ij.dip.options import FitOptions, OnStep, Step
 from autodip_ij.errors import BadInput, Cancelled
 from autodip_ij.progress import Stop
 
@@ -19,13 +20,13 @@ Plane = npt.NDArray[np.float32]
 
 
 class MethodParameters(BaseModel):
-    """Base of the parameters of a method: unknown names are refused, values are fixed once made."""
+    """Base class of the parameters of a method: immutable; unknown names are refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     @classmethod
     def parse(cls, method: str, values: Mapping[str, Any]) -> Self:
-        """Make parameters from names and values, or raise `autodip_ij.errors.BadInput` with the nearest valid one."""
+        """Validate names and values, or raise `autodip_ij.errors.BadInput` with the nearest valid one."""
         try:
             return cls.model_validate(values)
         except ValidationError as error:
@@ -37,16 +38,17 @@ P = TypeVar("P", bound=MethodParameters)
 
 @dataclass(frozen=True)
 class Run:
-    """How a method runs, the same for all of them.
+    """How to run a method; the same options for all methods.
 
     Attributes
     ----------
     on_step
-        Told after every iteration of an iterative method, once by the others; its answer may stop the run.
+        Progress reporter, called after every iteration of an iterative method and once by the others; may request
+        cancellation.
     device
-        ``auto``, ``cuda``, ``mps`` or ``cpu``; only the iterative methods can leave the CPU.
+        ``auto``, ``cuda``, ``mps`` or ``cpu``; only the iterative methods run on a GPU.
     shared_noise
-        Whether neighbouring pixels share noise, where the microscope tells; None to find out from the plane.
+        Whether the noise of neighbouring pixels is correlated, if the microscope implies it; None to measure it.
     """
 
     on_step: OnStep | None = None
@@ -54,36 +56,48 @@ class Run:
     shared_noise: bool | None = None
 
     def stopped_after(self, iteration: int, total: int, preview: Callable[[], Plane]) -> bool:
-        """Report an iteration; return whether to stop here and keep the result.
+        """Report an iteration; return whether to stop here and return the result so far.
 
         Raises
         ------
         autodip_ij.errors.Cancelled
-            If the user wants the result discarded.
+            If the user cancelled the run and discarded its result.
         """
-        wish = Stop.NO if self.on_step is None else self.on_step(Step(iteration, total, preview))
-        if wish is Stop.DISCARD:
-            raise Cancelled(f"stopped at iteration {iteration} of {total}, as asked")
-        return wish is Stop.KEEP
+        answer = Stop.NO if self.on_step is None else self.on_step(Step(iteration, total, preview))
+        if answer is Stop.DISCARD:
+            raise Cancelled(f"cancelled at iteration {iteration} of {total}")
+        return answer is Stop.KEEP
 
 
 @dataclass(frozen=True)
 class Method(Generic[P]):
-    """A denoiser of planes.
+    """A denoiser of planes. Everything that lists, explains or runs methods reads this declaration.
 
     Attributes
     ----------
     name
         As typed by the user, e.g. ``vst-nlm``.
+    label
+        The method in words, as part of a sentence: ``non-local means``.
+    help
+        One sentence for a list of the methods: how it works, what it suits, what it needs.
     parameters
         Class of its parameters, with bounds, defaults and descriptions.
     denoise
         Function of (plane float32 (Y, X) in [0, 1], parameters, run) that returns the denoised plane.
+    quick
+        Whether it takes seconds, so that it may be named as an estimate: a guide of a fit, or part of the blend.
     steps
-        Most steps that a run reports.
+        Largest number of steps that a run reports.
+    network
+        The fit behind a method that is one, for its cost: architecture and options; None for all other methods.
     """
 
     name: str
+    label: str
+    help: str
     parameters: type[P]
     denoise: Callable[[Plane, P, Run], npt.NDArray[Any]]
+    quick: bool = True
     steps: Callable[[P], int] = lambda _: 1
+    network: Callable[[P], tuple[Architecture, FitOptions]] | None = None

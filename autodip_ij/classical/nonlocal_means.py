@@ -68,5 +68,17 @@ def _denoise_stabilised(plane: Plane, parameters: VstNlmParameters, run: Run) ->
     return once_stabilised(plane, parameters, run, nonlocal_means)
 
 
-NLM = Method("nlm", NlmParameters, _denoise)
-VST_NLM = Method("vst-nlm", VstNlmParameters, _denoise_stabilised)
+NLM = Method(
+    "nlm",
+    "non-local means",
+    "Averages pixels with similar surroundings, for noise of equal strength everywhere",
+    NlmParameters,
+    _denoise,
+)
+VST_NLM = Method(
+    "vst-nlm",
+    "non-local means after variance stabilisation",
+    "Non-local means of variance-stabilised values, for shot noise",
+    VstNlmParameters,
+    _denoise_stabilised,
+)

@@ -175,4 +175,10 @@ def _denoise(plane: Plane, parameters: VstNlRidgeParameters, run: Run) -> npt.ND
     return once_stabilised(plane, parameters, run, nonlocal_ridge)
 
 
-VST_NL_RIDGE = Method("vst-nl-ridge", VstNlRidgeParameters, _denoise)
+VST_NL_RIDGE = Method(
+    "vst-nl-ridge",
+    "NL-Ridge after variance stabilisation",
+    "Combines similar patches of variance-stabilised values linearly: nearly as good as BM3D, free for any use",
+    VstNlRidgeParameters,
+    _denoise,
+)

@@ -8,6 +8,8 @@ import numpy.typing as npt
 from pydantic import Field
 
 from autodip_ij.classical.method import Method, MethodParameters, Plane, Run
+from autodip_ij.dip.architecture import Architecture
+from autodip_ij.dip.options import FitOptions
 
 DEPTH, WIDTH, SKIP = 5, 128, 4
 
@@ -23,14 +25,26 @@ class OriginalDipParameters(MethodParameters):
     ] = "auto"
 
 
+def _network(parameters: OriginalDipParameters) -> tuple[Architecture, FitOptions]:
+    options = FitOptions(parameters.iterations, seed=parameters.seed, precision=parameters.precision)
+    return Architecture(DEPTH, WIDTH, SKIP), options
+
+
 def _denoise(plane: Plane, parameters: OriginalDipParameters, run: Run) -> npt.NDArray[Any]:
     from autodip_ij.dip import fit
-    from autodip_ij.dip.architecture import Architecture
-    from autodip_ij.dip.options import FitOptions
 
-    options = FitOptions(parameters.iterations, seed=parameters.seed, precision=parameters.precision)
-    architecture = Architecture(DEPTH, WIDTH, SKIP).fitted_to((plane.shape[0], plane.shape[1]))
-    return fit(plane, architecture, options, device=run.device, on_step=run.on_step).image
+    architecture, options = _network(parameters)
+    fitted = architecture.fitted_to((plane.shape[0], plane.shape[1]))
+    return fit(plane, fitted, options, device=run.device, on_step=run.on_step).image
 
 
-ORIGINAL_DIP = Method("original-dip", OriginalDipParameters, _denoise, lambda given: given.iterations)
+ORIGINAL_DIP = Method(
+    "original-dip",
+    "the original deep image prior",
+    "Fits a network of fixed size for 1800 iterations, whatever the image",
+    OriginalDipParameters,
+    _denoise,
+    quick=False,
+    steps=lambda given: given.iterations,
+    network=_network,
+)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import cache
 from importlib import import_module
 from typing import Any
 
@@ -12,24 +14,47 @@ from autodip_ij.classical.method import Method, MethodParameters, Plane, Run
 from autodip_ij.dip.options import OnStep
 from autodip_ij.errors import BadInput, nearest
 
-_HOME = {
-    "gaussian": ("filters", "GAUSSIAN"),
-    "median": ("filters", "MEDIAN"),
-    "nlm": ("nonlocal_means", "NLM"),
-    "vst-nlm": ("nonlocal_means", "VST_NLM"),
-    "vst-wavelet": ("wavelets", "VST_WAVELET"),
-    "vst-nl-ridge": ("nonlocal_ridge", "VST_NL_RIDGE"),
-    "vst-bm3d": ("block_matching", "VST_BM3D"),
-    "bm3d": ("block_matching", "BM3D"),
-    "tv": ("total_variation", "TOTAL_VARIATION"),
-    "sparse-hessian": ("sparse_hessian", "SPARSE_HESSIAN"),
-    "original-dip": ("original_dip", "ORIGINAL_DIP"),
-}
+MODULES = (
+    "filters",
+    "nonlocal_means",
+    "wavelets",
+    "nonlocal_ridge",
+    "block_matching",
+    "total_variation",
+    "sparse_hessian",
+    "original_dip",
+)
+"""Modules that declare methods, in the order of every list of them."""
 
 
-def method_names() -> list[str]:
-    """Return the names that `run_method` takes."""
-    return list(_HOME)
+@cache
+def methods() -> Mapping[str, Method[Any]]:
+    """Return the declarations of all methods by name: every `Method` in `MODULES`."""
+    declared = [import_module(f"{__package__}.{module}") for module in MODULES]
+    return {value.name: value for module in declared for value in vars(module).values() if isinstance(value, Method)}
+
+
+def method_of(name: str) -> Method[Any]:
+    """Return the declaration of a method.
+
+    Raises
+    ------
+    autodip_ij.errors.BadInput
+        For an unknown method, with the nearest one.
+
+    Examples
+    --------
+    >>> method_of("tv").label
+    'total-variation denoising'
+    """
+    if name not in methods():
+        raise BadInput(f"unknown method '{name}'{nearest(name, methods())}")
+    return methods()[name]
+
+
+def method_names(*, quick: bool = False) -> list[str]:
+    """Return the names that `run_method` takes; with `quick` those that may be named as an estimate."""
+    return [name for name, method in methods().items() if method.quick or not quick]
 
 
 def parameters_of(name: str) -> type[MethodParameters]:
@@ -48,7 +73,7 @@ def parameters_of(name: str) -> type[MethodParameters]:
     >>> parameters_of("gaussian")().sigma_px
     1.0
     """
-    return _method(name).parameters
+    return method_of(name).parameters
 
 
 def step_count(name: str, **parameters: Any) -> int:
@@ -64,7 +89,7 @@ def step_count(name: str, **parameters: Any) -> int:
     >>> step_count("gaussian"), step_count("original-dip", iterations=500)
     (1, 500)
     """
-    method = _method(name)
+    method = method_of(name)
     return method.steps(method.parameters.parse(name, parameters))
 
 
@@ -109,7 +134,7 @@ def run_method(
     autodip_ij.errors.Cancelled
         If `on_step` asked to discard.
     """
-    method = _method(name)
+    method = method_of(name)
     chosen = method.parameters.parse(name, parameters)
     plane = np.ascontiguousarray(plane01, dtype=np.float32)
     if plane.ndim != 2 or plane.size == 0:
@@ -118,11 +143,3 @@ def run_method(
         raise BadInput(f"{name}: the image holds NaN or infinite values; replace them first")
     result = method.denoise(plane, chosen, Run(on_step, device, shared_noise))
     return np.ascontiguousarray(result, dtype=np.float32)
-
-
-def _method(name: str) -> Method[Any]:
-    if name not in _HOME:
-        raise BadInput(f"unknown method '{name}'{nearest(name, _HOME)}")
-    module, attribute = _HOME[name]
-    method: Method[Any] = getattr(import_module(f"autodip_ij.classical.{module}"), attribute)
-    return method

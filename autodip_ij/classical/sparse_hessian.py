@@ -174,7 +174,15 @@ def _on_device(array: npt.NDArray[np.float32], backend: str, device: str) -> tup
     return torch, torch.from_numpy(array).to(place), lambda tensor: tensor.cpu().numpy()
 
 
-SPARSE_HESSIAN = Method("sparse-hessian", SparseHessianParameters, denoise_hessian, lambda given: given.iterations)
+SPARSE_HESSIAN = Method(
+    "sparse-hessian",
+    "sparse-Hessian denoising",
+    "Minimises second derivatives and brightness near the noisy image: suits thin structures on a dark background",
+    SparseHessianParameters,
+    denoise_hessian,
+    quick=False,
+    steps=lambda given: given.iterations,
+)
 
 FIDELITIES = (2.0, 5.0, 10.0, 20.0, 35.0, 50.0, 70.0, 100.0, 140.0, 200.0)
 SPARSITIES = (0.0, 0.002, 0.005, 0.01, 0.02)

@@ -59,4 +59,11 @@ def _denoise(plane: Plane, parameters: TotalVariationParameters, run: Run) -> np
     return result
 
 
-TOTAL_VARIATION = Method("tv", TotalVariationParameters, _denoise, lambda given: 1 if given.weight else _BISECTIONS)
+TOTAL_VARIATION = Method(
+    "tv",
+    "total-variation denoising",
+    "Finds the image of least total variation near the noisy one: suits flat regions with sharp edges",
+    TotalVariationParameters,
+    _denoise,
+    steps=lambda given: 1 if given.weight else _BISECTIONS,
+)

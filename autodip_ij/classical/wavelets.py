@@ -54,4 +54,10 @@ def _denoise(plane: Plane, parameters: VstWaveletParameters, run: Run) -> npt.ND
     return once_stabilised(plane, parameters, run, shrink_wavelets)
 
 
-VST_WAVELET = Method("vst-wavelet", VstWaveletParameters, _denoise)
+VST_WAVELET = Method(
+    "vst-wavelet",
+    "wavelets after variance stabilisation",
+    "Shrinks wavelet coefficients of variance-stabilised values, averaged over shifts",
+    VstWaveletParameters,
+    _denoise,
+)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 from autodip_ij._support.fields import bounds_of, choices_of
+from autodip_ij.classical.method import Method
+from autodip_ij.classical.registry import methods
 from autodip_ij.settings import DenoiseSettings, shown
 
 HEAD = """# Settings
@@ -20,9 +23,21 @@ macro key.
 """
 
 
+METHODS = """
+## Comparison methods
+
+`method` takes any of these instead of `dip`; `classical` and `guides` take the quick ones, with their parameters, as in
+`gaussian sigma_px=1`.
+
+| method | quick | what | parameters |
+| --- | --- | --- | --- |
+"""
+
+
 def settings_page() -> str:
     """Return the page as Markdown."""
-    return HEAD + "".join(_row(name) for name in DenoiseSettings.model_fields)
+    rows = "".join(_row(name) for name in DenoiseSettings.model_fields)
+    return HEAD + rows + METHODS + "".join(_method_row(method) for method in methods().values())
 
 
 def _row(name: str) -> str:
@@ -37,6 +52,13 @@ def _row(name: str) -> str:
     look = shown(DenoiseSettings, name)
     unit = f" {look.unit}" if look.unit else ""
     return f"| `{name}` | {default} | {_values(name)}{unit} | {'yes' if look.fiji else ''} | {field.description} |\n"
+
+
+def _method_row(method: Method[Any]) -> str:
+    defaults = method.parameters().model_dump()
+    given = [name if value is None else f"{name}={_text(value)}" for name, value in defaults.items()]
+    parameters = ", ".join(f"`{text}`" for text in given)
+    return f"| `{method.name}` | {'yes' if method.quick else ''} | {method.help} | {parameters} |\n"
 
 
 def _text(value: object) -> str:

@@ -248,7 +248,9 @@ def recipe_of(parameters: Parameters, device: str, settings: DenoiseSettings) ->
 
 
 def _method_parameters(settings: DenoiseSettings) -> dict[str, Any]:
-    return {"seed": settings.seed} if settings.method == "original-dip" else {}
+    from autodip_ij.classical import parameters_of
+
+    return {"seed": settings.seed} if "seed" in parameters_of(settings.method).model_fields else {}
 
 
 def choose_for(

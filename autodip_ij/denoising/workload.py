@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import tracemalloc
-from dataclasses import replace
 from functools import cache
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -15,9 +14,7 @@ from autodip_ij.calibration.blend import classical_seconds
 from autodip_ij.denoising.recipe import INDEPENDENT, PlaneRecipe, fit_arguments, iterations_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from autodip_ij.calibration.model import Parameters
+    from autodip_ij.dip import Architecture, FitOptions
 
 _TIMED_SIDE = 128
 _WARM_SIDE = 40
@@ -51,21 +48,35 @@ def estimate(recipe: PlaneRecipe, shape: tuple[int, ...]) -> tuple[float, int]:
 def estimate_method(recipe: PlaneRecipe, shape: tuple[int, ...]) -> tuple[float, int]:
     """Return (seconds, peak bytes) that a comparison method will take for one channel of `shape` (T, C, Z, Y, X).
 
-    Measured on a small plane, and taken to grow with the pixels; the original DIP is reckoned as any fit.
+    Measured on a small plane and extrapolated to the number of pixels; methods that fit a network have the cost of
+    that fit.
     """
+    from autodip_ij.classical.registry import method_of
+
     length_t, _, length_z, height, width = shape
-    if recipe.method == "original-dip":
-        whole = replace(recipe, method="dip", parameters=_original(recipe.method_parameters), tile=max(height, width))
-        return estimate(replace(whole, overlap=0, lanes=1), shape)
-    seconds, memory = _cost_per_pixel(recipe.method, tuple(recipe.method_parameters.items()), recipe.device)
+    given = recipe.method_parameters
+    method = method_of(recipe.method)
+    if method.network is not None:
+        return _estimate_network(*method.network(method.parameters.parse(method.name, given)), recipe, shape)
+    seconds, memory = _cost_per_pixel(method.name, tuple(given.items()), recipe.device)
     return length_t * length_z * height * width * seconds, round(height * width * memory)
 
 
-def _original(given: Mapping[str, Any]) -> Parameters:
-    from autodip_ij.calibration.advice import ORIGINAL_DIP
-    from autodip_ij.classical import step_count
+def _estimate_network(
+    architecture: Architecture, options: FitOptions, recipe: PlaneRecipe, shape: tuple[int, ...]
+) -> tuple[float, int]:
+    """Return (seconds, peak bytes) of a method that fits one network to each whole plane."""
+    from autodip_ij.dip import estimate_cost
 
-    return replace(ORIGINAL_DIP, iterations=step_count("original-dip", **given))
+    length_t, _, length_z, height, width = shape
+    cost = estimate_cost(
+        architecture.fitted_to((height, width)),
+        (height, width),
+        length_t * length_z * options.iterations,
+        device=recipe.device,
+        precision=recipe.precision,
+    )
+    return cost.seconds, cost.bytes
 
 
 @cache

@@ -140,7 +140,7 @@ def test_the_user_reads_it_before_and_finds_it_after_the_run() -> None:
     ("settings", "words"),
     [
         ({"classical": "gausian", "classical_weight": 0.1}, "did you mean 'gaussian'"),
-        ({"classical": "original-dip", "classical_weight": 0.1}, "no classical method"),
+        ({"classical": "original-dip", "classical_weight": 0.1}, "not a classical method"),
         ({"classical": "gaussian sigma=1", "classical_weight": 0.1}, "did you mean 'sigma_px'"),
         ({"classical": "gaussian sigma_px=-1", "classical_weight": 0.1}, "greater than 0"),
         ({"classical": "gaussian 3", "classical_weight": 0.1}, "name=value"),

@@ -96,7 +96,7 @@ def test_shares_of_classical_estimates_share_a_fit():
 
 @pytest.mark.parametrize(
     ("blend", "message"),
-    [("vst-nlm", "begin with a share"), ("2 vst-nlm", "begin with a share"), ("0.3 gausian", "no classical method")],
+    [("vst-nlm", "begin with a share"), ("2 vst-nlm", "begin with a share"), ("0.3 gausian", "not a classical method")],
 )
 def test_a_share_that_cannot_be_used_is_refused(tmp_path, blend, message):
     file = tmp_path / "grid.toml"
