@@ -26,7 +26,7 @@ from autodip_ij.calibration.transfer import CannotCompare, check_comparable, pol
 from autodip_ij.errors import BadInput, nearest
 from autodip_ij.groups.model import GroupDecision, group_name, split_group
 from autodip_ij.images.tiles import plan_tiles
-from autodip_ij.noise.plane import noise_kind, noise_of, shared_noise_of
+from autodip_ij.noise.plane import NoisyPlane, shared_noise_of
 
 _WITHIN = 1.25
 """Sides so near to one another are taken as equal."""
@@ -113,8 +113,9 @@ def narrowed(calibration: Calibration, plane: Callable[[], Plane] | None, micros
         return Narrowed(calibration)
     if plane is None:
         return Narrowed(calibration, words="before a look at the noise of the pixels, which may change them")
-    kind = noise_kind(plane(), microscope)
-    noise_known = kind != "correlated" or noise_of(plane(), shared=shared_noise_of(microscope)).a is not None
+    noisy = NoisyPlane(plane(), shared_noise_of(microscope))
+    kind = noisy.kind()
+    noise_known = kind != "correlated" or noisy.noise().a is not None
     of_kind = calibration.for_noise(kind)
     if kind is None or of_kind is calibration:
         return Narrowed(of_kind, noise_known)

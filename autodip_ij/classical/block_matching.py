@@ -15,7 +15,6 @@ from pydantic import Field
 from autodip_ij.classical.method import Method, MethodParameters, Plane, Run
 from autodip_ij.classical.stabilised import PoissonGaussParameters, once_stabilised
 from autodip_ij.errors import EnvironmentProblem
-from autodip_ij.noise.estimate import estimate_noise
 
 
 class Bm3dParameters(MethodParameters):
@@ -48,7 +47,7 @@ def block_matching(plane: npt.NDArray[Any], sigma: float) -> npt.NDArray[np.floa
 
 
 def _denoise(plane: Plane, parameters: Bm3dParameters, run: Run) -> npt.NDArray[Any]:
-    sigma = parameters.sigma or estimate_noise(plane, shared=run.shared_noise).model.sigma(plane)
+    sigma = parameters.sigma or run.noise_of(plane).model.sigma(plane)
     result = block_matching(plane, sigma)
     run.stopped_after(1, 1, lambda: result.astype(np.float32))
     return result

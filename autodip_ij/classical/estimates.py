@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from autodip_ij.classical.registry import method_names, method_of, parameters_of, run_method
 from autodip_ij.errors import BadInput, EnvironmentProblem, nearest
+from autodip_ij.noise.plane import NoisyPlane
 
 Plane = npt.NDArray[np.float32]
 
@@ -36,8 +37,8 @@ class Estimates:
     ----------
     plane
         (Y, X) in [0, 1].
-    shared_noise
-        Whether the noise of neighbouring pixels is correlated, if the microscope implies it; None to measure it.
+    noise
+        The plane with its noise, which all methods share; None to have one made of it.
 
     Examples
     --------
@@ -46,9 +47,9 @@ class Estimates:
     [(40, 40), (40, 40)]
     """
 
-    def __init__(self, plane: Plane, shared_noise: bool | None = None) -> None:
+    def __init__(self, plane: Plane, noise: NoisyPlane | None = None) -> None:
         self._plane = plane
-        self._shared_noise = shared_noise
+        self._noise = NoisyPlane(plane) if noise is None else noise
         self._made: dict[str, Plane] = {}
 
     def each(self, text: str) -> list[Plane]:
@@ -80,7 +81,7 @@ class Estimates:
     def _one(self, name: str, values: dict[str, Any]) -> Plane:
         key = f"{name} {sorted(values.items())}"
         if key not in self._made:
-            self._made[key] = run_method(name, self._plane, device="cpu", shared_noise=self._shared_noise, **values)
+            self._made[key] = run_method(name, self._plane, device="cpu", noise=self._noise, **values)
         return self._made[key]
 
 

@@ -14,6 +14,8 @@ from autodip_ij._support.fields import explain
 from autodip_ij.dip.architecture import Architecture
 from autodip_ij.dip.options import FitOptions, OnStep, Step
 from autodip_ij.errors import BadInput, Cancelled
+from autodip_ij.noise.estimate import NoiseEstimate
+from autodip_ij.noise.plane import NoisyPlane
 from autodip_ij.progress import Stop
 
 Plane = npt.NDArray[np.float32]
@@ -47,13 +49,23 @@ class Run:
         cancellation.
     device
         ``auto``, ``cuda``, ``mps`` or ``cpu``; only the iterative methods run on a GPU.
-    shared_noise
-        Whether the noise of neighbouring pixels is correlated, if the microscope implies it; None to measure it.
+    noise
+        The plane with its noise, where the caller has it, so that it is estimated once; None to estimate it.
     """
 
     on_step: OnStep | None = None
     device: str = "auto"
-    shared_noise: bool | None = None
+    noise: NoisyPlane | None = None
+
+    def noise_of(self, plane: npt.NDArray[Any]) -> NoiseEstimate:
+        """Return the noise of the plane (Y, X) that is denoised.
+
+        Raises
+        ------
+        autodip_ij.errors.BadInput
+            If it cannot be estimated.
+        """
+        return (NoisyPlane(plane) if self.noise is None else self.noise).estimate()
 
     def stopped_after(self, iteration: int, total: int, preview: Callable[[], Plane]) -> bool:
         """Report an iteration; return whether to stop here and return the result so far.

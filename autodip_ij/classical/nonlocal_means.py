@@ -10,7 +10,6 @@ from pydantic import Field
 
 from autodip_ij.classical.method import Method, MethodParameters, Plane, Run
 from autodip_ij.classical.stabilised import PoissonGaussParameters, once_stabilised
-from autodip_ij.noise.estimate import estimate_noise
 
 PatchSize = Annotated[int, Field(ge=1, le=31, description="Side of the patches compared, px")]
 SearchDistance = Annotated[int, Field(ge=1, le=50, description="Largest distance of the patches compared, px")]
@@ -58,7 +57,7 @@ def nonlocal_means(
 
 
 def _denoise(plane: Plane, parameters: NlmParameters, run: Run) -> npt.NDArray[Any]:
-    sigma = parameters.sigma or estimate_noise(plane, shared=run.shared_noise).model.sigma(plane)
+    sigma = parameters.sigma or run.noise_of(plane).model.sigma(plane)
     result = nonlocal_means(plane, sigma, **parameters.model_dump(exclude={"sigma"}))
     run.stopped_after(1, 1, lambda: result.astype(np.float32))
     return result

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from autodip_ij.classical.method import Method, MethodParameters, Plane, Run
 from autodip_ij.dip.options import OnStep
 from autodip_ij.errors import BadInput, nearest
+from autodip_ij.noise.plane import NoisyPlane
 
 MODULES = (
     "filters",
@@ -99,7 +100,7 @@ def run_method(
     *,
     on_step: OnStep | None = None,
     device: str = "auto",
-    shared_noise: bool | None = None,
+    noise: NoisyPlane | None = None,
     **parameters: Any,
 ) -> Plane:
     """Denoise a plane with a comparison method.
@@ -115,8 +116,8 @@ def run_method(
     device
         ``auto``, ``cuda``, ``mps`` or ``cpu``, for ``sparse-hessian`` and ``original-dip``; the others run on the
         CPU.
-    shared_noise
-        Whether neighbouring pixels share noise, where the microscope tells; None to find out from the plane.
+    noise
+        The plane with its noise, where the caller has it; None to estimate it where a method needs it.
     **parameters
         As in ``parameters_of(name)``.
 
@@ -141,5 +142,5 @@ def run_method(
         raise BadInput(f"{name}: the image has shape {plane.shape}; give one plane (Y, X) at a time")
     if not np.isfinite(plane).all():
         raise BadInput(f"{name}: the image holds NaN or infinite values; replace them first")
-    result = method.denoise(plane, chosen, Run(on_step, device, shared_noise))
+    result = method.denoise(plane, chosen, Run(on_step, device, noise))
     return np.ascontiguousarray(result, dtype=np.float32)

@@ -20,7 +20,6 @@ from pydantic import Field
 from autodip_ij.classical.hessian_solver import minimise
 from autodip_ij.classical.method import Method, MethodParameters, Run
 from autodip_ij.errors import BadInput
-from autodip_ij.noise.estimate import estimate_noise
 
 _log = logging.getLogger(__name__)
 
@@ -101,7 +100,7 @@ def denoise_hessian(
     if parameters.fidelity is not None:
         return _solve(image, parameters.fidelity, parameters, run)
     middle = image if image.ndim == 2 else image[len(image) // 2]
-    sigma = estimate_noise(middle, shared=run.shared_noise).model.sigma(middle)
+    sigma = run.noise_of(middle).model.sigma(middle)
     if sigma == 0:
         return image.copy()
     fidelity = fidelity_for_noise(image, sigma, parameters, device=run.device)

@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 from autodip_ij.classical.method import MethodParameters, Plane, Run
 from autodip_ij.errors import BadInput
 from autodip_ij.noise.anscombe import stabilise, unstabilise
-from autodip_ij.noise.estimate import NoiseModel, estimate_noise
+from autodip_ij.noise.estimate import NoiseModel
 
 
 class PoissonGaussParameters(MethodParameters):
@@ -28,11 +28,11 @@ class PoissonGaussParameters(MethodParameters):
         return self
 
 
-def noise_of(plane: Plane, parameters: PoissonGaussParameters, shared: bool | None = None) -> NoiseModel:
-    """Return the noise given, or else estimated."""
+def noise_of(plane: Plane, parameters: PoissonGaussParameters, run: Run) -> NoiseModel:
+    """Return the noise given by the parameters, or else estimated from the plane."""
     if parameters.a is not None and parameters.b is not None:
         return NoiseModel(parameters.a, parameters.b)
-    return estimate_noise(plane, shared=shared).model
+    return run.noise_of(plane).model
 
 
 def once_stabilised(
@@ -53,7 +53,7 @@ def once_stabilised(
     """
     options = parameters.model_dump(exclude={"a", "b"})
     result = denoise_stabilised(
-        plane, noise_of(plane, parameters, run.shared_noise), lambda stabilised: denoise(stabilised, 1.0, **options)
+        plane, noise_of(plane, parameters, run), lambda stabilised: denoise(stabilised, 1.0, **options)
     )
     run.stopped_after(1, 1, lambda: result.astype(np.float32))
     return result

@@ -9,7 +9,6 @@ import numpy.typing as npt
 from pydantic import Field
 
 from autodip_ij.classical.method import Method, MethodParameters, Plane, Run
-from autodip_ij.noise.estimate import estimate_noise
 
 _BISECTIONS = 8
 
@@ -45,7 +44,7 @@ def _denoise(plane: Plane, parameters: TotalVariationParameters, run: Run) -> np
         result = total_variation(plane, parameters.weight)
         run.stopped_after(1, 1, lambda: result.astype(np.float32))
         return result
-    sigma = estimate_noise(plane, shared=run.shared_noise).model.sigma(plane)
+    sigma = run.noise_of(plane).model.sigma(plane)
     result = plane.astype(np.float64)
     # The discrepancy principle: the residual grows with the weight, from 0 to the deviation of the whole plane.
     low, high = 0.0, 20 * sigma

@@ -251,7 +251,11 @@ def _measured(source: npt.NDArray[Any], noise: NoiseModel | None, *, stripes_too
 
 
 def _noise_of(channel: da.Array | npt.NDArray[Any]) -> NoiseModel | None:
-    """Return the noise of a channel (T, Z, Y, X), from the middle of a plane near its middle; None if it is unknown."""
+    """Return the noise of a channel (T, Z, Y, X), from the middle of a plane near its middle; None if it is unknown.
+
+    Not the estimate that the fits use: it is needed before outliers and window are known, in the grey values recorded,
+    once for all planes of the channel, and with a precision that the middle of one plane gives.
+    """
     from autodip_ij.noise.estimate import estimate_noise
 
     if channel.dtype.kind == "b":

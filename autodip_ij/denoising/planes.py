@@ -27,6 +27,7 @@ from autodip_ij.denoising.recipe import (
 from autodip_ij.denoising.tile_fits import Capacity, fit_tiles, one_by_one, side_by_side, warm_started
 from autodip_ij.denoising.watch import Watch
 from autodip_ij.errors import BadInput
+from autodip_ij.noise.plane import NoisyPlane
 from autodip_ij.progress import Stop
 
 if TYPE_CHECKING:
@@ -52,6 +53,8 @@ class PreparedPlane:
         (Y, X) float32 in [0, 1], finite.
     recipe
         How it is processed, with its noise where that is needed.
+    noisy
+        The plane with its noise, which loss, guard, classical methods and checks share.
     estimate
         The classical estimate (Y, X) that is blended in; None for none.
     guides
@@ -64,6 +67,7 @@ class PreparedPlane:
 
     plane: Plane
     recipe: PlaneRecipe
+    noisy: NoisyPlane
     estimate: Plane | None = None
     guides: tuple[tuple[Plane, ...], ...] = ()
     notes: tuple[str, ...] = ()
@@ -109,21 +113,22 @@ def prepare_plane(plane: Plane, recipe: PlaneRecipe, valid: npt.NDArray[np.bool_
 
     They come before the fit, so that a method that cannot run does not cost one.
     """
+    noisy = NoisyPlane(plane, recipe.shared_noise)
     if recipe.method != "dip":
-        return PreparedPlane(plane, recipe, valid=valid)
-    recipe = with_noise(plane, recipe)
+        return PreparedPlane(plane, recipe, noisy, valid=valid)
+    recipe = with_noise(noisy, recipe)
     notes = []
     parameters = recipe.network
     if recipe.noise is not None and not recipe.noise.usable and parameters.loss == NOISE_AWARE:
         notes.append(f"plain loss instead of one fitted to the noise: {recipe.noise.reason}")
-    estimates = Estimates(plane, recipe.shared_noise)
+    estimates = Estimates(plane, noisy)
     try:
         estimate, guides = _estimates_for(parameters, estimates)
     except BadInput as problem:
         notes.append(f"{estimates_in_words(NOISE_FREE)} in place of what needs to know the noise: {problem}")
         recipe = replace(recipe, parameters=_without_noise(parameters))
         estimate, guides = _estimates_for(recipe.network, estimates)
-    return PreparedPlane(plane, recipe, estimate, guides, tuple(notes), valid)
+    return PreparedPlane(plane, recipe, noisy, estimate, guides, tuple(notes), valid)
 
 
 def _estimates_for(parameters: Parameters, estimates: Estimates) -> tuple[Plane | None, tuple[tuple[Plane, ...], ...]]:
@@ -172,7 +177,7 @@ def fit_planes(
         for note in plane.notes:
             watch.say_once(note)
     if prepared[0].recipe.method != "dip":
-        return [_compare(plane.plane, plane.recipe, watch) for plane, watch in pairs]
+        return [_compare(plane, watch) for plane, watch in pairs]
     made = fit_tiles(
         [PlaneToFit(plane.plane, plane.recipe, watch, plane.guides) for plane, watch in pairs],
         side_by_side(capacity) if warm is None else one_by_one(warm_started(warm)),
@@ -207,13 +212,13 @@ def _told(fitted: PlaneResult, prepared: PreparedPlane, watch: Watch) -> PlaneRe
     return replace(fitted, noise=recipe.noise, loss=loss, messages=tuple(watch.messages))
 
 
-def _compare(plane: Plane, recipe: PlaneRecipe, watch: Watch) -> PlaneResult:
+def _compare(prepared: PreparedPlane, watch: Watch) -> PlaneResult:
     from autodip_ij.classical import run_method, step_count
 
-    told = watch.fit(lambda preview: preview)
+    recipe, told = prepared.recipe, watch.fit(lambda preview: preview)
     started = time.perf_counter()
-    how: dict[str, Any] = {"device": recipe.device, "shared_noise": recipe.shared_noise}
-    image = run_method(recipe.method, plane, on_step=told.step, **how, **recipe.method_parameters)
+    how: dict[str, Any] = {"device": recipe.device, "noise": prepared.noisy}
+    image = run_method(recipe.method, prepared.plane, on_step=told.step, **how, **recipe.method_parameters)
     told.end(step_count(recipe.method, **recipe.method_parameters))
     return PlaneResult(
         np.asarray(image, np.float32),

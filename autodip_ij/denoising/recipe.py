@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from autodip_ij.noise.plane import PlaneNoise, noise_of
+from autodip_ij.noise.plane import NoisyPlane, PlaneNoise
 
 if TYPE_CHECKING:
     from autodip_ij.calibration.model import Parameters
@@ -196,12 +196,12 @@ class PlaneResult:
     threads: tuple[int, ...] = ()
 
 
-def with_noise(plane: Plane, recipe: PlaneRecipe) -> PlaneRecipe:
-    """Return `recipe` with the noise of `plane` (Y, X), where its loss or its guard needs it."""
+def with_noise(plane: NoisyPlane, recipe: PlaneRecipe) -> PlaneRecipe:
+    """Return `recipe` with the noise of `plane`, where its loss or its guard needs it."""
     parameters = recipe.network
     if parameters.loss != NOISE_AWARE and recipe.guard == "off":
         return recipe
-    return replace(recipe, noise=noise_of(plane, parameters.binning, recipe.shared_noise))
+    return replace(recipe, noise=plane.noise(parameters.binning))
 
 
 def loss_of(recipe: PlaneRecipe) -> tuple[str, dict[str, Any]]:

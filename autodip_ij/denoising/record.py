@@ -26,7 +26,7 @@ from autodip_ij.denoising.report import (
 )
 from autodip_ij.errors import BadInput
 from autodip_ij.images.selection import parse_indices
-from autodip_ij.noise.plane import shared_noise_of
+from autodip_ij.noise.plane import NoisyPlane, shared_noise_of
 from autodip_ij.noise.residual import Measured, measure_plane
 from autodip_ij.progress import Progress
 from autodip_ij.settings import DenoiseSettings
@@ -149,7 +149,7 @@ class Recorder:
         """Note that the user stopped the run before its end."""
         self.stopped = True
 
-    def check(self, place: Place, clean: CleanPlane, made: PlaneResult) -> None:
+    def check(self, place: Place, clean: CleanPlane, made: PlaneResult, noisy: NoisyPlane | None = None) -> None:
         """Measure the quality of a plane in the scale of its fit, before blending with the input, if it is looked at.
 
         The first, the middle and the last plane of a channel are: the checks must cost little beside the fits.
@@ -157,15 +157,21 @@ class Recorder:
         frames, _, slices, _, _ = self._plan.image.shape
         if place[0] * slices + place[2] in {0, frames * slices // 2, frames * slices - 1}:
             low, span = float(clean.window.low), float(clean.window.high) - float(clean.window.low)
-            stripes = clean.stripes.image / span if self.artefacts_kept else 0.0
+            plane: Array = clean.unit
+            image: Array = made.image
+            shared = shared_noise_of(self._plan.channels[place[1]].decision.microscope)
+            if self.artefacts_kept and clean.stripes:
+                # Judged as it is returned, with the offsets: that is another plane, whose noise is estimated again.
+                stripes = clean.stripes.image / span
+                plane, image, noisy = plane + stripes, image + stripes, None
             self._measured[place] = measure_plane(
-                clean.unit + stripes,
-                made.image + stripes,
+                plane,
+                image,
                 offset=low,
                 span=span,
                 uncertainty=made.uncertainty,
                 disagreement=made.disagreement,
-                shared_noise=shared_noise_of(self._plan.channels[place[1]].decision.microscope),
+                noise=noisy or NoisyPlane(plane, shared),
             )
 
     def tell_quality(self, progress: Progress) -> None:

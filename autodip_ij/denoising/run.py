@@ -208,9 +208,9 @@ class Run:
             if member.clean is None or member.prepared is None or member.made is None:
                 self._keep(member.place, member.source)
             else:
-                self._store(member.place, member.clean, finished(member.prepared, member.made))
+                self._store(member.place, member.clean, member.prepared, finished(member.prepared, member.made))
 
-    def _store(self, place: Place, clean: CleanPlane, made: PlaneResult) -> None:
+    def _store(self, place: Place, clean: CleanPlane, prepared: PreparedPlane, made: PlaneResult) -> None:
         strength = self._recorder.strength
         mixed = blended(clean.unit, made.image, strength)
         artefacts = self._recorder.artefacts_kept
@@ -219,7 +219,7 @@ class Run:
         if self._spread is not None:
             self._spread.note(place, made.uncertainty, clean.window, strength)
         self._recorder.denoised(place, clean, restored, made)
-        self._recorder.check(place, clean, made)
+        self._recorder.check(place, clean, made, prepared.noisy)
 
     def _keep(self, place: Place, source: Pixels) -> None:
         from autodip_ij.images.window import cast

@@ -94,12 +94,13 @@ _BLOCK_EXCESS = 1.05
 _CERTAIN = 3.0
 
 
-def fault_of(plane: Plane) -> str:
-    """Return why the noise of a plane (Y, X) in [0, 1] is not that of its detector any more; empty if nothing shows.
+def fault_of(plane: Plane, photon: float | None = None) -> str:
+    """Return why the noise of a plane (Y, X) in [0, 1] is no longer that of its detector; empty without evidence.
 
-    Averaging of captures and linear scaling leave no trace and do no harm: the noise stays Poisson-Gaussian.
+    Averaging captures and scaling linearly leave no trace and are harmless: the noise stays Poisson-Gaussian.
+    `photon` is that of `clipping_of`.
     """
-    if clipped := clipping_of(plane):
+    if clipped := clipping_of(plane, photon):
         return clipped
     if has_comb(plane):
         return "grey levels between used ones are empty: the image was stretched after rounding"
@@ -108,16 +109,16 @@ def fault_of(plane: Plane) -> str:
     return ""
 
 
-def clipping_of(plane: Plane) -> str:
-    """Return at which end a plane (Y, X) is clipped, in words; empty if it is not.
+def clipping_of(plane: Plane, photon: float | None = None) -> str:
+    """Return at which end a plane (Y, X) is clipped, as text; empty if it is not.
 
-    Zeros where no photon came are no clipping.
+    Zeros where no photon arrived are not clipping: `photon` is what `grey_values_of_a_photon` returned for the plane.
     """
     for share, limit, end in (
         (float((plane == plane.min()).mean()), DARK_SHARE, "lowest"),
         (float((plane == plane.max()).mean()), BRIGHT_SHARE, "highest"),
     ):
-        if share > limit and not (end == "lowest" and grey_values_of_a_photon(plane)):
+        if share > limit and not (end == "lowest" and photon):
             return f"more than {limit:.0%} of the pixels have the {end} grey value: the image is clipped"
     return ""
 

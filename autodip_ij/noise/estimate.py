@@ -72,12 +72,15 @@ class NoiseEstimate:
         Distance from which on pixels do not share noise; above 1 where neighbours do.
     levels, variances
         Mean grey value and noise variance of every level set, through which the model was fitted.
+    photon
+        Grey values of one photon, where the noise is that of few photons; None otherwise.
     """
 
     model: NoiseModel
     spacing_px: int
     levels: Plane
     variances: Plane
+    photon: float | None = None
 
 
 def estimate_noise(plane: npt.ArrayLike, *, binning: int = 1, shared: bool | None = None) -> NoiseEstimate:
@@ -118,15 +121,20 @@ def estimate_noise(plane: npt.ArrayLike, *, binning: int = 1, shared: bool | Non
         If the image is no plane, too small, or clipped nearly everywhere.
     """
     values = np.asarray(plane, dtype=np.float64)
+    return estimate_given_photon(values, grey_values_of_a_photon(values), binning, shared)
+
+
+def estimate_given_photon(values: Plane, photon: float | None, binning: int, shared: bool | None) -> NoiseEstimate:
+    """Estimate the noise as `estimate_noise`, with what `grey_values_of_a_photon` returned for the plane."""
     if values.ndim != 2 or min(values.shape) < _SMALLEST_SIDE:
         raise BadInput(
             f"image has shape {values.shape}; noise estimation needs a plane of at least {_SMALLEST_SIDE} px a side"
         )
     if np.ptp(values) == 0:
         return NoiseEstimate(NoiseModel(0.0, 0.0), 1, values[0, :1], np.zeros(1))
-    if photon := grey_values_of_a_photon(values):
+    if photon:
         return _poisson(values, photon, binning)
-    usable = ~near_clipping(values, _REACH_PX)
+    usable = ~near_clipping(values, _REACH_PX, photon)
     model, levels, variances = _between_neighbours(values, usable)
     spread = find_shared_noise(values, usable, binning, shared)
     return NoiseEstimate(model.times(spread.ratio), spread.spacing_px, levels, spread.ratio * variances)
@@ -136,7 +144,7 @@ def _poisson(values: Plane, photon: float, binning: int) -> NoiseEstimate:
     """Return the noise of a plane (Y, X) of few photons, each of which counts `photon` grey values."""
     model = NoiseModel(photon, -photon * float(values.min())).times(1 / binning**2)
     levels = np.linspace(values.min(), values.max(), _LEVELS)
-    return NoiseEstimate(model, 1, levels, model.variance(levels))
+    return NoiseEstimate(model, 1, levels, model.variance(levels), photon)
 
 
 def _between_neighbours(values: Plane, usable: npt.NDArray[np.bool_]) -> tuple[NoiseModel, Plane, Plane]:
@@ -157,15 +165,15 @@ def _between_neighbours(values: Plane, usable: npt.NDArray[np.bool_]) -> tuple[N
     return model, levels, variances
 
 
-def near_clipping(values: Plane, reach: int) -> npt.NDArray[np.bool_]:
+def near_clipping(values: Plane, reach: int, photon: float | None = None) -> npt.NDArray[np.bool_]:
     """Return where a tenth of the neighbourhood is at the lowest or highest grey value, if those are crowded.
 
-    The lowest value of a plane of few photons is none that anything was clipped to.
+    In a plane of few photons, where `photon` is given, the lowest value is not one that others were clipped to.
     """
     from scipy.ndimage import uniform_filter
 
     clipped = np.zeros(values.shape)
-    ends = (values.max(),) if grey_values_of_a_photon(values) else (values.min(), values.max())
+    ends = (values.max(),) if photon else (values.min(), values.max())
     for extreme in ends:
         at = values == extreme
         if at.mean() > _CLIPPED_FRACTION:

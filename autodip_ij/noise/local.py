@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from autodip_ij.errors import BadInput
-from autodip_ij.noise.estimate import NoiseModel, estimate_noise, near_clipping
+from autodip_ij.noise.estimate import NoiseModel, near_clipping
+from autodip_ij.noise.plane import NoisyPlane
 
 Plane = npt.NDArray[np.float64]
 
@@ -57,22 +58,20 @@ class KnownNoise:
         return float(np.sqrt((self.standardised(residual)[self.usable] ** 2).mean()))
 
 
-def known_noise(noisy: Plane, denoised: Plane, shared: bool | None = None) -> KnownNoise:
-    """Return the noise of `noisy` (Y, X), its strength at each pixel taken at the grey value of `denoised`.
-
-    Whether neighbouring pixels share noise is found out from `noisy` if `shared` is None.
+def known_noise(plane: NoisyPlane, denoised: Plane) -> KnownNoise:
+    """Return the noise of a plane, its strength at each pixel taken at the grey value of `denoised` (Y, X).
 
     Raises
     ------
     autodip_ij.errors.BadInput
         If it cannot be estimated: too small, nearly all clipped, or no noise to be found.
     """
-    estimate = estimate_noise(noisy, shared=shared)
+    noisy, estimate = np.asarray(plane.pixels, np.float64), plane.estimate()
     sigma = estimate.model.sigma(noisy)
     floor = _DARKEST * float(np.median(estimate.variances))
     if not (sigma > 0 and floor > 0):
         raise BadInput("no noise was found in the input")
-    usable = ~near_clipping(noisy, 2 * estimate.spacing_px + 3)
+    usable = ~near_clipping(noisy, 2 * estimate.spacing_px + 3, plane.photon)
     if usable.mean() < _LEAST_USABLE:
         raise BadInput("nearly every pixel is at the lowest or highest grey value; the noise cannot be estimated")
     deviation = np.sqrt(np.maximum(estimate.model.variance(denoised), floor))

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from functools import cached_property
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from autodip_ij._support.arrays import binned
 from autodip_ij.errors import BadInput
-from autodip_ij.noise.artefacts import clipping_of, fault_of, grey_step
-
-if TYPE_CHECKING:
-    from autodip_ij.noise.estimate import NoiseEstimate
+from autodip_ij.noise.artefacts import clipping_of, fault_of, grey_step, grey_values_of_a_photon
+from autodip_ij.noise.estimate import NoiseEstimate, estimate_given_photon
 
 Plane = npt.NDArray[np.float32]
 
@@ -86,40 +85,92 @@ class PlaneNoise:
         )
 
 
-def noise_of(plane: Plane, binning: int = 1, shared: bool | None = None) -> PlaneNoise:
-    """Return the noise of a plane as it is fitted, after averaging squares of `binning` px.
+class NoisyPlane:
+    """A plane whose noise is estimated when it is first asked for, and only once, whoever needs it.
 
     Parameters
     ----------
-    plane
-        (Y, X) float32 in [0, 1], before binning.
-    binning
-        Side of the squares. The noise is looked at before binning, where the image is smoother against its pixels: on
-        the coarse grid structure is easily taken for noise.
+    pixels
+        (Y, X) float32 in [0, 1], or, for the checks, float64.
     shared
-        Whether neighbouring pixels share noise, as in `shared_noise_of`.
+        Whether neighbouring pixels share noise, as in `shared_noise_of`; None to measure it.
 
-    Returns
-    -------
-    PlaneNoise
-        Of unknown kind, with the reason, where the image is too small, clipped, stretched or compressed, or where its
-        noise decreases with the signal or lies below the steps of the grey values.
+    Examples
+    --------
+    >>> noisy = NoisyPlane(np.random.default_rng(0).normal(0.5, 0.1, (64, 64)).astype(np.float32))
+    >>> noisy.kind(), noisy.estimate() is noisy.estimate()
+    ('white', True)
     """
-    from autodip_ij.noise.artefacts import grey_values_of_a_photon
-    from autodip_ij.noise.estimate import estimate_noise
 
-    if fault := fault_of(plane):
-        return _unknown(fault)
-    try:
-        found = estimate_noise(plane, binning=binning, shared=shared)
-    except BadInput as problem:
-        return _unknown(str(problem))
-    step = None if grey_values_of_a_photon(plane) else grey_step(plane)
-    if step is not None and _COARSE_STEP * binning * found.model.sigma(plane) < step:
-        return _unknown("the noise is weaker than the steps between the grey values")
-    if falls_with_signal(found):
-        return _unknown("the noise falls where the signal rises, so the grey values are not proportional to light")
-    return _judged(found, binned(plane, binning))
+    def __init__(self, pixels: npt.NDArray[np.floating[Any]], shared: bool | None = None) -> None:
+        self.pixels = pixels
+        self.shared = shared
+        self._found: dict[int, NoiseEstimate | BadInput] = {}
+
+    @cached_property
+    def photon(self) -> float | None:
+        """Grey values of one photon, in a plane of few photons; None otherwise."""
+        return grey_values_of_a_photon(self.pixels)
+
+    def estimate(self, binning: int = 1) -> NoiseEstimate:
+        """Return the noise of the means of squares of `binning` px a side, as `estimate_noise`.
+
+        Raises
+        ------
+        autodip_ij.errors.BadInput
+            If it cannot be estimated.
+        """
+        if binning not in self._found:
+            try:
+                values = np.asarray(self.pixels, np.float64)
+                self._found[binning] = estimate_given_photon(values, self.photon, binning, self.shared)
+            except BadInput as problem:
+                self._found[binning] = problem
+        found = self._found[binning]
+        if isinstance(found, BadInput):
+            raise BadInput(str(found))
+        return found
+
+    def noise(self, binning: int = 1) -> PlaneNoise:
+        """Return the noise of the plane as it is fitted, after averaging squares of `binning` px a side.
+
+        It is estimated before binning, where the image is smoother compared with its pixels: on the coarse grid,
+        structure is easily mistaken for noise. The kind is unknown, and the reason says why, where the image is too
+        small, clipped, stretched or compressed, or where its noise decreases with the signal or lies below the steps
+        of the grey values.
+        """
+        if fault := fault_of(self.pixels, self.photon):
+            return PlaneNoise("unknown", fault)
+        try:
+            found = self.estimate(binning)
+        except BadInput as problem:
+            return PlaneNoise("unknown", str(problem))
+        step = None if self.photon else grey_step(self.pixels)
+        if step is not None and _COARSE_STEP * binning * found.model.sigma(self.pixels) < step:
+            return PlaneNoise("unknown", "the noise is weaker than the steps between the grey values")
+        if falls_with_signal(found):
+            reason = "the noise falls where the signal rises, so the grey values are not proportional to light"
+            return PlaneNoise("unknown", reason)
+        return _judged(found, binned(self.pixels, binning))
+
+    def kind(self) -> NoiseKind | None:
+        """Return whether neighbouring pixels share noise; None where that cannot be determined.
+
+        That is where the plane is too small, or clipped: what is flat there lies at the end of the scale, and what
+        looks like shared noise is structure.
+        """
+        try:
+            shared = self.estimate().spacing_px > 1
+        except BadInput:
+            return None
+        if shared:
+            return None if clipping_of(self.pixels, self.photon) else "correlated"
+        return "white"
+
+
+def noise_of(plane: Plane, binning: int = 1, shared: bool | None = None) -> PlaneNoise:
+    """Return `NoisyPlane.noise` of a plane (Y, X) in [0, 1]."""
+    return NoisyPlane(plane, shared).noise(binning)
 
 
 def shared_noise_of(microscope: str | None) -> bool | None:
@@ -134,12 +185,7 @@ def shared_noise_of(microscope: str | None) -> bool | None:
 
 
 def noise_kind(plane: Plane, microscope: str | None = None) -> NoiseKind | None:
-    """Return whether neighbouring pixels of a plane (Y, X) share noise; None where that cannot be told.
-
-    A microscope that scans point by point has white noise, whatever the plane looks like.
-
-    It is too small for it, or clipped: what is flat there lies at the end of the scale, and what is taken for shared
-    noise is structure.
+    """Return `NoisyPlane.kind` of a plane (Y, X); a microscope that scans point by point has white noise.
 
     Examples
     --------
@@ -147,15 +193,7 @@ def noise_kind(plane: Plane, microscope: str | None = None) -> NoiseKind | None:
     >>> noise_kind(noisy)
     'white'
     """
-    from autodip_ij.noise.estimate import estimate_noise
-
-    try:
-        shared = estimate_noise(plane, shared=shared_noise_of(microscope)).spacing_px > 1
-    except BadInput:
-        return None
-    if shared:
-        return None if clipping_of(plane) else "correlated"
-    return "white"
+    return NoisyPlane(plane, shared_noise_of(microscope)).kind()
 
 
 def falls_with_signal(estimate: NoiseEstimate) -> bool:
@@ -201,7 +239,3 @@ def _scatter(estimate: NoiseEstimate) -> float:
         return 0.0
     deviation = np.sqrt(estimate.variances[valid] / expected[valid]) - 1
     return float(np.sqrt(np.mean(np.minimum(np.abs(deviation), 1.0) ** 2)))
-
-
-def _unknown(reason: str) -> PlaneNoise:
-    return PlaneNoise("unknown", reason)

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from autodip_ij.errors import BadInput
 from autodip_ij.noise.local import CONTRAST_SCALES_PX, KnownNoise, contrast_kept, known_noise
+from autodip_ij.noise.plane import NoisyPlane
 
 Plane = npt.NDArray[np.float64]
 
@@ -42,7 +43,7 @@ def measure_plane(
     span: float = 1.0,
     uncertainty: npt.ArrayLike | None = None,
     disagreement: float | None = None,
-    shared_noise: bool | None = None,
+    noise: NoisyPlane | None = None,
 ) -> Measured:
     """Measure a result against its input, without a clean image.
 
@@ -56,8 +57,9 @@ def measure_plane(
         Standard deviation (Y, X) between fits, in the scale of `noisy`; NaN where unknown.
     disagreement
         Root-mean-square difference of tiles in their overlaps, in that scale.
-    shared_noise
-        Whether neighbouring pixels share noise, where the microscope tells; None to find out from `noisy`.
+    noise
+        The input with its estimated noise, if that is at hand; None to estimate it here. Of a plane larger than
+        `LARGEST_SIDE` only the middle is measured, which has a noise of its own.
 
     Returns
     -------
@@ -68,7 +70,7 @@ def measure_plane(
     found: Measured = {"mean_ratio": _mean_ratio(offset + span * y, offset + span * x)}
     found["residual_direction"] = _direction(y, x)
     try:
-        noise = known_noise(y, x, shared_noise)
+        known = known_noise(_of_middle(y, noise), x)
     except BadInput as problem:
         unknown = Unknown(str(problem))
         names = [
@@ -79,17 +81,24 @@ def measure_plane(
             *map(_contrast_name, CONTRAST_SCALES_PX),
         ]
         return found | dict.fromkeys(names, unknown)
-    found["signal_to_noise"] = Value(float(np.sqrt(max(y.var() - noise.sigma**2, 0.0))) / noise.sigma)
-    found["noise_removed"] = Value(noise.strength(y - x))
-    found["residual_correlation"] = _correlation(y - x, noise)
+    found["signal_to_noise"] = Value(float(np.sqrt(max(y.var() - known.sigma**2, 0.0))) / known.sigma)
+    found["noise_removed"] = Value(known.strength(y - x))
+    found["residual_correlation"] = _correlation(y - x, known)
     for scale in CONTRAST_SCALES_PX:
-        found[_contrast_name(scale)] = _contrast(y, x, noise, scale)
-    found["stripes"] = Value(max(_offsets_of_rows(x), _offsets_of_rows(x.T)) / noise.sigma)
+        found[_contrast_name(scale)] = _contrast(y, x, known, scale)
+    found["stripes"] = Value(max(_offsets_of_rows(x), _offsets_of_rows(x.T)) / known.sigma)
     if disagreement is not None:
-        found["tile_disagreement"] = Value(disagreement / noise.sigma)
+        found["tile_disagreement"] = Value(disagreement / known.sigma)
     if uncertainty is not None and np.isfinite(spread := _middle(np.asarray(uncertainty, np.float64))).any():
-        found["uncertainty"] = Value(float(np.sqrt(np.nanmean(spread**2))) / noise.sigma)
+        found["uncertainty"] = Value(float(np.sqrt(np.nanmean(spread**2))) / known.sigma)
     return found
+
+
+def _of_middle(noisy: Plane, whole: NoisyPlane | None) -> NoisyPlane:
+    """Return the noise of the part that is measured: the estimate at hand where that is all of the plane."""
+    if whole is not None and whole.pixels.shape == noisy.shape:
+        return whole
+    return NoisyPlane(noisy, None if whole is None else whole.shared)
 
 
 def _contrast_name(scale: int) -> str:

@@ -10,14 +10,13 @@ from hand_made import texture
 from scipy.ndimage import gaussian_filter
 
 import autodip_ij
-from autodip_ij.calibration import choice
 from autodip_ij.calibration.model import Parameters
 from autodip_ij.calibration.pack.write import PackContent, write_pack
 from autodip_ij.evaluation.datasets import Pair, open_dataset
 from autodip_ij.evaluation.search.grid import Configuration
 from autodip_ij.evaluation.search.job import run_search_job
 from autodip_ij.images import Image
-from autodip_ij.noise.plane import PlaneNoise, noise_kind
+from autodip_ij.noise.plane import NoisyPlane, PlaneNoise, noise_kind
 from autodip_ij.settings import DenoiseSettings
 
 MOST = 150
@@ -72,7 +71,7 @@ def test_without_a_model_of_the_noise_a_fit_has_a_count_in_proportion_to_its_til
     assert noise_kind(plane / plane.max()) == "correlated"
     how = {"calibration": str(write_pack(content, tmp_path / "mine")), "group": "widefield", "device": "cpu"}
     known = autodip_ij.denoise(plane, **how).report.channels[0]
-    monkeypatch.setattr(choice, "noise_of", lambda *_, **__: PlaneNoise("unknown", "clipped"))
+    monkeypatch.setattr(NoisyPlane, "noise", lambda *_: PlaneNoise("unknown", "clipped"))
     unknown = autodip_ij.denoise(plane, **how).report.channels[0]
     assert (known.parameters.iterations, unknown.parameters.iterations) == (MOST, MOST // 2)
     assert (known.parameters.discrepancy, unknown.parameters.discrepancy) == (0.95, 0.0)

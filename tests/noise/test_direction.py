@@ -13,6 +13,7 @@ from scipy.ndimage import gaussian_filter
 from autodip_ij.classical import run_method
 from autodip_ij.denoising.checks import Check, checks_of_planes, fit_verdict, judge
 from autodip_ij.errors import BadInput
+from autodip_ij.noise.plane import NoisyPlane
 from autodip_ij.noise.residual import Value, direction_of_residual, measure_plane
 
 SIDE = 192
@@ -39,7 +40,7 @@ def noise(blur: float, seed: int = 1) -> np.ndarray:
     return values / values.std()
 
 
-def checked(noisy: np.ndarray, result: np.ndarray, **known: bool) -> dict[str, Check]:
+def checked(noisy: np.ndarray, result: np.ndarray, **known: NoisyPlane) -> dict[str, Check]:
     return {check.name: check for check in checks_of_planes({(0, 0): measure_plane(noisy, result, **known)})}
 
 
@@ -57,7 +58,7 @@ def test_flattened_filaments_are_red_whatever_is_known_of_the_noise(
     blur_px: float, shared: bool | None, sigma: float
 ) -> None:
     noisy = felt() + sigma * noise(0)
-    found = checked(noisy, gaussian_filter(noisy, blur_px), shared_noise=shared)
+    found = checked(noisy, gaussian_filter(noisy, blur_px), noise=NoisyPlane(noisy, shared))
     assert found["residual_direction"].verdict == "red"
     assert "structures" in found["residual_direction"].advice
     assert fit_verdict(list(found.values())) == "under-fitted"

@@ -27,7 +27,7 @@ def test_counts_of_photons_have_poisson_noise_and_are_not_clipped(gain: int, off
     assert noise.model.a == pytest.approx(gain, rel=0.1)
     assert noise.model.variance(offset) == pytest.approx(0, abs=1e-6)
     assert noise.spacing_px == 1
-    assert clipping_of(counts.astype(np.float32)) == ""
+    assert clipping_of(counts.astype(np.float32), grey_values_of_a_photon(counts)) == ""
 
 
 def test_the_scale_of_the_plane_does_not_matter() -> None:

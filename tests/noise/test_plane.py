@@ -18,7 +18,7 @@ from autodip_ij.denoising.recipe import PlaneRecipe, loss_of, with_noise
 from autodip_ij.evaluation.datasets.synthetic import make_sample
 from autodip_ij.noise.artefacts import fault_of, grey_step, has_comb
 from autodip_ij.noise.estimate import NoiseEstimate, NoiseModel
-from autodip_ij.noise.plane import noise_of
+from autodip_ij.noise.plane import NoisyPlane, noise_of
 
 SIDE = 160
 GAIN, OFFSET, READ = 12.0, 100.0, 6.0
@@ -61,7 +61,7 @@ def test_noise_in_grey_values_is_that_of_the_detector(binning: int) -> None:
 
 def test_the_loss_is_stabilised_for_the_scale_of_the_fit() -> None:
     grey = np.rint(capture())
-    loss, options = loss_of(with_noise(scaled(grey), NOISE_AWARE_RECIPE))
+    loss, options = loss_of(with_noise(NoisyPlane(scaled(grey)), NOISE_AWARE_RECIPE))
     assert loss == "gat"
     assert options["slope"] == pytest.approx(GAIN / np.ptp(grey), rel=0.15)
 
@@ -215,7 +215,7 @@ def test_shot_noise_counts_from_a_fifth_of_the_variance_of_a_white_pixel(
     model: NoiseModel, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     known = NoiseEstimate(model, 1, np.linspace(0.2, 1, 8), model.variance(np.linspace(0.2, 1, 8)))
-    monkeypatch.setattr("autodip_ij.noise.estimate.estimate_noise", lambda *_, **__: known)
+    monkeypatch.setattr("autodip_ij.noise.plane.estimate_given_photon", lambda *_: known)
     assert noise_of(np.random.default_rng(0).random((64, 64), dtype=np.float32)).kind == kind
 
 

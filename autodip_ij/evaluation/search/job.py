@@ -156,9 +156,10 @@ def _fit(
     from autodip_ij._support.arrays import binned, resampled
     from autodip_ij.denoising.recipe import fit_arguments, with_noise
     from autodip_ij.dip import fit
+    from autodip_ij.noise.plane import NoisyPlane
 
     plane = window.normalise(noisy)
-    architecture, options = fit_arguments(with_noise(plane, recipe), recipe.seed)
+    architecture, options = fit_arguments(with_noise(NoisyPlane(plane), recipe), recipe.seed)
     binning = recipe.parameters.binning if recipe.parameters else 1
 
     def keep(iteration: int, result: Plane) -> None:
