@@ -119,7 +119,7 @@ def side_by_side(capacity: Capacity) -> FitJobs:
     """Return what fits jobs in as many lanes as `capacity` has, and notes there if memory had room for one only."""
 
     def fit_jobs(jobs: Sequence[TileJob], on_result: OnResult) -> None:
-        from autodip_ij.dip import fit_each
+        from autodip_ij.dip.parallel import fit_each
 
         arguments = [job.arguments() for job in jobs]
 
@@ -160,7 +160,7 @@ def warm_started(warm: WarmStart) -> FitTile:
     """Return what fits a tile from the network of the same tile in the frame before, and keeps its own for the next."""
 
     def fit_tile(job: TileJob) -> FitResult:
-        from autodip_ij.dip import fit
+        from autodip_ij.dip.fitting import fit
 
         small, architecture, options = job.arguments()
         start = warm.start_of((job.place, job.seed))

@@ -100,7 +100,7 @@ def _cost_per_pixel(method: str, parameters: tuple[tuple[str, Any], ...], device
 
 def lanes_of(recipe: PlaneRecipe, shape: tuple[int, ...]) -> int:
     """Return how many fits of one channel of an image of `shape` (T, C, Z, Y, X) run at the same time."""
-    from autodip_ij.dip import lanes_for
+    from autodip_ij.dip.parallel import lanes_for
 
     length_t, _, length_z, height, width = shape
     if recipe.series != INDEPENDENT:
