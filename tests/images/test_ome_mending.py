@@ -6,7 +6,7 @@ import pytest
 import tifffile
 
 from autodip_ij.images import open_image, open_metadata, write
-from autodip_ij.images.reading.ome_facts import parse_ome
+from autodip_ij.images.reading.ome_xml import parse_ome
 
 pytestmark = pytest.mark.usefixtures("no_open_files")
 

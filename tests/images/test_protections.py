@@ -17,7 +17,7 @@ from packaging.version import Version
 from autodip_ij.errors import UnreadableFile
 from autodip_ij.images import open_image, open_metadata
 from autodip_ij.images.reading.open import read_scenes
-from autodip_ij.images.reading.tiff_facts import refuse_circular_chain
+from autodip_ij.images.reading.tiff_pages import refuse_circular_chain
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMESPACE = "http://www.openmicroscopy.org/Schemas/OME/2016-06"

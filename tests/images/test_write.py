@@ -116,10 +116,9 @@ def test_planes_are_computed_one_at_a_time(tmp_path, suffix):
 
 
 def test_a_large_file_becomes_bigtiff(tmp_path, image, monkeypatch):
-    from autodip_ij.images.writing import imagej_tiff, ome_tiff
+    from autodip_ij.images.writing import tiff
 
-    monkeypatch.setattr(ome_tiff, "LARGEST_CLASSIC_TIFF", 1000)
-    monkeypatch.setattr(imagej_tiff, "LARGEST_TIFF", 1000)
+    monkeypatch.setattr(tiff, "LARGEST_TIFF", 1000)
     path = write(image, tmp_path / "out.ome.tif")
     with tifffile.TiffFile(path) as tif:
         assert tif.is_bigtiff

@@ -13,8 +13,9 @@ from autodip_ij.errors import UnreadableFile
 from autodip_ij.images.image import Channel, Image, PixelSize
 from autodip_ij.images.metadata import SourceMetadata
 from autodip_ij.images.reading import formats
+from autodip_ij.images.reading.facts import sample_channels
 from autodip_ij.images.reading.lazy import lazy_planes
-from autodip_ij.images.reading.ome_facts import channels_of, sample_channels
+from autodip_ij.images.reading.ome_xml import channels_of
 
 
 @dataclass(frozen=True)

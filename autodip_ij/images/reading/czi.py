@@ -18,8 +18,9 @@ from autodip_ij.errors import BadInput
 from autodip_ij.images.image import Channel, Image, PixelSize
 from autodip_ij.images.metadata import SourceMetadata
 from autodip_ij.images.reading.axes import SCENE, AxisPlan, plan_axes
+from autodip_ij.images.reading.facts import color_of, median_step, number_of, sample_channels
 from autodip_ij.images.reading.lazy import lazy_planes
-from autodip_ij.images.reading.ome_facts import color_of, median_step, parse_ome, sample_channels
+from autodip_ij.images.reading.ome_xml import parse_ome
 from autodip_ij.images.writing.ome_record import drop_dangling_references
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ class ZeissDocument:
         for axis in "XYZ":
             text = self._root.findtext(f"./Metadata/Scaling/Items/Distance[@Id='{axis}']/Value")
             # Fifteen digits hide that 1.6 µm is not 1.6e-6 * 1e6 in binary.
-            size = float(f"{_number(text) * _METRES_TO_MICROMETRES:.15g}")
+            size = float(f"{number_of(text) * _METRES_TO_MICROMETRES:.15g}")
             # Single planes carry a z of 0 or of 1 µm that means nothing.
             sizes[axis.lower()] = size if size > 0 and (axis != "Z" or slices > 1) else None
         return PixelSize(z=sizes["z"], y=sizes["y"], x=sizes["x"], t=self._frame_interval() if frames > 1 else None)
@@ -94,7 +95,7 @@ class ZeissDocument:
         positions = self._root.find(f"{_IMAGE}/T/Positions")
         if positions is None:
             return None
-        stated = _number(positions.findtext("Interval/Increment"))
+        stated = number_of(positions.findtext("Interval/Increment"))
         if stated > 0:
             return stated
         return median_step([float(word) for word in (positions.findtext("List/Offsets") or "").split()])
@@ -132,15 +133,7 @@ def _display_range(display: Any, dtype: np.dtype[Any]) -> tuple[float, float] | 
     if low is None and high is None:
         return None
     full = float(np.iinfo(dtype).max)
-    return float(round(abs(_number(low)) * full)), float(round((_number(high) if high is not None else 1.0) * full))
-
-
-def _number(text: str | None) -> float:
-    """Return a number; 0 where there is none."""
-    try:
-        return float(text or 0)
-    except ValueError:
-        return 0.0
+    return float(round(abs(number_of(low)) * full)), float(round((number_of(high) if high is not None else 1.0) * full))
 
 
 _PIXELS: dict[str, tuple[np.dtype[Any], int]] = {

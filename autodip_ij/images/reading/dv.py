@@ -13,8 +13,8 @@ from mrc import DVFile
 from autodip_ij.images.image import Channel, Image, PixelSize
 from autodip_ij.images.metadata import SourceMetadata
 from autodip_ij.images.reading.axes import AxisPlan, plan_axes
+from autodip_ij.images.reading.facts import median_step, positive_of
 from autodip_ij.images.reading.lazy import lazy_planes
-from autodip_ij.images.reading.ome_facts import median_step
 
 _WAVELENGTHS = 5
 
@@ -69,9 +69,9 @@ def read_scenes(path: Path) -> list[Image]:
             file_name=path.name,
         ),
         pixel_size=PixelSize(
-            z=_positive(header.dz) if shape[2] > 1 else None,
-            y=_positive(header.dy),
-            x=_positive(header.dx),
+            z=positive_of(header.dz) if shape[2] > 1 else None,
+            y=positive_of(header.dy),
+            x=positive_of(header.dx),
             t=median_step(stamps),
         ),
         name=path.stem,
@@ -79,8 +79,3 @@ def read_scenes(path: Path) -> list[Image]:
         axes="".join(axis for axis, n in zip("TCZYX", shape, strict=True) if n > 1 or axis in "YX"),
     )
     return [image]
-
-
-def _positive(value: float) -> float | None:
-    """Return a size; None for the 0 of a header that was not filled in."""
-    return float(value) if value > 0 else None

@@ -18,8 +18,8 @@ import numpy.typing as npt
 from autodip_ij.images.image import Channel, Image, PixelSize
 from autodip_ij.images.metadata import SourceMetadata
 from autodip_ij.images.reading.axes import SCENE, AxisPlan, plan_axes
+from autodip_ij.images.reading.facts import SAMPLE_COLORS, SAMPLE_NAMES
 from autodip_ij.images.reading.lazy import check_pixels, lazy_planes
-from autodip_ij.images.reading.ome_facts import SAMPLE_COLORS, SAMPLE_NAMES
 
 _LUT_COLORS = {
     "Red": (255, 0, 0),

@@ -15,8 +15,8 @@ import numpy.typing as npt
 from autodip_ij.images.image import Channel, Image, PixelSize
 from autodip_ij.images.metadata import SourceMetadata
 from autodip_ij.images.reading.axes import SCENE, AxisPlan, plan_axes
+from autodip_ij.images.reading.facts import sample_channels
 from autodip_ij.images.reading.lazy import DEFLATE, check_pixels, lazy_planes
-from autodip_ij.images.reading.ome_facts import sample_channels
 
 _INSIDE_A_FRAME = "CYXS"
 

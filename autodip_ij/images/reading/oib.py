@@ -16,8 +16,8 @@ from autodip_ij._support.files import refuse_special
 from autodip_ij.images.image import Channel, Image, PixelSize
 from autodip_ij.images.metadata import SourceMetadata, unit_name
 from autodip_ij.images.reading.axes import SCENE, AxisPlan, plan_axes
+from autodip_ij.images.reading.facts import METRES, SECONDS, convert
 from autodip_ij.images.reading.lazy import lazy_planes
-from autodip_ij.images.reading.ome_facts import METRES, SECONDS, convert
 
 _MARK = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _END = 0xFFFFFFFA  # from here on numbers are marks and no sectors

@@ -22,32 +22,13 @@ from autodip_ij.errors import BadInput, UnreadableFile
 from autodip_ij.images.image import Channel, Image, PixelSize
 from autodip_ij.images.metadata import SourceMetadata
 from autodip_ij.images.reading.axes import SCENE, AxisPlan, plan_axes
+from autodip_ij.images.reading.facts import METRES, ZARR_UNITS, color_of, convert
 from autodip_ij.images.reading.formats import stem_of
 from autodip_ij.images.reading.lazy import PLANES_UNQUESTIONED, check_planes, lazy_planes
-from autodip_ij.images.reading.ome_facts import METRES, channels_of, color_of, convert, parse_ome
+from autodip_ij.images.reading.ome_xml import channels_of, parse_ome
 
 OME_XML = "OME/METADATA.ome.xml"
 """Where the OME record of an OME-Zarr stands, by the layout of bioformats2raw."""
-
-UNITS = {
-    "meter": "m",
-    "centimeter": "cm",
-    "millimeter": "mm",
-    "micrometer": "µm",
-    "nanometer": "nm",
-    "picometer": "pm",
-    "angstrom": "Å",
-    "inch": "in",
-    "foot": "ft",
-    "day": "d",
-    "hour": "h",
-    "minute": "min",
-    "second": "s",
-    "millisecond": "ms",
-    "microsecond": "µs",
-    "nanosecond": "ns",
-}
-"""Names of units in OME-Zarr, and those of OME."""
 
 
 def axes_of(multiscale: Mapping[str, Any], ndim: int) -> str:
@@ -91,7 +72,7 @@ def pixel_size_from(multiscale: Mapping[str, Any], axes: str, sizes: Mapping[str
         return PixelSize()
     given = multiscale.get("axes") or [{}] * len(axes)
     units = {
-        axis: UNITS.get(str(entry.get("unit")), str(entry.get("unit") or "")) if isinstance(entry, Mapping) else ""
+        axis: ZARR_UNITS.get(str(entry.get("unit")), str(entry.get("unit") or "")) if isinstance(entry, Mapping) else ""
         for axis, entry in zip(axes, given, strict=True)
     }
     found = dict(zip(axes, scale, strict=True))

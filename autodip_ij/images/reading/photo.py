@@ -14,8 +14,8 @@ from PIL import Image as PillowImage
 
 from autodip_ij.images.image import Channel, Image
 from autodip_ij.images.metadata import SourceMetadata
+from autodip_ij.images.reading.facts import sample_channels
 from autodip_ij.images.reading.lazy import check_pixels, lazy_planes
-from autodip_ij.images.reading.ome_facts import sample_channels
 
 _PNG_SAMPLES = {0: 1, 2: 3, 3: 3, 4: 1, 6: 3}
 """Samples of each PNG colour type, without transparency; a palette becomes colours."""

@@ -7,10 +7,9 @@ import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from math import prod
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -21,11 +20,18 @@ from autodip_ij.images.metadata import SourceMetadata
 from autodip_ij.images.reading.axes import SCENE, AxisPlan, plan_axes
 from autodip_ij.images.reading.facts import Facts
 from autodip_ij.images.reading.formats import stem_of
-from autodip_ij.images.reading.lazy import DEFLATE, check_pixels, check_planes, lazy_planes, unreadable
-from autodip_ij.images.reading.ome_facts import parse_ome
+from autodip_ij.images.reading.lazy import check_planes, lazy_planes, unreadable
+from autodip_ij.images.reading.ome_xml import parse_ome
 from autodip_ij.images.reading.sets import refuse_special_members
-from autodip_ij.images.reading.tiff_facts import facts_of, facts_of_scene, lut_color, refuse_circular_chain
+from autodip_ij.images.reading.tiff_facts import facts_of, facts_of_scene, lut_color
 from autodip_ij.images.reading.tiff_makers import scanimage_series
+from autodip_ij.images.reading.tiff_pages import (
+    TOLD_BY_OFFSET,
+    TiffPlanes,
+    first_pages,
+    refuse_circular_chain,
+    where_pixels_are,
+)
 from autodip_ij.images.reading.tiff_record import ome_record_of
 
 if TYPE_CHECKING:
@@ -40,13 +46,6 @@ _TIFFFILE.addHandler(logging.NullHandler())
 _PRIVATE_TAG = re.compile(r"TiffTag (?!34412|5083[89]|3362[89]|3363[01])(3[2-9]|[4-6]\d)\d{3} @")
 """Complaints about tags that no reader here needs; LSM, ImageJ and MetaMorph keep their metadata in those excepted."""
 
-_TOLD_BY_OFFSET = ("mmstack", "ndtiff")
-"""Kinds of series whose pages tifffile makes up from an index, without reading their directories."""
-
-_SHORTENED = {1: 1.01, 5: 3000, 8: DEFLATE, 32946: DEFLATE, 32773: 70}
-"""Times that each kind of compression without loss shortens pixels at most: none, LZW, deflate twice, PackBits."""
-_LOSSY = 100_000
-"""The same for the others."""
 
 _UNNAMED = "IQU"
 """Letters of tifffile for pages that nothing is known about but their order."""
@@ -83,86 +82,19 @@ def _series_of(tif: TiffFile) -> list[TiffPageSeries]:
     return series[:1] if series and series[0].kind == "qpi" else series
 
 
-@dataclass(frozen=True)
-class TiffPlanes:
-    """Reads planes of one series.
-
-    Attributes
-    ----------
-    path
-        The file with the pixels, if they are one run.
-    plan
-        Where its planes go.
-    scene
-        Index among the scenes that the series makes.
-    axes, shape
-        All axes of the series.
-    dtype
-        In the byte order of the file.
-    offset
-        Where the pixels of the series begin, if they are one uncompressed run; else None.
-    files
-        Names of the files of a set.
-    pages
-        Else for every page its file, as index of `files`, its number there, and the byte at which its pixels begin, for
-        pages that are told by that alone (Micro-Manager), else -1. Number and byte are -1 for one never written.
-    palette
-        Colours (3, n) of the values of a picture with a palette; its channels are these colours.
-    """
-
-    path: Path
-    plan: AxisPlan
-    scene: int
-    axes: str
-    shape: tuple[int, ...]
-    dtype: np.dtype[Any]
-    offset: int | None
-    files: tuple[str, ...]
-    pages: npt.NDArray[np.int64]
-    palette: npt.NDArray[np.uint8] | None = None
-
-    def __call__(self, t: int, c: int, z: int) -> npt.NDArray[Any]:
-        """Return the plane (Y, X)."""
-        if self.palette is None:
-            return self._stored(t, c, z)
-        channel, color = divmod(c, len(self.palette))
-        indices = np.minimum(self._stored(t, channel, z), self.palette.shape[1] - 1)
-        return self.palette[color][indices]
-
-    def _stored(self, t: int, c: int, z: int) -> npt.NDArray[Any]:
-        """Return the values of a plane as they stand in the file."""
-        index = self.plan.index(self.scene, t, c, z)
-        if self.offset is not None:
-            mapped = np.memmap(self.path, self.dtype, "r", self.offset, self.shape)
-            return np.array(mapped[self._item(index, self.axes)])
-        leading = _leading(self.shape, len(self.pages))
-        file, number, offset = self.pages[self.plan.flat_index({a: index[a] for a in self.axes[:leading]})]
-        if offset >= 0:
-            inner = np.memmap(self.files[file], self.dtype, "r", int(offset), self.shape[leading:])
-            return np.array(inner[self._item(index, self.axes[leading:])])
-        if number < 0:
-            return np.zeros([self.shape[self.axes.index(axis)] for axis in "YX"], self.dtype)
-        with TiffFile(self.files[file]) as tif:
-            pixels = tif.pages[number].asarray()
-        return np.array(pixels.reshape(self.shape[leading:])[self._item(index, self.axes[leading:])])
-
-    def _item(self, index: dict[str, int], axes: str) -> tuple[int | slice, ...]:
-        return tuple(slice(None) if axis in "YX" else index[axis] for axis in axes)
-
-
 def _scenes_of(series: TiffPageSeries, path: Path, facts: Facts, number: int | None) -> list[Image]:
     """Return the images of one series, the `number`-th of several: more than one where it has axes beyond T, C, Z."""
     axes, shape = series.get_axes(False), tuple(series.get_shape(False))
     # A letter may come twice, e.g. QQYX; the plan needs them apart.
     axes = "".join(axis if axes.index(axis) == i else chr(0xE000 + i) for i, axis in enumerate(axes))
     unnamed = "".join(axis for axis in axes if axis in _UNNAMED or axis >= "\ue000")
-    if series.kind in _TOLD_BY_OFFSET:
+    if series.kind in TOLD_BY_OFFSET:
         unnamed = ""  # what Micro-Manager has no word for is a grid or a user's own axis, not a stack
     plan = plan_axes([(axis, n) for axis, n in zip(axes, shape, strict=True) if axis not in "YX"], unnamed)
     height, width = (shape[axes.index(axis)] for axis in "YX")
     # Of a set, one image may lie in one file and the next in another.
     file, byteorder = Path(series.keyframe.parent.filehandle.path), series.keyframe.parent.byteorder
-    offset, files, pages = _where_pixels_are(series, path)
+    offset, files, pages = where_pixels_are(series, path)
     held = sum(Path(entry).stat().st_size for entry in files or (file,))
     samples = shape[axes.index("S")] if "S" in axes else 1
     palette = _palette(series) if facts.format in ("tiff", "ome-tiff") else None
@@ -214,28 +146,13 @@ def _scenes_of(series: TiffPageSeries, path: Path, facts: Facts, number: int | N
     return scenes
 
 
-def _first_pages(
-    plan: AxisPlan, axes: str, shape: tuple[int, ...], pages: npt.NDArray[np.int64]
-) -> npt.NDArray[np.int64]:
-    """Return for every scene the first of its pages that was written, as its position in `pages`; -1 without any."""
-    leading = _leading(shape, len(pages))
-    lengths = [(axis, length) for axis, length in zip(axes[:leading], shape[:leading], strict=True)]
-    outer = [i for i, (axis, _) in enumerate(lengths) if plan.roles.get(axis) == SCENE]
-    inner = [i for i in range(len(lengths)) if i not in outer]
-    positions = np.arange(len(pages)).reshape([length for _, length in lengths] or [1])
-    by_scene = positions.transpose([*outer, *inner] or [0]).reshape(plan.length(SCENE), -1)
-    there = (pages[:, 1:].max(axis=1) >= 0)[by_scene]
-    first = by_scene[np.arange(len(by_scene)), there.argmax(axis=1)]
-    return np.where(there.any(axis=1), first, -1)
-
-
 def _written_scenes(
     plan: AxisPlan, axes: str, shape: tuple[int, ...], pages: npt.NDArray[np.int64], path: Path
 ) -> list[int]:
     """Return the scenes of which anything was written: a grid may have cells that the stage never went to."""
     if not len(pages):
         return list(range(plan.length(SCENE)))
-    first = _first_pages(plan, axes, shape, pages)
+    first = first_pages(plan, axes, shape, pages)
     kept = [int(scene) for scene in np.flatnonzero(first >= 0)]
     if len(kept) < len(first):
         _log.info(
@@ -257,7 +174,7 @@ def _own_records(
     """Return the OME records of positions that lie in files of their own, each with a record of its own."""
     if facts.ome is None or len(files) < 2 or len(written) < 2 or len(facts.ome.images) == plan.length(SCENE):
         return {}
-    first = _first_pages(plan, axes, shape, pages)
+    first = first_pages(plan, axes, shape, pages)
     records: dict[int, OME | None] = {}
     for scene in written:
         file = Path(files[pages[first[scene], 0]])
@@ -297,55 +214,6 @@ def _meaningful_axes(plan: AxisPlan, squeezed: str, more: str = "") -> str:
     """Return the axes of ``TCZYX`` that are longer than one, and `more`."""
     roles = {plan.roles.get(axis, axis) for axis in squeezed} | set(more)
     return "".join(axis for axis in "TCZYX" if axis in "YX" or plan.length(axis) > 1 or axis in roles)
-
-
-def _where_pixels_are(series: TiffPageSeries, path: Path) -> tuple[int | None, tuple[str, ...], npt.NDArray[np.int64]]:
-    """Return offset, files and pages as in `TiffPlanes`; refuse a file that ends before its pixels do."""
-    if not series.is_multifile and series.dataoffset is not None:
-        size = Path(series.keyframe.parent.filehandle.path).stat().st_size
-        end = series.dataoffset + series.size * series.dtype.itemsize
-        if end > size:
-            raise unreadable(path, f"its pixels end at byte {end}, the file at byte {size}")
-        return series.dataoffset, (), np.empty((0, 3), np.int64)
-    files: list[str] = []
-    sizes: list[int] = []
-    pages = np.full((len(series), 3), -1, np.int64)
-    by_offset = series.kind in _TOLD_BY_OFFSET and series.keyframe.compression == 1
-    most = _SHORTENED.get(int(series.keyframe.compression), _LOSSY)
-    for position, page in enumerate(series):
-        if page is None or not any(page.databytecounts):
-            continue
-        own = page.parent.filehandle.path
-        if own not in files:
-            files.append(own)
-            sizes.append(Path(own).stat().st_size)
-        file = files.index(own)
-        ends = [offset + count for offset, count in zip(page.dataoffsets, page.databytecounts, strict=False)]
-        if max(ends, default=0) > sizes[file]:
-            name = "" if len(files) == 1 else f" of {Path(own).name}"
-            raise unreadable(path, f"page {page.index}{name} ends at byte {max(ends)}, the file at byte {sizes[file]}")
-        # Pieces that were left out, of nothing but zeros, take no place.
-        there = np.count_nonzero(page.databytecounts) / len(page.databytecounts)
-        bits = int(page.size) * int(series.keyframe.bitspersample)
-        check_pixels(path, int(bits / 8 * there), int(np.sum(page.databytecounts)), most, f"page {page.index}")
-        if by_offset:
-            # Its number is its place in the set, not in its file.
-            pages[position] = (file, -1, page.dataoffsets[0]) if page.databytecounts[0] else -1
-        else:
-            pages[position] = file, page.index, -1
-    if (pages[:, 1:].max(axis=1) < 0).all():
-        raise unreadable(path, "none of its planes was written")
-    if missing := int((pages[:, 1:].max(axis=1) < 0).sum()):
-        _log.warning("%s: %d of %d planes were never written and are read as 0", path.name, missing, len(pages))
-    return None, tuple(files), pages
-
-
-def _leading(shape: tuple[int, ...], pages: int) -> int:
-    """Return how many of the leading axes count pages; the others are inside a page."""
-    for leading in range(len(shape) + 1):
-        if prod(shape[:leading]) == pages:
-            return leading
-    raise ValueError(f"{pages} pages do not make an image of shape {shape}")
 
 
 @contextmanager

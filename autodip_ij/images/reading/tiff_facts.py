@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +12,7 @@ from tifffile import TiffFile, TiffPageSeries
 from autodip_ij.images.image import Channel, PixelSize
 from autodip_ij.images.metadata import is_file_name, unit_name
 from autodip_ij.images.reading.facts import Facts
-from autodip_ij.images.reading.ome_facts import channels_of, pixel_size_of, with_display_ranges
+from autodip_ij.images.reading.ome_xml import channels_of, pixel_size_of, with_display_ranges
 from autodip_ij.images.reading.tiff_makers import (
     metaseries_facts,
     micromanager_facts,
@@ -25,47 +23,6 @@ from autodip_ij.images.reading.tiff_makers import (
 
 if TYPE_CHECKING:
     from ome_types import OME
-
-
-_INDEXED = (54773648, 483729)
-"""What stands behind the header of Micro-Manager's files, whose pages are found by an index instead."""
-
-
-def refuse_circular_chain(path: Path) -> None:
-    """Raise where the directory behind a page is one that came before.
-
-    tifffile looks for circles among the first hundred pages only. A chain that is broken otherwise is left to it.
-
-    Raises
-    ------
-    ValueError
-        With the page, for the reader's error.
-    """
-    with path.open("rb") as file:
-        head = file.read(16)
-        order = {b"II": "<", b"MM": ">"}.get(head[:2])
-        if order is None or len(head) < 16:
-            return
-        version = struct.unpack_from(f"{order}H", head, 2)[0]
-        if version == 43:
-            offset, count, entry, link = struct.unpack_from(f"{order}Q", head, 8)[0], "Q", 20, "Q"
-        elif struct.unpack_from(f"{order}I", head, 8)[0] in _INDEXED:
-            return
-        else:
-            offset, count, entry, link = struct.unpack_from(f"{order}I", head, 4)[0], "H", 12, "I"
-        size = path.stat().st_size
-        seen: set[int] = set()
-        counts, links = struct.Struct(order + count), struct.Struct(order + link)
-        while 0 < offset <= size - counts.size:
-            if offset in seen:
-                raise ValueError(f"behind page {len(seen) - 1} follows one that came before")
-            seen.add(offset)
-            file.seek(offset)
-            after = offset + counts.size + entry * counts.unpack(file.read(counts.size))[0]
-            if after > size - links.size:
-                return
-            file.seek(after)
-            offset = links.unpack(file.read(links.size))[0]
 
 
 def facts_of(tif: TiffFile, series: TiffPageSeries, number: int, ome: OME | None) -> Facts:

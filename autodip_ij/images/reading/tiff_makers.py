@@ -6,8 +6,7 @@ tifffile reads their metadata; here they become names, colours, sizes, axes, and
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from math import isfinite
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +16,17 @@ from tifffile import TiffFile, TiffPage, TiffPageSeries, matlabstr2py, read_ndti
 
 from autodip_ij.images.image import Channel, PixelSize
 from autodip_ij.images.metadata import unit_name
-from autodip_ij.images.reading.facts import Facts
-from autodip_ij.images.reading.ome_facts import METRES, convert, median_step
+from autodip_ij.images.reading.facts import (
+    METRES,
+    Facts,
+    convert,
+    count_of,
+    first_of,
+    median_step,
+    number_of,
+    positive_of,
+    texts_of,
+)
 
 _NO_SETTINGS: Mapping[str, Any] = {}
 _PER_UNIT = {2: "in", 3: "cm"}
@@ -50,10 +58,10 @@ def micromanager_facts(tif: TiffFile, series: TiffPageSeries) -> Facts:
     entries = tuple(
         Channel(name, _packed_color(colors[i]) if i < len(colors) else None) for i, name in enumerate(names)
     )
-    x = _positive(summary.get("PixelSize_um")) or _positive(plane.get("PixelSizeUm"))
+    x = positive_of(summary.get("PixelSize_um")) or positive_of(plane.get("PixelSizeUm"))
     deep = dict(zip(series.get_axes(False), series.get_shape(False), strict=True)).get("Z", 1) > 1
-    z = abs(_number(summary.get("z-step_um"))) or None
-    interval = _positive(summary.get("Interval_ms"))
+    z = abs(number_of(summary.get("z-step_um"))) or None
+    interval = positive_of(summary.get("Interval_ms"))
     size = PixelSize(z if deep else None, x, x, t=interval / 1000 if interval else None)
     info = json.dumps({"Summary": dict(summary), "Plane": plane}, default=str)
     places = summary.get("StagePositions") or summary.get("InitialPositionList") or ()
@@ -99,12 +107,12 @@ def scanimage_series(tif: TiffFile) -> TiffPageSeries:
     pages: list[Any] = tif.pages._getlist(validate=False)
     channels = max(1, len(_saved_channels(settings)))
     slices = _slices(settings)
-    repeats = _count(settings, "SI.hStackManager.framesPerSlice", "SI4.acqNumFrames", "state.acq.numberOfFrames")
-    repeats = max(1, repeats // max(1, _count(settings, "SI.hScan2D.logAverageFactor")))
+    repeats = count_of(settings, "SI.hStackManager.framesPerSlice", "SI4.acqNumFrames", "state.acq.numberOfFrames")
+    repeats = max(1, repeats // max(1, count_of(settings, "SI.hScan2D.logAverageFactor")))
     # No more than there are pages, whatever was planned.
     slices = min(slices, max(1, -(-len(pages) // channels)))
     repeats = min(repeats, max(1, -(-len(pages) // (channels * slices))))
-    stored = _count(settings, "SI.hStackManager.numFramesPerVolumeWithFlyback") or slices * repeats
+    stored = count_of(settings, "SI.hStackManager.numFramesPerVolumeWithFlyback") or slices * repeats
     if slices > 1 and (stored < slices * repeats or len(pages) % (stored * channels)):
         stored = slices * repeats
     if slices == 1:
@@ -126,8 +134,8 @@ def scanimage_facts(tif: TiffFile, series: TiffPageSeries) -> Facts:
     settings = scanimage_settings(tif)
     sizes = dict(zip(series.get_axes(False), series.get_shape(False), strict=True))
     saved = _saved_channels(settings) or [1]
-    names = _texts(settings.get("SI.hChannels.channelName"))
-    colors = _texts(settings.get("SI.hChannels.channelMergeColor"))
+    names = texts_of(settings.get("SI.hChannels.channelName"))
+    colors = texts_of(settings.get("SI.hChannels.channelMergeColor"))
 
     def of_channel(texts: Sequence[str], position: int, number: int) -> str:
         at = number - 1 if len(texts) != len(saved) else position
@@ -137,7 +145,7 @@ def scanimage_facts(tif: TiffFile, series: TiffPageSeries) -> Facts:
         Channel(of_channel(names, i, number), _MATLAB_COLORS.get(of_channel(colors, i, number).lower()))
         for i, number in enumerate(saved)
     )
-    z = abs(_number(_first(settings, "SI.hStackManager.actualStackZStepSize", "SI.hStackManager.stackZStepSize",
+    z = abs(number_of(first_of(settings, "SI.hStackManager.actualStackZStepSize", "SI.hStackManager.stackZStepSize",
                            "SI4.stackZStepSize", "state.acq.zStepSize"))) or None  # fmt: skip
     y, x = _field_of_view(settings, sizes["Y"], sizes["X"])
     size = PixelSize(z if sizes["Z"] > 1 else None, y, x, t=_volume_interval(series, sizes, settings))
@@ -163,16 +171,16 @@ def scanimage_settings(tif: TiffFile) -> Mapping[str, Any]:
 
 def _saved_channels(settings: Mapping[str, Any]) -> list[int]:
     """Return the numbers, from 1, of the channels in the file."""
-    saved = _first(settings, "SI.hChannels.channelSave", "SI4.channelsSave", "SI5.channelsSave")
+    saved = first_of(settings, "SI.hChannels.channelSave", "SI4.channelsSave", "SI5.channelsSave")
     if saved is not None:
         return [int(number) for number in np.ravel(saved)]
-    return [i for i in range(1, 5) if _number(settings.get(f"state.acq.savingChannel{i}")) == 1]
+    return [i for i in range(1, 5) if number_of(settings.get(f"state.acq.savingChannel{i}")) == 1]
 
 
 def _slices(settings: Mapping[str, Any]) -> int:
     if settings.get("SI.hStackManager.enable") is False and settings.get("SI.hFastZ.enable") is not True:
         return 1
-    return max(1, _count(settings, "SI.hStackManager.actualNumSlices", "SI.hStackManager.numSlices",
+    return max(1, count_of(settings, "SI.hStackManager.actualNumSlices", "SI.hStackManager.numSlices",
                          "SI4.stackNumSlices", "SI5.stackNumSlices", "state.acq.numberOfZSlices"))  # fmt: skip
 
 
@@ -181,9 +189,9 @@ def _field_of_view(settings: Mapping[str, Any], height: int, width: int) -> tupl
     corners = np.asarray(settings.get("SI.hRoiManager.imagingFovUm", ()), object)
     if corners.ndim != 2 or corners.shape[1] != 2:
         return None, None
-    values = [[_number(value) for value in row] for row in corners]
+    values = [[number_of(value) for value in row] for row in corners]
     across, down = (max(column) - min(column) for column in zip(*values, strict=True))
-    return _positive(down / height), _positive(across / width)
+    return positive_of(down / height), positive_of(across / width)
 
 
 def _volume_interval(series: TiffPageSeries, sizes: Mapping[str, int], settings: Mapping[str, Any]) -> float | None:
@@ -196,7 +204,7 @@ def _volume_interval(series: TiffPageSeries, sizes: Mapping[str, int], settings:
     stamps = [_time_stamp(page) for page in (firsts[0], firsts[-1])] if len(firsts) > 1 else []
     if len(stamps) == 2 and stamps[1] > stamps[0]:
         return (stamps[1] - stamps[0]) / (len(firsts) - 1)
-    rate = _number(_first(settings, "SI.hRoiManager.scanVolumeRate", "SI.hRoiManager.scanFrameRate"))
+    rate = number_of(first_of(settings, "SI.hRoiManager.scanVolumeRate", "SI.hRoiManager.scanFrameRate"))
     return 1 / rate if rate > 0 else None
 
 
@@ -205,7 +213,7 @@ def _time_stamp(page: Any) -> float:
     for line in whole.description.splitlines():
         key, _, value = line.partition("=")
         if key.strip().endswith(("frameTimestamps_sec", "frameTimestamps(s)", "Frame Timestamp(s)")):
-            return _number(value)
+            return number_of(value)
     return 0.0
 
 
@@ -274,8 +282,8 @@ def stk_facts(tif: TiffFile, series: TiffPageSeries) -> Facts:
     sizes = dict(zip(series.get_axes(False), series.get_shape(False), strict=True))
     unit = unit_name(found.get("CalibrationUnits") or "")
     calibrated = bool(found.get("SpatialCalibration", True)) and unit in METRES
-    x, y = (_positive(found.get(f"{axis}Calibration")) if calibrated else None for axis in "XY")
-    z = abs(_number(next(iter(np.ravel(found.get("ZDistance", 0))), 0))) or None
+    x, y = (positive_of(found.get(f"{axis}Calibration")) if calibrated else None for axis in "XY")
+    z = abs(number_of(next(iter(np.ravel(found.get("ZDistance", 0))), 0))) or None
     seconds = [_seconds(value) for value in np.ravel(found.get("DatetimeCreated", ()))]
     described = found.get("PlaneDescriptions") or [""]
     size = PixelSize(
@@ -296,50 +304,12 @@ def metaseries_facts(tif: TiffFile) -> Facts:
     plane: Mapping[str, Any] = found.get("PlaneInfo") or _NO_SETTINGS
     unit = unit_name(plane.get("spatial-calibration-units") or "")
     calibrated = plane.get("spatial-calibration-state") and unit in METRES
-    x, y = (_positive(plane.get(f"spatial-calibration-{axis}")) if calibrated else None for axis in "xy")
+    x, y = (positive_of(plane.get(f"spatial-calibration-{axis}")) if calibrated else None for axis in "xy")
     name = str(plane.get("_IllumSetting_") or plane.get("image-name") or "")
     size = PixelSize(y=convert(y, unit, "µm", METRES), x=convert(x, unit, "µm", METRES))
     lines = [f"{key} = {value}" for key, value in plane.items()] + [f"Software name = {found.get('Application', '')}"]
     return Facts("metamorph", (Channel(name),) if name else (), size, native={"info": "\n".join(lines)})
 
 
-# --- values ----------------------------------------------------------------------------------------------------------
-
-
 def _seconds(value: Any) -> float:
     return float(np.datetime64(value, "ms").astype(np.int64)) / 1000
-
-
-def _number(value: Any) -> float:
-    """Return a finite number; 0 for anything that is none."""
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        return 0.0
-    return number if isfinite(number) else 0.0
-
-
-def _positive(value: Any) -> float | None:
-    number = _number(value)
-    return number if number > 0 else None
-
-
-def _first(settings: Mapping[str, Any], *keys: str) -> Any:
-    return next((settings[key] for key in keys if settings.get(key) is not None), None)
-
-
-def _count(settings: Mapping[str, Any], *keys: str) -> int:
-    return int(_number(_first(settings, *keys)))
-
-
-def _texts(value: Any) -> list[str]:
-    """Return the texts of a cell array, however it is nested."""
-    return list(_flat(value)) if value is not None else []
-
-
-def _flat(value: Any) -> Iterator[str]:
-    if isinstance(value, Iterable) and not isinstance(value, str):
-        for item in value:
-            yield from _flat(item)
-    else:
-        yield str(value)

@@ -28,7 +28,7 @@ from pydantic import BaseModel
 
 from autodip_ij._version import __version__
 from autodip_ij.images.metadata import SourceMetadata
-from autodip_ij.images.reading.ome_facts import DISPLAY_NAMESPACE
+from autodip_ij.images.reading.ome_xml import DISPLAY_NAMESPACE
 
 if TYPE_CHECKING:
     from ome_types.model.simple_types import AnnotationID

@@ -13,7 +13,8 @@ import zarr
 from ome_types.model import MetadataOnly
 from zarr.storage import LocalStore
 
-from autodip_ij.images.reading.ome_zarr import OME_XML, UNITS
+from autodip_ij.images.reading.facts import ZARR_UNITS
+from autodip_ij.images.reading.ome_zarr import OME_XML
 from autodip_ij.images.writing import planes
 from autodip_ij.images.writing.ome_record import make_ome
 
@@ -150,7 +151,7 @@ def _attributes(
 ) -> dict[str, Any]:
     """Return the attributes of the group: axes with units, scales of every resolution, rendering settings."""
     size = image.pixel_size
-    names = {ome: zarr_name for zarr_name, ome in UNITS.items()}
+    names = {ome: zarr_name for zarr_name, ome in ZARR_UNITS.items()}
     known = {"T": size.t, "Z": size.z, "Y": size.y, "X": size.x}
     described, scale = [], []
     for axis in axes:

@@ -108,7 +108,7 @@ def _writer(
     name = target.name.lower()
     compressed = compression == "zlib"
     if name.endswith(_OME_TIFF):
-        from autodip_ij.images.writing.ome_tiff import write_ome_tiff
+        from autodip_ij.images.writing.tiff import write_ome_tiff
 
         return lambda image, file, kind, text: write_ome_tiff(image, file, kind, text, compressed=compressed)
     if name.endswith(_ZARR) or name.endswith(_ZARR_ZIP):
@@ -118,7 +118,7 @@ def _writer(
         return lambda image, file, kind, text: write_ome_zarr(
             image, file, kind, text, version=zarr_version, compressed=compressed, zipped=zipped
         )
-    from autodip_ij.images.writing.imagej_tiff import write_imagej_tiff
+    from autodip_ij.images.writing.tiff import write_imagej_tiff
 
     return write_imagej_tiff
 
@@ -146,11 +146,11 @@ def refuse_type(target: Path, dtype: np.dtype[Any]) -> None:
     """
     name = target.name.lower()
     if name.endswith(_OME_TIFF):
-        from autodip_ij.images.writing.ome_tiff import written_type as ome_type
+        from autodip_ij.images.writing.tiff import ome_type
 
         ome_type(dtype)
     elif name.endswith(_IMAGEJ_TIFF):
-        from autodip_ij.images.writing.imagej_tiff import written_type as imagej_type
+        from autodip_ij.images.writing.tiff import imagej_type
 
         imagej_type(dtype)
 

@@ -1,4 +1,4 @@
-"""ImageJ hyperstacks, through tifffile."""
+"""OME-TIFF with a record of our own, and ImageJ hyperstacks, through tifffile."""
 
 from __future__ import annotations
 
@@ -9,17 +9,68 @@ import numpy as np
 
 from autodip_ij.errors import BadInput
 from autodip_ij.images.writing import planes
-from autodip_ij.images.writing.ome_record import clean_text
+from autodip_ij.images.writing.ome_record import clean_text, make_ome
 
 if TYPE_CHECKING:
     from autodip_ij.images.image import Channel, Image
 
 LARGEST_TIFF = 2**32 - 2**25
-"""Bytes of pixels up to which every plane can have its own directory; ImageJ reads larger stacks from the first one."""
+"""Bytes of pixels up to which 32-bit offsets suffice, with room for directories and metadata. Above, OME-TIFF becomes
+BigTIFF, and ImageJ reads the stack from its first directory only."""
 
-_TYPES = ("uint8", "uint16", "float32")
-_UNITS = {"µm": "\\u00B5m", "s": "sec"}
+_IMAGEJ_TYPES = ("uint8", "uint16", "float32")
+_IMAGEJ_UNITS = {"µm": "\\u00B5m", "s": "sec"}
 """Spellings of ImageJ for units of OME; its descriptions are ASCII."""
+
+
+def write_ome_tiff(image: Image, path: Path, dtype: np.dtype[Any], provenance: str, *, compressed: bool = True) -> None:
+    """Write an OME-TIFF of one image; BigTIFF where the pixels, uncompressed, need it.
+
+    Parameters
+    ----------
+    image
+        What to write.
+    path
+        File to write, new.
+    dtype
+        Data type; half-precision numbers, which OME does not have, are written as float32 without loss.
+    provenance
+        Text about how the image was made; may be empty.
+    compressed
+        Whether to use zlib, with horizontal differences for integers.
+
+    Raises
+    ------
+    autodip_ij.errors.BadInput
+        If OME has no such data type.
+    """
+    from tifffile import TiffWriter
+
+    dtype = ome_type(dtype)
+    xml = make_ome(image, dtype, provenance).to_xml()
+    # Bio-Formats and ImageJ undo horizontal differences of integers, but not those of real numbers.
+    predictor = compressed and dtype.kind in "iu" and min(image.shape[3:]) > 1
+    with TiffWriter(path, bigtiff=image.data.size * dtype.itemsize > LARGEST_TIFF) as tif:
+        tif.write(
+            planes(image, dtype, "TCZ"),
+            shape=image.shape,
+            dtype=dtype,
+            photometric="minisblack",
+            description=xml.encode("utf-8"),
+            metadata=None,
+            compression="zlib" if compressed and dtype.kind != "b" else None,
+            predictor=predictor,
+            software="autodip_ij",
+        )
+
+
+def ome_type(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """Return the type that `dtype` is written as; errors as `write_ome_tiff`."""
+    if dtype == np.float16:
+        return np.dtype(np.float32)
+    if dtype.kind in "iu" and dtype.itemsize == 8:
+        raise BadInput(f"OME-TIFF has no {dtype}; write float32, int32, or OME-Zarr")
+    return dtype
 
 
 def write_imagej_tiff(image: Image, path: Path, dtype: np.dtype[Any], provenance: str) -> None:
@@ -43,7 +94,7 @@ def write_imagej_tiff(image: Image, path: Path, dtype: np.dtype[Any], provenance
     """
     from tifffile import TiffWriter
 
-    dtype = written_type(dtype)
+    dtype = imagej_type(dtype)
     size = image.pixel_size
     resolution = [1 / step if step and step > 0 else 1.0 for step in (size.x, size.y)]
     t, c, z, y, x = image.shape
@@ -61,12 +112,12 @@ def write_imagej_tiff(image: Image, path: Path, dtype: np.dtype[Any], provenance
         )
 
 
-def written_type(dtype: np.dtype[Any]) -> np.dtype[Any]:
+def imagej_type(dtype: np.dtype[Any]) -> np.dtype[Any]:
     """Return the type that `dtype` is written as; errors as `write_imagej_tiff`."""
     if dtype.kind == "b":
         return np.dtype(np.uint8)
-    if dtype.name not in _TYPES:
-        raise BadInput(f"ImageJ has no {dtype}; write {', '.join(_TYPES)}, or .ome.tif")
+    if dtype.name not in _IMAGEJ_TYPES:
+        raise BadInput(f"ImageJ has no {dtype}; write {', '.join(_IMAGEJ_TYPES)}, or .ome.tif")
     return dtype
 
 
@@ -77,12 +128,12 @@ def _properties(image: Image, provenance: str) -> dict[str, Any]:
     if image.shape[1] == 1:
         found["mode"] = "grayscale"
     if size.x is not None and size.unit != "pixel":
-        found["unit"] = _ascii(_UNITS.get(size.unit, size.unit))
+        found["unit"] = _ascii(_IMAGEJ_UNITS.get(size.unit, size.unit))
         if size.z:
             found["spacing"] = size.z
     if size.t:
         found["finterval"] = size.t
-        found["tunit"] = _ascii(_UNITS.get(size.time_unit, size.time_unit))
+        found["tunit"] = _ascii(_IMAGEJ_UNITS.get(size.time_unit, size.time_unit))
     if info := clean_text("\n".join(part for part in (str(native.get("info") or ""), provenance) if part)):
         found["Info"] = info
     if labels := _labels(image):

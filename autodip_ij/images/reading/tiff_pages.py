@@ -1,0 +1,197 @@
+"""Where the pixels of a TIFF are: its chain of pages, checked before anything is allocated, and the planes in them."""
+
+from __future__ import annotations
+
+import logging
+import struct
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from tifffile import TiffFile, TiffPageSeries
+
+from autodip_ij.images.reading.axes import SCENE, AxisPlan
+from autodip_ij.images.reading.lazy import DEFLATE, check_pixels, unreadable
+
+_log = logging.getLogger(__name__)
+
+_INDEXED = (54773648, 483729)
+"""What stands behind the header of Micro-Manager's files, whose pages are found by an index instead."""
+
+TOLD_BY_OFFSET = ("mmstack", "ndtiff")
+"""Kinds of series whose pages tifffile makes up from an index, without reading their directories."""
+_SHORTENED = {1: 1.01, 5: 3000, 8: DEFLATE, 32946: DEFLATE, 32773: 70}
+"""Times that each kind of compression without loss shortens pixels at most: none, LZW, deflate twice, PackBits."""
+_LOSSY = 100_000
+"""The same for the others."""
+
+
+def refuse_circular_chain(path: Path) -> None:
+    """Raise where the directory behind a page is one that came before.
+
+    tifffile looks for circles among the first hundred pages only. A chain that is broken otherwise is left to it.
+
+    Raises
+    ------
+    ValueError
+        With the page, for the reader's error.
+    """
+    with path.open("rb") as file:
+        head = file.read(16)
+        order = {b"II": "<", b"MM": ">"}.get(head[:2])
+        if order is None or len(head) < 16:
+            return
+        version = struct.unpack_from(f"{order}H", head, 2)[0]
+        if version == 43:
+            offset, count, entry, link = struct.unpack_from(f"{order}Q", head, 8)[0], "Q", 20, "Q"
+        elif struct.unpack_from(f"{order}I", head, 8)[0] in _INDEXED:
+            return
+        else:
+            offset, count, entry, link = struct.unpack_from(f"{order}I", head, 4)[0], "H", 12, "I"
+        size = path.stat().st_size
+        seen: set[int] = set()
+        counts, links = struct.Struct(order + count), struct.Struct(order + link)
+        while 0 < offset <= size - counts.size:
+            if offset in seen:
+                raise ValueError(f"behind page {len(seen) - 1} follows one that came before")
+            seen.add(offset)
+            file.seek(offset)
+            after = offset + counts.size + entry * counts.unpack(file.read(counts.size))[0]
+            if after > size - links.size:
+                return
+            file.seek(after)
+            offset = links.unpack(file.read(links.size))[0]
+
+
+@dataclass(frozen=True)
+class TiffPlanes:
+    """Reads planes of one series.
+
+    Attributes
+    ----------
+    path
+        The file with the pixels, if they are one run.
+    plan
+        Where its planes go.
+    scene
+        Index among the scenes that the series makes.
+    axes, shape
+        All axes of the series.
+    dtype
+        In the byte order of the file.
+    offset
+        Where the pixels of the series begin, if they are one uncompressed run; else None.
+    files
+        Names of the files of a set.
+    pages
+        Else for every page its file, as index of `files`, its number there, and the byte at which its pixels begin, for
+        pages that are told by that alone (Micro-Manager), else -1. Number and byte are -1 for one never written.
+    palette
+        Colours (3, n) of the values of a picture with a palette; its channels are these colours.
+    """
+
+    path: Path
+    plan: AxisPlan
+    scene: int
+    axes: str
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    offset: int | None
+    files: tuple[str, ...]
+    pages: npt.NDArray[np.int64]
+    palette: npt.NDArray[np.uint8] | None = None
+
+    def __call__(self, t: int, c: int, z: int) -> npt.NDArray[Any]:
+        """Return the plane (Y, X)."""
+        if self.palette is None:
+            return self._stored(t, c, z)
+        channel, color = divmod(c, len(self.palette))
+        indices = np.minimum(self._stored(t, channel, z), self.palette.shape[1] - 1)
+        return self.palette[color][indices]
+
+    def _stored(self, t: int, c: int, z: int) -> npt.NDArray[Any]:
+        """Return the values of a plane as they stand in the file."""
+        index = self.plan.index(self.scene, t, c, z)
+        if self.offset is not None:
+            mapped = np.memmap(self.path, self.dtype, "r", self.offset, self.shape)
+            return np.array(mapped[self._item(index, self.axes)])
+        leading = _leading(self.shape, len(self.pages))
+        file, number, offset = self.pages[self.plan.flat_index({a: index[a] for a in self.axes[:leading]})]
+        if offset >= 0:
+            inner = np.memmap(self.files[file], self.dtype, "r", int(offset), self.shape[leading:])
+            return np.array(inner[self._item(index, self.axes[leading:])])
+        if number < 0:
+            return np.zeros([self.shape[self.axes.index(axis)] for axis in "YX"], self.dtype)
+        with TiffFile(self.files[file]) as tif:
+            pixels = tif.pages[number].asarray()
+        return np.array(pixels.reshape(self.shape[leading:])[self._item(index, self.axes[leading:])])
+
+    def _item(self, index: dict[str, int], axes: str) -> tuple[int | slice, ...]:
+        return tuple(slice(None) if axis in "YX" else index[axis] for axis in axes)
+
+
+def where_pixels_are(series: TiffPageSeries, path: Path) -> tuple[int | None, tuple[str, ...], npt.NDArray[np.int64]]:
+    """Return offset, files and pages as in `TiffPlanes`; refuse a file that ends before its pixels do."""
+    if not series.is_multifile and series.dataoffset is not None:
+        size = Path(series.keyframe.parent.filehandle.path).stat().st_size
+        end = series.dataoffset + series.size * series.dtype.itemsize
+        if end > size:
+            raise unreadable(path, f"its pixels end at byte {end}, the file at byte {size}")
+        return series.dataoffset, (), np.empty((0, 3), np.int64)
+    files: list[str] = []
+    sizes: list[int] = []
+    pages = np.full((len(series), 3), -1, np.int64)
+    by_offset = series.kind in TOLD_BY_OFFSET and series.keyframe.compression == 1
+    most = _SHORTENED.get(int(series.keyframe.compression), _LOSSY)
+    for position, page in enumerate(series):
+        if page is None or not any(page.databytecounts):
+            continue
+        own = page.parent.filehandle.path
+        if own not in files:
+            files.append(own)
+            sizes.append(Path(own).stat().st_size)
+        file = files.index(own)
+        ends = [offset + count for offset, count in zip(page.dataoffsets, page.databytecounts, strict=False)]
+        if max(ends, default=0) > sizes[file]:
+            name = "" if len(files) == 1 else f" of {Path(own).name}"
+            raise unreadable(path, f"page {page.index}{name} ends at byte {max(ends)}, the file at byte {sizes[file]}")
+        # Pieces that were left out, of nothing but zeros, take no place.
+        there = np.count_nonzero(page.databytecounts) / len(page.databytecounts)
+        bits = int(page.size) * int(series.keyframe.bitspersample)
+        check_pixels(path, int(bits / 8 * there), int(np.sum(page.databytecounts)), most, f"page {page.index}")
+        if by_offset:
+            # Its number is its place in the set, not in its file.
+            pages[position] = (file, -1, page.dataoffsets[0]) if page.databytecounts[0] else -1
+        else:
+            pages[position] = file, page.index, -1
+    if (pages[:, 1:].max(axis=1) < 0).all():
+        raise unreadable(path, "none of its planes was written")
+    if missing := int((pages[:, 1:].max(axis=1) < 0).sum()):
+        _log.warning("%s: %d of %d planes were never written and are read as 0", path.name, missing, len(pages))
+    return None, tuple(files), pages
+
+
+def first_pages(
+    plan: AxisPlan, axes: str, shape: tuple[int, ...], pages: npt.NDArray[np.int64]
+) -> npt.NDArray[np.int64]:
+    """Return for every scene the first of its pages that was written, as its position in `pages`; -1 without any."""
+    leading = _leading(shape, len(pages))
+    lengths = [(axis, length) for axis, length in zip(axes[:leading], shape[:leading], strict=True)]
+    outer = [i for i, (axis, _) in enumerate(lengths) if plan.roles.get(axis) == SCENE]
+    inner = [i for i in range(len(lengths)) if i not in outer]
+    positions = np.arange(len(pages)).reshape([length for _, length in lengths] or [1])
+    by_scene = positions.transpose([*outer, *inner] or [0]).reshape(plan.length(SCENE), -1)
+    there = (pages[:, 1:].max(axis=1) >= 0)[by_scene]
+    first = by_scene[np.arange(len(by_scene)), there.argmax(axis=1)]
+    return np.where(there.any(axis=1), first, -1)
+
+
+def _leading(shape: tuple[int, ...], pages: int) -> int:
+    """Return how many of the leading axes count pages; the others are inside a page."""
+    for leading in range(len(shape) + 1):
+        if prod(shape[:leading]) == pages:
+            return leading
+    raise ValueError(f"{pages} pages do not make an image of shape {shape}")
