@@ -6,6 +6,7 @@ from .pixel_errors import mean_gradient_difference as mean_gradient_difference
 from .pixel_errors import mean_ratio as mean_ratio
 from .pixel_errors import mse as mse
 from .pixel_errors import psnr as psnr
+from .pixel_errors import ssim as ssim
 from .registration import AffineFit as AffineFit
 from .registration import Shift as Shift
 from .registration import affine_fit as affine_fit
@@ -15,7 +16,6 @@ from .residual import whiteness as whiteness
 from .ring_correlation import RingCorrelation as RingCorrelation
 from .ring_correlation import fourier_ring_correlation as fourier_ring_correlation
 from .ring_correlation import single_image_ring_correlation as single_image_ring_correlation
-from .structural_similarity import ssim as ssim
 
 __all__ = [
     "AffineFit",

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from autodip_ij.errors import BadInput
+from autodip_ij.metrics.inputs import DataRange, FloatPlane, plane_pair
 from autodip_ij.metrics.pixel_errors import sobel_magnitude
-from autodip_ij.metrics.planes import DataRange, FloatPlane, plane_pair
 
 _CELLS = 8
 _SMALLEST_SIDE = 2 * _CELLS
@@ -76,10 +76,10 @@ def whiteness(reference: npt.ArrayLike, image: npt.ArrayLike, *, data_range: Dat
 
 
 def _correlation(first: FloatPlane, second: FloatPlane) -> float:
-    """Return the Pearson correlation; 0 where one of the two is constant."""
-    a, b = first - first.mean(), second - second.mean()
-    norm = float(np.sqrt((a**2).sum() * (b**2).sum()))
-    return float((a * b).sum()) / norm if norm > 0 else 0.0
+    """Return the Pearson correlation of two planes (Y, X); 0 where either is constant."""
+    if np.ptp(first) == 0 or np.ptp(second) == 0:
+        return 0.0
+    return float(np.corrcoef(first.ravel(), second.ravel())[0, 1])
 
 
 def _structured_power(residual: FloatPlane) -> float:

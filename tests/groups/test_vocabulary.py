@@ -13,7 +13,7 @@ from autodip_ij.errors import BadInput
 from autodip_ij.groups import load_vocabulary
 from autodip_ij.groups.model import SPECIMENS
 from autodip_ij.groups.vocabulary import Label, Vocabulary
-from autodip_ij.groups.vocabulary.words import tokenize
+from autodip_ij.groups.vocabulary.entries import tokenize
 
 
 @pytest.fixture

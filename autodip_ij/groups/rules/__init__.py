@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from autodip_ij.groups.facts import Fact
-from autodip_ij.groups.rules.finding import Finding
+from autodip_ij.groups.facts import Fact, Finding
 from autodip_ij.groups.rules.optics import device_findings, optics_findings
 from autodip_ij.groups.rules.stains import stain_findings
 from autodip_ij.groups.vocabulary import Vocabulary

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from autodip_ij.groups.facts import Fact, Kind
-from autodip_ij.groups.rules.finding import Finding, factor, microscope_row
+from autodip_ij.groups.facts import Fact, Finding, Kind, factor, microscope_row
 from autodip_ij.groups.vocabulary import Device, Vocabulary
 
 _TABLES = {Kind.MODE: "mode", Kind.MICROSCOPE: "microscope", Kind.DETECTOR: "detector", Kind.LIGHT: "light"}

@@ -6,8 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from autodip_ij.groups.facts import Fact, Kind
-from autodip_ij.groups.rules.finding import Finding, factor, microscope_row, specimen_row
+from autodip_ij.groups.facts import Fact, Finding, Kind, factor, microscope_row, specimen_row
 from autodip_ij.groups.vocabulary import Carrier, Label, Match, Vocabulary
 
 _AGREES_NM = 45

@@ -3,9 +3,8 @@
 The words are TOML files beside this module; ``docs/groups.md`` says how to add some.
 """
 
-from autodip_ij.groups.vocabulary.entries import Carrier, Device, Entry, Label
+from autodip_ij.groups.vocabulary.entries import Carrier, Device, Entry, Label, Match
 from autodip_ij.groups.vocabulary.loading import Factor, Rule, Vocabulary, load_vocabulary, user_file
-from autodip_ij.groups.vocabulary.words import Match
 
 __all__ = [
     "Carrier",

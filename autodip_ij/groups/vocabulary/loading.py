@@ -12,8 +12,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from autodip_ij.errors import BadInput, nearest
-from autodip_ij.groups.vocabulary.entries import Carrier, Device, Entry, Label, VocabularyFile, entry_name
-from autodip_ij.groups.vocabulary.words import Index, Match
+from autodip_ij.groups.vocabulary.entries import Carrier, Device, Entry, Index, Label, Match, VocabularyFile, entry_name
 
 _FOLDER = Path(__file__).parent
 _SHIPPED = ("labels", "structures", "carriers", "modes", "microscopes", "detectors", "lights")

@@ -6,8 +6,9 @@ import re
 from pathlib import Path
 
 from autodip_ij.groups import infer_groups, load_vocabulary
-from autodip_ij.groups.reference import evidence_tables
 from autodip_ij.images.metadata import SourceMetadata
+
+from .page import evidence_tables
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "groups.md"
 
