@@ -29,7 +29,7 @@ from autodip_ij.evaluation import markdown
 from autodip_ij.evaluation.datasets.catalogue import open_datasets
 from autodip_ij.evaluation.datasets.model import Pair
 from autodip_ij.evaluation.markdown import provenance_line
-from autodip_ij.evaluation.scoring.file_scores import match
+from autodip_ij.evaluation.scoring.matching import match
 from autodip_ij.metrics import psnr
 from autodip_ij.noise.residual import Unknown, Value, measure_plane
 

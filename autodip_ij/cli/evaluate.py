@@ -157,7 +157,7 @@ def published(
 def _two_files(
     reference: Path, image: Path, noisy: Path | None, value_range: float | None, request: Request, as_json: bool
 ) -> None:
-    from autodip_ij.evaluation.scoring.file_scores import score_files
+    from autodip_ij.evaluation.scoring.matching import score_files
 
     scoring = request.scoring
     rows = score_files(

@@ -100,7 +100,7 @@ def evaluate_table2(
     (`autodip_ij.evaluation.paper.table2`).
     """
     from autodip_ij.evaluation.paper.table2 import METHODS, SPARSE, entries, searched, table2_pairs
-    from autodip_ij.evaluation.paper.table_files import write_table2
+    from autodip_ij.evaluation.paper.tables import write_table2
 
     _, found = find_pairs(data, request)
     pairs = table2_pairs(found)
@@ -155,7 +155,7 @@ def evaluate_table1(
     import pandas as pd
 
     from autodip_ij.evaluation.paper.table1 import cells, choose_all, original_scores, scores_of_fits, scores_of_grid
-    from autodip_ij.evaluation.paper.table_files import write_table1
+    from autodip_ij.evaluation.paper.tables import write_table1
 
     _, pairs = find_pairs(data, request)
     out = Path(out)
@@ -188,7 +188,7 @@ def _evaluate_pairs(
     texts: Mapping[str, Mapping[str, str]] | None = None,
 ) -> Evaluation:
     """Run and score; `texts` says for some methods, pair by pair, with which parameters."""
-    from autodip_ij.evaluation.report_files import write_comparison
+    from autodip_ij.evaluation.report import write_comparison
 
     options = request.options(str(out / "images") if request.panels else "")
     if not options.perceptual and request.scoring.lpips is None:

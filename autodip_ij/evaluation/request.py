@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from autodip_ij.evaluation.datasets.picking import Pick
+from autodip_ij.evaluation.datasets.selection import Pick
 from autodip_ij.evaluation.scoring.comparison import Options
 
 

@@ -7,7 +7,7 @@ import pytest
 from scipy.ndimage import gaussian_filter, shift
 
 from autodip_ij.errors import BadInput
-from autodip_ij.evaluation.scoring.file_scores import match
+from autodip_ij.evaluation.scoring.matching import match
 
 
 @pytest.fixture

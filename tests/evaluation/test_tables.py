@@ -58,7 +58,7 @@ def test_published_and_measured_stand_side_by_side(tmp_path):
 
 
 def test_run_times_stand_beside_those_of_the_original_dip(tmp_path, rng):
-    from autodip_ij.evaluation.paper.table_files import write_table2
+    from autodip_ij.evaluation.paper.tables import write_table2
 
     def row(method, seconds, work):
         return {"pair": "p", "dataset": "fmd", "method": method, "seconds": seconds, "work": work, "psnr_fixed": 1.0}

@@ -13,9 +13,9 @@ import numpy.typing as npt
 
 from autodip_ij.batch.jobs import Job, JobStore, RunSummary, run_jobs
 from autodip_ij.errors import BadInput, UnwritableOutput
-from autodip_ij.evaluation.cost import expected
+from autodip_ij.evaluation.scoring.cost import expected
 from autodip_ij.evaluation.datasets.model import Pair
-from autodip_ij.evaluation.scoring.file_scores import Matched, match
+from autodip_ij.evaluation.scoring.matching import Matched, match
 from autodip_ij.evaluation.scoring.measures import score
 from autodip_ij.evaluation.scoring.methods import parse_method, run
 from autodip_ij.evaluation.scoring.peak_memory import PeakMemory

@@ -70,7 +70,7 @@ def prepare(pair: Pair, crop: int = LARGEST_SIDE) -> PreparedPair:
         If the two images differ in size, or too little is left of them.
     """
     from autodip_ij.calibration.similarity.planes import central_crop
-    from autodip_ij.evaluation.scoring.file_scores import match
+    from autodip_ij.evaluation.scoring.matching import match
 
     noisy = pair.noisy.read()
     try:
