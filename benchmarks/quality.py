@@ -23,6 +23,7 @@ from pathlib import Path
 import pandas as pd
 import quality_methods
 import quality_report
+from quality_mixing import mixing_curves
 from rich.console import Console
 
 from autodip_ij._support.versions import machine
@@ -33,7 +34,6 @@ from autodip_ij.evaluation.evaluate import find_pairs
 from autodip_ij.evaluation.markdown import provenance_line
 from autodip_ij.evaluation.request import Request, Running, Scoring, Selection
 from autodip_ij.evaluation.scoring.comparison import run_tasks
-from autodip_ij.evaluation.scoring.mixing import mixing_curves
 from autodip_ij.evaluation.scoring.summary import table_of
 from autodip_ij.progress import Progress
 

@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from quality_intervals import units_of
 
 from autodip_ij.calibration import list_calibrations, load_calibration
 from autodip_ij.calibration.advice import ORIGINAL_DIP
 from autodip_ij.evaluation.datasets.model import Pair
-from autodip_ij.evaluation.scoring.comparison import Options, run_tasks
-from autodip_ij.evaluation.scoring.intervals import fields_of
+from autodip_ij.evaluation.scoring.comparison import run_tasks
+from autodip_ij.evaluation.scoring.matching import Options
 
 OURS = "autodip"
 TUNED = "gaussian-tuned"
@@ -95,7 +96,7 @@ def left_out_choice(rows: pd.DataFrame) -> dict[str, float]:
         One row an image and sigma: ``pair``, ``dataset``, ``microscope``, ``subject``, ``field``, ``sigma``, ``psnr``.
         Of a microscope with a single field the fixed sigma is taken: 3 px for widefield, 1 px for others.
     """
-    rows = rows.assign(unit=fields_of(rows))
+    rows = rows.assign(unit=units_of(rows))
     of_fields = rows.groupby(["microscope", "unit", "sigma"])["psnr"].mean().reset_index()
     chosen: dict[str, float] = {}
     for row in rows.drop_duplicates("pair").itertuples(index=False):

@@ -10,16 +10,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import tifffile
+from quality_intervals import mean_intervals
+from quality_mixing import common_images, least_lead, mean_curve, mixing_plot
 
 from autodip_ij._support.files import write_text
 from autodip_ij.evaluation import markdown
 from autodip_ij.evaluation.datasets.model import Pair
 from autodip_ij.evaluation.figures import panel, time_plot
-from autodip_ij.evaluation.figures.mixing_plot import mixing_plot
-from autodip_ij.evaluation.scoring.comparison import Options, central, image_file, matched_pair
-from autodip_ij.evaluation.scoring.intervals import mean_intervals
+from autodip_ij.evaluation.scoring.comparison import image_file
+from autodip_ij.evaluation.scoring.matching import Options, central, matched_pair
 from autodip_ij.evaluation.scoring.measures import measure_of
-from autodip_ij.evaluation.scoring.mixing import common_images, least_lead, mean_curve
 from autodip_ij.evaluation.scoring.summary import overall_means
 
 MEASURES = ("psnr_fixed", "psnr_reference", "ssim", "lpips_01", "lpips_11", "frc_px", "seconds", "memory_mb")

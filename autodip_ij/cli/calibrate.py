@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
-from autodip_ij.evaluation.request import Selection
+from autodip_ij.evaluation.datasets.selection import Selection
 
 if TYPE_CHECKING:
     from autodip_ij.evaluation.datasets import Pair
@@ -115,7 +115,7 @@ def calibrate(
     wanted = selection or Selection()
     tried = read_grid(grid) if grid else Grid()
     dataset = open_dataset(data, wanted.layout)
-    pairs: list[Pair] = list(wanted.pick.apply(dataset.pairs))
+    pairs: list[Pair] = list(wanted.apply(dataset.pairs))
     chosen: list[Selected] = []
     with console_progress(quiet=quiet) as progress:
         if select is not None:

@@ -94,7 +94,7 @@ def evaluate(
     folder = out or Path(f"{reference.resolve().stem}_evaluation")
     with console_progress(quiet=quiet) as progress:
         if table == 1:
-            from autodip_ij.evaluation.evaluate import evaluate_table1
+            from autodip_ij.evaluation.paper.tables import evaluate_table1
 
             cells, files = evaluate_table1(
                 reference, folder, request, calibration=calibration, criterion=criterion, grid=grid, progress=progress
@@ -102,7 +102,7 @@ def evaluate(
             _show({"table": [asdict(cell) for cell in cells]}, files, files["report"], json, quiet)
             return None
         if table == 2:
-            from autodip_ij.evaluation.evaluate import evaluate_table2
+            from autodip_ij.evaluation.paper.tables import evaluate_table2
 
             entries, found = evaluate_table2(reference, method, folder, request, progress=progress)
             _show({"table": [asdict(entry) for entry in entries]}, found.files, found.files["table2_page"], json, quiet)
@@ -157,7 +157,7 @@ def published(
 def _two_files(
     reference: Path, image: Path, noisy: Path | None, value_range: float | None, request: Request, as_json: bool
 ) -> None:
-    from autodip_ij.evaluation.scoring.matching import score_files
+    from autodip_ij.evaluation.scoring.measures import score_files
 
     scoring = request.scoring
     rows = score_files(

@@ -11,7 +11,8 @@ from autodip_ij._support.files import write_text
 from autodip_ij.evaluation import markdown
 from autodip_ij.evaluation.datasets.model import Pair
 from autodip_ij.evaluation.markdown import FIGURES, provenance_line
-from autodip_ij.evaluation.scoring.comparison import Comparison, Options, central, image_file, matched_pair
+from autodip_ij.evaluation.scoring.comparison import Comparison, image_file
+from autodip_ij.evaluation.scoring.matching import Options, central, matched_pair
 from autodip_ij.evaluation.scoring.measures import MEASURES
 from autodip_ij.evaluation.scoring.summary import group_means, overall_means
 

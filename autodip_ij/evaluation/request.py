@@ -1,47 +1,14 @@
-"""What a user asks of an evaluation, in four parts."""
+"""The options of an evaluation: which images, how they are scored, where the work is done."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
-from autodip_ij.evaluation.datasets.selection import Pick
-from autodip_ij.evaluation.scoring.comparison import Options
+from autodip_ij.evaluation.datasets.selection import Selection
+from autodip_ij.evaluation.scoring.matching import Options
 
-
-@dataclass(frozen=True)
-class Selection:
-    """Which images are used.
-
-    Attributes
-    ----------
-    layout
-        Layout of the data folder; auto recognises it.
-    levels
-        Noise levels, e.g. raw avg2; all by default.
-    groups
-        Groups, e.g. widefield/actin; all by default.
-    fields
-        Fields of view; all by default.
-    split
-        test, train, calibration or validation, where the data set has such a division.
-    per_group
-        At most so many images of each microscope, subject and level.
-    crop
-        Side of the central square that is used, in pixels; whole images if left out.
-    """
-
-    layout: str = "auto"
-    levels: tuple[str, ...] = ()
-    groups: tuple[str, ...] = ()
-    fields: tuple[str, ...] = ()
-    split: str = ""
-    per_group: int | None = None
-    crop: int | None = None
-
-    @property
-    def pick(self) -> Pick:
-        """The conditions on pairs."""
-        return Pick(self.levels, self.groups, self.fields, self.split, per_group=self.per_group)
+__all__ = ["Request", "Running", "Scoring", "Selection"]
 
 
 @dataclass(frozen=True)
@@ -51,11 +18,11 @@ class Scoring:
     Attributes
     ----------
     register
-        Register clean to noisy images; as the data set needs it if left out.
+        Register clean to noisy images; as the data set needs it if omitted.
     match_intensity
-        Fit gain and offset between clean and noisy images; as the data set needs it if left out.
+        Fit gain and offset between clean and noisy images; as the data set needs it if omitted.
     lpips
-        Compute LPIPS; if its weights are at hand, if left out.
+        Compute LPIPS; if omitted, only where its weights are available.
     weights
         Folder of LPIPS backbone weights for machines without a network.
     """
@@ -96,19 +63,24 @@ class Running:
     scheduler: str | None = None
     threads: int = 1
 
+    @property
+    def for_jobs(self) -> dict[str, Any]:
+        """The arguments of `autodip_ij.batch.jobs.run_jobs` that say where jobs run."""
+        return {"workers": self.workers, "scheduler": self.scheduler, "threads": self.threads}
+
 
 @dataclass(frozen=True)
 class Request:
-    """All of it.
+    """All options of an evaluation.
 
     Attributes
     ----------
     selection, scoring, running
         The parts.
     against
-        Method that the others are tested against; the first if left out.
+        Method against which the others are tested; the first if omitted.
     panels
-        Number of image panels that are drawn, one a group of images.
+        Number of image panels to draw, one per group of images.
     """
 
     selection: Selection = field(default_factory=Selection)
@@ -118,7 +90,7 @@ class Request:
     panels: int = 0
 
     def options(self, images: str = "") -> Options:
-        """Return how every pair is treated; `images` is where results are kept."""
+        """Return how every pair is treated; `images` is the folder for result images, none are stored if empty."""
         return Options(
             crop=self.selection.crop,
             register=self.scoring.register,

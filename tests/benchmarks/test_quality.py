@@ -3,30 +3,18 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pandas as pd
 import pytest
+import quality
 from scipy.ndimage import gaussian_filter
 
 from autodip_ij.errors import BadInput
 from autodip_ij.evaluation.scoring.methods import parse_method
 
 FOLDER = Path(__file__).resolve().parents[2] / "benchmarks"
-
-
-@pytest.fixture
-def quality(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
-    monkeypatch.syspath_prepend(str(FOLDER))
-    import quality
-
-    yield quality
-    for name in ("quality", "quality_methods", "quality_report"):
-        sys.modules.pop(name, None)
 
 
 @pytest.fixture
@@ -44,7 +32,7 @@ def data(tmp_path: Path, rng: np.random.Generator) -> Path:
 
 
 def test_one_command_measures_resumes_and_writes(
-    quality: ModuleType, data: Path, tmp_path: Path, random_weights: Path, monkeypatch: pytest.MonkeyPatch
+    data: Path, tmp_path: Path, random_weights: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AUTODIP_LPIPS_WEIGHTS", "")
     out, work, panels = (tmp_path / name for name in ("out", "work", "panels"))
@@ -70,7 +58,7 @@ def test_one_command_measures_resumes_and_writes(
     assert {file: file.stat().st_mtime_ns for file in work.rglob("*.json")} == kept
 
 
-def test_sigma_of_an_image_is_chosen_on_the_other_fields_of_its_microscope(quality: ModuleType) -> None:
+def test_sigma_of_an_image_is_chosen_on_the_other_fields_of_its_microscope() -> None:
     best = {("widefield", "1"): 1, ("widefield", "2"): 2, ("widefield", "3"): 2, ("twophoton", "1"): 4}
     rows = [
         {"pair": f"{microscope}{field}{capture}", "dataset": "fmd", "microscope": microscope, "subject": "actin",
@@ -86,7 +74,7 @@ def test_sigma_of_an_image_is_chosen_on_the_other_fields_of_its_microscope(quali
     assert found["twophoton10"] == 1, "with no other field the fixed sigma is taken"
 
 
-def test_every_method_is_one_that_can_be_run(quality: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_method_is_one_that_can_be_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(quality.quality_methods, "OURS", "paper")
     methods = quality.quality_methods.available()
     assert {"paper-fast", "paper-standard", "paper-best", "paper", "original-dip"} <= set(methods)
@@ -100,7 +88,7 @@ def test_every_method_is_one_that_can_be_run(quality: ModuleType, monkeypatch: p
 
 
 def test_images_inside_the_repository_and_unknown_names_are_refused(
-    quality: ModuleType, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit, match="outside"):
         quality.main(["--data", str(data), "--work", str(FOLDER / "work")])

@@ -10,7 +10,8 @@ import synthetic_folders as folders
 
 from autodip_ij.errors import BadInput
 from autodip_ij.evaluation.datasets import open_dataset
-from autodip_ij.evaluation.scoring.comparison import Options, compare, image_file, job_key
+from autodip_ij.evaluation.scoring.comparison import PeakMemory, compare, image_file, job_key
+from autodip_ij.evaluation.scoring.matching import Options
 
 QUICK = Options(perceptual=False, device="cpu")
 
@@ -101,3 +102,15 @@ def test_two_processes_give_the_rows_of_one(pairs, tmp_path):
     spread = compare(pairs, ["median"], tmp_path / "b", QUICK, workers=2).rows
     alone, spread = ([{**row, "seconds": 0, "memory_mb": 0} for row in rows] for rows in (alone, spread))
     assert spread == alone
+
+
+def test_the_peak_is_seen_even_if_the_memory_is_given_back():
+    with PeakMemory() as before:
+        pass
+    with PeakMemory() as peak:
+        ballast = np.ones(25_000_000)  # 200 MB
+        total = ballast.sum()
+        del ballast
+        total += sum(range(3_000_000))
+    assert total > 0
+    assert peak.megabytes > before.megabytes + 150

@@ -7,7 +7,7 @@ import pytest
 import synthetic_folders as folders
 
 from autodip_ij.errors import BadInput, UnreadableFile
-from autodip_ij.evaluation.datasets import Pick, layout_names, open_dataset
+from autodip_ij.evaluation.datasets import Selection, layout_names, open_dataset
 from autodip_ij.evaluation.datasets.catalogue import LAYOUTS
 from autodip_ij.evaluation.datasets.fmd import IMAGE_TYPES
 from autodip_ij.groups.model import group_names
@@ -249,7 +249,7 @@ def test_every_layout_says_where_its_data_come_from():
 def test_picking_by_level_group_and_number(tmp_path):
     folders.fmd_test_mix(tmp_path, IMAGE_TYPES)
     pairs = open_dataset(tmp_path).pairs
-    picked = Pick(levels=("raw",), groups=("widefield", "confocal/actin"), per_group=2).apply(pairs)
+    picked = Selection(levels=("raw",), groups=("widefield", "confocal/actin"), per_group=2).apply(pairs)
     assert len(picked) == 4 * 2
     assert {pair.level for pair in picked} == {"raw"}
     assert {pair.group for pair in picked} == {
@@ -258,16 +258,16 @@ def test_picking_by_level_group_and_number(tmp_path):
         "widefield/mito",
         "confocal/actin",
     }
-    assert Pick().apply(pairs) == pairs
+    assert Selection().apply(pairs) == pairs
 
 
 @pytest.mark.parametrize(
     ("pick", "said"),
     [
-        (Pick(levels=("rwa",)), "did you mean 'raw'"),
-        (Pick(groups=("confocl",)), "confocal"),
-        (Pick(split="tets"), "did you mean 'test'"),
-        (Pick(per_group=0), "at least 1"),
+        (Selection(levels=("rwa",)), "did you mean 'raw'"),
+        (Selection(groups=("confocl",)), "confocal"),
+        (Selection(split="tets"), "did you mean 'test'"),
+        (Selection(per_group=0), "at least 1"),
     ],
 )
 def test_a_pick_that_names_nothing_is_refused(tmp_path, pick, said):

@@ -10,7 +10,7 @@ import synthetic_folders as folders
 
 from autodip_ij.cli.app import run
 from autodip_ij.errors import BadInput
-from autodip_ij.evaluation.scoring.matching import score_files
+from autodip_ij.evaluation.scoring.measures import score_files
 
 
 @pytest.fixture

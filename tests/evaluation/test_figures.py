@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import imageio.v3 as imageio
 import numpy as np
+import pandas as pd
 import pytest
 
 from autodip_ij.errors import BadInput, UnwritableOutput
 from autodip_ij.evaluation.figures import box_plots, gradient_plot, panel, time_plot
+from autodip_ij.evaluation.figures.plots import pareto_front
 from autodip_ij.evaluation.scoring.summary import overall_means, table_of
 
 
@@ -98,3 +100,9 @@ def test_gradients_are_drawn_against_depth_and_width(tmp_path):
     assert "48" in drawn
     with pytest.raises(BadInput, match="no images"):
         gradient_plot([], tmp_path / "gradient.svg")
+
+
+@pytest.mark.parametrize(("measure", "kept"), [("ssim", ["a", "c"]), ("lpips_01", ["a", "b"])])
+def test_the_front_holds_what_nothing_beats_in_time_and_quality(measure, kept):
+    means = pd.DataFrame({"method": ["c", "a", "b"], "seconds": [3.0, 1, 2], measure: [0.9, 0.5, 0.4]})
+    assert pareto_front(means, measure)["method"].tolist() == kept

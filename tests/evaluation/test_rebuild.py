@@ -9,7 +9,7 @@ import synthetic_folders as folders
 from autodip_ij.calibration import load_calibration
 from autodip_ij.calibration.transfer import transfer
 from autodip_ij.errors import UnreadableFile, UnwritableOutput
-from autodip_ij.evaluation.datasets import Pick, open_dataset
+from autodip_ij.evaluation.datasets import Selection, open_dataset
 from autodip_ij.evaluation.paper.rebuild import rebuild
 
 
@@ -57,7 +57,7 @@ def test_an_image_transfers_the_parameters_of_its_nearest(made):
 def test_the_pairs_are_a_data_set_with_both_sets(made):
     result, _, _, _ = made
     dataset = open_dataset(result.pairs)
-    validation = Pick(split="validation").apply(dataset.pairs)
+    validation = Selection(split="validation").apply(dataset.pairs)
     assert len(validation) == 6
     pair = next(pair for pair in validation if pair.name == "fmd_widefield_nucleus_raw_f08_c22")
     assert (pair.group, pair.level, pair.field, pair.value_range) == ("widefield/nucleus", "raw", "8", 255.0)

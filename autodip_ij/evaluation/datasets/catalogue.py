@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from autodip_ij.errors import BadInput, UnreadableFile, nearest
-from autodip_ij.evaluation.datasets import biosr, fmd, fmd_test_mix, hagen, isbi2012, pair_list, shah, w2s
+from autodip_ij.evaluation.datasets import biosr, fmd, hagen, isbi2012, pair_list, shah, w2s
 from autodip_ij.evaluation.datasets.model import Dataset
 
 
@@ -60,13 +60,13 @@ LAYOUTS = (
         pair_list.recognise,
     ),
     Layout(
-        fmd_test_mix.NAME,
+        fmd.MIXED,
         "FMD mixed test set: 48 images at five noise levels",
         "CC BY-SA 4.0",
         "https://doi.org/10.7274/r0-ed2r-4052",
         "no stable address of single archives with a published checksum (Google Drive and a repository page)",
-        fmd_test_mix.find,
-        fmd_test_mix.recognise,
+        fmd.find_mixed,
+        fmd.recognise_mixed,
     ),
     Layout(
         fmd.NAME,
@@ -166,7 +166,7 @@ def open_datasets(path: str | Path, layout: str = "auto") -> tuple[Dataset, ...]
         return (open_dataset(root, layout),)
     if any(one.recognise(root) for one in LAYOUTS):
         mixed = root / "test_mix"
-        return (open_dataset(root), *((open_dataset(mixed),) if fmd_test_mix.recognise(mixed) else ()))
+        return (open_dataset(root), *((open_dataset(mixed),) if fmd.recognise_mixed(mixed) else ()))
     inside = sorted(folder for folder in root.iterdir() if folder.is_dir())
     known = [folder for folder in inside if any(one.recognise(folder) for one in LAYOUTS)]
     found = tuple(dataset for folder in known for dataset in open_datasets(folder))

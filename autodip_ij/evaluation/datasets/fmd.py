@@ -8,6 +8,13 @@ Twelve image types of 20 fields of view with 50 captures each, 8 bit, 512 x 512:
 
 Averaged file i is the mean of captures i .. i+N-1, counted on at 0 after 49, rounded half up; where the files of a
 level are missing they are made from the raw captures by that rule. The ground truth contains the noisy capture.
+
+The mixed test set holds four captures of field 19 of each image type at every noise level: folders ``raw``, ``avg2``,
+``avg4``, ``avg8``, ``avg16`` and ``gt`` with 48 files each of equal names::
+
+    test_mix/raw/TwoPhoton_BPAE_G_1.png    test_mix/gt/TwoPhoton_BPAE_G_1.png
+
+The number counts files; it is neither the field nor the capture index.
 """
 
 from __future__ import annotations
@@ -19,6 +26,8 @@ from pathlib import Path
 from autodip_ij.evaluation.datasets.model import Dataset, ImageRecipe, Pair, safe_name
 
 NAME = "fmd"
+MIXED = "fmd_test_mix"
+"""Name of the mixed test set."""
 CAPTURES = 50
 FIELDS = tuple(range(1, 21))
 TEST_FIELD = 19
@@ -42,7 +51,11 @@ IMAGE_TYPES = (
 )
 """Folder names of the twelve image types."""
 
+FILES_PER_TYPE = 4
+"""Captures of each image type in the mixed test set."""
+
 _CAPTURE = re.compile(r"(\d\d)$")
+_MIXED_FILE = re.compile(rf"({'|'.join(IMAGE_TYPES)})_(\d+)")
 
 
 def recognise(root: Path) -> bool:
@@ -73,6 +86,39 @@ def find(root: Path, levels: Sequence[str] = tuple(LEVELS)) -> Dataset:
         for field in FIELDS:
             pairs += _field_pairs(folder, field, levels, missing)
     return Dataset(NAME, root, tuple(pairs), tuple(missing))
+
+
+def recognise_mixed(root: Path) -> bool:
+    """Whether the folder holds the mixed test set."""
+    raw = root / "raw"
+    return (
+        (root / "gt").is_dir() and raw.is_dir() and any(_MIXED_FILE.fullmatch(path.stem) for path in raw.glob("*.png"))
+    )
+
+
+def find_mixed(root: Path) -> Dataset:
+    """Return the pairs of a ``test_mix`` folder."""
+    pairs, missing = [], []
+    for level in LEVELS:
+        folder = root / level
+        if not folder.is_dir():
+            missing.append(f"folder {level}")
+            continue
+        found = 0
+        for path in sorted(folder.glob("*.png")):
+            match = _MIXED_FILE.fullmatch(path.stem)
+            if match is None:
+                continue
+            found += 1
+            clean = root / "gt" / path.name
+            if clean.is_file():
+                pairs.append(_mixed_pair(match[1], int(match[2]), level, path, clean))
+            else:
+                missing.append(f"ground truth gt/{path.name}")
+        expected = FILES_PER_TYPE * len(IMAGE_TYPES)
+        if found < expected:
+            missing.append(f"{expected - found} of {expected} images of level {level}")
+    return Dataset(MIXED, root, tuple(pairs), tuple(dict.fromkeys(missing)))
 
 
 def describe(image_type: str) -> tuple[str, str, str | None]:
@@ -132,6 +178,23 @@ def _pair(image_type: str, field: int, level: str, capture: int, noisy: ImageRec
         capture=capture,
         value_range=VALUE_RANGE,
         split="test" if field == TEST_FIELD else "train",
+    )
+
+
+def _mixed_pair(image_type: str, number: int, level: str, noisy: Path, clean: Path) -> Pair:
+    microscope, subject, specimen = describe(image_type)
+    return Pair(
+        name=safe_name(MIXED, microscope, subject, level, number),
+        dataset=MIXED,
+        noisy=ImageRecipe((noisy,)),
+        clean=ImageRecipe((clean,)),
+        subject=subject,
+        microscope=microscope,
+        specimen=specimen,
+        field=str(TEST_FIELD),
+        level=level,
+        value_range=VALUE_RANGE,
+        split="test",
     )
 
 

@@ -1,4 +1,4 @@
-"""Which pairs of a data set are wanted."""
+"""Select pairs of a data set: by noise level, group, field of view and split, or a few of each group."""
 
 from __future__ import annotations
 
@@ -12,31 +12,34 @@ from autodip_ij.groups.model import split_group
 
 
 @dataclass(frozen=True)
-class Pick:
-    """Conditions that a pair must meet; an empty one is met by all.
+class Selection:
+    """Which images are used; an empty condition admits all.
 
     Attributes
     ----------
+    layout
+        Layout of the data folder; auto recognises it.
     levels
-        Noise levels, e.g. ``("raw", "avg2")``.
+        Noise levels, e.g. raw avg2; all by default.
     groups
-        Groups: ``confocal/actin``, ``confocal``, ``actin``.
+        Groups, e.g. widefield/actin; all by default.
     fields
-        Fields of view.
+        Fields of view; all by default.
     split
-        ``train`` or ``test``.
-    names
-        Names of single pairs.
+        test, train, calibration or validation, where the data set has such a division.
     per_group
-        At most so many pairs of each data set, microscope, subject and level, spread evenly over them; all if None.
+        Largest number of images of each microscope, subject and level, spread evenly over them.
+    crop
+        Side of the central square that is used, in pixels; whole images if omitted.
     """
 
+    layout: str = "auto"
     levels: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
     fields: tuple[str, ...] = ()
     split: str = ""
-    names: tuple[str, ...] = ()
     per_group: int | None = None
+    crop: int | None = None
 
     def apply(self, pairs: Sequence[Pair]) -> tuple[Pair, ...]:
         """Return the pairs that meet the conditions, in their order.
@@ -44,11 +47,10 @@ class Pick:
         Raises
         ------
         autodip_ij.errors.BadInput
-            If none does, or a condition names what no pair has; the message names the nearest.
+            If none does, or a condition names a value that no pair has; the message suggests the nearest.
         """
         _check(self.levels, "level", [pair.level for pair in pairs])
         _check(self.fields, "field", [pair.field for pair in pairs])
-        _check(self.names, "pair", [pair.name for pair in pairs])
         _check([self.split] if self.split else [], "split", [pair.split for pair in pairs])
         wanted = [split_group(group) for group in self.groups]
         chosen = [
@@ -57,7 +59,6 @@ class Pick:
             if (not self.levels or pair.level in self.levels)
             and (not self.fields or pair.field in self.fields)
             and (not self.split or pair.split == self.split)
-            and (not self.names or pair.name in self.names)
             and (not wanted or any(_is_in(pair, *group) for group in wanted))
         ]
         if not chosen:
@@ -82,8 +83,8 @@ def _spread(pairs: Sequence[Pair], count: int) -> tuple[Pair, ...]:
     members: defaultdict[tuple[str, ...], list[Pair]] = defaultdict(list)
     for pair in pairs:
         members[pair.dataset, pair.microscope or "", pair.subject, pair.level].append(pair)
-    kept: set[str] = set()
+    chosen: set[str] = set()
     for group in members.values():
         step = max(len(group) / count, 1.0)
-        kept.update(group[int((index + 0.5) * step)].name for index in range(min(count, len(group))))
-    return tuple(pair for pair in pairs if pair.name in kept)
+        chosen.update(group[int((index + 0.5) * step)].name for index in range(min(count, len(group))))
+    return tuple(pair for pair in pairs if pair.name in chosen)

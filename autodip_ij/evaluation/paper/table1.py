@@ -18,8 +18,8 @@ from autodip_ij.batch.jobs import Job, JobStore, run_jobs
 from autodip_ij.calibration.advice import ORIGINAL_DIP
 from autodip_ij.calibration.model import Parameters
 from autodip_ij.evaluation.datasets.model import Pair
-from autodip_ij.evaluation.scoring.comparison import Options, central, run_tasks
-from autodip_ij.progress import Progress
+from autodip_ij.evaluation.scoring.comparison import run_tasks
+from autodip_ij.evaluation.scoring.matching import Options, central
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -86,10 +86,7 @@ def choose_all(
     criterion: str | None = None,
     weights: str = "",
     crop: int | None = None,
-    workers: int = 1,
-    scheduler: str | None = None,
-    threads: int = 1,
-    progress: Progress | None = None,
+    **running: Any,
 ) -> Chosen:
     """Let every strategy choose parameters for every image; goes on where it was stopped.
 
@@ -107,21 +104,13 @@ def choose_all(
         Folder of LPIPS weights.
     crop
         Side of the central square that is looked at; the whole image if None.
-    workers, scheduler, threads, progress
+    **running
         As in `autodip_ij.batch.jobs.run_jobs`.
     """
     arguments = {"calibration": str(calibration), "criterion": criterion, "weights": weights, "crop": crop}
     jobs = [Job(pair.name, choices_of, {"pair": pair, **arguments}, name=_JOB) for pair in pairs]
     store = JobStore(folder / "choices")
-    run_jobs(
-        jobs,
-        store.folder,
-        workers=workers,
-        scheduler=scheduler,
-        threads=threads,
-        progress=progress,
-        message="choices of parameters",
-    )
+    run_jobs(jobs, store.folder, message="choices of parameters", **running)
     results = store.results()
     parameters, obstacles = {}, {}
     for pair in pairs:
@@ -194,11 +183,7 @@ def scores_of_fits(
     chosen: Chosen,
     folder: Path,
     options: Options,
-    *,
-    workers: int = 1,
-    scheduler: str | None = None,
-    threads: int = 1,
-    progress: Progress | None = None,
+    **running: Any,
 ) -> tuple[Scores, dict[str, tuple[float, float | None]]]:
     """Run the chosen fits and return their scores, and those of the original DIP by image."""
     by_name = {pair.name: pair for pair in pairs}
@@ -206,9 +191,7 @@ def scores_of_fits(
     methods = {method_of(found): found for _, found in wanted}
     tasks = [(by_name[name], method_of(found)) for name, found in wanted]
     tasks += [(pair, ORIGINAL_METHOD) for pair in pairs]
-    rows = run_tasks(
-        tasks, folder, options, workers=workers, scheduler=scheduler, threads=threads, progress=progress
-    ).rows
+    rows = run_tasks(tasks, folder, options, **running).rows
     scores = {(row["pair"], methods[row["method"]]): _psnr_lpips(row) for row in rows if row["method"] in methods}
     return scores, {row["pair"]: _psnr_lpips(row) for row in rows if row["method"] == ORIGINAL_METHOD}
 

@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from autodip_ij.batch.jobs import Job, JobStore, run_jobs
-from autodip_ij.evaluation.datasets import fmd, fmd_test_mix
+from autodip_ij.evaluation.datasets import fmd
 from autodip_ij.evaluation.datasets.model import Pair, safe_name
 from autodip_ij.evaluation.paper.published import Table2Row, selected_images, table2
-from autodip_ij.evaluation.scoring.comparison import Options, central, matched_pair
+from autodip_ij.evaluation.scoring.matching import Options, central, matched_pair
+from autodip_ij.evaluation.scoring.summary import done_by_all
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -138,7 +139,7 @@ def table2_pairs(pairs: Sequence[Pair]) -> tuple[Pair, ...]:
     """
     selected = {(one.dataset, one.subject, one.field): one.levels for one in selected_images()}
     restricted = {one.dataset for one in selected_images()}
-    mixed = any(pair.dataset == fmd_test_mix.NAME for pair in pairs)
+    mixed = any(pair.dataset == fmd.MIXED for pair in pairs)
 
     def is_wanted(pair: Pair) -> bool:
         dataset = family(pair.dataset)
@@ -166,7 +167,7 @@ def entries(table: pd.DataFrame, methods: Sequence[str]) -> list[Entry]:
         first.setdefault(method.partition(":")[0], method)
     found = []
     for row in table2():
-        of_row = _of_all(_of_row(table, row))
+        of_row = done_by_all(_of_row(table, row))
         if of_row.empty:
             continue
         for method in methods:
@@ -209,12 +210,6 @@ def _of_row(table: pd.DataFrame, row: Table2Row) -> pd.DataFrame:
     if row.levels:
         wanted &= table["level"].isin(row.levels)
     return table[wanted]
-
-
-def _of_all(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of the images that every method has done, so that all columns average the same ones."""
-    done = rows.groupby("pair")["method"].nunique()
-    return rows[rows["pair"].isin(done[done == rows["method"].nunique()].index)]
 
 
 def _mean(values: pd.Series) -> float | None:

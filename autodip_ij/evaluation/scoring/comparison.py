@@ -3,60 +3,32 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from autodip_ij.batch.jobs import Job, JobStore, RunSummary, run_jobs
 from autodip_ij.errors import BadInput, UnwritableOutput
-from autodip_ij.evaluation.scoring.cost import expected
 from autodip_ij.evaluation.datasets.model import Pair
-from autodip_ij.evaluation.scoring.matching import Matched, match
+from autodip_ij.evaluation.scoring.cost import expected
+from autodip_ij.evaluation.scoring.matching import Options, central, matched_pair, scoring_device
 from autodip_ij.evaluation.scoring.measures import score
 from autodip_ij.evaluation.scoring.methods import parse_method, run
-from autodip_ij.evaluation.scoring.peak_memory import PeakMemory
 from autodip_ij.progress import Progress
 
 _JOB = "autodip_ij.evaluation.comparison.compare_one"  # as in the fingerprints of stored results
 
 Plane = npt.NDArray[np.float32]
 _LONGEST_KEY = 180
-"""Characters of a job's name; longer ones are cut and numbered, since file systems end at 255 bytes."""
-
-
-@dataclass(frozen=True)
-class Options:
-    """How every pair is treated; part of every result, so that other options are other jobs.
-
-    Attributes
-    ----------
-    crop
-        Side of the central square that is used, in pixels; the whole image if None.
-    register
-        Register clean to noisy image; as the data set says if None.
-    match_intensity
-        Fit gain and offset between them; as the data set says if None.
-    perceptual
-        Whether LPIPS is computed.
-    weights
-        Folder of LPIPS weights; empty for the usual places.
-    device
-        ``auto``, ``cpu``, ``cuda``, ``mps``.
-    images
-        Folder in which result images are kept, as float32 TIFF; none are kept if empty.
-    """
-
-    crop: int | None = None
-    register: bool | None = None
-    match_intensity: bool | None = None
-    perceptual: bool = True
-    weights: str = ""
-    device: str = "auto"
-    images: str = ""
+"""Characters of a job's name; longer ones are cut and numbered, since file systems allow 255 bytes."""
+_INTERVAL_SECONDS = 0.02
+"""Between two readings of the memory."""
 
 
 @dataclass(frozen=True)
@@ -248,16 +220,6 @@ def facts(pair: Pair) -> dict[str, Any]:
     }
 
 
-def matched_pair(pair: Pair, noisy: Plane, clean: Plane, options: Options) -> Matched:
-    """Return the clean image in the place and grey values of the noisy one, as data set or user ask."""
-    return match(
-        noisy,
-        clean,
-        shifted=pair.shifted if options.register is None else options.register,
-        rescaled=pair.rescaled if options.match_intensity is None else options.match_intensity,
-    )
-
-
 def image_file(folder: Path, pair: str, method: str) -> Path:
     """Return where the result of a method is kept."""
     return folder / f"{job_key(pair, parse_method(method).key, method)}.tif"
@@ -277,17 +239,37 @@ def _keep(folder: Path, pair: str, method: str, image: Plane) -> None:
         raise UnwritableOutput(f"cannot write {target}: {error.strerror or error}") from error
 
 
-def central(image: Plane, side: int | None) -> Plane:
-    """Return the central square of `side` pixels, or what of it the image (Y, X) has; all of it if None."""
-    if side is None:
-        return image
-    if side < 1:
-        raise BadInput(f"crop is {side} px; expected at least 1")
-    height, width = (min(side, length) for length in image.shape)
-    top, left = (image.shape[0] - height) // 2, (image.shape[1] - width) // 2
-    return np.ascontiguousarray(image[top : top + height, left : left + width])
+class PeakMemory:
+    """Watch the resident memory of this process, Python and libraries included, while the block runs.
 
+    Examples
+    --------
+    >>> with PeakMemory() as peak:
+    ...     ballast = bytearray(1_000_000)
+    >>> peak.megabytes > 1
+    True
+    """
 
-def scoring_device(device: str) -> str:
-    """Return the torch device of LPIPS: its values are compared between machines, so the CPU unless told otherwise."""
-    return device if device not in ("auto", "") else "cpu"
+    def __init__(self) -> None:
+        self.megabytes = 0.0
+        self._ended = threading.Event()
+        self._watcher = threading.Thread(target=self._watch, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._look()
+        self._watcher.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._ended.set()
+        self._watcher.join()
+        self._look()
+
+    def _watch(self) -> None:
+        while not self._ended.wait(_INTERVAL_SECONDS):
+            self._look()
+
+    def _look(self) -> None:
+        import psutil
+
+        self.megabytes = max(self.megabytes, psutil.Process().memory_info().rss / 1e6)

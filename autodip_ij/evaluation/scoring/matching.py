@@ -1,23 +1,48 @@
-"""Making the clean image of a pair comparable: displacement, gain and offset, all recorded."""
+"""Make the clean image of a pair comparable to the noisy one: crop, displacement, gain and offset, all recorded."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from math import ceil
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from autodip_ij.errors import BadInput
-from autodip_ij.evaluation.scoring.measures import score
-
-if TYPE_CHECKING:
-    from autodip_ij.images.image import Image
-
+from autodip_ij.evaluation.datasets.model import Pair
 
 Plane = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Options:
+    """How every pair is treated; part of the fingerprint of every result, so that other options are other jobs.
+
+    Attributes
+    ----------
+    crop
+        Side of the central square that is used, in pixels; the whole image if None.
+    register
+        Register the clean to the noisy image; as the data set needs it if None.
+    match_intensity
+        Fit gain and offset between them; as the data set needs it if None.
+    perceptual
+        Whether LPIPS is computed.
+    weights
+        Folder of LPIPS weights; empty for the default locations.
+    device
+        ``auto``, ``cpu``, ``cuda``, ``mps``.
+    images
+        Folder for result images, as float32 TIFF; none are stored if empty.
+    """
+
+    crop: int | None = None
+    register: bool | None = None
+    match_intensity: bool | None = None
+    perceptual: bool = True
+    weights: str = ""
+    device: str = "auto"
+    images: str = ""
 
 
 @dataclass(frozen=True)
@@ -92,80 +117,27 @@ def match(noisy: Plane, clean: Plane, *, shifted: bool = False, rescaled: bool =
     return Matched(reference.astype(np.float32), margin, y, x, gain, offset)
 
 
-EIGHT_BIT = 255.0
+def matched_pair(pair: Pair, noisy: Plane, clean: Plane, options: Options) -> Matched:
+    """Bring the clean image to the noisy one, as the options or else the data set demand."""
+    return match(
+        noisy,
+        clean,
+        shifted=pair.shifted if options.register is None else options.register,
+        rescaled=pair.rescaled if options.match_intensity is None else options.match_intensity,
+    )
 
 
-def score_files(
-    reference: str | Path,
-    image: str | Path,
-    *,
-    noisy: str | Path | None = None,
-    value_range: float | None = None,
-    register: bool = False,
-    match_intensity: bool = False,
-    perceptual: bool = True,
-    weights: str = "",
-    device: str = "cpu",
-) -> list[dict[str, Any]]:
-    """Return the measures of every plane of an image against the same plane of its reference.
-
-    Parameters
-    ----------
-    reference, image
-        Files of one shape, in any format that `autodip_ij.read` opens.
-    noisy
-        What the image was made from, for the measures of the residual.
-    value_range
-        Width of the fixed grey-value scale; 255 for an 8-bit reference, none otherwise, if not given.
-    register, match_intensity
-        Bring the reference to the image first.
-    perceptual, weights, device
-        As in `autodip_ij.evaluation.scoring.measures.score`.
-
-    Returns
-    -------
-    list of dict
-        One row a plane: ``t``, ``c``, ``z``, the scale, the measures, and what was done to the reference.
-
-    Raises
-    ------
-    autodip_ij.errors.BadInput
-        If the shapes differ.
-    autodip_ij.errors.UnreadableFile
-        If a file cannot be read.
-    """
-    from autodip_ij.images import open_image
-
-    first, second = open_image(reference), open_image(image)
-    source = open_image(noisy) if noisy is not None else None
-    for path, other in ((image, second), (noisy, source)):
-        if other is not None and other.shape != first.shape:
-            raise BadInput(
-                f"{reference} has shape {_shape(first)} and {path} {_shape(other)}; they must have the same planes"
-            )
-    fixed = value_range if value_range is not None else (EIGHT_BIT if first.dtype == np.uint8 else None)
-    rows = []
-    for t, c, z in np.ndindex(first.shape[:3]):
-        result = second.plane(t, c, z).astype(np.float32)
-        matched = match(result, first.plane(t, c, z).astype(np.float32), shifted=register, rescaled=match_intensity)
-        scores = score(
-            matched.inner(matched.reference),
-            matched.inner(result),
-            None if source is None else matched.inner(source.plane(t, c, z).astype(np.float32)),
-            value_range=fixed,
-            perceptual=perceptual,
-            weights=weights or None,
-            device=device,
-        )
-        treatment = {
-            "shift_y": matched.shift_y,
-            "shift_x": matched.shift_x,
-            "gain": matched.gain,
-            "offset": matched.offset,
-        }
-        rows.append({"t": t, "c": c, "z": z, "fixed_scale": fixed, **scores, **treatment})
-    return rows
+def central(image: Plane, side: int | None) -> Plane:
+    """Return the central square of `side` pixels, clipped to the image (Y, X); the whole image if None."""
+    if side is None:
+        return image
+    if side < 1:
+        raise BadInput(f"crop is {side} px; expected at least 1")
+    height, width = (min(side, length) for length in image.shape)
+    top, left = (image.shape[0] - height) // 2, (image.shape[1] - width) // 2
+    return np.ascontiguousarray(image[top : top + height, left : left + width])
 
 
-def _shape(image: Image) -> str:
-    return ", ".join(f"{axis} {length}" for axis, length in zip("TCZYX", image.shape, strict=True))
+def scoring_device(device: str) -> str:
+    """Return the torch device for LPIPS: the CPU unless one is named, so that values of different machines agree."""
+    return device if device not in ("auto", "") else "cpu"

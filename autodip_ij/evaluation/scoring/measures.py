@@ -1,15 +1,19 @@
-"""Every measure that a comparison reports, with its name, unit and scale, and one function that takes them all."""
+"""The measures of image quality: their names, units and scales, and functions that compute all of them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from autodip_ij.errors import BadInput
+from autodip_ij.errors import BadInput, nearest
+from autodip_ij.evaluation.scoring.matching import match
+
+if TYPE_CHECKING:
+    from autodip_ij.images.image import Image
 
 Plane = npt.NDArray[np.float32]
 Better = Literal["higher", "lower", "zero", "one", "none"]
@@ -58,6 +62,8 @@ MEASURES = (
     Measure("mean_ratio", "Mean ratio", "one", 4, "mean of the result over the mean of the noisy image"),
 )
 
+EIGHT_BIT = 255.0
+"""Fixed grey-value scale of 8-bit images."""
 _BY_NAME = {measure.name: measure for measure in MEASURES}
 
 
@@ -69,8 +75,6 @@ def measure_of(name: str) -> Measure:
     autodip_ij.errors.BadInput
         If there is none; the message names the nearest.
     """
-    from autodip_ij.errors import nearest
-
     if name not in _BY_NAME:
         raise BadInput(f"unknown measure '{name}'{nearest(name, _BY_NAME)}")
     return _BY_NAME[name]
@@ -143,6 +147,78 @@ def score(
     return found
 
 
+def score_files(
+    reference: str | Path,
+    image: str | Path,
+    *,
+    noisy: str | Path | None = None,
+    value_range: float | None = None,
+    register: bool = False,
+    match_intensity: bool = False,
+    perceptual: bool = True,
+    weights: str = "",
+    device: str = "cpu",
+) -> list[dict[str, Any]]:
+    """Return the measures of every plane of an image against the same plane of its reference.
+
+    Parameters
+    ----------
+    reference, image
+        Files of one shape, in any format that `autodip_ij.read` opens.
+    noisy
+        What the image was made from, for the measures of the residual.
+    value_range
+        Width of the fixed grey-value scale; 255 for an 8-bit reference, none otherwise, if not given.
+    register, match_intensity
+        Bring the reference to the image first.
+    perceptual, weights, device
+        As in `autodip_ij.evaluation.scoring.measures.score`.
+
+    Returns
+    -------
+    list of dict
+        One row a plane: ``t``, ``c``, ``z``, the scale, the measures, and what was done to the reference.
+
+    Raises
+    ------
+    autodip_ij.errors.BadInput
+        If the shapes differ.
+    autodip_ij.errors.UnreadableFile
+        If a file cannot be read.
+    """
+    from autodip_ij.images import open_image
+
+    first, second = open_image(reference), open_image(image)
+    source = open_image(noisy) if noisy is not None else None
+    for path, other in ((image, second), (noisy, source)):
+        if other is not None and other.shape != first.shape:
+            raise BadInput(
+                f"{reference} has shape {_shape(first)} and {path} {_shape(other)}; they must have the same planes"
+            )
+    fixed = value_range if value_range is not None else (EIGHT_BIT if first.dtype == np.uint8 else None)
+    rows = []
+    for t, c, z in np.ndindex(first.shape[:3]):
+        result = second.plane(t, c, z).astype(np.float32)
+        matched = match(result, first.plane(t, c, z).astype(np.float32), shifted=register, rescaled=match_intensity)
+        scores = score(
+            matched.inner(matched.reference),
+            matched.inner(result),
+            None if source is None else matched.inner(source.plane(t, c, z).astype(np.float32)),
+            value_range=fixed,
+            perceptual=perceptual,
+            weights=weights or None,
+            device=device,
+        )
+        treatment = {
+            "shift_y": matched.shift_y,
+            "shift_x": matched.shift_x,
+            "gain": matched.gain,
+            "offset": matched.offset,
+        }
+        rows.append({"t": t, "c": c, "z": z, "fixed_scale": fixed, **scores, **treatment})
+    return rows
+
+
 def _resolution(reference: Plane, image: Plane) -> float | None:
     from autodip_ij.metrics import fourier_ring_correlation
 
@@ -160,3 +236,7 @@ def _residual(noisy: Plane, image: Plane) -> tuple[float | None, float | None]:
     except BadInput:  # nothing was removed, or the image is too small
         return None, None
     return (found.lag1_y + found.lag1_x) / 2, found.structured_power
+
+
+def _shape(image: Image) -> str:
+    return ", ".join(f"{axis} {length}" for axis, length in zip("TCZYX", image.shape, strict=True))

@@ -1,10 +1,10 @@
-"""From rows of scores to means of groups and to paired tests."""
+"""Summarise rows of scores: a table, means of groups, paired tests."""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,7 +20,7 @@ GROUPING = ("dataset", "microscope", "subject", "level")
 """Columns whose values make a group of images."""
 RESAMPLES = 10_000
 CONFIDENCE = 0.95
-_SEED = 20260112
+SEED = 20260112
 
 
 @dataclass(frozen=True)
@@ -34,8 +34,8 @@ class PairedTest:
     measure
         Name of the measure.
     fields
-        Fields of view that were compared: captures and noise levels of one field are no independent samples, so their
-        mean counts once.
+        Fields of view compared: captures and noise levels of one field are not independent samples, so their mean
+        counts once.
     images
         Images behind them.
     difference
@@ -61,7 +61,7 @@ class PairedTest:
 
 
 def table_of(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-    """Return the rows as a table, one column a fact or measure, ``work`` instead of the details of the methods."""
+    """Return the rows as a table: one column per fact or measure, ``work`` instead of the details of the methods."""
     import pandas as pd
 
     if not rows:
@@ -91,24 +91,34 @@ def relative_work(row: Mapping[str, Any]) -> float | None:
     return operations(found, shape) / operations(ORIGINAL_DIP, shape)
 
 
+def fields_of(table: pd.DataFrame) -> pd.Series:
+    """Return the field of view of every row as text; an image without one counts as a field of its own."""
+    field = table["field"].fillna("").astype(str)
+    return field.where(field != "", table["pair"])
+
+
+def done_by_all(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of the images that every method has done, so that means of methods can be compared."""
+    done = table.groupby("pair")["method"].nunique()
+    return table[table["pair"].isin(done[done == table["method"].nunique()].index)]
+
+
 def group_means(table: pd.DataFrame) -> pd.DataFrame:
     """Return the mean of every measure for each group of images and method, and the number of images.
 
     Infinite values (a PSNR of equal images) stay infinite.
     """
-    numbers = ["seconds", "work", *(measure.name for measure in MEASURES if measure.name in table)]
-    columns = [*GROUPING, "method"]
-    grouped = table.groupby(columns, sort=False, dropna=False)
-    return grouped[numbers].mean().join(grouped.size().rename("images")).reset_index()
+    return _means(table, [*GROUPING, "method"])
 
 
 def overall_means(table: pd.DataFrame) -> pd.DataFrame:
     """Return the mean of every measure over all images that every method has done."""
-    wanted = set(table["method"])
-    complete = table.groupby("pair")["method"].agg(set).map(lambda done: done == wanted)
-    common = table[table["pair"].isin(complete[complete].index)]
+    return _means(done_by_all(table), ["method"])
+
+
+def _means(table: pd.DataFrame, by: list[str]) -> pd.DataFrame:
     numbers = ["seconds", "work", *(measure.name for measure in MEASURES if measure.name in table)]
-    grouped = common.groupby("method", sort=False)
+    grouped = table.groupby(by, sort=False, dropna=False)
     return grouped[numbers].mean().join(grouped.size().rename("images")).reset_index()
 
 
@@ -142,18 +152,15 @@ def paired_tests(table: pd.DataFrame, other: str, measures: Sequence[str]) -> li
 
 
 def _paired_test(table: pd.DataFrame, method: str, other: str, measure: str) -> PairedTest | None:
-    import pandas as pd
-
     keys = ["dataset", "microscope", "subject", "field", "pair"]
     first = table[table["method"] == method].set_index(keys)[measure]
     second = table[table["method"] == other].set_index(keys)[measure]
     differences = (first - second).replace([np.inf, -np.inf], np.nan).dropna().reset_index()
     if differences.empty:
         return None
-    # Without a field of view every image stands for itself.
-    unit = differences["field"].astype(str).where(differences["field"].astype(str) != "", differences["pair"])
+    unit = fields_of(differences)
     names = [differences[key].astype(str) for key in ("dataset", "microscope", "subject")]
-    by_field = differences[measure].groupby([*names, pd.Series(unit, name="unit")]).mean().to_numpy(np.float64)
+    by_field = differences[measure].groupby([*names, unit.rename("unit")]).mean().to_numpy(np.float64)
     low, high, p = _interval_and_p(by_field)
     return PairedTest(method, other, measure, len(by_field), len(differences), float(by_field.mean()), low, high, p)
 
@@ -175,7 +182,7 @@ def _interval_and_p(differences: npt.NDArray[np.float64]) -> tuple[float | None,
             n_resamples=RESAMPLES,
             confidence_level=CONFIDENCE,
             method="BCa",
-            rng=np.random.default_rng(_SEED),
+            rng=np.random.default_rng(SEED),
         ).confidence_interval
         p = float(stats.wilcoxon(differences).pvalue)
     low, high = float(interval.low), float(interval.high)
@@ -183,8 +190,6 @@ def _interval_and_p(differences: npt.NDArray[np.float64]) -> tuple[float | None,
 
 
 def _corrected(tests: Sequence[PairedTest]) -> list[PairedTest]:
-    from dataclasses import replace
-
     ranked = sorted((test.p, index) for index, test in enumerate(tests) if test.p is not None)
     corrected: dict[int, float] = {}
     largest = 0.0

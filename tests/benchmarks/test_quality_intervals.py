@@ -5,10 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-
-from autodip_ij.evaluation.figures.plots import pareto_front
-from autodip_ij.evaluation.scoring.intervals import clustered_mean, mean_intervals
-from autodip_ij.evaluation.scoring.peak_memory import PeakMemory
+from quality_intervals import clustered_mean, mean_intervals
 
 
 def test_the_interval_of_independent_values_is_that_of_the_normal_distribution(rng):
@@ -44,21 +41,3 @@ def test_means_of_a_group_are_those_of_the_images_that_every_method_has_done():
     assert found["mean"].to_dict() == {("confocal", "a"): 32, ("confocal", "b"): 32, ("widefield", "a"): 20}
     assert found["images"].tolist() == found["fields"].tolist() == [2, 2, 1]
     assert set(mean_intervals(pd.DataFrame(rows), [], ["psnr"])["method"]) <= {"a", "b"}
-
-
-@pytest.mark.parametrize(("measure", "kept"), [("ssim", ["a", "c"]), ("lpips_01", ["a", "b"])])
-def test_the_front_holds_what_nothing_beats_in_time_and_quality(measure, kept):
-    means = pd.DataFrame({"method": ["c", "a", "b"], "seconds": [3.0, 1, 2], measure: [0.9, 0.5, 0.4]})
-    assert pareto_front(means, measure)["method"].tolist() == kept
-
-
-def test_the_peak_is_seen_even_if_the_memory_is_given_back():
-    with PeakMemory() as before:
-        pass
-    with PeakMemory() as peak:
-        ballast = np.ones(25_000_000)  # 200 MB
-        total = ballast.sum()
-        del ballast
-        total += sum(range(3_000_000))
-    assert total > 0
-    assert peak.megabytes > before.megabytes + 150

@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
-from autodip_ij.evaluation.scoring.summary import CONFIDENCE, RESAMPLES
-
-if TYPE_CHECKING:
-    import pandas as pd
+from autodip_ij.evaluation.scoring.summary import CONFIDENCE, RESAMPLES, SEED, done_by_all, fields_of
 
 FEWEST_FIELDS = 3
-_SEED = 20260112
 
 
-def fields_of(table: pd.DataFrame) -> pd.Series:
-    """Return the field of view of every row; an image without one stands for itself."""
-    field = table["field"].fillna("").astype(str)
-    unit = field.where(field != "", table["pair"])
-    return table["dataset"] + "|" + table["microscope"] + "|" + table["subject"] + "|" + unit
+def units_of(table: pd.DataFrame) -> pd.Series:
+    """Return a name of the field of view of every row that is unique over data sets, microscopes and subjects."""
+    return table["dataset"] + "|" + table["microscope"] + "|" + table["subject"] + "|" + fields_of(table)
 
 
 def mean_intervals(table: pd.DataFrame, by: Sequence[str], measures: Sequence[str]) -> pd.DataFrame:
@@ -44,15 +38,11 @@ def mean_intervals(table: pd.DataFrame, by: Sequence[str], measures: Sequence[st
         The columns of `by`, ``method``, ``measure``, ``mean``, ``low``, ``high`` (95 %; NaN for fewer than three fields
         of view), ``images``, ``fields``.
     """
-    import pandas as pd
-
     rows = []
     groups = table.groupby(list(by), sort=False) if by else [((), table)]
     for names, group in groups:
-        done = group.groupby("pair")["method"].agg(set)
-        common = group[group["pair"].isin(done[done == set(group["method"])].index)]
-        for method, part in common.groupby("method", sort=False):
-            units = fields_of(part)
+        for method, part in done_by_all(group).groupby("method", sort=False):
+            units = units_of(part)
             for measure in measures:
                 values = pd.to_numeric(part[measure])
                 known = np.isfinite(values)
@@ -76,7 +66,7 @@ def clustered_mean(values: npt.NDArray[np.float64], units: npt.NDArray[np.str_])
     if len(names) < FEWEST_FIELDS:
         return mean, float("nan"), float("nan")
     sums, counts = np.bincount(place, values), np.bincount(place)
-    drawn = np.random.default_rng(_SEED).integers(0, len(names), (RESAMPLES, len(names)))
+    drawn = np.random.default_rng(SEED).integers(0, len(names), (RESAMPLES, len(names)))
     means = sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1)
     low, high = np.quantile(means, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
     return mean, float(low), float(high)

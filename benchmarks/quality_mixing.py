@@ -1,4 +1,4 @@
-"""What a method gains by leftover grain: its result mixed with a little of the noisy image.
+"""What a method gains by residual grain: its result mixed with a little of the noisy image.
 
 LPIPS falls when some noise is mixed into a smooth result, whatever made it. A method is better than another only if
 its curve of PSNR over LPIPS, with 0 to 20 % of the noisy image, lies above the other's.
@@ -9,32 +9,29 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
+import tifffile
 
+from autodip_ij import metrics
 from autodip_ij.batch.jobs import Job, JobStore, run_jobs
+from autodip_ij.errors import BadInput
 from autodip_ij.evaluation.datasets.model import Pair
-from autodip_ij.evaluation.scoring.comparison import (
-    Options,
-    central,
-    facts,
-    image_file,
-    job_key,
-    matched_pair,
-    scoring_device,
-)
+from autodip_ij.evaluation.figures.plots import COLOURS, GREY, INK, LINE, figure, save
+from autodip_ij.evaluation.scoring.comparison import facts, image_file, job_key
+from autodip_ij.evaluation.scoring.matching import Options, central, matched_pair, scoring_device
+from autodip_ij.evaluation.scoring.measures import measure_of
 from autodip_ij.evaluation.scoring.methods import parse_method
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 _JOB = "autodip_ij.evaluation.mixing.mix_one"  # as in the fingerprints of stored results
 
 Curve = npt.NDArray[np.float64]
 SHARES = (0.0, 0.05, 0.1, 0.15, 0.2)
 """Shares of the noisy image."""
+_DASHES = ("-", "--", ":")
 _BETWEEN = 50
 """Points to which the stretch between two shares is filled for a comparison."""
 
@@ -46,16 +43,16 @@ def mixing_curves(
     shares: Sequence[float] = SHARES,
     **running: Any,
 ) -> list[dict[str, Any]]:
-    """Score the kept results of methods, mixed with the noisy image; goes on where it was stopped.
+    """Score the stored results of methods, mixed with the noisy image; resumes an interrupted run.
 
     Parameters
     ----------
     tasks
         Pairs with the method whose result is mixed; the result must be in ``options.images``.
     folder
-        Where finished jobs are.
+        Results of finished jobs.
     options
-        As the results were made.
+        Options with which the results were computed.
     shares
         Of the noisy image in the mixture.
     **running
@@ -65,7 +62,7 @@ def mixing_curves(
     -------
     list of dict
         The pair's facts, ``method``, ``share``, ``psnr``, ``ssim``, ``lpips_01``, ``lpips_11``; without the tasks that
-        have no kept result.
+        have no stored result.
     """
     jobs = [job for pair, method in tasks if (job := _job(pair, method, options, tuple(shares))) is not None]
     summary = run_jobs(jobs, folder, message="mixtures", **running)
@@ -75,11 +72,7 @@ def mixing_curves(
 
 
 def mix_one(pair: Pair, method: str, options: Options, shares: tuple[float, ...], digest: str) -> list[dict[str, Any]]:
-    """Score one kept result at every share; the function that workers run. `digest` tells results apart."""
-    import tifffile
-
-    from autodip_ij import metrics
-
+    """Score one stored result at every share; the function that workers run. `digest` distinguishes results."""
     noisy, clean = (central(recipe.read(), options.crop) for recipe in (pair.noisy, pair.clean))
     matched = matched_pair(pair, noisy, clean, options)
     reference = matched.inner(matched.reference)
@@ -141,15 +134,57 @@ def least_lead(curve: Curve, rival: Curve) -> float:
     return float((best - theirs[:, 1]).min())
 
 
+def mixing_plot(rows: pd.DataFrame, path: str | Path, *, lpips: str = "lpips_01") -> Path:
+    """Draw the mixing curves of all methods, one panel a microscope; the large dot is the result itself.
+
+    Parameters
+    ----------
+    rows
+        As `mixing_curves` gives them, as a table.
+    path
+        File to write.
+    lpips
+        ``lpips_01`` or ``lpips_11``.
+
+    Raises
+    ------
+    autodip_ij.errors.BadInput
+        If there is no curve with LPIPS.
+    """
+    if rows.empty or lpips not in rows or not rows[lpips].notna().any():
+        raise BadInput("no mixing curves with LPIPS to draw")
+    microscopes = sorted(rows["microscope"].unique())
+    methods = list(dict.fromkeys(rows["method"]))
+    drawing = figure((0.6 + 3.6 * len(microscopes), 4.2 + 0.16 * len(methods)))
+    grid = drawing.subplots(1, len(microscopes), squeeze=False)[0]
+    for axes, microscope in zip(grid, microscopes, strict=True):
+        of_it = rows[rows["microscope"] == microscope]
+        for index, method in enumerate(methods):
+            if not (of_it["method"] == method).any():
+                continue
+            curve = mean_curve(of_it, method, lpips)
+            colour, dashes = COLOURS[index % len(COLOURS)], _DASHES[index // len(COLOURS) % len(_DASHES)]
+            axes.plot(curve[:, 0], curve[:, 1], dashes, color=colour, marker=".", linewidth=1.3, label=method)
+            axes.plot(*curve[0], "o", color=colour, markersize=6)
+        axes.set_title(f"{microscope}, {of_it['pair'].nunique()} images", color=INK, fontsize=10)
+        axes.set_xlabel(f"{measure_of(lpips).label} (lower is better)", color=INK, fontsize=9)
+        axes.tick_params(colors=GREY, labelsize=8.5, labelcolor=INK)
+        axes.grid(color=LINE, linewidth=0.7)
+    grid[0].set_ylabel("PSNR / dB", color=INK, fontsize=9)
+    handles = {label: line for axes in grid for line, label in zip(*axes.get_legend_handles_labels(), strict=True)}
+    drawing.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=4, frameon=False, fontsize=8)
+    return save(drawing, Path(path))
+
+
 def _filled(curve: Curve) -> Curve:
     places = np.linspace(0, len(curve) - 1, (len(curve) - 1) * _BETWEEN + 1)
     return np.stack([np.interp(places, np.arange(len(curve)), column) for column in curve.T], axis=1)
 
 
 def _job(pair: Pair, method: str, options: Options, shares: tuple[float, ...]) -> Job | None:
-    kept = image_file(Path(options.images), pair.name, method)
-    if not kept.is_file():
+    stored = image_file(Path(options.images), pair.name, method)
+    if not stored.is_file():
         return None
-    digest = hashlib.sha256(kept.read_bytes()).hexdigest()[:16]
+    digest = hashlib.sha256(stored.read_bytes()).hexdigest()[:16]
     arguments = {"pair": pair, "method": method, "options": options, "shares": shares, "digest": digest}
     return Job(job_key(pair.name, parse_method(method).key, method), mix_one, arguments, name=_JOB)

@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import synthetic_folders as folders
+from quality_mixing import common_images, least_lead, mean_curve, mixing_curves, mixing_plot
 
 from autodip_ij.errors import BadInput
 from autodip_ij.evaluation.datasets import open_dataset
-from autodip_ij.evaluation.figures.mixing_plot import mixing_plot
-from autodip_ij.evaluation.scoring.comparison import Options, compare
-from autodip_ij.evaluation.scoring.mixing import common_images, least_lead, mean_curve, mixing_curves
+from autodip_ij.evaluation.scoring.comparison import compare
+from autodip_ij.evaluation.scoring.matching import Options
 
 
 def test_a_mixture_has_the_error_of_both_parts_weighted(tmp_path, rng):
