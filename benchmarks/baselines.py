@@ -3,7 +3,7 @@
     python benchmarks/baselines.py --data $AUTODIP_SHARED/data --work /tmp/baselines
 
 Runs `autodip evaluate` on every pair with the methods below and writes ``benchmarks/results/baselines.csv`` (one row an
-image and method), the box plots, and ``docs/results-baselines.md``. Goes on where it was stopped, in ``--work``.
+image and method), ``baselines.md`` and its box plots beside it. Goes on where it was stopped, in ``--work``.
 """
 
 from __future__ import annotations
@@ -53,8 +53,8 @@ def main() -> None:
         found = evaluate_methods(arguments.data, list(METHODS), arguments.work, request, progress=progress)
     results = ROOT / "benchmarks" / "results"
     found.table.round(5).to_csv(results / "baselines.csv", index=False)
-    shutil.copyfile(found.files["boxes"], ROOT / "docs" / "images" / "baselines_boxes.png")
-    page = ROOT / "docs" / "results-baselines.md"
+    shutil.copyfile(found.files["boxes"], results / "baselines_boxes.png")
+    page = results / "baselines.md"
     page.write_text(document(found), encoding="utf-8")
     print(page)
 
@@ -66,8 +66,7 @@ def document(found: Evaluation) -> str:
         "# Results of the comparison methods",
         "",
         f"Measured {provenance_line()} One thread a process, while other work was running: take run times as an order "
-        "of magnitude. Made by `python benchmarks/baselines.py`; one row an image in "
-        "`benchmarks/results/baselines.csv`.",
+        "of magnitude. Made by `python benchmarks/baselines.py`; one row an image in [baselines.csv](baselines.csv).",
         "",
         f"{table['pair'].nunique()} pairs of noisy and clean images, 8 bit, whole: FMD (512 x 512, clean image the "
         "mean of 50 captures, which contains the noisy one), W2S (512 x 512, mean of 400) and Hagen et al. (512 x 512 "
@@ -77,7 +76,7 @@ def document(found: Evaluation) -> str:
         "clean images at hand, as an upper mark for a blur. BM3D, NLM and sparse-Hessian estimate the noise from the "
         "image; `vst-bm3d` uses the package bm3d, which is free for non-commercial use only.",
         "",
-        "![Scores of every image by method](images/baselines_boxes.png)",
+        "![Scores of every image by method](baselines_boxes.png)",
         "",
         "## Means of all images",
         "",
