@@ -1,4 +1,4 @@
-"""The reference page of the settings, made from their one declaration: ``python -m autodip_ij.cli.settings_page``."""
+"""Write the reference page of the settings from their one declaration: ``python -m autodip_ij.cli.settings_page``."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from autodip_ij.settings import DenoiseSettings, shown
 
 HEAD = """# Settings
 
-Made from `autodip_ij/settings.py` by `python -m autodip_ij.cli.settings_page > docs/settings.md`; do not edit.
+Generated from `autodip_ij/settings.py` by `python -m autodip_ij.cli.settings_page > docs/settings.md`; do not edit.
 
 Each setting is an option of `autodip denoise` and `autodip batch` (`--name value`), a keyword of
-`autodip_ij.denoise(...)`, a key of the sidecar's `settings`, and, where marked, a field of the Fiji dialogs and a
-macro key.
+`autodip_ij.denoise(...)` and a key of the sidecar's `settings`. Those marked * are fields of the Fiji dialogs and macro
+keys; the others go into *More settings* (`options=`). Defaults are bold; without one it is the group's value, or none.
 
-| setting | default | values | Fiji | what |
-| --- | --- | --- | --- | --- |
+| setting | values | meaning |
+| --- | --- | --- |
 """
 
 
@@ -42,16 +42,14 @@ def settings_page() -> str:
 
 def _row(name: str) -> str:
     field = DenoiseSettings.model_fields[name]
-    default = (
-        "from the group"
-        if field.default is None
-        else f"`{_text(field.default)}`"
-        if field.default != ""
-        else "all or none"
-    )
     look = shown(DenoiseSettings, name)
     unit = f" {look.unit}" if look.unit else ""
-    return f"| `{name}` | {default} | {_values(name)}{unit} | {'yes' if look.fiji else ''} | {field.description} |\n"
+    return f"| `{name}`{'*' if look.fiji else ''} | {_values(name)}{unit} | {field.description} |\n"
+
+
+def _default(name: str) -> str:
+    value = DenoiseSettings.model_fields[name].default
+    return "" if value is None or value == "" else _text(value)
 
 
 def _method_row(method: Method[Any]) -> str:
@@ -66,12 +64,14 @@ def _text(value: object) -> str:
 
 
 def _values(name: str) -> str:
-    bounds = bounds_of(DenoiseSettings, name)
-    if DenoiseSettings.model_fields[name].annotation is bool:
-        return "`true`, `false`"
-    limits = f"{bounds['min']:g} to {bounds['max']:g}" if len(bounds) == 2 else ""
-    choices = ", ".join(f"`{choice}`" for choice in choices_of(DenoiseSettings, name))
-    return ", ".join(part for part in (limits, choices) if part) or "text"
+    """Return what a setting can be, its default in bold."""
+    default, bounds = _default(name), bounds_of(DenoiseSettings, name)
+    flag = DenoiseSettings.model_fields[name].annotation is bool
+    choices = ["true", "false"] if flag else choices_of(DenoiseSettings, name)
+    limits = [f"{bounds['min']:g} to {bounds['max']:g}"] if len(bounds) == 2 else [] if choices else ["text"]
+    shown_default = [f"**{default}**"] if default and default not in choices else []
+    words = [f"**{choice}**" if choice == default else f"`{choice}`" for choice in choices]
+    return ", ".join([*limits, *shown_default, *words])
 
 
 if __name__ == "__main__":

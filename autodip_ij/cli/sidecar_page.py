@@ -12,11 +12,11 @@ HEAD = f"""# The sidecar
 Generated from `autodip_ij/denoising/report.py` by `python -m autodip_ij.cli.sidecar_page > docs/sidecar.md`; do not
 edit.
 
-`<output>.autodip.json` beside every output records what was decided and done, in one JSON object versioned by
-`schema_version` (now {SCHEMA_VERSION}). Within a version fields are only added; readers ignore unknown fields and
-refuse a newer version. `?` marks a value that may be null. File names are stored without folders, so a sidecar can be
-shared; bytes of names that are not UTF-8 are escaped (`caf\\xe9.tif`). See also [settings](settings.md),
-[quality](quality.md), [noise](noise.md) and [grey values](grey-values.md).
+`<output>.autodip.json` records what was decided and done, as one JSON object versioned by `schema_version` (now
+{SCHEMA_VERSION}). Within a version fields are only added; readers ignore unknown fields and refuse newer versions. `?`
+marks values that may be null. Files are named without folders, so a sidecar can be shared; bytes of names that are not
+UTF-8 are escaped (`caf\\xe9.tif`). Meaning of the measures: [quality](quality.md), [noise](noise.md),
+[grey values](grey-values.md).
 """
 TYPES = {"string": "text", "integer": "integer", "number": "number", "boolean": "boolean", "object": "object"}
 
@@ -24,7 +24,7 @@ Schema = dict[str, Any]
 
 
 def sidecar_page() -> str:
-    """Return the page as Markdown: one table for the record of the run and one for each record inside it."""
+    """Return the page as Markdown: one list of the fields of a run and one for each record inside it."""
     schema = Report.model_json_schema()
     records = schema["$defs"]
     return "".join(
@@ -52,31 +52,33 @@ def _record(field: Schema) -> str:
 def _section(path: str, schema: Schema) -> str:
     about = schema["description"].splitlines()[0].split("; see ")[0].rstrip(".")
     title = f"`{path}`: {about[0].lower()}{about[1:]}" if path else about
-    rows = [
-        f"| `{name}` | {_type(field)}{_unit(field)} | {field.get('description', '')} |\n"
-        for name, field in schema["properties"].items()
-    ]
-    return f"\n## {title}\n\n| field | type | meaning |\n| --- | --- | --- |\n{''.join(rows)}"
+    lines = [f"- `{name}` ({_type(field)}){_meaning(name, field)}\n" for name, field in schema["properties"].items()]
+    return f"\n## {title}\n\n{''.join(lines)}"
+
+
+def _meaning(name: str, field: Schema) -> str:
+    """Return the description of a field; that of a record is the heading of its own section."""
+    return "" if _record(field) and "null" not in field.get("description", "") else f": {field.get('description', '')}"
 
 
 def _type(field: Schema) -> str:
-    """Return the type of a field as words, with ``?`` if it may be null."""
+    """Return type and unit of a field as words, with ``?`` if it may be null."""
+    return f"{_plain_type(field)}, {field['unit']}" if "unit" in field else _plain_type(field)
+
+
+def _plain_type(field: Schema) -> str:
     if "anyOf" in field:
         named = [part for part in field["anyOf"] if part.get("type") != "null"]
-        return " or ".join(_type(part) for part in named) + ("?" if len(named) < len(field["anyOf"]) else "")
+        return " or ".join(_plain_type(part) for part in named) + ("?" if len(named) < len(field["anyOf"]) else "")
     if "enum" in field:
         return ", ".join(f"`{word}`" for word in field["enum"])
     if "prefixItems" in field:
-        return f"pair of {_plural(_type(field['prefixItems'][0]))}"
+        return f"pair of {_plural(_plain_type(field['prefixItems'][0]))}"
     if field.get("type") == "array":
-        return f"list of {_plural(_type(field['items']))}"
+        return f"list of {_plural(_plain_type(field['items']))}"
     if isinstance(field.get("additionalProperties"), dict):
-        return f"object of {_plural(_type(field['additionalProperties']))}"
+        return f"object of {_plural(_plain_type(field['additionalProperties']))}"
     return TYPES[field.get("type", "object")]
-
-
-def _unit(field: Schema) -> str:
-    return f", {field['unit']}" if "unit" in field else ""
 
 
 def _plural(words: str) -> str:

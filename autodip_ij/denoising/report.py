@@ -34,7 +34,7 @@ class _Record(BaseModel):
 
 
 class EvidenceRow(_Record):
-    """One metadata fact behind the group; see `autodip_ij.groups.model.Evidence`."""
+    """Metadata fact behind the group; see `autodip_ij.groups.model.Evidence`."""
 
     source: str = Field(description="Where it stands in the metadata")
     value: str = Field(description="What stands there")
@@ -66,7 +66,7 @@ class ParameterValues(_Record):
 
 
 class NoiseRecord(_Record):
-    """Noise of the planes of a channel as they were fitted, binned if at all; medians over the planes."""
+    """Noise of the planes as they were fitted (binned if at all), medians over the planes."""
 
     source: str = Field(description="estimated (from the pixels), or none (it could not be)")
     a: float | None = Field(None, description="Slope of the noise variance a * value + b", json_schema_extra=GREY)
@@ -84,11 +84,11 @@ class NoiseRecord(_Record):
     )
     loss: str = Field(description="Loss of most planes: gat (variance-stabilised), mse, or the one of the group")
     planes: dict[str, int] = Field(description="Number of planes by loss")
-    reason: str = Field(description="What kind of noise it is, or why it cannot be modelled")
+    reason: str = Field(description="Kind of noise, or why it cannot be modelled")
 
 
 class GuardRecord(_Record):
-    """What the guards of the fits of a channel saw; see `autodip_ij.dip.guard`."""
+    """Findings of the guards; see `autodip_ij.dip.guard`."""
 
     fits: int = Field(description="Fits with a guard")
     overfitted: int = Field(description="Fits that overfitted")
@@ -100,7 +100,7 @@ class GuardRecord(_Record):
 
 
 class FitRecord(_Record):
-    """What the fits of one channel did, summed over its planes and tiles."""
+    """Fits of a channel, summed over planes and tiles."""
 
     planes: int = Field(0, description="Planes fitted")
     passes: int = Field(0, description="Fits of a plane; more than planes where a series goes back")
@@ -120,7 +120,7 @@ class FitRecord(_Record):
 
 
 class ChannelReport(_Record):
-    """Decisions and results for one channel of the output."""
+    """Decisions and results for one channel."""
 
     index: int = Field(description="Channel index in the source")
     name: str = Field(description="Channel name in the source")
@@ -181,7 +181,7 @@ class OutputRecord(_Record):
 
 
 class Report(_Record):
-    """Everything needed to understand a result and to repeat it."""
+    """Record of a run: everything needed to understand its result and to repeat it."""
 
     schema_version: int = Field(SCHEMA_VERSION, description="Version of this schema")
     software: str = Field(f"autodip_ij {__version__}", description="Name and version of the program")
@@ -189,8 +189,8 @@ class Report(_Record):
         default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"),
         description="Date and time, UTC, ISO 8601",
     )
-    input: InputRecord = Field(description="What was read")
-    output: OutputRecord = Field(description="What was written")
+    input: InputRecord = Field(description="Source")
+    output: OutputRecord = Field(description="Result")
     settings: dict[str, Any] = Field(description="Every setting, as used")
     channels: list[ChannelReport] = Field(description="One record a channel")
     device: str = Field(description="Device of the fits")

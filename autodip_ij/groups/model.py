@@ -169,7 +169,7 @@ MODALITIES: dict[str, Modality] = {
     "reflection": Modality("reflected light", fluorescence=False),
     "electron": Modality("electron microscopy", fluorescence=False),
 }
-"""Every word, in the order it is explained in ``docs/groups.md``."""
+"""Every word, in the order of the tables in ``groups/vocabulary/README.md``."""
 
 OUTSIDE = tuple(word for word, modality in MODALITIES.items() if modality.fluorescence and not modality.own_group)
 """Fluorescence techniques without a group of their own."""

@@ -1,14 +1,15 @@
-"""The tables of ``docs/groups.md``, made from the vocabulary so that they cannot go stale."""
+"""The tables in the README of the vocabulary, generated from its words so that they cannot go stale."""
 
 from __future__ import annotations
 
-from autodip_ij.groups.model import MODALITIES, SPECIMENS
-from autodip_ij.groups.vocabulary import Label, Vocabulary
+from autodip_ij.groups.infer import OUTRIGHT
+from autodip_ij.groups.model import MODALITIES
+from autodip_ij.groups.vocabulary import Vocabulary
 
 
 def evidence_tables(vocabulary: Vocabulary) -> str:
-    """Return Markdown: kinds of metadata with their factors, rules with their weights, modalities, counts of words."""
-    return "\n\n".join([_kinds(vocabulary), _rules(vocabulary), _modes(vocabulary), _treatments(), _counts(vocabulary)])
+    """Return Markdown: kinds of metadata with their factors, rules with their weights, modalities."""
+    return "\n\n".join([_kinds(vocabulary), _rules(vocabulary), _modes(vocabulary), _treatments()])
 
 
 def _kinds(vocabulary: Vocabulary) -> str:
@@ -24,37 +25,28 @@ def _rules(vocabulary: Vocabulary) -> str:
 
 
 def _modes(vocabulary: Vocabulary) -> str:
+    """Return a row for each mode that counts as another one or is not a statement; all others speak for themselves."""
     rows = []
     for table, entry in vocabulary.entries():
-        if table == "mode":
+        spoken, weight = getattr(entry, "speaks_for", ""), getattr(entry, "weight", 0.0)
+        if table == "mode" and (entry.note or weight < OUTRIGHT):
             note = f" ({entry.note})" if entry.note else ""
-            spoken, weight = getattr(entry, "speaks_for", ""), getattr(entry, "weight", 0.0)
             rows.append(f"| {entry.name}{note} | {_phrase(spoken)} | {weight:g} |")
-    return "\n".join(["| mode | speaks for | weight in its own field |", "| --- | --- | --- |", *rows])
+    head = f"| mode that counts as another one, or less than {OUTRIGHT} | speaks for | weight in its own field |"
+    return "\n".join([head, "| --- | --- | --- |", *rows])
 
 
 def _treatments() -> str:
-    rows = []
+    rows: dict[str, list[str]] = {}
     for modality in MODALITIES.values():
         if not modality.own_group:
             treatment = "left alone"
             if modality.fluorescence:
                 nearest = MODALITIES[modality.counts_as].phrase if modality.counts_as else ""
                 treatment = f"nearest: {nearest}, at most 0.4" if nearest else "microscope unknown"
-            rows.append(f"| {modality.phrase} | {treatment} |")
-    return "\n".join(["| technique outside the groups | treatment |", "| --- | --- |", *rows])
-
-
-def _counts(vocabulary: Vocabulary) -> str:
-    counts: dict[str, tuple[int, int]] = {}
-    for table, entry in vocabulary.entries():
-        name = table
-        if isinstance(entry, Label):
-            name = f"label: {entry.marks}" if entry.marks in SPECIMENS else "label: other structures"
-        entries, spellings = counts.get(name, (0, 0))
-        counts[name] = (entries + 1, spellings + 1 + len(entry.aliases) + len(entry.exact))
-    rows = [f"| {name} | {entries} | {spellings} |" for name, (entries, spellings) in sorted(counts.items())]
-    return "\n".join(["| table | entries | spellings |", "| --- | --- | --- |", *rows])
+            rows.setdefault(treatment, []).append(modality.phrase)
+    lines = [f"| {treatment} | {', '.join(phrases)} |" for treatment, phrases in rows.items()]
+    return "\n".join(["| treatment | techniques outside the groups |", "| --- | --- |", *lines])
 
 
 def _phrase(word: str) -> str:

@@ -1,61 +1,72 @@
-"""The tables of keys on the macro page, from the declarations: ``python -m autodip_ij.fiji.commands.macro_page``."""
+"""Write the keys on the macro page from their declarations: ``python -m autodip_ij.fiji.commands.macro_page``."""
 
 from __future__ import annotations
 
 import re
 import sys
 
-from autodip_ij._support.fields import bounds_of, choices_of
 from autodip_ij._support.versions import shipped
 from autodip_ij.fiji.commands.menu import AUTO_GROUP, COMMANDS, Input
 from autodip_ij.settings import DenoiseSettings
 
-_HEAD = "| key | default | values | what |\n| --- | --- | --- | --- |\n"
-_GROUPS = "or a [group](groups.md)"
+_HEAD = "| key | in | values, default in bold | meaning |\n| --- | --- | --- | --- |\n"
 _OWN_KEYS = {
-    "input": ("", "path", "Folder, with its sub-folders; a pattern; or a list of files"),
-    "output": ("", "path", "Folder for the results, outside the input"),
-    "program": ("the one that worked last", "path", "The program autodip, or a Python that has the package"),
+    "input": "a folder, a pattern or a list of files",
+    "output": "a folder outside the input",
+    "program": "the program autodip, or a Python that has the package",
 }
+
+_Row = tuple[str, str, str]
+"""Key, values and meaning."""
 
 
 def macro_page_tables() -> dict[str, str]:
-    """Return one Markdown table per command that denoises, by its name in ``run("...")``."""
-    tables = {
-        command.leaf: _HEAD + "".join(_field_row(field) for field in command.fields)
+    """Return Markdown: a table of the keys of the menu commands that denoise, and a list for the External macros."""
+    menu = {
+        command.leaf: [_field_row(field) for field in command.fields]
         for command in COMMANDS
         if "dtype" in {field.name for field in command.fields}
     }
+    return {"Menu commands": _table(menu), "External macros": "".join(_external_lines())}
+
+
+def _table(commands: dict[str, list[_Row]]) -> str:
+    """Return one table for several commands; a row that several have in common names them in its second column."""
+    having: dict[_Row, list[str]] = {}
+    for leaf, rows in commands.items():
+        for row in rows:
+            having.setdefault(row, []).append(leaf.removeprefix("AUTO-DIP ").removesuffix("..."))
+    lines = []
+    for (name, values, what), leaves in having.items():
+        where = "all" if len(leaves) == len(commands) else ", ".join(leaves)
+        lines.append(f"| `{name}` | {where} | {values} | {what} |\n")
+    return _HEAD + "".join(lines)
+
+
+def _field_row(field: Input) -> _Row:
+    default = "" if field.value in (None, "") else str(field.value)
+    if field.name == "group":
+        values = f"**{AUTO_GROUP}**, or a [group](groups.md)"
+    elif field.low is not None:
+        values = f"{field.low} to {field.high}, **{default}**"
+    else:
+        words = [f"**{choice}**" if choice == default else f"`{choice}`" for choice in field.choices]
+        values = ", ".join(words) or ("path" if field.kind == "File" else "text")
+    return field.name, values, field.help
+
+
+def _external_lines() -> list[str]:
+    """Return a line for each macro that calls the program: its settings, and the keys of its own."""
+    lines = []
     for path in sorted(shipped("macros").glob("*_External.ijm")):
         head = re.search(r"^// Keys: (.+) \(as in `autodip", path.read_text(encoding="ascii"), flags=re.MULTILINE)
-        keys = head[1].split() if head else []
-        tables[path.stem.replace("_", " ")] = _HEAD + "".join(_setting_row(key) for key in [*keys, "program"])
-    return tables
-
-
-def _field_row(field: Input) -> str:
-    default = "" if field.value in (None, "") else str(field.value)
-    bounds = f"{field.low} to {field.high}" if field.low is not None else ""
-    choices = f"`{AUTO_GROUP}`, {_GROUPS}" if field.name == "group" else ", ".join(f"`{c}`" for c in field.choices)
-    values = bounds or choices or ("path" if field.kind == "File" else "text")
-    return _row(field.name, default, values, field.help)
-
-
-def _setting_row(key: str) -> str:
-    if key in _OWN_KEYS:
-        return _row(key, *_OWN_KEYS[key])
-    declared = DenoiseSettings.model_fields[key]
-    bounds = bounds_of(DenoiseSettings, key)
-    limits = f"{bounds['min']} to {bounds['max']}" if bounds else ""
-    choices = f"`auto`, {_GROUPS}" if key == "group" else ", ".join(f"`{c}`" for c in choices_of(DenoiseSettings, key))
-    default = "of the group" if declared.default is None else str(declared.default)
-    return _row(key, default, limits or choices or "text", declared.description or "")
-
-
-def _row(name: str, default: str, values: str, what: str) -> str:
-    return f"| `{name}` | {default} | {values} | {what} |\n"
+        keys = [*(head[1].split() if head else []), "program"]
+        settings = ", ".join(f"`{key}`" for key in keys if key in DenoiseSettings.model_fields)
+        own = "; ".join(f"`{key}`, {_OWN_KEYS[key]}" for key in keys if key not in DenoiseSettings.model_fields)
+        lines.append(f"- *{path.stem.replace('_', ' ')}*: the [settings](settings.md) {settings}; {own}\n")
+    return lines
 
 
 if __name__ == "__main__":
-    for leaf, table in macro_page_tables().items():
-        sys.stdout.write(f"\n### {leaf}\n\n{table}")
+    for title, text in macro_page_tables().items():
+        sys.stdout.write(f"\n### {title}\n\n{text}")
