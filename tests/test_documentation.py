@@ -11,7 +11,11 @@ from autodip_ij.cli.settings_page import settings_page
 from autodip_ij.cli.sidecar_page import sidecar_page
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
+PAGES = sorted(
+    page
+    for pattern in ("*.md", "docs/*.md", "benchmarks/**/*.md", "calibration/**/*.md", "autodip_ij/**/*.md")
+    for page in ROOT.glob(pattern)
+)
 
 
 def test_the_settings_page_is_made_from_the_settings() -> None:
@@ -22,10 +26,18 @@ def test_the_sidecar_page_is_generated_from_its_schema() -> None:
     assert (ROOT / "docs" / "sidecar.md").read_text(encoding="utf-8") == sidecar_page()
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_lead_somewhere(page: Path) -> None:
-    targets = re.findall(r"\]\((?!https?:|#|mailto:)([^)#\s]+)", page.read_text(encoding="utf-8"))
-    assert [target for target in targets if not (page.parent / target).exists()] == []
+    targets = re.findall(r"\]\((?!https?:|mailto:)([^)#\s]*)(?:#([^)\s]+))?\)", page.read_text(encoding="utf-8"))
+    places = [(page.parent / target if target else page, anchor) for target, anchor in targets]
+    assert [place for place, _ in places if not place.exists()] == []
+    assert [(place, anchor) for place, anchor in places if anchor and anchor not in headings(place)] == []
+
+
+def headings(page: Path) -> set[str]:
+    """Return the anchors that GitHub makes of the headings of a page."""
+    titles = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
 def test_every_page_is_reached_from_the_readme() -> None:
