@@ -13,6 +13,7 @@ import shutil
 from pathlib import Path
 
 import pandas as pd
+from _common import RESULTS, parser_of
 from rich.console import Console
 
 from autodip_ij.cli.console import ConsoleProgress
@@ -24,7 +25,6 @@ from autodip_ij.evaluation.request import Request, Running
 from autodip_ij.evaluation.scoring.measures import measure_of
 from autodip_ij.evaluation.scoring.summary import GROUPING, overall_means
 
-ROOT = Path(__file__).resolve().parent.parent
 GAUSSIAN = "gaussian:sigma_px=1,widefield.sigma_px=3"
 METHODS = {
     "noisy": "noisy",
@@ -51,10 +51,9 @@ def main() -> None:
     request = Request(running=Running(device="cpu", workers=arguments.workers), against=GAUSSIAN, panels=6)
     with ConsoleProgress(Console(stderr=True)) as progress:
         found = evaluate_methods(arguments.data, list(METHODS), arguments.work, request, progress=progress)
-    results = ROOT / "benchmarks" / "results"
-    found.table.round(5).to_csv(results / "baselines.csv", index=False)
-    shutil.copyfile(found.files["boxes"], results / "baselines_boxes.png")
-    page = results / "baselines.md"
+    found.table.round(5).to_csv(RESULTS / "baselines.csv", index=False)
+    shutil.copyfile(found.files["boxes"], RESULTS / "baselines_boxes.png")
+    page = RESULTS / "baselines.md"
     page.write_text(document(found), encoding="utf-8")
     print(page)
 
@@ -176,7 +175,7 @@ def _tests(found: Evaluation) -> str:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = parser_of(__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder with an index.csv of pairs")
     parser.add_argument("--work", type=Path, required=True, help="folder for results of single jobs")
     parser.add_argument("--workers", type=int, default=1, help="processes")

@@ -14,7 +14,6 @@ show the same field there, with other noise. Writes benchmarks/results/calibrati
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import signal
@@ -30,10 +29,11 @@ from typing import Any
 
 import pandas as pd
 import psutil
+from _common import RESULTS, ROOT, parser_of, write_results
 
 from autodip_ij._support.versions import machine
+from autodip_ij.evaluation.markdown import table
 
-HERE = Path(__file__).resolve().parent
 GROUPS = ("confocal/nucleus", "widefield/actin", "twophoton/mito")
 CHOSEN = [word for group in GROUPS for word in ("--groups", group)]
 AUTODIP = [sys.executable, "-m", "autodip_ij"]
@@ -42,7 +42,16 @@ SINGLE_THREADED = {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
 
 def calibrate_command(data: Path, weights: Path, target: Path, *more: str) -> list[str]:
-    options = ["--grid", str(HERE / "calibration_grid.toml"), "--levels", "raw", "--per-group", "1", "--crop", "128"]
+    options = [
+        "--grid",
+        str(ROOT / "benchmarks" / "calibration_grid.toml"),
+        "--levels",
+        "raw",
+        "--per-group",
+        "1",
+        "--crop",
+        "128",
+    ]
     options += [*CHOSEN, "--weights", str(weights), "--precision", "float32"]
     return [*AUTODIP, "calibrate", str(data), str(target), *options, *more]
 
@@ -135,15 +144,13 @@ def evaluated(data: Path, weights: Path, pack: Path, target: Path) -> dict[str, 
     return {"images": int(scores["pair"].nunique()), "means": means.round(3).to_dict("index")}
 
 
-def as_markdown(found: dict[str, Any]) -> str:
-    rows = [
-        f"| {name} | {m['psnr_fixed']:.2f} | {m['ssim']:.3f} | {m['lpips_11']:.3f} | {m['seconds']:.1f} |"
+def page(found: dict[str, Any]) -> str:
+    scores = [
+        [name, f"{m['psnr_fixed']:.2f}", f"{m['ssim']:.3f}", f"{m['lpips_11']:.3f}", f"{m['seconds']:.1f}"]
         for name, m in found["evaluation"]["means"].items()
     ]
-    parameters = [
-        f"| {row['group']} | {row['effort']} | {row['depth']} | {row['width']} | {row['iterations']} |"
-        for row in found["parameters"]
-    ]
+    names = ["group", "effort", "depth", "width", "iterations"]
+    parameters = [[str(row[name]) for name in names] for row in found["parameters"]]
     cut = found["interruption"]
     here = found["machine"]
     return "\n".join(
@@ -160,14 +167,8 @@ def as_markdown(found: dict[str, Any]) -> str:
             f"- Measurements of the killed and of the Dask run equal: {found['same_measurements']}; parameters equal: "
             f"{found['same_parameters']}.",
             "",
-            "| group | effort | depth | width | iterations |",
-            "| --- | --- | --- | --- | --- |",
-            *parameters,
-            "",
-            "| method | PSNR (255) / dB | SSIM | LPIPS [-1, 1] | s per image |",
-            "| --- | --- | --- | --- | --- |",
-            *rows,
-            "",
+            table(names, parameters, left=2),
+            table(["method", "PSNR (255) / dB", "SSIM", "LPIPS [-1, 1]", "s per image"], scores),
         ]
     )
 
@@ -206,20 +207,18 @@ def measured(data: Path, weights: Path, folder: Path) -> dict[str, Any]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = parser_of(__doc__)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--weights", type=Path, required=True)
-    parser.add_argument("--out", type=Path, default=HERE / "results")
+    parser.add_argument("--out", type=Path, default=RESULTS)
     parser.add_argument("--work", type=Path, help="folder that keeps finished steps; temporary if left out")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         folder = (arguments.work or Path(temporary)).resolve()
         folder.mkdir(parents=True, exist_ok=True)
         found = measured(arguments.data.resolve(), arguments.weights.resolve(), folder)
-    arguments.out.mkdir(exist_ok=True)
-    (arguments.out / "calibration_example.json").write_text(json.dumps(found, indent=2) + "\n")
-    (arguments.out / "calibration_example.md").write_text(as_markdown(found))
-    print(as_markdown(found))
+    write_results(arguments.out / "calibration_example", found, page(found))
+    print(page(found))
 
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@ judged again. Writes ``benchmarks/results/check_limits.csv`` (a row an image and
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +19,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from _common import RESULTS, parser_of
 from rich.progress import track
 from scipy.ndimage import gaussian_filter
 
@@ -33,7 +33,6 @@ from autodip_ij.evaluation.scoring.matching import match
 from autodip_ij.metrics import psnr
 from autodip_ij.noise.residual import Unknown, Value, measure_plane
 
-RESULTS = Path(__file__).resolve().parent / "results"
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 SCALE = 255.0
 """Grey values of the 8-bit images."""
@@ -42,8 +41,8 @@ Plane = npt.NDArray[np.float32]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path)
+    parser = parser_of(__doc__)
+    parser.add_argument("--data", type=Path, help="folder with pairs of noisy and clean images")
     arguments = parser.parse_args()
     stored = RESULTS / "check_limits.csv"
     if arguments.data:

@@ -10,14 +10,13 @@ The machine must do nothing else meanwhile. Writes results/cost_per_megapixel.js
 from __future__ import annotations
 
 import argparse
-import json
 import tempfile
 from pathlib import Path
 from typing import Any
 
 import pipeline
+from _common import RESULTS, parser_of, write_results
 
-from autodip_ij._support.files import write_text
 from autodip_ij.denoising.api import denoise_image
 from autodip_ij.denoising.plan import plan_run
 from autodip_ij.evaluation import markdown
@@ -25,15 +24,12 @@ from autodip_ij.evaluation.markdown import provenance_line
 from autodip_ij.images import read, write
 from autodip_ij.settings import DenoiseSettings
 
-OUT = Path(__file__).parent / "results" / "cost_per_megapixel"
-
 
 def main() -> None:
     arguments = _arguments()
     records = [_measured(size, arguments) for size in arguments.sizes]
-    OUT.with_suffix(".json").write_text(json.dumps(records, indent=1) + "\n")
-    write_text(OUT.with_suffix(".md"), page(records, arguments))
-    print(page(records, arguments))
+    written = write_results(RESULTS / "cost_per_megapixel", records, page(records, arguments))
+    print(written.read_text(encoding="utf-8"))
 
 
 def page(records: list[dict[str, Any]], arguments: argparse.Namespace) -> str:
@@ -73,7 +69,7 @@ def _measured(size: int, arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = parser_of(__doc__)
     parser.add_argument("--sizes", nargs="+", type=int, default=[512, 1024, 2048, 4096])
     parser.add_argument("--iterations", type=int, default=10)
     parser.add_argument("--device", default="auto")

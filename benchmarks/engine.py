@@ -26,6 +26,7 @@ from time import perf_counter, process_time
 
 import numpy as np
 import torch
+from _common import RESULTS, parser_of, write_results
 
 from autodip_ij._support.versions import processor_name
 from autodip_ij.calibration import load_calibration
@@ -39,6 +40,7 @@ from autodip_ij.dip.cost import (
 )
 from autodip_ij.dip.engines.loop import Stepper
 from autodip_ij.dip.fitting import engine_for
+from autodip_ij.evaluation.markdown import table
 
 NETWORKS = {
     "d4 w32": Architecture(4, 32),
@@ -55,7 +57,6 @@ ENGINES = {
 }
 PASSES = 6
 """Times a feature map must at least be moved: written and read forward, read again backward, its gradient both ways."""
-RESULTS = Path(__file__).parent / "results"
 
 
 @dataclass
@@ -234,10 +235,8 @@ def _write(cells: list[Cell], limits: dict, skipped: list[str], arguments: argpa
             "cudnn": torch.backends.cudnn.version(),
         }
     page = _page(cells, facts, limits, skipped)
-    arguments.out.parent.mkdir(parents=True, exist_ok=True)
     record = {**facts, "limits": limits, "skipped": skipped, "cells": [asdict(cell) for cell in cells]}
-    arguments.out.with_suffix(".json").write_text(json.dumps(record, indent=1) + "\n")
-    arguments.out.with_suffix(".md").write_text(page)
+    write_results(arguments.out, record, page)
     return page
 
 
@@ -246,19 +245,20 @@ def _page(cells: list[Cell], facts: dict, limits: dict, skipped: list[str]) -> s
     for device, found in limits.items():
         speeds = f"{found['float32'] / 1e9:.0f} GFLOP/s float32, {found['bfloat16'] / 1e9:.0f} bfloat16"
         lines.append(f"Limits of {device}, measured: {speeds}, {found['memory'] / 1e9:.1f} GB/s copied.\n")
-    lines += [
-        "| device | network | size | engine | ms/it | x reference | processor ms/it | x reference | arithmetic "
-        "| memory | peak MB | modelled | estimated ms/it | first step s |",
-        "|---|---|---|---|---|---|---|---|---|---|---|---|---|---|",
-    ]
-    lines += [
-        f"| {c.device} | {c.network} | {c.size} | {c.engine} {c.precision} | {c.milliseconds:.1f} | {c.ratio:.2f} | "
-        f"{c.processor_milliseconds:.1f} | {c.processor_ratio:.2f} | {c.arithmetic_share:.0%} | {c.memory_share:.0%} | "
-        f"{_number(c.peak_megabytes)} | {_number(c.modelled_megabytes)} | {_number(c.estimated_milliseconds)} | "
-        f"{c.first_step_seconds:.1f} |"
+    header = ["device", "network", "size", "engine", "ms/it", "x reference", "processor ms/it", "x reference"]
+    header += ["arithmetic", "memory", "peak MB", "modelled", "estimated ms/it", "first step s"]
+    rows = [
+        [
+            *(c.device, c.network, str(c.size), f"{c.engine} {c.precision}"),
+            *(f"{c.milliseconds:.1f}", f"{c.ratio:.2f}", f"{c.processor_milliseconds:.1f}", f"{c.processor_ratio:.2f}"),
+            *(f"{c.arithmetic_share:.0%}", f"{c.memory_share:.0%}"),
+            *map(_number, (c.peak_megabytes, c.modelled_megabytes, c.estimated_milliseconds)),
+            f"{c.first_step_seconds:.1f}",
+        ]
         for c in cells
     ]
-    lines += [f"\nLeft out: {'; '.join(skipped)}." if skipped else "", "", *_groups(list(limits))]
+    lines += [table(header, rows, left=4).rstrip()]
+    lines += [f"\nOmitted: {'; '.join(skipped)}." if skipped else "", "", *_groups(list(limits))]
     quality = RESULTS / "precision.md"
     if quality.exists():
         lines += ["", quality.read_text().replace("# ", "## ", 1)]
@@ -268,14 +268,14 @@ def _page(cells: list[Cell], facts: dict, limits: dict, skipped: list[str]) -> s
 def _groups(devices: list[str]) -> list[str]:
     """Return the estimated time of one 512 x 512 image for every group of the paper's table."""
     lines = ["## One image of 512 x 512, paper's parameters (estimated from the measured speed)\n"]
-    lines += ["| group | network | iterations | " + " | ".join(devices) + " |", "|---|---|---|" + "---|" * len(devices)]
+    rows = []
     for (group, _), parameters in load_calibration("paper").table.items():
         architecture = Architecture(parameters.depth, parameters.width, parameters.skip)
         costs = [estimate_cost(architecture, (512, 512), parameters.iterations, device=device) for device in devices]
-        times = " | ".join(f"{cost.seconds:.0f} s, {cost.bytes / 1e9:.1f} GB" for cost in costs)
+        times = [f"{cost.seconds:.0f} s, {cost.bytes / 1e9:.1f} GB" for cost in costs]
         network = f"d{parameters.depth} w{parameters.width} s{parameters.skip}"
-        lines.append(f"| {group} | {network} | {parameters.iterations} | {times} |")
-    return lines
+        rows.append([group, network, str(parameters.iterations), *times])
+    return [*lines, table(["group", "network", "iterations", *devices], rows, left=2).rstrip()]
 
 
 def _number(value: float) -> str:
@@ -287,7 +287,7 @@ def _devices() -> list[str]:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = parser_of(__doc__)
     parser.add_argument("--devices", nargs="+", help="cpu, cuda:0, mps; by default the CPU and the first GPU")
     parser.add_argument("--networks", nargs="+", choices=NETWORKS, default=list(NETWORKS))
     parser.add_argument("--sizes", nargs="+", type=int, default=[256, 512, 1024])

@@ -1,4 +1,8 @@
-"""Time of the conversion between ImagePlus and array: ``python benchmarks/fiji_conversion.py [results.json]``."""
+"""How long the conversion between ImagePlus and array takes, for every pixel type, both ways.
+
+python benchmarks/fiji_conversion.py
+python benchmarks/fiji_conversion.py --out benchmarks/results/fiji_conversion.json
+"""
 
 from __future__ import annotations
 
@@ -14,8 +18,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
+from _common import ROOT, parser_of
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "fiji" / "support"))
+from autodip_ij._support.files import write_text
+
+sys.path.append(str(ROOT / "tests" / "fiji" / "support"))
 SHAPE = (1, 1, 10, 2048, 2048)
 """(T, C, Z, Y, X)."""
 
@@ -32,7 +39,9 @@ def milliseconds(work: Callable[[], object], repeats: int = 7) -> dict[str, floa
 
 
 def main() -> None:
-    """Measure every pixel type both ways and print a table."""
+    parser = parser_of(__doc__)
+    parser.add_argument("--out", type=Path, help="JSON file to write; the record is printed in any case")
+    arguments = parser.parse_args()
     import jvm
 
     jvm.start(Path(tempfile.mkdtemp()))
@@ -55,8 +64,8 @@ def main() -> None:
     }
     text = json.dumps(record, indent=2)
     print(text)
-    if len(sys.argv) > 1:
-        Path(sys.argv[1]).write_text(text + "\n", encoding="utf-8")
+    if arguments.out:
+        write_text(arguments.out, text + "\n")
 
 
 if __name__ == "__main__":

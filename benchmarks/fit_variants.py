@@ -18,6 +18,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 import pandas as pd
+from _common import RESULTS, parser_of
 from rich.progress import track
 
 from autodip_ij._support.files import write_text
@@ -30,7 +31,6 @@ from autodip_ij.evaluation.search.grid import Configuration, Grid, read_grid
 from autodip_ij.evaluation.search.images import prepare
 from autodip_ij.evaluation.search.job import run_search_job
 
-RESULTS = Path(__file__).resolve().parent / "results"
 SCORES = {"psnr": 2, "ssim": 3, "lpips_01": 3, "lpips_11": 3}
 
 
@@ -85,7 +85,7 @@ def _rows(pair: Pair, side: int, fit: Configuration, grid: Grid, arguments: argp
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = parser_of(__doc__)
     parser.add_argument("grid", type=Path)
     parser.add_argument("--data", type=Path, required=True, help="folder with pairs, as autodip evaluate reads it")
     parser.add_argument("--weights", type=Path, required=True, help="folder with the backbone weights of LPIPS")

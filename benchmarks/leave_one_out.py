@@ -12,17 +12,16 @@ benchmarks/results/<name>_leave_one_out.csv and .md.
 
 from __future__ import annotations
 
-import argparse
 import json
 from pathlib import Path
 
 import pandas as pd
+from _common import RESULTS, parser_of
 
 from autodip_ij.evaluation.markdown import table as markdown_table
 from autodip_ij.evaluation.search.criteria import by_effort, groups_of, judge
 from autodip_ij.evaluation.search.grid import Grid
 
-HERE = Path(__file__).resolve().parent
 SCORES = ["psnr", "ssim", "lpips_01", "lpips_11"]
 
 
@@ -79,9 +78,9 @@ def markdown(table: pd.DataFrame, pack: Path) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = parser_of(__doc__)
     parser.add_argument("pack", type=Path)
-    parser.add_argument("--out", type=Path, default=HERE / "results")
+    parser.add_argument("--out", type=Path, default=RESULTS)
     arguments = parser.parse_args()
     table = leave_one_out(arguments.pack)
     name = f"{arguments.pack.name}_leave_one_out"

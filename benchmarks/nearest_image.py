@@ -9,9 +9,7 @@ halves. Specimens are those of the data set (nucleus, actin, mito, fish, mice). 
 
 from __future__ import annotations
 
-import argparse
 import csv
-import json
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -20,6 +18,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from _common import RESULTS, parser_of, write_results
 from skimage.io import imread
 
 from autodip_ij._support.versions import machine
@@ -27,8 +26,8 @@ from autodip_ij.calibration import CalibrationImage, Parameters
 from autodip_ij.calibration.pack.files import Descriptor
 from autodip_ij.calibration.similarity.description import describe
 from autodip_ij.calibration.transfer import STRATEGIES, rank
+from autodip_ij.evaluation.markdown import table
 
-HERE = Path(__file__).resolve().parent
 UNUSED = {None: Parameters(4, 16, 4, 1)}
 Plane = npt.NDArray[np.float32]
 
@@ -69,10 +68,10 @@ def recognised(
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = parser_of(__doc__)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--weights", type=Path, required=True)
-    parser.add_argument("--out", type=Path, default=HERE / "results")
+    parser.add_argument("--out", type=Path, default=RESULTS)
     arguments = parser.parse_args()
     left, right = halves(arguments.data, arguments.weights)
     found = {strategy: recognised(strategy, left, right, arguments.weights) for strategy in STRATEGIES[1:]}
@@ -85,17 +84,15 @@ def main() -> None:
         f"{record['date']}, {machine()['processor']}. Script: `benchmarks/nearest_image.py`. {len(right)} raw FMD "
         "captures: the left half is in the calibration, the right half is asked for among all left halves.",
         "",
-        "| strategy | right microscope | right microscope and specimen | s for all |",
-        "| --- | --- | --- | --- |",
-        *(
-            f"| {name} | {row['microscope']} | {row['microscope_and_specimen']} | {row['seconds']} |"
-            for name, row in found.items()
+        table(
+            ["strategy", "right microscope", "right microscope and specimen", "s for all"],
+            [
+                [name, *(str(row[key]) for key in ("microscope", "microscope_and_specimen", "seconds"))]
+                for name, row in found.items()
+            ],
         ),
-        "",
     ]
-    arguments.out.mkdir(exist_ok=True)
-    (arguments.out / "nearest_image.json").write_text(json.dumps(record, indent=2) + "\n")
-    (arguments.out / "nearest_image.md").write_text("\n".join(lines))
+    write_results(arguments.out / "nearest_image", record, "\n".join(lines))
     print("\n".join(lines))
 
 

@@ -12,8 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 from datetime import date
 from pathlib import Path
 from time import perf_counter
@@ -21,9 +19,12 @@ from time import perf_counter
 import numpy as np
 import numpy.typing as npt
 import torch
+from _common import RESULTS, SHARED, machine_line, parser_of, write_results
 from skimage.io import imread
 
 from autodip_ij.dip import Architecture, FitOptions, fit
+from autodip_ij.evaluation.markdown import table
+from autodip_ij.metrics import psnr
 
 IMAGE = "widefield_nucleus_fov19_c1_noisy.png"
 CLEAN = "widefield_nucleus_fov19_gt.png"
@@ -42,13 +43,13 @@ def main() -> None:
         noisy, clean = noisy[middle], clean[middle]
     record = {
         "date": date.today().isoformat(),
-        "machine": f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores",
+        "machine": machine_line(),
         "threads": torch.get_num_threads(),
         "torch": torch.__version__,
         "numpy": np.__version__,
         "image": f"{IMAGE}, central {arguments.crop} x {arguments.crop} px" if arguments.crop else IMAGE,
         "scale": "PSNR with peak 255",
-        "noisy_psnr": round(psnr(clean, noisy), 2),
+        "noisy_psnr": round(psnr(clean, noisy, data_range=255), 2),
         "runs": [],
     }
     known = _finished_runs(arguments.out, record)
@@ -65,7 +66,7 @@ def main() -> None:
         }
         record["runs"].append(run)
         _measure(run, noisy, clean, architecture, arguments, record)
-    print(markdown(record))
+    print(page(record))
 
 
 def _finished_runs(out: Path, record: dict) -> dict[tuple[str, int], dict]:
@@ -85,9 +86,9 @@ def _measure(
     started = perf_counter()
 
     def snapshot(iteration: int, plane: npt.NDArray) -> None:
-        run["psnr"][iteration] = round(psnr(clean, plane * (high - low) + low), 2)
+        run["psnr"][iteration] = round(psnr(clean, plane * (high - low) + low, data_range=255), 2)
         run["seconds"] = round(perf_counter() - started, 1)
-        _write(record, arguments.out)
+        write_results(arguments.out, record, page(record))
 
     options = FitOptions(
         iterations=run["iterations"],
@@ -105,23 +106,16 @@ def _measure(
     )
     run.update(engine=result.engine, precision=result.precision, device=result.device)
     run["seconds_per_iteration"] = round(result.seconds_per_iteration, 4)
-    _write(record, arguments.out)
+    write_results(arguments.out, record, page(record))
 
 
-def psnr(clean: npt.NDArray, image: npt.NDArray) -> float:
-    """Return the peak signal-to-noise ratio in dB on the 8-bit scale."""
-    return float(10 * np.log10(255.0**2 / np.mean((clean - image) ** 2, dtype=np.float64)))
-
-
-def markdown(record: dict) -> str:
+def page(record: dict) -> str:
     """Return the record as a page."""
     head = (
         f"# Published effect on `{record['image']}`\n\n"
         f"{record['date']}, {record['machine']}, {record['threads']} thread(s), torch {record['torch']}. "
         f"{record['scale']}; the noisy image has {record['noisy_psnr']} dB. "
         "Made by `python benchmarks/paper_effect.py`.\n\n"
-        "| run | network | iterations | engine | PSNR at the end | best recorded | seconds |\n"
-        "|---|---|---|---|---|---|---|\n"
     )
     rows = []
     for run in record["runs"]:
@@ -130,28 +124,20 @@ def markdown(record: dict) -> str:
         best = max(run["psnr"], key=run["psnr"].get)
         last = max(run["psnr"])
         engine = f"{run['engine']}, {run['precision']}" if "engine" in run else f"running ({last} done)"
-        rows.append(
-            f"| {run['name']} | {run['architecture']} | {run['iterations']} | {engine} | "
-            f"{run['psnr'][last]} dB | {run['psnr'][best]} dB @{best} | {run['seconds']} |\n"
-        )
+        ends = f"{run['psnr'][last]} dB", f"{run['psnr'][best]} dB @{best}"
+        rows.append([run["name"], run["architecture"], str(run["iterations"]), engine, *ends, str(run["seconds"])])
     curves = [
         f"\n{run['name']}: " + ", ".join(f"{at}: {value}" for at, value in run["psnr"].items()) + "\n"
         for run in record["runs"]
     ]
-    return head + "".join(rows) + "".join(curves)
-
-
-def _write(record: dict, out: Path) -> None:
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.with_suffix(".json").write_text(json.dumps(record, indent=1) + "\n")
-    out.with_suffix(".md").write_text(markdown(record))
+    header = ["run", "network", "iterations", "engine", "PSNR at the end", "best recorded", "seconds"]
+    return head + table(header, rows, left=2) + "".join(curves)
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    shared = Path(os.environ.get("AUTODIP_SHARED", Path(__file__).parents[2] / "shared"))
-    parser.add_argument("--data", type=Path, default=shared / "data" / "fmd", help="folder with the FMD images")
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "paper_effect")
+    parser = parser_of(__doc__)
+    parser.add_argument("--data", type=Path, default=SHARED / "data" / "fmd", help="folder with the FMD images")
+    parser.add_argument("--out", type=Path, default=RESULTS / "paper_effect")
     parser.add_argument("--crop", type=int, default=0, help="side of the central square to fit, px; 0 for all")
     parser.add_argument("--engine", default="auto")
     parser.add_argument("--precision", default="auto", choices=("auto", "float32", "bfloat16"))

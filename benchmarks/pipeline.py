@@ -14,7 +14,6 @@ not. Where the stages add up to more than the whole time, they overlapped. The m
 from __future__ import annotations
 
 import argparse
-import json
 import platform
 import tempfile
 import time
@@ -25,13 +24,15 @@ from typing import Any
 import dask.array as da
 import numpy as np
 import torch
+from _common import RESULTS, parser_of, write_results
 from dask.delayed import delayed
 
 from autodip_ij import __version__
+from autodip_ij._support.versions import processor_name
 from autodip_ij.denoising.api import denoise_image
 from autodip_ij.dip import resolve_device
-from autodip_ij.dip.machine import processor_name
 from autodip_ij.evaluation.datasets.synthetic import ELECTRONS_PER_COUNT, OFFSET, READ_NOISE, make_sample
+from autodip_ij.evaluation.markdown import table
 from autodip_ij.evaluation.scoring.comparison import PeakMemory
 from autodip_ij.images import Image, read, write
 from autodip_ij.settings import DenoiseSettings
@@ -48,11 +49,8 @@ def main() -> None:
             warm = arguments.settings.model_copy(update={"z": "0", "iterations": 2})
             denoise_image(read(source), warm)
         record = measure(source, Path(folder) / "result.ome.tif", arguments)
-    arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    arguments.out.with_suffix(".json").write_text(json.dumps(record, indent=1) + "\n")
-    page = markdown(record)
-    arguments.out.with_suffix(".md").write_text(page)
-    print(page)
+    write_results(arguments.out, record, page(record))
+    print(page(record))
 
 
 def synthetic_stack(planes: int, size: int) -> Image:
@@ -106,11 +104,14 @@ def measure(source: Path, target: Path, arguments: argparse.Namespace) -> dict[s
     }
 
 
-def markdown(record: dict[str, Any]) -> str:
+def page(record: dict[str, Any]) -> str:
     """Return the record as a page."""
-    stages = "".join(
-        f"| {stage} | {seconds:.2f} | {seconds / record['seconds']:.1%} |\n"
-        for stage, seconds in record["stages"].items()
+    stages = table(
+        ["stage", "seconds", "of the whole time"],
+        [
+            [stage, f"{seconds:.2f}", f"{seconds / record['seconds']:.1%}"]
+            for stage, seconds in record["stages"].items()
+        ],
     )
     settings = ", ".join(f"{name} {value}" for name, value in record["settings"].items())
     return (
@@ -123,14 +124,13 @@ def markdown(record: dict[str, Any]) -> str:
         f"({record['seconds_per_megapixel']:.2f} s a megapixel), then {record['saving_seconds']:.1f} s for writing. "
         f"Peak memory of the host {record['peak_host_megabytes']:.0f} MB, {record['host_megabytes_before']:.0f} MB of "
         "it before; pages of the temporary file that holds a large result count as long as the system keeps them.\n\n"
-        "| stage | seconds | of the whole time |\n|---|---|---|\n"
         f"{stages}\n"
         "Made by `python benchmarks/pipeline.py`.\n"
     )
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = parser_of(__doc__)
     parser.add_argument("--planes", type=int, default=100)
     parser.add_argument("--size", type=int, default=512, help="side of a plane, px")
     parser.add_argument("--iterations", type=int, default=300)
@@ -139,7 +139,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--classical", default="vst-nlm", help="classical estimate to blend in; empty for none")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--cold", action="store_true", help="count loading, compiling and measuring too")
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "pipeline")
+    parser.add_argument("--out", type=Path, default=RESULTS / "pipeline")
     arguments = parser.parse_args()
     blend = {"classical": arguments.classical, "classical_weight": 0.4} if arguments.classical else {}
     arguments.settings = DenoiseSettings.parse(

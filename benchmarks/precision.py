@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import platform
 from datetime import date
 from pathlib import Path
@@ -20,14 +19,16 @@ from time import process_time
 import numpy as np
 import numpy.typing as npt
 import torch
+from _common import RESULTS, SHARED, parser_of, write_results
 from skimage.io import imread
 from torch import Tensor
 
+from autodip_ij._support.versions import processor_name
 from autodip_ij.dip import Architecture, FitOptions
 from autodip_ij.dip.engines.cpu.engine import CpuStepper
 from autodip_ij.dip.engines.loop import OutputAverage
 from autodip_ij.dip.engines.reference import ReferenceStepper
-from autodip_ij.dip.machine import processor_name
+from autodip_ij.evaluation.markdown import table
 from autodip_ij.metrics import lpips, psnr
 
 IMAGES = {  # noisy image, clean image, iterations near the optimum for a crop of this size
@@ -76,7 +77,7 @@ def main() -> None:
                         out.write(json.dumps(done[-1]) + "\n")
             _write(done, arguments)
     _write(done, arguments)
-    print(markdown(summary(done), arguments))
+    print(page(summary(done), arguments))
 
 
 def _fit(image: str, seed: int, engine: str, arguments: argparse.Namespace) -> dict:
@@ -112,13 +113,13 @@ def _crop(image: npt.NDArray, side: int) -> npt.NDArray[np.float32]:
 
 def summary(done: list[dict]) -> dict:
     """Return mean, spread and standard error of the differences to the reference, over complete pairs."""
-    table = {(fit["image"], fit["seed"], fit["engine"]): fit for fit in done}
+    fits = {(fit["image"], fit["seed"], fit["engine"]): fit for fit in done}
     found: dict = {}
     for engine in list(ENGINES)[1:]:
         pairs = [
-            (table[image, seed, "reference"], fit)
-            for (image, seed, name), fit in table.items()
-            if name == engine and (image, seed, "reference") in table
+            (fits[image, seed, "reference"], fit)
+            for (image, seed, name), fit in fits.items()
+            if name == engine and (image, seed, "reference") in fits
         ]
         for output in ("last", "averaged"):
             for measure in TOLERANCE:
@@ -135,22 +136,36 @@ def summary(done: list[dict]) -> dict:
     return found
 
 
-def markdown(found: dict, arguments: argparse.Namespace) -> str:
+def page(found: dict, arguments: argparse.Namespace) -> str:
     """Return the summary as a page."""
     lines = [
         "# Quality of the fast CPU engine against the reference\n",
         f"{date.today().isoformat()}, {processor_name()}, torch {torch.__version__}; FMD raw captures, central crops "
         f"of {arguments.crop} px, depth 4, width {arguments.width}, 250 iterations (widefield 100). PSNR with peak "
         "255, LPIPS AlexNet in [-1, 1]. Fast minus reference, same images and seeds.\n",
-        "| engine, output, measure | pairs | mean difference | standard error | spread of single runs | tolerance |",
-        "|---|---|---|---|---|---|",
+        table(
+            [
+                "engine, output, measure",
+                "pairs",
+                "mean difference",
+                "standard error",
+                "spread of single runs",
+                "tolerance",
+            ],
+            [
+                [
+                    name,
+                    str(row["pairs"]),
+                    f"{row['mean']:+.4f}",
+                    f"{row['standard_error']:.4f}",
+                    f"{row['spread']:.4f}",
+                    str(row["tolerance"]),
+                ]
+                for name, row in found.items()
+            ],
+        ),
     ]
-    lines += [
-        f"| {name} | {row['pairs']} | {row['mean']:+.4f} | {row['standard_error']:.4f} | {row['spread']:.4f} | "
-        f"{row['tolerance']} |"
-        for name, row in found.items()
-    ]
-    return "\n".join(lines) + "\n\nMade by `python benchmarks/precision.py`.\n"
+    return "\n".join(lines) + "\nMade by `python benchmarks/precision.py`.\n"
 
 
 def _write(done: list[dict], arguments: argparse.Namespace) -> None:
@@ -164,16 +179,14 @@ def _write(done: list[dict], arguments: argparse.Namespace) -> None:
         "fits": len(done),
         "differences": found,
     }
-    arguments.out.with_suffix(".json").write_text(json.dumps(record, indent=1) + "\n")
-    arguments.out.with_suffix(".md").write_text(markdown(found, arguments))
+    write_results(arguments.out, record, page(found, arguments))
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    shared = Path(os.environ.get("AUTODIP_SHARED", Path(__file__).parents[2] / "shared"))
-    parser.add_argument("--data", type=Path, default=shared / "data" / "fmd", help="folder with the FMD images")
-    parser.add_argument("--weights", type=Path, default=shared / "weights", help="folder of the LPIPS backbone")
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "precision")
+    parser = parser_of(__doc__)
+    parser.add_argument("--data", type=Path, default=SHARED / "data" / "fmd", help="folder with the FMD images")
+    parser.add_argument("--weights", type=Path, default=SHARED / "weights", help="folder of the LPIPS backbone")
+    parser.add_argument("--out", type=Path, default=RESULTS / "precision")
     parser.add_argument("--seeds", type=int, default=6)
     parser.add_argument("--crop", type=int, default=128)
     parser.add_argument("--width", type=int, default=32)

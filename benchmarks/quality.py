@@ -23,6 +23,7 @@ from pathlib import Path
 import pandas as pd
 import quality_methods
 import quality_report
+from _common import RESULTS, ROOT, parser_of
 from quality_mixing import mixing_curves
 from rich.console import Console
 
@@ -37,14 +38,13 @@ from autodip_ij.evaluation.scoring.comparison import run_tasks
 from autodip_ij.evaluation.scoring.summary import table_of
 from autodip_ij.progress import Progress
 
-HERE = Path(__file__).resolve().parent
 RIVALS = ("gaussian", quality_methods.TUNED, "nlm", "vst-nlm", "vst-nl-ridge", "vst-bm3d")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     chosen = _parser().parse_args(arguments)
     for folder in filter(None, (chosen.work, chosen.panels)):
-        if folder.resolve().is_relative_to(HERE.parent):
+        if folder.resolve().is_relative_to(ROOT):
             raise SystemExit(f"{folder} lies in the repository; images are kept outside of it")
     if chosen.weights:
         # Local workers inherit it, and so find LPIPS for the choice of parameters too.
@@ -129,10 +129,10 @@ def _without_paths(words: Sequence[str]) -> list[str]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = parser_of(__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder with an index.csv or pairs.csv")
     parser.add_argument("--work", type=Path, required=True, help="folder for results of single jobs and their images")
-    parser.add_argument("--out", type=Path, default=HERE / "results", help="folder for tables and figures")
+    parser.add_argument("--out", type=Path, default=RESULTS, help="folder for tables and figures")
     parser.add_argument("--panels", type=Path, help="folder for panels of images, outside the repository")
     parser.add_argument("--weights", type=Path, help="folder of LPIPS backbone weights")
     parser.add_argument("--methods", nargs="+", metavar="LABEL", help=", ".join(quality_methods.available()))

@@ -10,7 +10,6 @@ four captures; here it is the first of them. PSNR has peak 255, LPIPS (AlexNet) 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 from datetime import date
 from pathlib import Path
@@ -18,10 +17,11 @@ from time import perf_counter
 
 import numpy as np
 import numpy.typing as npt
+from _common import RESULTS, SHARED, machine_line, parser_of, write_results
 from skimage.io import imread
 
-from autodip_ij._support.versions import processor_name
 from autodip_ij.classical.sparse_hessian import FIDELITIES, SPARSITIES, search_parameters, sparse_hessian
+from autodip_ij.evaluation.markdown import table
 from autodip_ij.metrics import lpips, lpips_available, psnr
 
 # Group: (noisy, sparse deconvolution) of Table II, PSNR in dB, mean of raw and avg2.
@@ -38,7 +38,7 @@ def main() -> None:
     arguments = _arguments()
     record = {
         "date": date.today().isoformat(),
-        "machine": _machine(),
+        "machine": f"{machine_line()}, OMP_NUM_THREADS={os.environ.get('OMP_NUM_THREADS', 'unset')}",
         "numpy": np.__version__,
         "data": "FMD field 19, capture 1 and mean of captures 1 and 2, 512 x 512 px",
         "scale": "PSNR with peak 255; LPIPS AlexNet, inputs in [0, 1]",
@@ -48,8 +48,8 @@ def main() -> None:
     for group in PUBLISHED:
         for level, capture in LEVELS.items():
             record["rows"].append(_row(arguments, group, level, capture))
-            _write(record, arguments.out)
-    print(markdown(record))
+            write_results(arguments.out, record, page(record))
+    print(page(record))
 
 
 def _row(arguments: argparse.Namespace, group: str, level: str, capture: str) -> dict:
@@ -81,7 +81,7 @@ def _quality(clean: npt.NDArray, image: npt.NDArray, weights: Path | None) -> di
     return found
 
 
-def markdown(record: dict) -> str:
+def page(record: dict) -> str:
     """Return the record as a page."""
     lines = [
         "# Sparsity-and-Hessian denoiser on FMD",
@@ -93,49 +93,42 @@ def markdown(record: dict) -> str:
         f"{list(record['grid']['fidelity'])}, sparsity in {list(record['grid']['sparsity'])}, chosen by PSNR on the "
         "image itself, so optimistic. Values are PSNR in dB / LPIPS.",
         "",
-        "| group | level | noisy | automatic | best of grid | fidelity, sparsity | seconds, automatic |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    lines += [
-        f"| {row['group']} | {row['level']} | {_shown(row['noisy'])} | {_shown(row['automatic'])} | "
-        f"{_shown(row['best'])} | {row['best_fidelity']:g}, {row['best_sparsity']:g} | {row['seconds']} |"
-        for row in record["rows"]
-    ]
-    lines += [
+        table(
+            ["group", "level", "noisy", "automatic", "best of grid", "fidelity, sparsity", "seconds, automatic"],
+            [
+                [
+                    row["group"],
+                    row["level"],
+                    *(_shown(row[kind]) for kind in ("noisy", "automatic", "best")),
+                    f"{row['best_fidelity']:g}, {row['best_sparsity']:g}",
+                    str(row["seconds"]),
+                ]
+                for row in record["rows"]
+            ],
+            left=2,
+        ),
+        "Means of raw and avg2 beside the published ones (four captures per group):",
         "",
-        "Means of raw and avg2 beside the published ones (four captures a group):",
-        "",
-        "| group | noisy, published | noisy, here | sparse deconvolution, published | automatic | best of grid |",
-        "|---|---|---|---|---|---|",
     ]
+    published = []
     for group, (noisy, sparse) in PUBLISHED.items():
         rows = [row for row in record["rows"] if row["group"] == group]
         if len(rows) == len(LEVELS):
             means = [np.mean([row[kind]["psnr"] for row in rows]) for kind in ("noisy", "automatic", "best")]
-            lines.append(f"| {group} | {noisy:.2f} | {means[0]:.2f} | {sparse:.2f} | {means[1]:.2f} | {means[2]:.2f} |")
-    return "\n".join(lines) + "\n"
+            published.append([group, *(f"{value:.2f}" for value in (noisy, means[0], sparse, means[1], means[2]))])
+    header = ["noisy, published", "noisy, here", "sparse deconvolution, published", "automatic", "best of grid"]
+    return "\n".join([*lines, table(["group", *header], published)])
 
 
 def _shown(quality: dict) -> str:
     return " / ".join([f"{quality['psnr']:.2f}", *([f"{quality['lpips']:.3f}"] if "lpips" in quality else [])])
 
 
-def _machine() -> str:
-    return f"{processor_name()}, {os.cpu_count()} cores, OMP_NUM_THREADS={os.environ.get('OMP_NUM_THREADS', 'unset')}"
-
-
-def _write(record: dict, out: Path) -> None:
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.with_suffix(".json").write_text(json.dumps(record, indent=1) + "\n")
-    out.with_suffix(".md").write_text(markdown(record))
-
-
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    shared = Path(os.environ.get("AUTODIP_SHARED", Path(__file__).parents[2] / "shared"))
-    parser.add_argument("--data", type=Path, default=shared / "data" / "fmd", help="folder with the FMD images")
+    parser = parser_of(__doc__)
+    parser.add_argument("--data", type=Path, default=SHARED / "data" / "fmd", help="folder with the FMD images")
     parser.add_argument("--weights", type=Path, default=None, help="folder of LPIPS weights")
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "sparse_hessian")
+    parser.add_argument("--out", type=Path, default=RESULTS / "sparse_hessian")
     return parser.parse_args()
 
 

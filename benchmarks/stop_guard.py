@@ -10,17 +10,15 @@ Writes ``benchmarks/results/stop_guard.json`` and ``.md``.
 
 from __future__ import annotations
 
-import argparse
-import json
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from _common import RESULTS, parser_of, write_results
 from rich.progress import track
 
 from autodip_ij._support.arrays import binned
-from autodip_ij._support.files import write_text
 from autodip_ij.dip import Architecture, FitOptions, fit
 from autodip_ij.dip.guard import OVERFITTED, Guard, GuardOptions
 from autodip_ij.evaluation import markdown
@@ -30,7 +28,6 @@ from autodip_ij.images.window import measure_window
 from autodip_ij.metrics import psnr
 from autodip_ij.noise.plane import noise_of
 
-RESULTS = Path(__file__).resolve().parent / "results"
 CAPTURES = (
     "confocal_actin_fov1_c0",
     "confocal_fish_fov1_c0",
@@ -70,13 +67,12 @@ class Row:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = parser_of(__doc__)
     parser.add_argument("--data", type=Path, required=True)
     data = parser.parse_args().data
     cases = [(capture, name) for capture in CAPTURES for name in FITS]
     rows = [measured(data, capture, name) for capture, name in track(cases, "fitting")]
-    write_text(RESULTS / "stop_guard.json", json.dumps([asdict(row) for row in rows], indent=1) + "\n")
-    write_text(RESULTS / "stop_guard.md", page(rows))
+    write_results(RESULTS / "stop_guard", [asdict(row) for row in rows], page(rows))
 
 
 def measured(data: Path, capture: str, name: str) -> Row:

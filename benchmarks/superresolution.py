@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 from datetime import date
 from pathlib import Path
 from time import perf_counter
@@ -21,9 +20,9 @@ from time import perf_counter
 import numpy as np
 import numpy.typing as npt
 import torch
+from _common import RESULTS, SHARED, machine_line, parser_of, write_results
 from skimage.io import imread
 
-from autodip_ij._support.versions import processor_name
 from autodip_ij.calibration import load_calibration
 from autodip_ij.calibration.model import Parameters
 from autodip_ij.classical import run_method
@@ -31,6 +30,7 @@ from autodip_ij.classical.enlarging import METHODS, enlarge
 from autodip_ij.denoising.superresolution import SuperresSettings, enlarging_parameters
 from autodip_ij.dip import Architecture, FitOptions, fit_superresolution
 from autodip_ij.dip.resampling import resample
+from autodip_ij.evaluation.markdown import table
 from autodip_ij.metrics import psnr, ssim
 
 IMAGES = {
@@ -47,7 +47,7 @@ def main() -> None:
     arguments = _arguments()
     record = {
         "date": date.today().isoformat(),
-        "machine": _machine(),
+        "machine": f"{machine_line()}, {torch.get_num_threads()} thread(s)",
         "torch": torch.__version__,
         "data": "FMD raw captures, crop [128:384, 128:384], area-averaged to 128 x 128 px, enlarged twice",
         "scale": "PSNR and SSIM with peak 255",
@@ -63,8 +63,8 @@ def main() -> None:
         record["rows"].append(
             _row(group, *(imread(arguments.data / name).astype(np.float32) for name in files), arguments)
         )
-        _write(record, arguments.out)
-    print(markdown(record))
+        write_results(arguments.out, record, page(record))
+    print(page(record))
 
 
 def _row(group: str, clean: npt.NDArray, noisy: npt.NDArray, arguments: argparse.Namespace) -> dict:
@@ -134,7 +134,7 @@ def _quality(clean: npt.NDArray, image: npt.NDArray) -> dict:
     }
 
 
-def markdown(record: dict) -> str:
+def page(record: dict) -> str:
     """Return the record as a page."""
     groups = [row["group"] for row in record["rows"]]
     lines = [
@@ -143,15 +143,15 @@ def markdown(record: dict) -> str:
         f"{record['date']}, {record['machine']}, torch {record['torch']}, seed {record['seed']}. {record['data']}. "
         f"{record['scale']}. Made by `python benchmarks/superresolution.py`. Values are PSNR in dB / SSIM.",
         "",
-        f"| method | {' | '.join(groups)} |",
-        f"|---|{'---|' * len(groups)}",
     ]
-    for method in record["rows"][0]["methods"]:
-        cells = [
-            f"{row['methods'][method]['psnr']:.2f} / {row['methods'][method]['ssim']:.3f}" for row in record["rows"]
+    rows = [
+        [
+            method,
+            *(f"{row['methods'][method]['psnr']:.2f} / {row['methods'][method]['ssim']:.3f}" for row in record["rows"]),
         ]
-        lines.append(f"| {method} | {' | '.join(cells)} |")
-    lines.append("")
+        for method in record["rows"][0]["methods"]
+    ]
+    lines.append(table(["method", *groups], rows))
     for row in record["rows"]:
         for fitted in row["fits"]:
             points = ", ".join(f"{at}: {quality['psnr']:.2f}" for at, quality in fitted["curve"].items())
@@ -163,21 +163,10 @@ def markdown(record: dict) -> str:
     return "\n".join(lines)
 
 
-def _machine() -> str:
-    return f"{processor_name()}, {os.cpu_count()} cores, {torch.get_num_threads()} thread(s)"
-
-
-def _write(record: dict, out: Path) -> None:
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.with_suffix(".json").write_text(json.dumps(record, indent=1) + "\n")
-    out.with_suffix(".md").write_text(markdown(record))
-
-
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    shared = Path(os.environ.get("AUTODIP_SHARED", Path(__file__).parents[2] / "shared"))
-    parser.add_argument("--data", type=Path, default=shared / "data" / "fmd", help="folder with the FMD images")
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "superresolution")
+    parser = parser_of(__doc__)
+    parser.add_argument("--data", type=Path, default=SHARED / "data" / "fmd", help="folder with the FMD images")
+    parser.add_argument("--out", type=Path, default=RESULTS / "superresolution")
     parser.add_argument("--resume", action="store_true", help="keep the groups that the result file has already")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--seed", type=int, default=1)

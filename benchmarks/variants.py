@@ -9,15 +9,14 @@ to benchmarks/results/<name>_variants.md.
 
 from __future__ import annotations
 
-import argparse
 import json
 from pathlib import Path
 
 import pandas as pd
+from _common import RESULTS, parser_of
 
 from autodip_ij.evaluation.markdown import table as markdown_table
 
-HERE = Path(__file__).resolve().parent
 DECIMALS = {"psnr": 2, "ssim": 3, "lpips_01": 3, "lpips_11": 3}
 
 
@@ -49,9 +48,9 @@ def markdown(table: pd.DataFrame, results: pd.DataFrame, pack: Path) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = parser_of(__doc__)
     parser.add_argument("pack", type=Path)
-    parser.add_argument("--out", type=Path, default=HERE / "results")
+    parser.add_argument("--out", type=Path, default=RESULTS)
     arguments = parser.parse_args()
     results = pd.read_parquet(arguments.pack / "results.parquet")
     noise = pd.read_csv(arguments.pack / "images.csv").set_index("image")["noise"]
