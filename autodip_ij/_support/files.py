@@ -5,15 +5,124 @@ from __future__ import annotations
 import glob
 import hashlib
 import os
+import shutil
 import stat
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 
-from autodip_ij.errors import UnreadableFile, UnwritableOutput
+from autodip_ij.errors import AutodipError, UnreadableFile, UnwritableOutput
 
 _LONGEST = 100
 """Bytes of the target's name that a temporary name repeats; a name may have 255, on encrypted folders 143."""
+
+
+@contextmanager
+def written_whole(
+    target: Path, what: str = "", *, explain: Callable[[OSError], UnwritableOutput] | None = None
+) -> Iterator[Path]:
+    """Yield a temporary name beside `target`; what was written there gets the name of `target` at the end.
+
+    Both may be a file or a folder. If the ``with`` block raises, `target` remains as it was and nothing is left
+    beside it.
+
+    Parameters
+    ----------
+    target
+        The file or folder to write; replaced if it exists. Its folder must exist.
+    what
+        What it is, for the message: "the sidecar".
+    explain
+        Turns an error of the operating system into the error to raise, instead of the usual line.
+
+    Raises
+    ------
+    autodip_ij.errors.UnwritableOutput
+        If it cannot be written.
+
+    Examples
+    --------
+    >>> folder = getfixture("tmp_path")
+    >>> with written_whole(folder / "a.txt") as partial:
+    ...     _ = partial.write_text("whole")
+    >>> [path.name for path in folder.iterdir()]
+    ['a.txt']
+    """
+    partial = temporary(target)
+    try:
+        yield partial
+        _replace(partial, target)
+    except AutodipError:  # some of which are OSErrors too, and say more
+        raise
+    except OSError as error:
+        raise (explain or _unwritable(target, what))(error) from error
+    finally:
+        with suppress(OSError):
+            _remove(partial)
+
+
+def write_bytes(path: Path, content: bytes, what: str = "", *, sync: bool = False) -> Path:
+    """Write a file whole or not at all, with the folders above it.
+
+    Parameters
+    ----------
+    path
+        The file; replaced if it exists.
+    content
+        Its content.
+    what
+        What it is, for the message.
+    sync
+        Whether to wait until the disk has it, so that a power failure leaves no empty file under the final name.
+
+    Raises
+    ------
+    autodip_ij.errors.UnwritableOutput
+        If it cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unwritable(path, what)(error) from error
+    with written_whole(path, what) as partial, partial.open("wb") as stream:
+        stream.write(content)
+        if sync:
+            stream.flush()
+            os.fsync(stream.fileno())
+    return path
+
+
+def write_text(path: Path, text: str, what: str = "", *, sync: bool = False) -> Path:
+    """Write a text in UTF-8 as `write_bytes` does; ends of lines stay as they are."""
+    return write_bytes(path, text.encode(), what, sync=sync)
+
+
+def _unwritable(path: Path, what: str) -> Callable[[OSError], UnwritableOutput]:
+    named = f"{what} {path}" if what else f"{path}"
+    return lambda error: UnwritableOutput(f"cannot write {named}: {error.strerror or error}")
+
+
+def _replace(partial: Path, target: Path) -> None:
+    """Give a complete file its name; an old folder, which cannot be replaced in one step, is put aside first."""
+    if not target.is_dir() or target.is_symlink():
+        os.replace(partial, target)
+        return
+    aside = partial.with_suffix(".old")
+    os.replace(target, aside)
+    try:
+        os.replace(partial, target)
+    except BaseException:
+        os.replace(aside, target)
+        raise
+    _remove(aside)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def temporary(target: Path) -> Path:
@@ -29,36 +138,18 @@ def temporary(target: Path) -> Path:
 
 
 def left_behind(target: Path) -> Iterator[Path]:
-    """Yield what a killed process left under temporary names of `target`."""
+    """Yield the temporary files and folders of `target` that a killed process left."""
     name = glob.escape(_shortened(target.name))
     for ending in ("part", "part.folder", "old"):
         yield from target.parent.glob(f".{name}.*.{ending}")
 
 
 def _shortened(name: str) -> str:
-    """Return `name`, or of a long one its beginning and what tells it from others that begin alike."""
+    """Return `name`; of a long one its beginning and a digest, which differs between names that begin alike."""
     content = os.fsencode(name)
     if len(content) <= _LONGEST:
         return name
     return f"{content[: _LONGEST - 10].decode('utf-8', 'ignore')}~{hashlib.sha256(content).hexdigest()[:8]}"
-
-
-def write_text(path: Path, text: str) -> Path:
-    """Write a text, whole or not at all.
-
-    Raises
-    ------
-    autodip_ij.errors.UnwritableOutput
-        If it cannot be written.
-    """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
-    except OSError as error:
-        raise UnwritableOutput(f"cannot write {path}: {error.strerror or error}") from error
-    return path
 
 
 _SPECIAL = (

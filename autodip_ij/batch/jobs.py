@@ -5,19 +5,18 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
 import re
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import dataclass, field, fields, is_dataclass
 from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from autodip_ij._support.files import temporary
-from autodip_ij.errors import BadInput, Cancelled, UnreadableFile, UnwritableOutput
+from autodip_ij._support.files import write_text
+from autodip_ij.errors import BadInput, Cancelled, UnreadableFile
 from autodip_ij.progress import Progress, Silent, Stop
 
 _SAFE_KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+=,-]*")
@@ -79,18 +78,7 @@ class JobStore:
                 yield path.name.removesuffix(suffix), _read(path)
 
     def _write(self, path: Path, record: Mapping[str, Any]) -> None:
-        partial = temporary(path)
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            with partial.open("w", encoding="utf-8") as stream:
-                json.dump(record, stream, default=_plain)
-                stream.flush()
-                os.fsync(stream.fileno())
-            partial.replace(path)
-        except OSError as error:
-            with suppress(OSError):
-                partial.unlink(missing_ok=True)
-            raise UnwritableOutput(f"cannot write {path}: {error.strerror or error}") from error
+        write_text(path, json.dumps(record, default=_plain), sync=True)
 
 
 def fingerprint(function_name: str, arguments: Mapping[str, Any]) -> str:

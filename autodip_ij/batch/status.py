@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import logging
 import os
 import threading
@@ -14,7 +15,7 @@ from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
 
-from autodip_ij._support.files import temporary
+from autodip_ij._support.files import write_text
 from autodip_ij._support.text import plain
 from autodip_ij.batch.claim import Claim
 from autodip_ij.batch.resume import Standing, examine, remove_leftovers
@@ -231,29 +232,16 @@ class StatusFile:
         """
         with self._lock:
             self._changed = False
-            partial = temporary(self.path)
             try:
-                with partial.open("w", encoding="utf-8", newline="") as stream:
-                    table = csv.writer(stream, lineterminator="\n")
-                    table.writerow(_NAMES)
-                    table.writerows([_cell(getattr(row, name)) for name in _NAMES] for row in rows)
-                self._replace(partial)
-            except OSError as error:
+                write_text(self.path, _csv(rows), "the status")
+            except UnwritableOutput as error:
                 self._changed = True
-                raise UnwritableOutput(f"{self.path}: cannot write the status ({error.strerror or error})") from error
+                # Windows refuses while another program shows the table; the next change tries again.
+                if os.name != "nt" or not isinstance(error.__cause__, PermissionError) or not self.path.exists():
+                    raise
+                self._warn(f"{self.path} is open in another program; close it to see the status")
             finally:
-                with suppress(OSError):
-                    partial.unlink(missing_ok=True)
                 self._due = time.monotonic() + _PAUSE_PER_ROW * max(0, len(rows) - _SHORT)
-
-    def _replace(self, partial: Path) -> None:
-        try:
-            partial.replace(self.path)
-        except PermissionError:
-            # Windows refuses while another program shows the table; the next change tries again.
-            if not self.path.exists() or os.name != "nt":
-                raise
-            self._warn(f"{self.path} is open in another program; close it to see the status")
 
     def _warn(self, message: str) -> None:
         if not self._warned:
@@ -262,6 +250,14 @@ class StatusFile:
 
 
 _NAMES = [field.name for field in fields(Row)]
+
+
+def _csv(rows: Sequence[Row]) -> str:
+    stream = io.StringIO()
+    table = csv.writer(stream, lineterminator="\n")
+    table.writerow(_NAMES)
+    table.writerows([_cell(getattr(row, name)) for name in _NAMES] for row in rows)
+    return stream.getvalue()
 
 
 def _cell(value: str | float | None) -> str | float | None:

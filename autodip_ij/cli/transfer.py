@@ -132,8 +132,8 @@ def _check_position(index: int | None, length: int, what: str) -> None:
 
 
 def _write_picture(input: Path, channel: int, plane: Any, found: Explanation, picture: Path | None) -> Path | None:
+    from autodip_ij._support.files import write_bytes
     from autodip_ij.calibration.explanation import thumbnails
-    from autodip_ij.errors import UnwritableOutput
 
     used = found.choice.strategy if found.choice else found.strategy
     content = thumbnails(plane, found.neighbours, used)
@@ -141,11 +141,7 @@ def _write_picture(input: Path, channel: int, plane: Any, found: Explanation, pi
         return None
     file = picture or Path(f"{input.name.split('.')[0]}_transfer.png")
     file = file.with_name(f"{file.stem}_c{channel}{file.suffix or '.png'}")
-    try:
-        file.write_bytes(content)
-    except OSError as error:
-        raise UnwritableOutput(f"cannot write {file}: {error.strerror or error}") from error
-    return file
+    return write_bytes(file, content)
 
 
 def _record(

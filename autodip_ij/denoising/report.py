@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import platform
-from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from autodip_ij._support.text import encodable
 from autodip_ij._support.versions import versions
 from autodip_ij._version import __version__
 from autodip_ij.denoising.checks.judge import Check, FitVerdict
-from autodip_ij.errors import UnreadableFile, UnwritableOutput
+from autodip_ij.errors import UnreadableFile
 
 SCHEMA_VERSION = 1
 SIDECAR_SUFFIX = ".autodip.json"
@@ -237,19 +236,9 @@ def write_sidecar(report: Report, output: Path) -> Path:
     autodip_ij.errors.UnwritableOutput
         If the folder cannot be written.
     """
-    from autodip_ij._support.files import temporary
+    from autodip_ij._support.files import write_text
 
-    target = sidecar_path(output)
-    partial = temporary(target)
-    try:
-        partial.write_text(to_json(report, indent=2) + "\n", encoding="utf-8")
-        partial.replace(target)
-    except OSError as error:
-        raise UnwritableOutput(f"{target}: cannot write the sidecar ({error.strerror or error})") from error
-    finally:
-        with suppress(OSError):
-            partial.unlink(missing_ok=True)
-    return target
+    return write_text(sidecar_path(output), to_json(report, indent=2) + "\n", "the sidecar")
 
 
 def read_sidecar(path: Path) -> Report:

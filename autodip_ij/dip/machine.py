@@ -12,7 +12,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from autodip_ij._support.files import write_text
 from autodip_ij._support.versions import processor_name
+from autodip_ij.errors import UnwritableOutput
 
 log = logging.getLogger(__name__)
 
@@ -26,14 +28,10 @@ def remember(device: str, fact: str, value: Any) -> None:
     """Keep `value` (JSON) as the measured `fact`; without a writable cache folder it is measured again next time."""
     everything = _read()
     everything.setdefault(_key(device), {})[fact] = value
-    path = _path()
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_suffix(f".{os.getpid()}.part")
-        part.write_text(json.dumps(everything, indent=1))
-        part.replace(path)
-    except OSError as problem:
-        log.info("measurements are not kept: %s", problem)
+        write_text(_path(), json.dumps(everything, indent=1))
+    except UnwritableOutput as problem:
+        log.info("measurements are not stored: %s", problem)
 
 
 def likely_device(name: str = "auto") -> str:

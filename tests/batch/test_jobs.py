@@ -177,7 +177,7 @@ def test_a_run_killed_outright_goes_on_where_it_was(work, tmp_path):
 import sys
 sys.path.insert(0, {str(HERE)!r})
 import job_functions as work
-from autodip_ij.evaluation.jobs import Job, run_jobs
+from autodip_ij.batch.jobs import Job, run_jobs
 jobs = [Job(f"v{{v}}", work.square_slowly, {{"value": v, "log": {str(log)!r}}}) for v in range(8)]
 print(len(run_jobs(jobs, {str(folder)!r}, workers=0).resumed))
 """

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import os
-import shutil
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -16,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from autodip_ij._support.files import written_whole
 from autodip_ij.calibration.model import Parameters
 from autodip_ij.calibration.pack.files import FILE as DESCRIPTORS
 from autodip_ij.calibration.pack.files import MANIFEST, Descriptor, pack_descriptors
@@ -108,19 +107,9 @@ def write_pack(content: PackContent, target: str | Path, *, overwrite: bool = Fa
     path = Path(target)
     if path.exists() and not overwrite:
         raise UnwritableOutput(f"{path} exists already; choose another name or add --overwrite")
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
+    with written_whole(path, "the calibration pack") as partial:
         path.parent.mkdir(parents=True, exist_ok=True)
-        if path.suffix.lower() == ".zip":
-            _write_zip(content, temporary)
-        else:
-            _write_folder(content, temporary)
-        _remove(path)
-        temporary.replace(path)
-    except OSError as error:
-        raise UnwritableOutput(f"cannot write the calibration pack {path}: {error.strerror or error}") from error
-    finally:
-        _remove(temporary)
+        (_write_zip if path.suffix.lower() == ".zip" else _write_folder)(content, partial)
     return path
 
 
@@ -135,13 +124,6 @@ def _write_folder(content: PackContent, path: Path) -> None:
         file = path / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(data)
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
 
 
 def _files(content: PackContent) -> Iterable[tuple[str, bytes]]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from io import BytesIO
 from pathlib import Path
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from autodip_ij._support.files import write_bytes
 from autodip_ij.errors import BadInput, UnwritableOutput
 from autodip_ij.evaluation.markdown import seconds
 from autodip_ij.evaluation.scoring.measures import measure_of
@@ -54,15 +56,12 @@ def save(drawing: Figure, path: Path) -> Path:
     autodip_ij.errors.UnwritableOutput
         If it cannot be written.
     """
-    temporary = path.with_name(f".part.{path.name}")
+    stream = BytesIO()
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        drawing.savefig(temporary, dpi=DOTS_PER_INCH, facecolor="white")
-        temporary.replace(path)
-    except (OSError, ValueError) as error:
-        temporary.unlink(missing_ok=True)
+        drawing.savefig(stream, format=path.suffix.lstrip("."), dpi=DOTS_PER_INCH, facecolor="white")
+    except ValueError as error:  # of matplotlib, for a format it does not have
         raise UnwritableOutput(f"cannot write the figure {path}: {error}") from error
-    return path
+    return write_bytes(path, stream.getvalue(), "the figure")
 
 
 WIDTHS = (16, 32, 64, 128, 256, 512)

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from autodip_ij._support.files import write_bytes
 from autodip_ij.calibration.model import Parameters
 from autodip_ij.errors import UnreadableFile
 from autodip_ij.evaluation.datasets import fmd
@@ -140,9 +141,7 @@ def _write_pairs(
             )
             progress.advance()
     header = ["name", "dataset", "noisy", "clean", "microscope", "specimen", "field", "level", "value_range", "split"]
-    temporary = folder / ".pairs.csv.part"
-    temporary.write_bytes(_table(header, rows))
-    temporary.replace(folder / "pairs.csv")
+    write_bytes(folder / "pairs.csv", _table(header, rows))
     return folder
 
 

@@ -6,6 +6,7 @@ import hashlib
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -13,8 +14,9 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from autodip_ij._support.files import write_bytes
 from autodip_ij.batch.jobs import Job, JobStore, RunSummary, run_jobs
-from autodip_ij.errors import BadInput, UnwritableOutput
+from autodip_ij.errors import BadInput
 from autodip_ij.evaluation.datasets.model import Pair
 from autodip_ij.evaluation.scoring.cost import expected
 from autodip_ij.evaluation.scoring.matching import Options, central, matched_pair, scoring_device
@@ -229,14 +231,9 @@ def _keep(folder: Path, pair: str, method: str, image: Plane) -> None:
     import tifffile
 
     target = image_file(folder, pair, method)
-    temporary = target.with_name(f".{target.name}.part")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        tifffile.imwrite(temporary, image, compression="zlib")
-        temporary.replace(target)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise UnwritableOutput(f"cannot write {target}: {error.strerror or error}") from error
+    content = BytesIO()
+    tifffile.imwrite(content, image, compression="zlib")
+    write_bytes(target, content.getvalue())
 
 
 class PeakMemory:

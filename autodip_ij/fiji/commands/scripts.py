@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from autodip_ij._support.files import write_text
 from autodip_ij._support.versions import shipped
 from autodip_ij.errors import EnvironmentProblem
 from autodip_ij.fiji.commands.menu import COMMANDS, Input, MenuCommand, MenuValue
@@ -83,7 +84,7 @@ def write_scripts(folder: Path) -> list[Path]:
     for command in COMMANDS:
         path, text = folder / command.file_name, script_text(command)
         if not path.is_file() or path.read_text(encoding="utf-8") != text:
-            path.write_text(text, encoding="utf-8", newline="\n")
+            write_text(path, text)
             changed.append(path)
     return changed
 

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from autodip_ij._support.files import write_bytes
 from autodip_ij._version import __version__
 from autodip_ij.errors import BadInput, UnreadableFile, UnwritableOutput
 
@@ -81,17 +82,8 @@ def content_of(path: Path) -> bytes | None:
 
 def replace_file(path: Path, content: bytes) -> None:
     """Write a file whole or not at all, with its folders; one of equal content is left alone."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        if content_of(path) == content:
-            return
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_bytes(content)
-        temporary.replace(path)
-    except OSError as error:
-        raise UnwritableOutput(f"{path}: cannot be written ({error.strerror or error})") from error
-    finally:
-        temporary.unlink(missing_ok=True)
+    if content_of(path) != content:
+        write_bytes(path, content)
 
 
 def delete_file(path: Path) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import re
-import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -14,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from autodip_ij._support.files import temporary
-from autodip_ij.errors import AutodipError, BadInput, UnwritableOutput, nearest
+from autodip_ij._support.files import written_whole
+from autodip_ij.errors import BadInput, UnwritableOutput, nearest
 
 if TYPE_CHECKING:
     from autodip_ij.images.image import Image
@@ -83,16 +82,9 @@ def write(
     _refuse(image, target, overwrite)
     # The name of the source, which may be bytes that are no text.
     image = replace(image, name=_UNFIT.sub("\ufffd", image.name))
-    partial = temporary(target)
-    try:
+    size = image.data.size * kind.itemsize
+    with written_whole(target, explain=lambda error: _unwritable(target, error, size)) as partial:
         write_to(image, partial, kind, provenance)
-        _replace(partial, target)
-    except AutodipError:
-        raise
-    except OSError as error:
-        raise _unwritable(target, error, image.data.size * kind.itemsize) from error
-    finally:
-        _remove(partial)
     return target
 
 
@@ -200,29 +192,6 @@ def _same(target: Path, source: Path) -> bool:
         return target.samefile(source)
     except OSError:
         return target.resolve() == source.resolve()
-
-
-def _replace(partial: Path, target: Path) -> None:
-    """Give the complete file its name; an old folder, which cannot be replaced in one step, is put aside first."""
-    if not target.is_dir() or target.is_symlink():
-        os.replace(partial, target)
-        return
-    aside = partial.with_suffix(".old")
-    os.replace(target, aside)
-    try:
-        os.replace(partial, target)
-    except BaseException:
-        os.replace(aside, target)
-        raise
-    _remove(aside)
-
-
-def _remove(path: Path) -> None:
-    """Remove a file or folder, if it is there."""
-    if path.is_dir():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        path.unlink(missing_ok=True)
 
 
 def _unwritable(target: Path, error: OSError, size: int) -> UnwritableOutput:
