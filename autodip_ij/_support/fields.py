@@ -1,32 +1,95 @@
-"""What can be asked of the fields of a pydantic model: choices, bounds, and its errors in one line."""
+"""The fields of a pydantic model: their choices and bounds, and pydantic's errors in one line each."""
 
 from __future__ import annotations
 
-from typing import Literal, get_args, get_origin
+from typing import Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
-from autodip_ij.errors import BadInput, nearest
+from autodip_ij.errors import nearest
 
 
-def explain(model: type[BaseModel], error: ValidationError) -> str:
-    """Return one line for the first problem of a pydantic error, with the nearest valid name or value."""
+def explain(model: type[BaseModel], error: ValidationError, what: str = "setting", *, below: int = 0) -> str:
+    """Explain the first problem of a pydantic error in one line: field, value, bounds or nearest valid name.
+
+    Parameters
+    ----------
+    model
+        The model that was validated, or the one found `below` it.
+    error
+        What pydantic raised.
+    what
+        What the user calls a field of the model: "setting", "key", "column".
+    below
+        The number of leading parts of the error's location that the caller names itself.
+
+    Examples
+    --------
+    >>> from typing import Annotated
+    >>> from pydantic import ConfigDict, Field
+    >>> class Network(BaseModel, extra="forbid"):
+    ...     depth: Annotated[int, Field(le=10)]
+    >>> for given in ({"dpeth": 3, "depth": 3}, {"depth": 11}, {}):
+    ...     try:
+    ...         Network.model_validate(given)
+    ...     except ValidationError as error:
+    ...         print(explain(Network, error))
+    unknown setting 'dpeth'; did you mean 'depth'?
+    depth: '11' is not possible (input should be less than or equal to 10)
+    'depth' is missing
+    """
     problem = error.errors()[0]
-    name = str(problem["loc"][0]) if problem["loc"] else ""
-    value = problem["input"]
+    owner, path = _located(model, problem["loc"][below:])
+    name = ".".join(path)
     if problem["type"] == "extra_forbidden":
-        return f"unknown setting '{name}'{nearest(name, model.model_fields)}"
+        return f"unknown {what} '{name}'{nearest(path[-1], owner.model_fields)}"
+    if problem["type"] == "missing":
+        return f"'{name}' is missing"
     cause = problem.get("ctx", {}).get("error")
-    if isinstance(cause, BadInput):
-        return str(cause)
-    choices = choices_of(model, name)
-    if choices and not bounds_of(model, name):
-        return f"{name}: '{value}' is not possible{nearest(str(value), choices)}"
-    return f"{name}: '{value}' is not possible ({problem['msg'][0].lower()}{problem['msg'][1:]})"
+    if isinstance(cause, ValidationError):
+        return explain(model, cause, what)
+    if isinstance(cause, ValueError):
+        found = str(cause)
+        return found if not name or path[-1] in found else f"{name}: {found}"
+    choices = choices_of(owner, path[-1]) if path else []
+    value = "" if isinstance(problem["input"], dict | BaseModel) else f"'{problem['input']}' is not possible"
+    if value and choices and not bounds_of(owner, path[-1]):
+        return f"{name}: {value}{nearest(str(problem['input']), choices)}"
+    reason = _reason(problem["msg"])
+    shown = f"{value} ({reason})" if value else reason
+    return f"{name}: {shown}" if name else shown
+
+
+def _located(model: type[BaseModel], location: tuple[int | str, ...]) -> tuple[type[BaseModel], list[str]]:
+    """Return the model that holds the last field of a location, and the names of the fields on the way to it.
+
+    Positions in lists and pydantic's marks of the branch of a union are left out.
+    """
+    owner: type[BaseModel] = model
+    inner: type[BaseModel] | None = model
+    path: list[str] = []
+    for part in location:
+        if isinstance(part, str) and inner is not None:
+            owner = inner
+            path.append(part)
+            inner = _model_in(inner.model_fields[part].annotation) if part in inner.model_fields else None
+    return owner, path
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    """Return the model that an annotation consists of or holds: ``Iterations``, ``tuple[Entry, ...]``."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((found for part in get_args(annotation) if (found := _model_in(part))), None)
+
+
+def _reason(message: str) -> str:
+    message = " ".join(message.removeprefix("Value error, ").split())
+    return f"{message[:1].lower()}{message[1:]}"
 
 
 def choices_of(model: type[BaseModel], name: str) -> list[str]:
-    """Return the texts a setting is limited to; empty if it is free."""
+    """Return the texts that a field is limited to; empty if it is free."""
     field = model.model_fields.get(name)
     annotation = field.annotation if field else None
     parts = [annotation] if get_origin(annotation) is Literal else get_args(annotation)
@@ -34,7 +97,7 @@ def choices_of(model: type[BaseModel], name: str) -> list[str]:
 
 
 def bounds_of(model: type[BaseModel], name: str) -> dict[str, float]:
-    """Return ``{"min": ..., "max": ...}`` of a numeric setting, as far as declared."""
+    """Return ``{"min": ..., "max": ...}`` of a numeric field, as far as declared."""
     found: dict[str, float] = {}
     field = model.model_fields.get(name)
     for item in field.metadata if field else ():

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from autodip_ij._support.specs import Spec, alternatives, parse_sum
 from autodip_ij.classical.registry import method_names, method_of, parameters_of, run_method
 from autodip_ij.errors import BadInput, EnvironmentProblem, nearest
 from autodip_ij.noise.plane import NoisyPlane
@@ -103,10 +104,9 @@ def texts_in_turn(guides: str) -> tuple[str, ...]:
     >>> texts_in_turn("nlm + median | gaussian")
     ('nlm + median', 'gaussian')
     """
-    texts = tuple(text.strip() for text in guides.split("|")) if guides.strip() else ()
+    texts = alternatives(guides, "vst-nlm | gaussian")
     for text in texts:
-        if not parse_estimates(text):
-            raise BadInput(f"'{guides}' has nothing on one side of a |; give an estimate, as in 'vst-nlm | gaussian'")
+        parse_estimates(text)
     return texts
 
 
@@ -123,21 +123,14 @@ def parse_estimates(text: str) -> tuple[Named, ...]:
     >>> parse_estimates("nlm + gaussian sigma_px=1")
     (('nlm', {}), ('gaussian', {'sigma_px': 1.0}))
     """
-    return tuple(_parse_one(part) for part in text.split("+")) if text.strip() else ()
+    return tuple(map(_checked, parse_sum(text, "gaussian sigma_px=1")))
 
 
-def _parse_one(text: str) -> Named:
-    name, *assignments = text.replace(",", " ").split() or [""]
+def _checked(spec: Spec) -> Named:
     known = method_names(quick=True)
-    if name not in known:
-        raise BadInput(f"'{name}' is not a classical method{nearest(name, known)}")
-    given: dict[str, str] = {}
-    for assignment in assignments:
-        key, equals, value = assignment.partition("=")
-        if not equals:
-            raise BadInput(f"'{assignment}' is not of the form name=value, as in 'gaussian sigma_px=1'")
-        given[key] = value
-    return name, parameters_of(name).parse(name, given).model_dump(exclude_unset=True)
+    if spec.name not in known:
+        raise BadInput(f"'{spec.name}' is not a classical method{nearest(spec.name, known)}")
+    return spec.name, parameters_of(spec.name).parse(spec.name, spec.options).model_dump(exclude_unset=True)
 
 
 def estimates_in_words(text: str) -> str:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from autodip_ij._support.specs import parse_spec
 from autodip_ij.errors import BadInput, nearest
 
 Loss = Callable[[Tensor], Tensor]
@@ -98,18 +99,17 @@ def parse_loss(text: str) -> tuple[str, dict[str, Any]]:
     >>> parse_loss("perceptual mse=1 ssim=0.2 net=squeeze")
     ('perceptual', {'mse': 1.0, 'ssim': 0.2, 'net': 'squeeze'})
     """
-    name, *assignments = text.split() or [""]
-    options: dict[str, Any] = {}
-    for assignment in assignments:
-        key, equals, value = assignment.partition("=")
-        if not equals or not value:
-            raise BadInput(f"loss: '{assignment}' is not of the form name=value, as in 'perceptual ssim=0.2'")
-        try:
-            options[key] = float(value)
-        except ValueError:
-            options[key] = value
-    check_loss(name, options)
-    return name, options
+    spec = parse_spec(text, "perceptual ssim=0.2")
+    options: dict[str, Any] = {key: _number(value) for key, value in spec.options.items()}
+    check_loss(spec.name, options)
+    return spec.name, options
+
+
+def _number(text: str) -> float | str:
+    try:
+        return float(text)
+    except ValueError:
+        return text
 
 
 def make_loss(name: str, target: Tensor, options: Mapping[str, Any] | None = None) -> Loss:

@@ -27,7 +27,7 @@ def test_parameters_of_a_group_win_over_those_of_all():
     ("text", "said"),
     [
         ("gausian", "did you mean 'gaussian'"),
-        ("gaussian:sigma_px", "key=value"),
+        ("gaussian:sigma_px", "name=value"),
         ("gaussian:sigm=2", "sigma_px"),
         ("gaussian:sigma_px=-1", "sigma_px"),
         ("gaussian:widefild.sigma_px=2", "did you mean 'widefield'"),

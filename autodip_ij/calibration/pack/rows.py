@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from autodip_ij._support.fields import explain
 from autodip_ij.calibration.model import Parameters
 from autodip_ij.calibration.pack.files import MANIFEST, PackFiles
 from autodip_ij.dip.architecture import width_of
@@ -162,7 +163,7 @@ def read_manifest(files: PackFiles) -> Manifest:
             raise UnreadableFile(
                 f"{files.path}: pack format {problem['input']!r} is unknown, expected {FORMAT}; update autodip_ij"
             ) from error
-        raise UnreadableFile(f"{files.path}: {MANIFEST}: {_explain(error)}") from error
+        raise UnreadableFile(f"{files.path}: {MANIFEST}: {explain(Manifest, error, 'key')}") from error
 
 
 def read_rows(files: PackFiles, name: str, row_type: type[RowT]) -> Iterator[RowT]:
@@ -183,7 +184,7 @@ def read_rows(files: PackFiles, name: str, row_type: type[RowT]) -> Iterator[Row
         try:
             yield row_type.model_validate({key: value for key, value in record.items() if value not in ("", None)})
         except ValidationError as error:
-            raise UnreadableFile(f"{files.path}: {name} line {line}: {_explain(error)}") from error
+            raise UnreadableFile(f"{files.path}: {name} line {line}: {explain(row_type, error, 'column')}") from error
         except BadInput as error:
             raise UnreadableFile(f"{files.path}: {name} line {line}: {error}") from error
 
@@ -193,13 +194,3 @@ def _records(files: PackFiles, name: str, text: str) -> Iterator[dict[str | None
         yield from csv.DictReader(io.StringIO(text))
     except csv.Error as error:
         raise UnreadableFile(f"{files.path}: {name} is no table ({error})") from error
-
-
-def _explain(error: ValidationError) -> str:
-    problem = error.errors()[0]
-    where = str(problem["loc"][0]) if problem["loc"] else "row"
-    if problem["type"] == "extra_forbidden":
-        return f"unknown column or key '{where}'"
-    if problem["type"] == "missing":
-        return f"'{where}' is missing"
-    return f"{where} {problem['input']!r}: {problem['msg'][0].lower()}{problem['msg'][1:]}"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from autodip_ij._support.specs import parse_spec, value_of
 from autodip_ij.calibration.blend import check_blend
 from autodip_ij.calibration.model import Parameters
 from autodip_ij.dip.architecture import levels_of, width_of
@@ -89,24 +90,21 @@ def parse_method(text: str) -> Method:
     Raises
     ------
     autodip_ij.errors.BadInput
-        For an unknown method or group, or a parameter that is not ``key=value``; the message names the nearest.
+        For an unknown method or group, or a parameter that is not ``name=value``; the message names the nearest.
 
     Examples
     --------
     >>> parse_method("gaussian:sigma_px=1,widefield.sigma_px=3").parameters_for("widefield", "actin")
     {'sigma_px': 3}
     """
-    name, _, rest = text.strip().partition(":")
-    known = known_methods()
+    spec, known = parse_spec(text, "gaussian:sigma_px=2"), known_methods()
+    name = spec.name
     if name not in known:
         raise BadInput(f"unknown method '{name}'{nearest(name, known)}")
     parameters: dict[str, dict[str, Any]] = {}
-    for item in filter(None, (part.strip() for part in rest.split(","))):
-        key, equals, value = item.partition("=")
-        if not equals or not value:
-            raise BadInput(f"method '{text}': '{item}' is no parameter; write key=value, e.g. gaussian:sigma_px=2")
-        group, _, key = key.strip().rpartition(".")
-        parameters.setdefault(_canonical(group), {})[key] = _value(value.strip())
+    for full_key, value in spec.options.items():
+        group, _, key = full_key.rpartition(".")
+        parameters.setdefault(_canonical(group), {})[key] = value_of(value)
     if name == FIT and not parameters:
         split_fit({})
     method = Method(text.strip(), name, parameters)
@@ -243,9 +241,6 @@ def _run_baseline(name: str, noisy: Plane, parameters: Mapping[str, Any], device
 
 def _check(method: Method) -> None:
     """Refuse parameters that the method does not take, before any image is read."""
-    from pydantic import ValidationError
-
-    from autodip_ij._support.fields import explain
     from autodip_ij.settings import DenoiseSettings
 
     for group in method.parameters:
@@ -260,11 +255,7 @@ def _check(method: Method) -> None:
             continue
         from autodip_ij.classical import parameters_of
 
-        model = parameters_of(method.name)
-        try:
-            model.model_validate(given)
-        except ValidationError as error:
-            raise BadInput(f"{method.name}: {explain(model, error)}") from None
+        parameters_of(method.name).parse(method.name, given)
 
 
 def _canonical(group: str) -> str:
@@ -274,14 +265,3 @@ def _canonical(group: str) -> str:
     if known not in group_names():
         raise BadInput(f"unknown group '{group}'{nearest(group, group_names())}")
     return known
-
-
-def _value(text: str) -> Any:
-    if text.lower() in ("true", "false"):
-        return text.lower() == "true"
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return text

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
+from autodip_ij._support.fields import explain
 from autodip_ij.batch.jobs import ADDED_LATER
 from autodip_ij.calibration.model import Parameters, Width
 from autodip_ij.classical.estimates import parse_estimates, texts_in_turn
@@ -276,13 +277,4 @@ def read_grid(path: str | Path) -> Grid:
     try:
         return Grid.model_validate(content)
     except ValidationError as error:
-        raise BadInput(f"{path}: {_explain(error)}") from None
-
-
-def _explain(error: ValidationError) -> str:
-    problem = error.errors()[0]
-    where = ".".join(part for part in problem["loc"] if isinstance(part, str) and "-" not in part) or "grid"
-    if problem["type"] == "extra_forbidden":
-        return f"unknown key '{where}'{nearest(where, Grid.model_fields)}"
-    found = "" if isinstance(problem["input"], dict) else f" (found {problem['input']!r})"
-    return f"{where}: {problem['msg'].removeprefix('Value error, ')}{found}"
+        raise BadInput(f"{path}: {explain(Grid, error, 'key')}") from None

@@ -11,7 +11,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from autodip_ij.errors import BadInput, nearest
+from autodip_ij._support.fields import explain
+from autodip_ij.errors import BadInput
 from autodip_ij.groups.vocabulary.entries import Carrier, Device, Entry, Index, Label, Match, VocabularyFile, entry_name
 
 _FOLDER = Path(__file__).parent
@@ -142,20 +143,12 @@ def read_vocabulary_file(path: Path) -> VocabularyFile:
 
 
 def _explain(data: dict[str, Any], error: ValidationError) -> str:
-    problem = error.errors()[0]
-    location, what = problem["loc"], problem["msg"]
-    if problem["type"] == "extra_forbidden":
-        key = str(location[-1])
-        if len(location) == 1:
-            return f"unknown table '{key}'{nearest(key, VocabularyFile.model_fields)}"
-        table: dict[str, type[Entry]] = {"label": Label, "carrier": Carrier}
-        fields = table.get(str(location[0]), Device).model_fields
-        return f"{entry_name(data, location)}: unknown key '{key}'{nearest(key, fields)}"
-    cause = problem.get("ctx", {}).get("error")
-    if isinstance(cause, BadInput):
-        return f"{entry_name(data, location)}: {cause}"
-    field = f"{location[-1]}: " if len(location) > 2 else ""
-    return f"{entry_name(data, location)}: {field}{what[0].lower()}{what[1:]}"
+    location = error.errors()[0]["loc"]
+    if len(location) == 1 and str(location[0]) not in VocabularyFile.model_fields:
+        return explain(VocabularyFile, error, "table")
+    tables: dict[str, type[Entry]] = {"label": Label, "carrier": Carrier}
+    entry = tables.get(str(location[0]), Device)
+    return f"{entry_name(data, location)}: {explain(entry, error, 'key', below=2)}"
 
 
 @lru_cache(maxsize=1)
