@@ -25,7 +25,8 @@ from autodip_ij._support.versions import machine
 from autodip_ij.calibration import CalibrationImage, Parameters
 from autodip_ij.calibration.pack.files import Descriptor
 from autodip_ij.calibration.similarity.description import describe
-from autodip_ij.calibration.transfer import STRATEGIES, rank
+from autodip_ij.calibration.strategies import SIMILARITIES
+from autodip_ij.calibration.transfer import rank
 from autodip_ij.evaluation.markdown import table
 
 UNUSED = {None: Parameters(4, 16, 4, 1)}
@@ -74,7 +75,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=RESULTS)
     arguments = parser.parse_args()
     left, right = halves(arguments.data, arguments.weights)
-    found = {strategy: recognised(strategy, left, right, arguments.weights) for strategy in STRATEGIES[1:]}
+    found = {strategy: recognised(strategy, left, right, arguments.weights) for strategy in SIMILARITIES}
     bare = [without_features(image) for image in left]
     found["descriptors, statistics only"] = recognised("descriptors", bare, right, None)
     record = {"date": date.today().isoformat(), "machine": machine(), "images": len(right), "strategies": found}

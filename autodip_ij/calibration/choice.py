@@ -22,7 +22,8 @@ from autodip_ij.calibration.blend import blend_in_words
 from autodip_ij.calibration.group_table import from_group, in_words, table_entry, what_is_known
 from autodip_ij.calibration.model import Calibration, Choice, Parameters
 from autodip_ij.calibration.pack.rows import EFFORTS
-from autodip_ij.calibration.transfer import CannotCompare, check_comparable, policy_strategy, transfer_nearest
+from autodip_ij.calibration.strategies import STRATEGIES, policy_strategy
+from autodip_ij.calibration.transfer import CannotCompare, check_comparable, transfer_nearest
 from autodip_ij.errors import BadInput, nearest
 from autodip_ij.groups.model import GroupDecision, group_name, split_group
 from autodip_ij.images.tiles import plan_tiles
@@ -283,7 +284,7 @@ def _from_nearest_image(
         return replace(found, reason=f"{known}, so {found.reason}")
     except CannotCompare as cause:
         reason = (
-            f"{known}; the nearest calibration image by {in_words(strategy)} cannot be looked for ({cause}), "
+            f"{known}; the nearest calibration image by {STRATEGIES[strategy].label} cannot be determined ({cause}), "
             f"so {table_entry(calibration, table.group, group_name(microscope, specimen))}"
         )
         return replace(table, reason=reason, details={"wanted_strategy": strategy, "obstacle": str(cause)})

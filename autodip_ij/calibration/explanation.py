@@ -11,18 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from autodip_ij.calibration.choice import choose, finished, narrowed
-from autodip_ij.calibration.group_table import in_words, what_is_known
+from autodip_ij.calibration.group_table import what_is_known
 from autodip_ij.calibration.model import Calibration, Choice
-from autodip_ij.calibration.transfer import (
-    STRATEGIES,
-    CannotCompare,
-    Neighbour,
-    choice_of,
-    known_pool,
-    members_of,
-    rank,
-    transfer,
-)
+from autodip_ij.calibration.strategies import SIMILARITIES, STRATEGIES, known_pool
+from autodip_ij.calibration.transfer import CannotCompare, Neighbour, choice_of, members_of, rank, transfer
 from autodip_ij.errors import EnvironmentProblem
 from autodip_ij.groups.model import GroupDecision, group_name
 
@@ -40,7 +32,7 @@ class Explanation:
     choice
         What it chooses; None where it cannot run.
     neighbours
-        All images of the pool, the most alike first; empty for the group table.
+        All images of the pool, the most similar first; empty for the group table.
     obstacle
         Why it cannot run; empty if it can.
     """
@@ -101,7 +93,7 @@ def explain(
     pool = pool or known_pool(microscope, specimen)
     neighbours: tuple[Neighbour, ...] = ()
     try:
-        if strategy == "group" or strategy not in STRATEGIES:
+        if strategy not in SIMILARITIES:
             known = {"microscope": microscope, "specimen": specimen}
             found = transfer(seen.calibration, plane, strategy, pool, effort=effort, **known)
         else:
@@ -124,7 +116,7 @@ def thumbnails(plane: npt.NDArray[Any], neighbours: Sequence[Neighbour], strateg
     plane
         Noisy plane (Y, X).
     neighbours
-        The most alike first.
+        The most similar first.
     strategy
         Named in the heading.
     """
@@ -145,7 +137,7 @@ def thumbnails(plane: npt.NDArray[Any], neighbours: Sequence[Neighbour], strateg
     rows = -(-len(tiles) // columns)
     figure = Figure(figsize=(2.6 * columns, 3.1 * rows), layout="constrained")
     FigureCanvasAgg(figure)
-    figure.suptitle(f"nearest calibration images by {in_words(strategy)}", fontsize=10)
+    figure.suptitle(f"nearest calibration images by {STRATEGIES[strategy].label}", fontsize=10)
     for axis, tile in zip(
         figure.subplots(rows, columns, squeeze=False).flat, [*tiles, *[None] * columns], strict=False
     ):

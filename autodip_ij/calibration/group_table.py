@@ -10,13 +10,6 @@ _IN_WORDS = {
     "twophoton": "two-photon",
     "nucleus": "nuclei",
     "mito": "mitochondria",
-    "mae": "mean absolute difference",
-    "mse": "mean squared difference",
-    "psnr": "PSNR",
-    "ssim": "SSIM",
-    "lpips": "LPIPS",
-    "umap": "UMAP",
-    "descriptors": "image descriptors",
 }
 
 
@@ -61,11 +54,11 @@ def table_entry(calibration: Calibration, group: str, wanted: str) -> str:
 
 
 def in_words(name: str) -> str:
-    """Return the name of a microscope, specimen, similarity or parameter as a microscopist writes it.
+    """Return the name of a microscope, specimen or parameter as a microscopist writes it.
 
     Examples
     --------
-    >>> in_words("mean_gradient"), in_words("twophoton")
-    ('mean gradient', 'two-photon')
+    >>> in_words("input_noise"), in_words("twophoton")
+    ('input noise', 'two-photon')
     """
     return _IN_WORDS.get(name, name.replace("_", " "))

@@ -204,7 +204,7 @@ class Choice:
     group
         Group whose entry was used, or the group of the nearest calibration image.
     strategy
-        ``group``, ``lpips``, ``mean_gradient``, ``umap``, ``descriptors`` or ``user``.
+        A name of `autodip_ij.calibration.strategies.STRATEGIES`, or ``user``.
     reason
         One sentence for the report.
     details

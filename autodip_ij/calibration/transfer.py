@@ -1,4 +1,4 @@
-"""Parameter transfer: from the most alike calibration image to the image at hand (Table I of the paper)."""
+"""Parameter transfer: from the most similar calibration image to the image to be denoised (Table I of the paper)."""
 
 from __future__ import annotations
 
@@ -10,21 +10,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from autodip_ij.calibration.group_table import from_group, in_words
+from autodip_ij.calibration.group_table import from_group
 from autodip_ij.calibration.model import Calibration, CalibrationImage, Choice, Parameters
+from autodip_ij.calibration.similarity.measures import Comparison
+from autodip_ij.calibration.strategies import FALLBACK, POOLS, SIMILARITIES, STRATEGIES, known_pool, missing
 from autodip_ij.errors import BadInput, nearest
 from autodip_ij.groups.model import group_name
 
-STRATEGIES = ("group", "mae", "mse", "psnr", "ssim", "lpips", "mean_gradient", "umap", "descriptors")
-"""The rows of Table I, and one that needs no shipped images."""
-
-POOLS = ("microscope+specimen", "microscope", "specimen", "all")
-"""The columns of Table I: the calibration images that are looked at share this with the image."""
-
 SHOWN_NEIGHBOURS = 5
-"""Neighbours kept in the details of a choice."""
-
-_NEED_PIXELS = ("mae", "mse", "psnr", "ssim", "lpips")
+"""Neighbours listed in the details of a choice."""
 
 
 class CannotCompare(BadInput):
@@ -33,26 +27,10 @@ class CannotCompare(BadInput):
 
 @dataclass(frozen=True)
 class Neighbour:
-    """A calibration image and its distance to the image at hand; the unit is that of the strategy."""
+    """A calibration image and its distance to the image to be denoised, in the unit of the strategy."""
 
     image: CalibrationImage
     distance: float
-
-
-def policy_strategy(microscope: str | None, specimen: str | None, *, published: bool = True) -> str:
-    """Return the strategy for what is known: of the published code, the best cell of each column of Table I.
-
-    Where the policy need not be the `published` one, it is the descriptors for all that is incomplete: they recognise
-    microscope and specimen of more captures than any other measure (``benchmarks/results/nearest_image.md``), in a
-    second, where LPIPS needs weights and UMAP is compiled for a quarter of a minute.
-    """
-    if microscope and specimen:
-        return "group"
-    if not published:
-        return "descriptors"
-    if microscope:
-        return "lpips"
-    return "mean_gradient" if specimen else "umap"
 
 
 def pool_of(
@@ -82,7 +60,7 @@ def pool_of(
 def members_of(
     calibration: Calibration, pool: str, microscope: str | None, specimen: str | None
 ) -> tuple[CalibrationImage, ...]:
-    """Return the images of a calibration that a pool looks at.
+    """Return the images of a calibration that belong to a pool.
 
     Raises
     ------
@@ -98,7 +76,7 @@ def members_of(
 
 
 def check_comparable(calibration: Calibration, strategy: str, microscope: str | None, specimen: str | None) -> None:
-    """Refuse a calibration in which no image could be compared, whatever the pixels of the image at hand.
+    """Refuse a calibration none of whose images can be compared, whatever the pixels of the image to be denoised.
 
     Raises
     ------
@@ -110,13 +88,8 @@ def check_comparable(calibration: Calibration, strategy: str, microscope: str | 
     members = pool_of(calibration.images, known_pool(microscope, specimen), microscope, specimen)
     if not members:
         raise CannotCompare("the calibration has no image of this group")
-    if not any(_usable(image, strategy) or _usable(image, "descriptors") for image in members):
+    if not any(_usable(image, strategy) or _usable(image, FALLBACK) for image in members):
         raise CannotCompare("the calibration comes without images or descriptors")
-
-
-def known_pool(microscope: str | None, specimen: str | None) -> str:
-    """Return the narrowest pool for what is known."""
-    return "+".join(name for name, known in (("microscope", microscope), ("specimen", specimen)) if known) or "all"
 
 
 def rank(
@@ -127,16 +100,16 @@ def rank(
     calibration_images: Sequence[CalibrationImage] | None = None,
     weights: str | Path | None = None,
 ) -> tuple[Neighbour, ...]:
-    """Return the images of a pool, the most alike first; equal distances keep the order of the calibration.
+    """Return the images of a pool, the most similar first; equal distances preserve the order of the calibration.
 
     Parameters
     ----------
     strategy
-        One of `STRATEGIES` but ``group``.
+        One of `SIMILARITIES`.
     plane
         Noisy plane (Y, X) in any scale.
     pool
-        The images to look at.
+        The images to compare with.
     calibration_images
         All images of the calibration, which set the scale of descriptors and the layout of UMAP; the pool by default.
     weights
@@ -147,10 +120,12 @@ def rank(
     CannotCompare
         If the pool is empty, or lacks what the strategy needs: images, descriptors, their number or size.
     autodip_ij.errors.EnvironmentProblem
-        If LPIPS weights are missing and cannot be downloaded.
+        If LPIPS weights are missing and cannot be downloaded, or umap-learn is not installed.
     """
-    if strategy not in STRATEGIES[1:]:
-        raise BadInput(f"unknown similarity '{strategy}'{nearest(strategy, STRATEGIES[1:])}")
+    if strategy not in SIMILARITIES:
+        raise BadInput(f"unknown similarity '{strategy}'{nearest(strategy, SIMILARITIES)}")
+    measure = STRATEGIES[strategy].distances
+    assert measure is not None
     if not pool:
         raise CannotCompare("the calibration has no image of this group")
     usable = [image for image in pool if _usable(image, strategy)]
@@ -158,7 +133,7 @@ def rank(
         raise CannotCompare(f"the calibration comes without {_needed(strategy)}")
     everything = [image for image in (calibration_images or pool) if _usable(image, strategy)]
     try:
-        distances = _distances(strategy, plane, usable, everything, weights)
+        distances = measure(Comparison(plane, usable, everything, weights))
     except BadInput as obstacle:  # images too small or too few for the measure
         raise CannotCompare(str(obstacle)) from obstacle
     order = np.argsort(distances, kind="stable")
@@ -191,7 +166,7 @@ def transfer(
     microscope, specimen
         What is known of the image.
     effort
-        For calibrations that know efforts.
+        For calibrations that distinguish efforts.
     weights
         Folder of LPIPS backbone weights.
 
@@ -202,13 +177,13 @@ def transfer(
     CannotCompare
         If the strategy cannot run with this calibration.
     autodip_ij.errors.EnvironmentProblem
-        If LPIPS weights are missing and cannot be downloaded.
+        As `rank`.
     """
     if strategy not in STRATEGIES:
         raise BadInput(f"unknown strategy '{strategy}'{nearest(strategy, STRATEGIES)}")
     known_microscope = microscope if "microscope" in pool else None
     known_specimen = specimen if "specimen" in pool else None
-    if strategy == "group":
+    if STRATEGIES[strategy].distances is None:
         pool_of((), pool, microscope, specimen)
         return from_group(calibration, known_microscope, known_specimen, effort)
     members = members_of(calibration, pool, microscope, specimen)
@@ -226,7 +201,7 @@ def transfer_nearest(
     effort: str | None = None,
     weights: str | Path | None = None,
 ) -> Choice:
-    """Return the parameters of the nearest image within what is known, by descriptors if `strategy` cannot run.
+    """Return the parameters of the nearest image that shares what is known; by descriptors if `strategy` cannot run.
 
     LPIPS weights are never downloaded here: a choice of parameters must not wait for 233 MB.
 
@@ -237,18 +212,18 @@ def transfer_nearest(
     """
     pool = known_pool(microscope, specimen)
     try:
-        if strategy == "lpips":
-            _require_weights(weights)
+        if obstacle := missing(strategy, weights):
+            raise CannotCompare(obstacle)
         return transfer(
             calibration, plane, strategy, pool, microscope=microscope, specimen=specimen, effort=effort, weights=weights
         )
-    except BadInput as obstacle:
+    except BadInput as problem:
         members = pool_of(calibration.images, pool, microscope, specimen)
-        if strategy == "descriptors" or not any(_usable(image, "descriptors") for image in members):
-            raise CannotCompare(str(obstacle)) from obstacle
-        neighbours = rank("descriptors", plane, members, calibration_images=calibration.images, weights=weights)
-        instead = f"{in_words(strategy)} cannot be used: {obstacle}"
-        return choice_of(calibration, neighbours, "descriptors", group_name(microscope, specimen), effort, instead)
+        if strategy == FALLBACK or not any(_usable(image, FALLBACK) for image in members):
+            raise CannotCompare(str(problem)) from problem
+        neighbours = rank(FALLBACK, plane, members, calibration_images=calibration.images, weights=weights)
+        instead = f"{STRATEGIES[strategy].label} cannot be used: {problem}"
+        return choice_of(calibration, neighbours, FALLBACK, group_name(microscope, specimen), effort, instead)
 
 
 def choice_of(
@@ -259,7 +234,7 @@ def choice_of(
     effort: str | None = None,
     instead: str = "",
 ) -> Choice:
-    """Return the choice that the nearest of `neighbours` stands for."""
+    """Return the choice of the parameters of the nearest of `neighbours`."""
     image, distance = neighbours[0].image, neighbours[0].distance
     which = "calibration image" if group == "all" else f"{group} calibration image"
     because = f" ({instead})" if instead else ""
@@ -269,7 +244,7 @@ def choice_of(
         group=image.group,
         strategy=strategy,
         reason=(
-            f"the parameters of the {which} most alike by {in_words(strategy)}{because} are used: "
+            f"the parameters of the {which} most similar by {STRATEGIES[strategy].label}{because} are used: "
             f"{image.name} ({image.group}), distance {distance:.3g}"
         ),
         details={
@@ -284,39 +259,14 @@ def choice_of(
 
 
 def best_of(image: CalibrationImage, effort: str | None = None) -> Parameters:
-    """Return the best parameters of a calibration image at an effort, where it knows efforts."""
+    """Return the best parameters of a calibration image, at an effort if it distinguishes efforts."""
     known = image.parameters
     return known.get(None) or known.get(effort or "standard") or next(iter(known.values()))
 
 
 def _usable(image: CalibrationImage, strategy: str) -> bool:
-    return image.read is not None or (strategy not in _NEED_PIXELS and image.descriptor is not None)
+    return image.read is not None or ("pixels" not in STRATEGIES[strategy].needs and image.descriptor is not None)
 
 
 def _needed(strategy: str) -> str:
-    return "images" if strategy in _NEED_PIXELS else "images or descriptors"
-
-
-def _require_weights(weights: str | Path | None) -> None:
-    from autodip_ij.metrics import lpips_available
-
-    if not lpips_available(weights=weights):
-        raise CannotCompare("LPIPS weights are not at hand; name their folder with --weights or $AUTODIP_LPIPS_WEIGHTS")
-
-
-def _distances(
-    strategy: str,
-    plane: npt.NDArray[Any],
-    images: Sequence[CalibrationImage],
-    everything: Sequence[CalibrationImage],
-    weights: str | Path | None,
-) -> npt.NDArray[np.float64]:
-    from autodip_ij.calibration.similarity import measures as distances
-
-    if strategy in _NEED_PIXELS:
-        return distances.by_pixels(strategy, plane, images, weights)
-    if strategy == "mean_gradient":
-        return distances.by_mean_gradient(plane, images)
-    if strategy == "umap":
-        return distances.by_umap(plane, images, everything, weights)
-    return distances.by_descriptors(plane, images, everything, weights)
+    return "images" if "pixels" in STRATEGIES[strategy].needs else "images or descriptors"

@@ -6,6 +6,7 @@ import sys
 from typing import Any
 
 from autodip_ij._support.fields import bounds_of, choices_of
+from autodip_ij.calibration.strategies import STRATEGIES
 from autodip_ij.classical.method import Method
 from autodip_ij.classical.registry import methods
 from autodip_ij.settings import DenoiseSettings, shown
@@ -34,10 +35,24 @@ METHODS = """
 """
 
 
+STRATEGY_TABLE = """
+## Strategies of parameter transfer
+
+`autodip transfer --strategy` takes any of these; calibration images are scaled by their own minimum and maximum and
+compared on equal central crops.
+
+| strategy | the nearest image has | needs |
+| --- | --- | --- |
+"""
+
+
 def settings_page() -> str:
     """Return the page as Markdown."""
+    strategies = STRATEGY_TABLE + "".join(
+        f"| `{row.name}` | {row.help} | {row.needs_in_words} |\n" for row in STRATEGIES.values()
+    )
     rows = "".join(_row(name) for name in DenoiseSettings.model_fields)
-    return HEAD + rows + METHODS + "".join(_method_row(method) for method in methods().values())
+    return HEAD + rows + METHODS + "".join(_method_row(method) for method in methods().values()) + strategies
 
 
 def _row(name: str) -> str:

@@ -7,12 +7,19 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
+from autodip_ij.calibration.strategies import POOLS, STRATEGIES
+
 if TYPE_CHECKING:
     from autodip_ij.calibration.explanation import Explanation
     from autodip_ij.groups.model import GroupDecision
 
     Answer = tuple[GroupDecision, list[Explanation], Path | None, str]
-    """The decision, what each strategy answers, the picture, and what was looked at."""
+    """The decision, the answer of each strategy, the picture, and which plane was analysed."""
+    StrategyName = str
+    PoolName = str
+else:
+    StrategyName = Literal[("policy", "all", *STRATEGIES)]
+    PoolName = Literal[POOLS]
 
 Flag = Annotated[bool, Parameter(negative="")]
 
@@ -22,10 +29,8 @@ def transfer(
     *,
     calibration: str = "autodip",
     criterion: str | None = None,
-    strategy: Literal[
-        "policy", "all", "group", "mae", "mse", "psnr", "ssim", "lpips", "mean_gradient", "umap", "descriptors"
-    ] = "policy",
-    pool: Literal["microscope+specimen", "microscope", "specimen", "all"] | None = None,
+    strategy: StrategyName = "policy",
+    pool: PoolName | None = None,
     group: str = "auto",
     effort: Literal["fast", "standard", "best"] | None = None,
     channel: str = "",
@@ -78,7 +83,6 @@ def transfer(
     from autodip_ij.calibration import load_calibration
     from autodip_ij.calibration.choice import side_of
     from autodip_ij.calibration.explanation import explain as explain_strategy
-    from autodip_ij.calibration.transfer import STRATEGIES
     from autodip_ij.denoising.channels import decide, representative, treated
     from autodip_ij.denoising.plan import select
     from autodip_ij.images import open_image
@@ -92,7 +96,7 @@ def transfer(
     decisions = treated([decided[index] for index in channels], explicit=bool(channel.strip()))
     _check_position(time, image.shape[0], "time point")
     _check_position(z, image.shape[2], "slice")
-    names = STRATEGIES if strategy == "all" else (strategy,)
+    names = tuple(STRATEGIES) if strategy == "all" else (strategy,)
     answers: list[Answer] = []
     for index, decision in zip(channels, decisions, strict=True):
         if decision.leave_alone:

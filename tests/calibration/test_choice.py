@@ -26,7 +26,7 @@ def test_a_decision_and_its_group_name_give_the_same_choice() -> None:
 @pytest.mark.parametrize(("group", "measure"), [("confocal", "LPIPS"), ("mito", "mean gradient"), ("all", "UMAP")])
 def test_reason_names_the_measure_that_could_not_run_and_the_cause(group: str, measure: str) -> None:
     reason = choose(PAPER, group).reason
-    assert f"by {measure} cannot be looked for (this calibration comes without its images)" in reason
+    assert f"by {measure} cannot be determined (this calibration comes without its images)" in reason
     assert "in calibration 'paper' are used" in reason
 
 

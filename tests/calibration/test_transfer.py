@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
+from typing import get_args, get_type_hints
 
 import numpy as np
 import pytest
 from hand_made import GROUPS, KNOWN, calibration_of, entry, noisy, query, texture, with_known_nearest
 
-from autodip_ij.calibration import choose
+from autodip_ij.calibration import choose, strategies
+from autodip_ij.calibration import transfer as transfer_module
 from autodip_ij.calibration.model import CalibrationImage
+from autodip_ij.calibration.similarity import embedding
 from autodip_ij.calibration.similarity.embedding import embed
-from autodip_ij.calibration.transfer import (
-    POOLS,
-    STRATEGIES,
-    CannotCompare,
-    known_pool,
-    policy_strategy,
-    pool_of,
-    rank,
-    transfer,
-)
+from autodip_ij.calibration.similarity.measures import Comparison, Distances
+from autodip_ij.calibration.strategies import POOLS, SIMILARITIES, STRATEGIES, Strategy, known_pool, policy_strategy
+from autodip_ij.calibration.transfer import CannotCompare, pool_of, rank, transfer
+from autodip_ij.cli.settings_page import settings_page
+from autodip_ij.cli.transfer import transfer as cli_transfer
 from autodip_ij.errors import BadInput, EnvironmentProblem
 
-MEASURES = tuple(strategy for strategy in STRATEGIES[1:] if strategy != "umap")
+MEASURES = tuple(strategy for strategy in SIMILARITIES if strategy != "umap")
 """Strategies that measure likeness; UMAP lays images out, and promises less (see below)."""
 
 
@@ -192,7 +191,7 @@ def test_choice_for_an_incomplete_group_is_that_of_the_nearest_image(
 ) -> None:
     choice = choose(with_known_nearest(pool), group, plane=query, weights=random_weights)
     assert choice.strategy == strategy
-    start = f"only the {pool} is known ({group}), so the parameters of the {group} calibration image most alike by "
+    start = f"only the {pool} is known ({group}), so the parameters of the {group} calibration image most similar by "
     assert choice.reason.startswith(start)
     assert " are used: near (" in choice.reason
 
@@ -208,7 +207,7 @@ def test_missing_weights_lead_to_descriptors_and_are_named() -> None:
     choice = choose(with_known_nearest("microscope", shipped=False), "confocal", plane=query())
     assert choice.strategy == "descriptors"
     assert choice.details["neighbours"][0]["image"] == "near"
-    assert "LPIPS cannot be used: LPIPS weights are not at hand; name their folder with --weights" in choice.reason
+    assert "LPIPS cannot be used: LPIPS weights are not available; name their folder with --weights" in choice.reason
 
 
 def test_missing_images_of_the_group_lead_to_the_table() -> None:
@@ -216,7 +215,7 @@ def test_missing_images_of_the_group_lead_to_the_table() -> None:
     choice = choose(calibration, "actin", plane=query())
     assert choice.strategy == "group"
     assert choice.parameters == calibration.table["actin", None]
-    assert "cannot be looked for (the calibration has no image of this group)" in choice.reason
+    assert "cannot be determined (the calibration has no image of this group)" in choice.reason
 
 
 def test_plane_is_not_read_where_the_group_decides() -> None:
@@ -245,3 +244,36 @@ def test_pool_that_needs_what_is_unknown_is_refused() -> None:
 def test_unknown_strategy_is_refused_with_the_nearest(strategy: str, near: str) -> None:
     with pytest.raises(BadInput, match=f"did you mean '{near}'"):
         transfer(with_known_nearest("all"), query(), strategy, "all")
+
+
+def test_one_row_makes_a_strategy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The row alone names it in choices and texts, checks what it needs, and runs it."""
+
+    def by_name(asked: Comparison) -> Distances:
+        return np.array([float(image.name != "far") for image in asked.images])
+
+    row = Strategy("by_name", "name", "the right name", by_name, frozenset({"weights"}))
+    monkeypatch.setitem(strategies.STRATEGIES, "by_name", row)  # type: ignore[misc]
+    monkeypatch.setattr(transfer_module, "SIMILARITIES", (*SIMILARITIES, "by_name"))
+    calibration = with_known_nearest("all")
+    choice = transfer(calibration, query(), "by_name", "all")
+    assert "most similar by name are used" in choice.reason
+    assert "LPIPS weights" in strategies.missing("by_name", "no-such-folder")
+    assert "| `by_name` | the right name | images or descriptors, LPIPS weights |" in settings_page()
+    with pytest.raises(BadInput, match="did you mean 'by_name'"):
+        transfer(calibration, query(), "by_nam", "all")
+
+
+def test_the_command_offers_every_strategy_and_pool() -> None:
+    offered = cli_transfer.__annotations__ | get_type_hints(cli_transfer)
+    assert set(get_args(offered["strategy"])) == {"policy", "all", *STRATEGIES}
+    assert set(POOLS) <= {name for part in get_args(offered["pool"]) for name in get_args(part)}
+
+
+def test_without_umap_the_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "umap", None)
+    monkeypatch.setattr(strategies, "find_spec", lambda _: None)
+    embedding._fitted.cache_clear()
+    with pytest.raises(EnvironmentProblem, match="pip install umap-learn"):
+        rank("umap", query(), three_kinds())
+    assert "umap-learn is not installed" in strategies.missing("umap")

@@ -1,4 +1,4 @@
-"""UMAP: images as points of a plane, near each other where the images are alike."""
+"""UMAP: images as points of a plane, close together where the images are similar."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from autodip_ij.errors import BadInput
+from autodip_ij.errors import BadInput, EnvironmentProblem
 
 Vector = npt.NDArray[np.float64]
 
@@ -24,7 +24,7 @@ NEIGHBOURS = 15
 
 @dataclass(frozen=True)
 class _Rows:
-    """Rows known by their content, so that a layout is not fitted again for the next image to be placed in it."""
+    """Rows identified by their content, so that the next image to be placed reuses the layout."""
 
     digest: str
     values: npt.NDArray[np.float32] = field(compare=False)
@@ -33,10 +33,10 @@ class _Rows:
 def embed(rows: npt.NDArray[np.floating], *, seed: int = 0, new: npt.NDArray[np.floating] | None = None) -> Vector:
     """Return the two UMAP coordinates of every row, and of the rows in `new` placed among them.
 
-    The authors' reducer is not published in readable form, so it is fitted anew to the images at hand. The same images
-    and seed give the same coordinates on the same machine with the same versions and number of threads; elsewhere
-    rounding may lead to another layout. Promised in every layout is that an image lies among those of its kind, not
-    which of them is the nearest.
+    The authors' reducer is not published in readable form, so it is fitted to the given images. The same images and
+    seed give the same coordinates on the same machine with the same versions and number of threads; elsewhere rounding
+    may lead to another layout. In every layout an image lies among those of its kind, but which of them is its nearest
+    neighbour may differ.
 
     Parameters
     ----------
@@ -56,6 +56,8 @@ def embed(rows: npt.NDArray[np.floating], *, seed: int = 0, new: npt.NDArray[np.
     ------
     autodip_ij.errors.BadInput
         For fewer than five images.
+    autodip_ij.errors.EnvironmentProblem
+        If umap-learn is not installed.
     """
     if len(rows) < FEWEST_IMAGES:
         raise BadInput(f"UMAP needs at least {FEWEST_IMAGES} images, got {len(rows)}")
@@ -72,7 +74,10 @@ def embed(rows: npt.NDArray[np.floating], *, seed: int = 0, new: npt.NDArray[np.
 
 @lru_cache(maxsize=2)
 def _fitted(rows: _Rows, seed: int) -> Any:
-    from umap import UMAP
+    try:
+        from umap import UMAP
+    except ImportError as error:
+        raise EnvironmentProblem("UMAP needs the package umap-learn: pip install umap-learn") from error
 
     count = min(NEIGHBOURS, len(rows.values) - 1)
     return UMAP(n_components=2, n_neighbors=count, random_state=seed, init="pca").fit(rows.values)

@@ -128,19 +128,18 @@ def choices_of(
 ) -> list[dict[str, Any]]:
     """Return what every strategy over every pool chooses for one image; the function that workers run."""
     from autodip_ij.calibration import load_calibration
-    from autodip_ij.calibration.transfer import POOLS, STRATEGIES, transfer
+    from autodip_ij.calibration.strategies import POOLS, STRATEGIES, missing
+    from autodip_ij.calibration.transfer import transfer
     from autodip_ij.errors import AutodipError
-    from autodip_ij.metrics import lpips_available
 
     loaded = load_calibration(calibration, criterion)
     plane = central(pair.noisy.read(), crop)
-    without_lpips = not lpips_available(weights=weights or None)
     rows: list[dict[str, Any]] = []
     for strategy in STRATEGIES:
         for pool in POOLS:
             row: dict[str, Any] = {"strategy": strategy, "pool": pool, "parameters": None, "obstacle": ""}
-            if strategy == "lpips" and without_lpips:
-                rows.append({**row, "obstacle": "LPIPS weights are not at hand"})
+            if obstacle := missing(strategy, weights or None):
+                rows.append({**row, "obstacle": obstacle})
                 continue
             try:
                 choice = transfer(
@@ -235,7 +234,7 @@ def cells(
     whole_grid
         Whether `scores` holds a whole grid search, so that each image's own best bounds what a strategy can reach.
     """
-    from autodip_ij.calibration.transfer import POOLS, STRATEGIES
+    from autodip_ij.calibration.strategies import POOLS, STRATEGIES
     from autodip_ij.evaluation.paper.published import table1
 
     published = {(cell.strategy, cell.pool): (cell.psnr, cell.lpips) for cell in table1()}
