@@ -1,4 +1,4 @@
-"""Gradient and noise statistics of a noisy image: what tells cameras from photomultipliers, nuclei from actin."""
+"""Gradient and noise statistics of a noisy image: they distinguish cameras from photomultipliers, nuclei from actin."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy.typing as npt
 from autodip_ij.calibration.similarity.planes import Plane
 
 SCALES = (1, 2, 4)
-"""Sides of the squares averaged before measuring, px: noise that is correlated falls more slowly with them."""
+"""Sides of the squares averaged before measuring, px: correlated noise falls more slowly with them."""
 
 BANDS = (1 / 64, 1 / 32, 1 / 16, 1 / 8, 1 / 4, 1 / 2)
 """Edges of the frequency bands, cycles per pixel."""
@@ -20,7 +20,7 @@ _TINY = 1e-6
 
 
 def image_statistics(plane: Plane) -> dict[str, float]:
-    """Return what is measured of one noisy plane.
+    """Measure the statistics of one noisy plane.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ def image_statistics(plane: Plane) -> dict[str, float]:
         ``log_noise_1``, ``log_noise_2``, ``log_noise_4``
             log10 of the noise level (`noise_level`) at those three scales.
         ``neighbour_correlation``
-            Of horizontally and vertically adjacent pixels, after removal of what varies over more than 2 px.
+            Of horizontally and vertically adjacent pixels, after a Gaussian background (sigma 2 px) is subtracted.
         ``noise_slope``
             How strongly the local noise grows with the local brightness (`noise_slope`).
         ``band_0`` ...
@@ -51,6 +51,7 @@ def image_statistics(plane: Plane) -> dict[str, float]:
         If the plane is smaller.
     """
     from scipy.ndimage import gaussian_filter
+    from scipy.stats import skew
     from skimage.measure import block_reduce
 
     from autodip_ij.errors import BadInput
@@ -63,7 +64,7 @@ def image_statistics(plane: Plane) -> dict[str, float]:
         "mean_gradient": float(mean_gradient(values)),
         "mean": float(values.mean()),
         "log_sd": _log10(float(values.std())),
-        "skewness": _skewness(values),
+        "skewness": float(skew(values, axis=None)) if values.std() > _TINY else 0.0,
     }
     for scale in SCALES:
         inside = values[: values.shape[0] // scale * scale, : values.shape[1] // scale * scale]
@@ -124,15 +125,11 @@ def _band_shares(values: npt.NDArray[np.float64]) -> list[float]:
     return [_log10(float(power[band].sum() / total)) for band in bands]
 
 
-def _skewness(values: npt.NDArray[np.float64]) -> float:
-    deviation = values - values.mean()
-    variance = float((deviation**2).mean())
-    return float((deviation**3).mean()) / variance**1.5 if variance > 0 else 0.0
-
-
 def _correlation(first: npt.NDArray[np.float64], second: npt.NDArray[np.float64]) -> float:
-    norm = float(np.sqrt((first**2).sum() * (second**2).sum()))
-    return float((first * second).sum()) / norm if norm > 0 else 0.0
+    """Return the Pearson correlation; 0 where one of the two is constant."""
+    if not (first.std() > 0 and second.std() > 0):
+        return 0.0
+    return float(np.corrcoef(first.ravel(), second.ravel())[0, 1])
 
 
 def _log10(value: float) -> float:
