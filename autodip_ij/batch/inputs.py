@@ -140,7 +140,7 @@ _SPECIAL: tuple[tuple[Callable[[int], bool], str], ...] = (
 
 
 def _is_image(path: Path) -> bool:
-    from autodip_ij.images.reading.formats import by_suffix, is_readable_path
+    from autodip_ij.images.reading.recognition import by_suffix, is_readable_path
 
     if not is_readable_path(path):
         return False

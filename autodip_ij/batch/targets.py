@@ -10,7 +10,7 @@ from pathlib import Path
 
 from autodip_ij.batch.inputs import Entry, Inputs, refuse_special
 from autodip_ij.errors import BadInput, UnwritableOutput, nearest
-from autodip_ij.images.reading.formats import stem_of, suffix_of
+from autodip_ij.images.reading.recognition import stem_of, suffix_of
 from autodip_ij.settings import DenoiseSettings
 
 OUTPUT_SUFFIXES = (".ome.tif", ".ome.zarr", ".tif")

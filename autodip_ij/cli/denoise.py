@@ -7,11 +7,12 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from autodip_ij.images.reading.formats import readable_titles
 from autodip_ij.settings import DenoiseSettings
 
 
 def denoise(
-    input: Path,
+    input: Annotated[Path, Parameter(help=f"Microscope file: {readable_titles()}, and others through bioio.")],
     output: Path | None = None,
     *,
     settings: Annotated[DenoiseSettings | None, Parameter(name="*")] = None,
@@ -25,8 +26,6 @@ def denoise(
 
     Parameters
     ----------
-    input
-        Microscope file: OME-TIFF, OME-Zarr, CZI, ND2, LIF, DV, OIB, TIFF, MRC, PNG ...
     output
         .ome.tif, .ome.zarr or .tif (ImageJ); NAME_autodip.ome.tif beside the input if left out.
     overwrite

@@ -8,10 +8,11 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from autodip_ij.denoising.superresolution import SuperresSettings
+from autodip_ij.images.reading.formats import readable_titles
 
 
 def superres(
-    input: Path,
+    input: Annotated[Path, Parameter(help=f"Microscope file: {readable_titles()}, and others through bioio.")],
     output: Path | None = None,
     *,
     settings: Annotated[SuperresSettings | None, Parameter(name="*")] = None,
@@ -27,8 +28,6 @@ def superres(
 
     Parameters
     ----------
-    input
-        Microscope file: OME-TIFF, OME-Zarr, CZI, ND2, LIF, DV, OIB, TIFF, MRC, PNG ...
     output
         .ome.tif, .ome.zarr or .tif (ImageJ); NAME_autodip_x2.ome.tif beside the input if left out.
     overwrite

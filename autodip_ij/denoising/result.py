@@ -18,7 +18,7 @@ from autodip_ij.denoising.recipe import Plane, PlaneRecipe
 from autodip_ij.denoising.report import Report, to_json, write_sidecar
 from autodip_ij.errors import UnwritableOutput
 from autodip_ij.images.image import Image
-from autodip_ij.images.reading.formats import stem_of
+from autodip_ij.images.reading.recognition import stem_of
 
 if TYPE_CHECKING:
     from autodip_ij.images.window import Window

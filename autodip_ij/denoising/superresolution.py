@@ -34,7 +34,7 @@ from autodip_ij.denoising.watch import Watch, announcements
 from autodip_ij.denoising.workload import estimate
 from autodip_ij.errors import BadInput
 from autodip_ij.images.image import Image, PixelSize
-from autodip_ij.images.reading.formats import stem_of
+from autodip_ij.images.reading.recognition import stem_of
 from autodip_ij.images.window import cast
 from autodip_ij.progress import Progress, Silent, Stop
 from autodip_ij.settings import DenoiseSettings, Shown

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -50,24 +49,6 @@ def unit_name(text: object) -> str:
     """
     plain = str(text).strip()
     return _UNITS.get(plain.lower(), plain) or "pixel"
-
-
-_FILE_NAME = re.compile(
-    r"[/\\\\]|\.(ome|tiff?|tf[28]|btf|lsm|stk|qptiff|czi|nd2|lif|dv|r3d|oi[bf]|vs[i]|ims|zarr|zip|png|jpe?g|jp2|gif|bmp|avi|mrc|dcm"
-    r"|ids|ics|raw)(?![a-z0-9])",
-    re.IGNORECASE,
-)
-
-
-def is_file_name(label: str) -> bool:
-    """Return whether a label names a file rather than what it shows.
-
-    Examples
-    --------
-    >>> [is_file_name(text) for text in ("img_C0.tif", "c:1/2 - cells.czi #1", "GFP", "Alexa 4.88", "x.Tiff.bak")]
-    [True, True, False, False, True]
-    """
-    return _FILE_NAME.search(label) is not None
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from autodip_ij.groups import infer_groups
 from autodip_ij.images.metadata import SourceMetadata
+from autodip_ij.images.reading import formats
 
-FORMATS = ("czi", "nd2", "lif", "oib", "dv", "imagej-tiff", "micromanager", "scanimage", "qptiff", "metamorph")
+FORMATS = tuple(flavour.name for entry in formats.FORMATS for flavour in entry.flavours if flavour.facts)
 JSON = st.recursive(
     st.none() | st.booleans() | st.floats() | st.text(max_size=20),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),

@@ -11,8 +11,8 @@ import tifffile
 
 from autodip_ij.batch.inputs import find_inputs
 from autodip_ij.errors import EnvironmentProblem, UnreadableFile
-from autodip_ij.images.reading.formats import READABLE_SUFFIXES, is_readable_path, sniff
 from autodip_ij.images.reading.open import open_image, open_metadata, scene_names
+from autodip_ij.images.reading.recognition import is_readable_path, readable_suffixes, sniff
 
 pytestmark = pytest.mark.usefixtures("no_open_files")
 
@@ -41,13 +41,13 @@ def test_a_folder_is_no_file(tmp_path):
     assert "holds no Zarr group" in refusal(tmp_path / "a.ome.zarr")
 
 
-@pytest.mark.parametrize("suffix", [suffix for suffix in READABLE_SUFFIXES if "zarr" not in suffix])
+@pytest.mark.parametrize("suffix", [suffix for suffix in readable_suffixes() if "zarr" not in suffix])
 def test_an_empty_file_is_refused(tmp_path, suffix):
     (tmp_path / f"a{suffix}").write_bytes(b"")
     assert "is empty (0 bytes)" in refusal(tmp_path / f"a{suffix}")
 
 
-@pytest.mark.parametrize("suffix", [*READABLE_SUFFIXES, ".ome.xml"])
+@pytest.mark.parametrize("suffix", [*readable_suffixes(), ".ome.xml"])
 def test_a_text_file_under_any_name_is_refused(tmp_path, suffix):
     path = tmp_path / f"a{suffix}"
     path.write_text("Dear diary,\ntoday the laser was down again.\n" * 50)
@@ -56,7 +56,7 @@ def test_a_text_file_under_any_name_is_refused(tmp_path, suffix):
     assert "it holds text" in message
 
 
-@pytest.mark.parametrize("suffix", READABLE_SUFFIXES)
+@pytest.mark.parametrize("suffix", readable_suffixes())
 def test_noise_under_any_name_is_refused(tmp_path, rng, suffix):
     path = tmp_path / f"a{suffix}"
     path.write_bytes(rng.integers(1, 255, 5000, np.uint8).tobytes())
@@ -133,8 +133,8 @@ def test_a_missing_reader_is_an_environment_problem_with_the_pip_line(tmp_path, 
 
 
 def test_readable_paths_are_told_by_name():
-    assert all(is_readable_path(f"x{suffix}") for suffix in READABLE_SUFFIXES)
-    assert all(is_readable_path(f"x{suffix.upper()}") for suffix in READABLE_SUFFIXES)
+    assert all(is_readable_path(f"x{suffix}") for suffix in readable_suffixes())
+    assert all(is_readable_path(f"x{suffix.upper()}") for suffix in readable_suffixes())
     assert not any(map(is_readable_path, ("x.txt", "x", "x.tif.part", "x.ome.xml", "._x.tif", ".x.ome.tif.ab.part")))
 
 

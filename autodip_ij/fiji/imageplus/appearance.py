@@ -205,8 +205,8 @@ def result_title(title: str) -> str:
     >>> result_title("cells.ome.tif"), result_title("embryo 0.5 um"), result_title("a.lif - Series 2")
     ('cells-autodip', 'embryo 0.5 um-autodip', 'a.lif - Series 2-autodip')
     """
-    from autodip_ij.images.reading.formats import READABLE_SUFFIXES
+    from autodip_ij.images.reading.recognition import readable_suffixes
 
-    endings = sorted((suffix.lstrip(".") for suffix in READABLE_SUFFIXES), key=len, reverse=True)
+    endings = sorted((suffix.lstrip(".") for suffix in readable_suffixes()), key=len, reverse=True)
     pattern = rf"\.(?:{'|'.join(re.escape(e) for e in endings)}|gif|bmp|avi|dcm|zip)$"
     return f"{re.sub(pattern, '', plain_text(title), flags=re.IGNORECASE)}-autodip"

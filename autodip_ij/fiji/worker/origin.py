@@ -122,7 +122,7 @@ def _sources(origin: Origin, progress: Progress) -> Iterator[tuple[SourceMetadat
 
 def _from_file(path: Path, origin: Origin, progress: Progress) -> Iterator[tuple[SourceMetadata, str]]:
     from autodip_ij.images import open_image, scene_names
-    from autodip_ij.images.reading.formats import is_readable_path
+    from autodip_ij.images.reading.recognition import is_readable_path
 
     if not path.exists() or not is_readable_path(path):
         return

@@ -7,20 +7,7 @@ from importlib import import_module
 from typing import Any
 
 from autodip_ij.groups.facts import Fact
-
-NATIVE = {
-    "czi": "czi",
-    "nd2": "nd2",
-    "lif": "lif",
-    "oib": "oib",
-    "dv": "dv",
-    "imagej-tiff": "imagej",
-    "imagej": "imagej",
-    "micromanager": "imagej",
-    "scanimage": "imagej",
-    "qptiff": "imagej",
-    "metamorph": "imagej",
-}
+from autodip_ij.images.reading.formats import flavour_of
 
 Extractor = Callable[[Mapping[str, Any], int], list[Fact]]
 """Native metadata and the number of channels to facts."""
@@ -28,7 +15,8 @@ Extractor = Callable[[Mapping[str, Any], int], list[Fact]]
 
 def native_facts(source_format: str, native: Mapping[str, Any], channels: int) -> list[Fact]:
     """Return the facts of a reader's own metadata; none for formats without."""
-    if source_format not in NATIVE or not native:
+    flavour = flavour_of(source_format)
+    if flavour is None or not flavour.facts or not native:
         return []
-    extract: Extractor = import_module(f"{__name__}.{NATIVE[source_format]}").facts
+    extract: Extractor = import_module(f"{__name__}.{flavour.facts}").facts
     return extract(native, channels)

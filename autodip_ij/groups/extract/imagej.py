@@ -9,7 +9,7 @@ from typing import Any
 
 from autodip_ij.groups.extract.key_values import Pair, pair_facts
 from autodip_ij.groups.facts import Fact, Kind, text_fact
-from autodip_ij.images.metadata import is_file_name
+from autodip_ij.images.reading.recognition import is_file_name
 
 _LINE = re.compile(r"^\s*(?P<key>[^=\t]{1,200}?)\s*(?: = |=|\t|: )\s*(?P<value>.*?)\s*$")
 _SCANIMAGE = re.compile(r"^(scanimage\.)?SI\d?\.", re.MULTILINE)

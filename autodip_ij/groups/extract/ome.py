@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from autodip_ij.groups.extract import NATIVE, native_facts
+from autodip_ij.groups.extract import native_facts
 from autodip_ij.groups.extract.key_values import Pair, pair_facts
 from autodip_ij.groups.facts import Fact, Kind, number_fact, spread, text_fact
+from autodip_ij.images.reading.formats import flavour_of
 
 if TYPE_CHECKING:
     from ome_types import OME
     from ome_types.model import Channel, Instrument
 
 _NM = {"nm": 1.0, "µm": 1e3, "um": 1e3, "Å": 0.1, "pm": 1e-3, "mm": 1e6, "m": 1e9}
-_KEPT = "autodip_ij/source"  # the namespace in which `autodip_ij.images` keeps the metadata of other formats
+_STORED = "autodip_ij/source"  # the namespace in which `autodip_ij.images` keeps the metadata of other formats
 _LONGEST_DESCRIPTION = 1000  # longer ones are dumps, not sentences
 
 
@@ -134,8 +135,9 @@ def _facts_of_source(ome: OME, channels: int) -> list[Fact]:
     """Return the facts of the metadata that autodip_ij kept when it wrote a file of another format as OME."""
     for annotation in ome.structured_annotations.comment_annotations if ome.structured_annotations else ():
         namespace, _, source = (annotation.namespace or "").rpartition("/")
-        if namespace == _KEPT and source in NATIVE:
-            return native_facts(source, {"xml": annotation.value, "info": annotation.value}, channels)
+        flavour = flavour_of(source) if namespace == _STORED else None
+        if flavour is not None and flavour.facts:
+            return native_facts(source, {flavour.stored or "info": annotation.value}, channels)
     return []
 
 

@@ -9,13 +9,12 @@ from autodip_ij.groups.extract import native_facts
 from autodip_ij.groups.extract.ome import ome_facts
 from autodip_ij.groups.facts import Fact, Kind, text_fact
 from autodip_ij.images.metadata import SourceMetadata
+from autodip_ij.images.reading.formats import flavour_of
+from autodip_ij.images.reading.recognition import without_endings
 
 _log = logging.getLogger(__name__)
 
 _COUNTED = re.compile(r"^\s*(channel|ch|c|image|series|scene)?[\s:_#-]*\d+([\s:_#-]+\d+)*\s*$", re.IGNORECASE)
-_SUFFIXES = re.compile(
-    r"(\.(ome|tiff?|czi|nd2|lif|dv|oi[bf]|zarr|zip|png|jpe?g|mrc|companion|xml|r3d|d3d))+$", re.IGNORECASE
-)
 
 
 def facts_of(metadata: SourceMetadata) -> list[Fact]:
@@ -56,10 +55,11 @@ def name_facts(metadata: SourceMetadata, known: list[Fact]) -> list[Fact]:
     if (None, (metadata.image_name or "").casefold()) not in named:
         facts += text_fact(Kind.TITLE, metadata.image_name, "image name")
     facts += text_fact(Kind.FILE, _stem(metadata.file_name), "file name")
-    if metadata.format in ("dv", "mrc"):
+    flavour = flavour_of(metadata.format)
+    if flavour is not None and flavour.rule:
         facts.append(Fact(Kind.FORMAT, metadata.format, "file format"))
     return facts
 
 
 def _stem(file_name: str | None) -> str:
-    return _SUFFIXES.sub("", (file_name or "")[:1000])
+    return without_endings((file_name or "")[:1000])

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from autodip_ij.groups.facts import Fact, Finding, Kind, factor, microscope_row
 from autodip_ij.groups.vocabulary import Device, Vocabulary
+from autodip_ij.images.reading.formats import flavour_of
 
 _TABLES = {Kind.MODE: "mode", Kind.MICROSCOPE: "microscope", Kind.DETECTOR: "detector", Kind.LIGHT: "light"}
 # Words for a mode outside its own field: in channel names any; in titles and file names those that mean little else.
@@ -85,7 +86,9 @@ def optics_findings(facts: Sequence[Fact], devices: Sequence[Finding], vocabular
         elif fact.kind is Kind.COLOUR:
             yield row("colour_pixels", fact)
         elif fact.kind is Kind.FORMAT:
-            yield row({"dv": "deltavision_format", "mrc": "mrc_format"}[fact.value], fact)
+            flavour = flavour_of(fact.value)
+            if flavour is not None and flavour.rule:
+                yield row(flavour.rule, fact)
     if emission := _stated_emission(facts):
         yield row("emission_wavelength", emission)
     if laser := _laser_on_camera(facts, devices, vocabulary):

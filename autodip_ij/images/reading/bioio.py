@@ -12,10 +12,10 @@ import numpy.typing as npt
 from autodip_ij.errors import UnreadableFile
 from autodip_ij.images.image import Channel, Image, PixelSize
 from autodip_ij.images.metadata import SourceMetadata
-from autodip_ij.images.reading import formats
 from autodip_ij.images.reading.facts import sample_channels
 from autodip_ij.images.reading.lazy import lazy_planes
 from autodip_ij.images.reading.ome_xml import channels_of
+from autodip_ij.images.reading.recognition import looks_like, readable_suffixes
 
 
 @dataclass(frozen=True)
@@ -57,10 +57,10 @@ def read_scenes(path: Path) -> list[Image]:
         If no installed reader knows the file.
     """
     refusal = UnreadableFile(
-        f"{path.name}: no format that is known here, it holds {formats.looks_like(path)}; readable are "
-        f"{' '.join(sorted(set(formats.READABLE_SUFFIXES)))}, and what an installed bioio reader knows"
+        f"{path.name}: no format that is known here, it holds {looks_like(path)}; readable are "
+        f"{' '.join(sorted(set(readable_suffixes())))}, and what an installed bioio reader knows"
     )
-    if not path.suffix or formats.looks_like(path) in ("text", "nothing but zeros"):
+    if not path.suffix or looks_like(path) in ("text", "nothing but zeros"):
         raise refusal
     try:
         from bioio import BioImage

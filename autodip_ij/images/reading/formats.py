@@ -1,46 +1,109 @@
-"""The formats that can be read: their suffixes, what their first bytes look like, and which package reads them."""
+"""The formats that can be read: one row per format, from which lists, messages, pages and checks derive."""
 
 from __future__ import annotations
 
-import struct
-import zipfile
+from collections.abc import Iterator
 from dataclasses import dataclass
-from math import prod
-from pathlib import Path
+from typing import Literal
 
 READERS_EXTRA = "pip install 'autodip_ij[readers]'"
 
 
 @dataclass(frozen=True)
-class Format:
-    """One family of files.
+class Package:
+    """A package that a reading module imports.
 
     Attributes
     ----------
     name
-        Short name, used in messages of this package and by `sniff`.
+        Import name.
+    licence
+        SPDX identifier.
+    distribution
+        Name for pip; the import name if empty.
+    """
+
+    name: str
+    licence: str
+    distribution: str = ""
+
+
+@dataclass(frozen=True)
+class Flavour:
+    """Files of one format whose metadata are of one kind.
+
+    Attributes
+    ----------
+    name
+        Value of `autodip_ij.images.metadata.SourceMetadata.format`.
+    instrument
+        Where the instrument metadata come from, for the page on formats.
+    title, suffixes
+        As in `Format`; those of the format if empty.
+    facts
+        Module of `autodip_ij.groups.extract` that turns `SourceMetadata.native` into facts; empty where there is none.
+    stored
+        How a written OME record stores `native` where the reader gives no OME record: the text under the key ``xml`` or
+        ``info`` as a comment, or a ``table`` of dotted names; empty for not at all.
+    rule
+        Rule of the vocabulary (``evidence.toml``) that the format itself fulfils, if one kind of instrument writes it.
+    """
+
+    name: str
+    instrument: str = "none"
+    title: str = ""
+    suffixes: tuple[str, ...] = ()
+    facts: str = ""
+    stored: Literal["", "xml", "info", "table"] = ""
+    rule: str = ""
+
+
+@dataclass(frozen=True)
+class Format:
+    """One family of files. To read a new one, add a row, a reading module and, for groups, a module of facts.
+
+    Attributes
+    ----------
+    name
+        Short name, used by `autodip_ij.images.reading.recognition.sniff`.
     title
         Name as a user knows it.
     suffixes
         Lower-case suffixes with their dot, longest first.
     reader
-        Module of `autodip_ij.images.reading`; empty for files that hold metadata only.
+        Module of `autodip_ij.images.reading`; empty for files without pixels.
+    flavours
+        At least one.
     packages
-        What the module imports, as import names.
+        What the module imports.
+    magic
+        Offset, and the byte strings one of which stands there in every such file.
     install
-        The command that installs them.
+        The command that installs the packages.
     usual
-        The suffix that such files are best given; the last one if empty.
+        The suffix to suggest for such files; the last one if empty.
     """
 
     name: str
     title: str
     suffixes: tuple[str, ...]
     reader: str
-    packages: tuple[str, ...] = ()
+    flavours: tuple[Flavour, ...]
+    packages: tuple[Package, ...] = ()
+    magic: tuple[tuple[int, tuple[bytes, ...]], ...] = ()
     install: str = READERS_EXTRA
     usual: str = ""
 
+
+def _with_info(name: str, instrument: str, title: str, *suffixes: str) -> Flavour:
+    """Return a flavour of TIFF whose settings are one text, as the Info of ImageJ."""
+    return Flavour(name, instrument, title, suffixes, facts="imagej", stored="info")
+
+
+_TIFF_SUFFIXES = (
+    *(".ome.tiff", ".ome.tif", ".ome.tf2", ".ome.tf8", ".ome.btf"),
+    *(".tiff", ".tif", ".tf2", ".tf8", ".btf", ".lsm", ".stk", ".qptiff"),
+)
 
 FORMATS = (
     Format(
@@ -48,67 +111,134 @@ FORMATS = (
         "OME-Zarr",
         (".ome.zarr.zip", ".zarr.zip", ".ome.zarr", ".zarr", ".ozx"),
         "ome_zarr",
-        ("zarr",),
+        (Flavour("ome-zarr", "`OME/METADATA.ome.xml`", "OME-Zarr 0.1 to 0.5, folder or archive"),),
+        (Package("zarr", "MIT"),),
         usual=".ome.zarr",
     ),
     Format(
         "tiff",
         "TIFF",
-        (
-            ".ome.tiff",
-            ".ome.tif",
-            ".ome.tf2",
-            ".ome.tf8",
-            ".ome.btf",
-            ".tiff",
-            ".tif",
-            ".tf2",
-            ".tf8",
-            ".btf",
-            ".lsm",
-            ".stk",
-            ".qptiff",
-        ),
+        _TIFF_SUFFIXES,
         "tiff",
-        ("tifffile",),
+        (
+            Flavour("ome-tiff", "the OME record, also in sets and companion files", "OME-TIFF", _TIFF_SUFFIXES[:5]),
+            _with_info("imagej-tiff", "Info, slice labels", "ImageJ TIFF", ".tif", ".tiff"),
+            _with_info(
+                "micromanager",
+                "the OME record; summary and devices of the first plane",
+                "Micro-Manager, NDTiff",
+                ".tif",
+                ".ome.tif",
+            ),
+            _with_info("scanimage", "its settings", "ScanImage", ".tif"),
+            _with_info("qptiff", "page descriptions", "QPTIFF (Akoya, PerkinElmer)", ".qptiff"),
+            _with_info(
+                "metamorph",
+                "descriptions, illumination setting, XML",
+                "MetaMorph",
+                ".stk",
+                ".tif",
+            ),
+            Flavour(
+                "tiff",
+                "none; names, colours, sizes from LSM",
+                "plain TIFF, BigTIFF, Zeiss LSM",
+                (".tif", ".tiff", ".tf2", ".tf8", ".btf", ".lsm"),
+            ),
+        ),
+        (Package("tifffile", "BSD-3-Clause"),),
+        ((0, (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")),),
         usual=".tif",
     ),
-    Format("ome-xml", "OME-XML", (".ome.xml", ".ome"), "", usual=".ome.xml"),
-    Format("czi", "Zeiss CZI", (".czi",), "czi", ("pylibCZIrw",)),
-    Format("nd2", "Nikon ND2", (".nd2",), "nd2", ("nd2",)),
-    Format("lif", "Leica LIF", (".lif",), "lif", ("liffile",)),
-    Format("dv", "DeltaVision", (".r3d", ".dv"), "dv", ("mrc",)),
-    Format("oib", "Olympus FluoView", (".oif", ".oib"), "oib", ("oiffile",)),
-    Format("mrc", "MRC", (".mrcs", ".rec", ".mrc"), "mrc", ("mrcfile",)),
+    Format(
+        "ome-xml",
+        "OME-XML",
+        (".ome.xml", ".ome"),
+        "",
+        (Flavour("ome-xml", "inspected only: no pixels"),),
+        usual=".ome.xml",
+    ),
+    Format(
+        "czi",
+        "Zeiss CZI",
+        (".czi",),
+        "czi",
+        (
+            Flavour(
+                "czi",
+                "its XML; as OME through bioio-czi (GPL-3.0-or-later), if installed",
+                facts="czi",
+                stored="xml",
+            ),
+        ),
+        (Package("pylibCZIrw", "LGPL-3.0-or-later", "pylibczirw"),),
+        ((0, (b"ZISRAWFILE",)),),
+    ),
+    Format(
+        "nd2",
+        "Nikon ND2",
+        (".nd2",),
+        "nd2",
+        (Flavour("nd2", "its own records, and OME", facts="nd2"),),
+        (Package("nd2", "BSD-3-Clause"),),
+        ((0, (b"\xda\xce\xbe\x0a", b"\0\0\0\x0cjP  ")),),
+    ),
+    Format(
+        "lif",
+        "Leica LIF",
+        (".lif",),
+        "lif",
+        (Flavour("lif", "the XML of each image", facts="lif", stored="xml"),),
+        (Package("liffile", "BSD-3-Clause"),),
+        ((0, (b"\x70\0\0\0",)),),
+    ),
+    Format(
+        "dv",
+        "DeltaVision",
+        (".r3d", ".dv"),
+        "dv",
+        (Flavour("dv", "header and extended header", facts="dv", stored="table", rule="deltavision_format"),),
+        (Package("mrc", "BSD-3-Clause"),),
+        ((96, (b"\xa0\xc0", b"\xc0\xa0")),),
+    ),
+    Format(
+        "oib",
+        "Olympus FluoView",
+        (".oif", ".oib"),
+        "oib",
+        (Flavour("oib", "settings of the file and its first plane", facts="oib", stored="table"),),
+        (Package("oiffile", "BSD-3-Clause"),),
+        ((0, (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", b"\xff\xfe[\0")),),
+    ),
+    Format(
+        "mrc",
+        "MRC",
+        (".mrcs", ".rec", ".mrc"),
+        "mrc",
+        (Flavour("mrc", rule="mrc_format"),),
+        (Package("mrcfile", "BSD-3-Clause"),),
+        ((208, (b"MAP ", b"MAP\0")),),
+    ),
     Format(
         "photo",
         "PNG or JPEG",
         (".png", ".jpeg", ".jpg", ".jp2", ".j2k", ".jpx"),
         "photo",
-        ("PIL", "imagecodecs"),
+        (Flavour("png", title="PNG, JPEG, JPEG 2000"),),
+        (Package("PIL", "MIT-CMU", "pillow"), Package("imagecodecs", "BSD-3-Clause")),
+        ((0, (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"\xff\x4f\xff\x51")),),
         usual=".png, .jpg or .jp2",
     ),
 )
 """Every format of this package, in the order in which suffixes are tried."""
 
-READABLE_SUFFIXES = tuple(suffix for entry in FORMATS if entry.reader for suffix in entry.suffixes)
-"""Suffixes of files that hold pixels, each format's longest first."""
+IMAGEJ_WINDOW = Flavour("imagej", facts="imagej", stored="info")
+"""An image that is open in ImageJ, without a file that was read here."""
 
-_DISTRIBUTIONS = {"PIL": "pillow", "pylibCZIrw": "pylibczirw"}
-"""Names of packages for pip, where they differ from those for import."""
 
-_JPEG_2000 = b"\0\0\0\x0cjP  "
-
-_MAGIC = (
-    ("tiff", 0, (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")),
-    ("czi", 0, (b"ZISRAWFILE",)),
-    ("nd2", 0, (b"\xda\xce\xbe\x0a", b"\0\0\0\x0cjP  ")),
-    ("lif", 0, (b"\x70\0\0\0",)),
-    ("oib", 0, (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", b"\xff\xfe[\0")),
-    ("photo", 0, (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"\xff\x4f\xff\x51")),
-    ("dv", 96, (b"\xa0\xc0", b"\xc0\xa0")),
-    ("mrc", 208, (b"MAP ", b"MAP\0")),
-)
+def readable_titles() -> str:
+    """Return the names of the formats that hold pixels, as a list for a sentence."""
+    return ", ".join(entry.title for entry in FORMATS if entry.reader)
 
 
 def reader_packages() -> list[tuple[str, str, bool]]:
@@ -116,7 +246,7 @@ def reader_packages() -> list[tuple[str, str, bool]]:
     from importlib.util import find_spec
 
     return [
-        (entry.title, _DISTRIBUTIONS.get(package, package), find_spec(package) is not None)
+        (entry.title, package.distribution or package.name, find_spec(package.name) is not None)
         for entry in FORMATS
         for package in entry.packages
     ]
@@ -127,116 +257,10 @@ def by_name(name: str) -> Format:
     return next(entry for entry in FORMATS if entry.name == name)
 
 
-def suffix_of(path: Path) -> str:
-    """Return the longest known suffix of `path` in lower case, else its last one.
-
-    Examples
-    --------
-    >>> suffix_of(Path("a/Cells 1.2.OME.TIF")), suffix_of(Path("notes.txt"))
-    ('.ome.tif', '.txt')
-    """
-    name = path.name.lower()
-    known = [suffix for entry in FORMATS for suffix in entry.suffixes if name.endswith(suffix)]
-    return max(known, key=len, default=path.suffix.lower())
+def flavour_of(name: str) -> Flavour | None:
+    """Return the flavour called `name`, i.e. `SourceMetadata.format`; None for arrays and files read through bioio."""
+    return next((flavour for flavour in (*_flavours(), IMAGEJ_WINDOW) if flavour.name == name), None)
 
 
-def stem_of(path: Path) -> str:
-    """Return the name of `path` without its suffix, which may be a compound one.
-
-    Examples
-    --------
-    >>> stem_of(Path("a/Cells 1.2.OME.TIF")), stem_of(Path("cells"))
-    ('Cells 1.2', 'cells')
-    """
-    return path.name[: len(path.name) - len(suffix_of(path))]
-
-
-def by_suffix(path: Path) -> Format | None:
-    """Return the format that the name of `path` promises; None for an unknown suffix."""
-    suffix = suffix_of(path)
-    return next((entry for entry in FORMATS if suffix in entry.suffixes), None)
-
-
-def is_readable_path(path: str | Path) -> bool:
-    """Return whether the name of `path` is that of an image file (or OME-Zarr folder) that this package reads.
-
-    Only the name is looked at; hidden files such as the ``._x.tif`` of macOS are none.
-
-    Examples
-    --------
-    >>> [is_readable_path(name) for name in ("a.czi", "a.ome.zarr", "a.ome.xml", "a.docx", "._a.tif")]
-    [True, True, False, False, False]
-    """
-    found = by_suffix(Path(path))
-    return found is not None and found.reader != "" and not Path(path).name.startswith(".")
-
-
-def sniff(path: Path) -> str | None:
-    """Return the name of the format that the content of `path` shows; None if it shows none of them.
-
-    Parameters
-    ----------
-    path
-        A file or folder that can be read.
-
-    Raises
-    ------
-    OSError
-        If it cannot be read.
-    """
-    if path.is_dir():
-        markers = (".zattrs", ".zgroup", "zarr.json", ".zarray")
-        return "zarr" if any((path / marker).exists() for marker in markers) else None
-    with path.open("rb") as file:
-        head = file.read(1024)
-    if head.startswith(_JPEG_2000) and suffix_of(path) != ".nd2":
-        return "photo"  # Nikon's files of before 2009 begin alike
-    for name, offset, patterns in _MAGIC:
-        if head[offset:].startswith(patterns):
-            return name
-    if head.startswith(b"PK\x03\x04"):
-        return "zarr" if _holds_zarr(path) else None
-    if path.name.lower().endswith(by_name("mrc").suffixes) and _is_old_mrc(head, path.stat().st_size):
-        return "mrc"
-    text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
-    if text.startswith((b"<?xml", b"<OME", b"<ome:OME", b"<!--")) and b"OME" in head:
-        return "ome-xml"
-    return None
-
-
-def looks_like(path: Path) -> str:
-    """Return what the content of an unrecognised file is, in words for a message."""
-    with path.open("rb") as file:
-        head = file.read(512)
-    if head.startswith(b"\x89HDF"):
-        return "an HDF5 file"
-    if head.startswith(b"PK\x03\x04"):
-        return "a zip archive without OME-Zarr"
-    if not any(head):
-        return "nothing but zeros"
-    # Text holds no byte below 9 and nothing between carriage return and space.
-    if all(byte >= 32 or byte in b"\t\n\r\f" for byte in head):
-        return "text"
-    return "no image data that is known here"
-
-
-def _is_old_mrc(head: bytes, size: int) -> bool:
-    """Return whether a header without mark, as before the year 2000, describes an MRC file of this size."""
-    if len(head) < 1024:
-        return False
-    for order in "<>":
-        *lengths, mode = struct.unpack(f"{order}4i", head[:16])
-        bytes_per_pixel = {0: 1, 1: 2, 2: 4, 6: 2}.get(mode, 0)
-        if bytes_per_pixel and min(lengths) > 0 and 1024 + prod(lengths) * bytes_per_pixel <= size:
-            return True
-    return False
-
-
-def _holds_zarr(path: Path) -> bool:
-    """Return whether a zip archive holds a Zarr group at its top, or in its only folder."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            names = archive.namelist()
-    except zipfile.BadZipFile:
-        return False
-    return any(name.rsplit("/", 1)[-1] in (".zattrs", ".zgroup", "zarr.json") for name in names if name.count("/") < 2)
+def _flavours() -> Iterator[Flavour]:
+    return (flavour for entry in FORMATS for flavour in entry.flavours)

@@ -23,9 +23,9 @@ from autodip_ij.images.image import Channel, Image, PixelSize
 from autodip_ij.images.metadata import SourceMetadata
 from autodip_ij.images.reading.axes import SCENE, AxisPlan, plan_axes
 from autodip_ij.images.reading.facts import METRES, ZARR_UNITS, color_of, convert
-from autodip_ij.images.reading.formats import stem_of
 from autodip_ij.images.reading.lazy import PLANES_UNQUESTIONED, check_planes, lazy_planes
 from autodip_ij.images.reading.ome_xml import channels_of, parse_ome
+from autodip_ij.images.reading.recognition import stem_of
 
 OME_XML = "OME/METADATA.ome.xml"
 """Where the OME record of an OME-Zarr stands, by the layout of bioformats2raw."""

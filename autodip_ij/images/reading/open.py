@@ -14,6 +14,7 @@ from autodip_ij.errors import AutodipError, EnvironmentProblem, UnreadableFile, 
 from autodip_ij.images.image import SceneMetadata
 from autodip_ij.images.reading import formats, ome_xml
 from autodip_ij.images.reading.lazy import out_of_memory, unreadable
+from autodip_ij.images.reading.recognition import by_suffix, is_readable_path, looks_like, sniff
 from autodip_ij.images.selection import parse_scene
 
 if TYPE_CHECKING:
@@ -121,7 +122,7 @@ def _existing(path: str | Path) -> Path:
     except FileNotFoundError as error:
         if not file.parent.is_dir():
             raise UnreadableFile(f"{path}: there is no folder {file.parent}") from error
-        siblings = [entry.name for entry in file.parent.iterdir() if formats.is_readable_path(entry)]
+        siblings = [entry.name for entry in file.parent.iterdir() if is_readable_path(entry)]
         near = nearest(file.name, siblings) if siblings else ""
         raise UnreadableFile(f"{path}: there is no such file{near if near.startswith('; did') else ''}") from error
     except PermissionError as error:
@@ -141,7 +142,7 @@ def _identify(path: Path) -> str | None:
     autodip_ij.errors.UnreadableFile
         If name and content disagree, or a folder is no OME-Zarr.
     """
-    promised, shown = formats.by_suffix(path), formats.sniff(path)
+    promised, shown = by_suffix(path), sniff(path)
     if path.is_dir() and shown is None:
         what = "holds no Zarr group" if promised else "is a folder"
         raise UnreadableFile(f"{path.name}: {what}; give an image file or an OME-Zarr folder")
@@ -158,7 +159,7 @@ def _identify(path: Path) -> str | None:
             f"{path.name}: is named as {promised.title} but holds {held.title}; rename it to end in {usual}"
         )
     raise UnreadableFile(
-        f"{path.name}: is no {promised.title} file, it holds {formats.looks_like(path)}; give the file that the "
+        f"{path.name}: is no {promised.title} file, it holds {looks_like(path)}; give the file that the "
         "microscope wrote"
     )
 

@@ -12,8 +12,8 @@ from typing import Any
 from tifffile import TiffFile, read_ndtiff_index
 
 from autodip_ij._support.files import named_path, refuse_special
-from autodip_ij.images.reading.formats import by_suffix
 from autodip_ij.images.reading.lazy import check_planes
+from autodip_ij.images.reading.recognition import by_suffix
 from autodip_ij.images.reading.tiff_record import ome_record_of
 
 _log = logging.getLogger(__name__)

@@ -28,6 +28,7 @@ from pydantic import BaseModel
 
 from autodip_ij._version import __version__
 from autodip_ij.images.metadata import SourceMetadata
+from autodip_ij.images.reading.formats import flavour_of
 from autodip_ij.images.reading.ome_xml import DISPLAY_NAMESPACE
 
 if TYPE_CHECKING:
@@ -39,8 +40,6 @@ if TYPE_CHECKING:
 NATIVE_NAMESPACE = "autodip_ij/source"
 """Namespaces of the annotations are this and the format, e.g. ``autodip_ij/source/lif``."""
 
-WITH_INFO = ("micromanager", "scanimage", "qptiff", "metamorph")
-"""Kinds of TIFF whose settings are one text."""
 
 _PLACEHOLDER: AnnotationID = "Annotation:0"
 
@@ -59,21 +58,14 @@ def native_annotations(metadata: SourceMetadata) -> list[Any]:
         OME annotations; their ids are the caller's to give.
     """
     native, namespace = metadata.native, f"{NATIVE_NAMESPACE}/{metadata.format}"
-    if metadata.format in ("lif", "czi"):
-        return [CommentAnnotation(id=_PLACEHOLDER, namespace=namespace, value=str(native["xml"]))] if native else []
-    if metadata.format in ("imagej-tiff", "imagej", *WITH_INFO):
-        info = str(native.get("info") or "")
-        return [CommentAnnotation(id=_PLACEHOLDER, namespace=namespace, value=info)] if info else []
-    if metadata.format in ("oib", "dv"):
-        pairs = _flat(native)
-        return [
-            MapAnnotation(
-                id=_PLACEHOLDER,
-                namespace=namespace,
-                value=Map(ms=[Map.M(k=key, value=value) for key, value in pairs.items()]),
-            )
-        ]
-    return []
+    flavour = flavour_of(metadata.format)
+    if flavour is None or not flavour.stored or not native:
+        return []
+    if flavour.stored == "table":
+        pairs = [Map.M(k=key, value=value) for key, value in _flat(native).items()]
+        return [MapAnnotation(id=_PLACEHOLDER, namespace=namespace, value=Map(ms=pairs))]
+    text = str(native.get(flavour.stored) or "")
+    return [CommentAnnotation(id=_PLACEHOLDER, namespace=namespace, value=text)] if text else []
 
 
 def _flat(value: Any, prefix: str = "") -> dict[str, str]:

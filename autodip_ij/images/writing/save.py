@@ -180,7 +180,7 @@ def refuse_folder(target: Path) -> None:
         If it holds something else.
     """
     if target.is_dir():
-        from autodip_ij.images.reading.formats import sniff
+        from autodip_ij.images.reading.recognition import sniff
 
         if not target.name.lower().endswith(_ZARR) or (sniff(target) != "zarr" and any(target.iterdir())):
             raise UnwritableOutput(f"{target.name}: is a folder of something else; choose another name")
