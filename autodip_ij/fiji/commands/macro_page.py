@@ -27,7 +27,7 @@ def macro_page_tables() -> dict[str, str]:
         for command in COMMANDS
         if "dtype" in {field.name for field in command.fields}
     }
-    return {"Menu commands": _table(menu), "External macros": "".join(_external_lines())}
+    return {"Keys of the menu commands": _table(menu), "Keys of the External macros": "".join(_external_lines())}
 
 
 def _table(commands: dict[str, list[_Row]]) -> str:
