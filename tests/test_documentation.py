@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+from test_architecture import FLOORS, PACKAGE
 
 from autodip_ij.cli.settings_page import settings_page
 from autodip_ij.cli.sidecar_page import sidecar_page
@@ -54,3 +55,23 @@ def test_the_readme_starts_with_two_commands_of_one_line_each() -> None:
     assert "\n" not in second
     assert "pytest" in second
     assert all("-m venv" in command for command in (first, second))
+
+
+def test_the_drawing_of_the_house_has_every_room_on_its_floor() -> None:
+    page = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    drawn = [
+        (int(floor), room)
+        for floor, names in re.findall(r"^\| (\d+) \| (.+?) \|", page, re.M)
+        for room in re.findall(r"`(\w+)`", names)
+    ]
+    assert sorted(drawn) == sorted((floor, room) for floor, names in enumerate(FLOORS, 1) for room in names)
+
+
+def test_the_modules_named_in_the_drawing_exist() -> None:
+    page = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`(?:autodip_ij/)?([\w/]+/\w+\.py)`", page)) - {"dip/fit.py"}
+    walk = re.search(r"```\n(api\..*?)```", page, re.S)
+    assert walk is not None
+    called = re.findall(r"\b([a-z_]+(?:\.[a-z_]+)?)\.[A-Za-z_]+\b", walk[1])
+    print(called)
+    assert [name for name in named if not (PACKAGE / name).exists() and not (ROOT / name).exists()] == []
