@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 
 import pytest
 from test_architecture import FLOORS, PACKAGE
 
+from autodip_ij.cli.app import build_app
 from autodip_ij.cli.settings_page import settings_page
 from autodip_ij.cli.sidecar_page import sidecar_page
 
@@ -17,6 +19,38 @@ PAGES = sorted(
     for pattern in ("*.md", "docs/*.md", "benchmarks/**/*.md", "calibration/**/*.md", "autodip_ij/**/*.md")
     for page in ROOT.glob(pattern)
 )
+
+
+def blocks(page: Path, *languages: str) -> list[str]:
+    """Return the fenced blocks of a page, those of some languages alone."""
+    found = re.findall(r"^ *```(\w*)\n(.*?)^ *```", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+    return [text for language, text in found if language in languages]
+
+
+COMMANDS = [
+    (page.name, line.strip())
+    for page in PAGES
+    for block in blocks(page, "", "bash")
+    for line in block.replace("\\\n", " ").splitlines()
+    if line.strip().startswith("autodip ") and not line.rstrip().endswith("&")
+]
+
+
+def test_the_pages_have_commands() -> None:
+    assert len(COMMANDS) > 30
+
+
+@pytest.mark.parametrize(("page", "command"), COMMANDS)
+def test_a_command_of_a_page_is_understood(page: str, command: str) -> None:
+    words = shlex.split(command, comments=True)[1:]
+    _, bound, *_ = build_app().parse_args(words, exit_on_error=False, print_error=False)
+    assert bound.arguments or len(words) == 2
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_the_python_of_a_page_compiles(page: Path) -> None:
+    for block in blocks(page, "python"):
+        compile(block, page.name, "exec")
 
 
 def test_the_settings_page_is_made_from_the_settings() -> None:
