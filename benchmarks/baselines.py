@@ -2,8 +2,8 @@
 
     python benchmarks/baselines.py --data $AUTODIP_SHARED/data --work /tmp/baselines
 
-Runs `autodip evaluate` on every pair with the methods below and writes ``benchmarks/results/baselines.csv`` (one row an
-image and method), ``baselines.md`` and its box plots beside it. Goes on where it was stopped, in ``--work``.
+Runs `autodip evaluate` on every pair with the methods below and writes ``benchmarks/results/baselines.csv`` (one row
+per image and method), ``baselines.md`` and its box plots beside it. Resumes an interrupted run from ``--work``.
 """
 
 from __future__ import annotations
@@ -65,14 +65,14 @@ def document(found: Evaluation) -> str:
         "# Results of the comparison methods",
         "",
         f"Measured {provenance_line()} One thread a process, while other work was running: take run times as an order "
-        "of magnitude. Made by `python benchmarks/baselines.py`; one row an image in [baselines.csv](baselines.csv).",
+        "of magnitude. Made by `python benchmarks/baselines.py`; one row per image in [baselines.csv](baselines.csv).",
         "",
         f"{table['pair'].nunique()} pairs of noisy and clean images, 8 bit, whole: FMD (512 x 512, clean image the "
         "mean of 50 captures, which contains the noisy one), W2S (512 x 512, mean of 400) and Hagen et al. (512 x 512 "
         "and 1024 x 1024, high exposure). The W2S and Hagen copies were stretched to 8 bit image by image, so their "
         "clean images are brought to the noisy ones by gain and offset first. PSNR is on the 255 scale throughout. All "
-        "methods have their default parameters; the sigma of the Gaussian was chosen for FMD by microscope, with the "
-        "clean images at hand, as an upper mark for a blur. BM3D, NLM and sparse-Hessian estimate the noise from the "
+        "methods have their default parameters; the sigma of the Gaussian was chosen for FMD by microscope, using the "
+        "clean images, as an upper bound for a blur. BM3D, NLM and sparse-Hessian estimate the noise from the "
         "image; `vst-bm3d` uses the package bm3d, which is free for non-commercial use only.",
         "",
         "![Scores of every image by method](baselines_boxes.png)",

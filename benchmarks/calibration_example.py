@@ -64,7 +64,7 @@ def run(command: list[str]) -> subprocess.CompletedProcess[str]:
 
 
 def killed_and_resumed(data: Path, weights: Path, target: Path) -> dict[str, Any]:
-    """Kill the search when `KILL_AFTER` fits are there, look whether its processes go, and start it again."""
+    """Kill the search after `KILL_AFTER` fits, check that its processes end, and start it again."""
     command = calibrate_command(data, weights, target, "--workers", "2", "--keep-jobs", "--quiet")
     jobs = target.with_name(f"{target.name}.jobs")
     process = subprocess.Popen(command, env=SINGLE_THREADED)
@@ -162,7 +162,7 @@ def page(found: dict[str, Any]) -> str:
             "(two-capture averages), 128 px crops.",
             "",
             f"- Killed with SIGKILL after {cut['fits_before_the_kill']} of {cut['fits_in_all']} fits; fits done again "
-            f"after the restart: {cut['fits_done_again']}; processes left over by the kill: "
+            f"after the restart: {cut['fits_done_again']}; processes that survived the kill: "
             f"{cut['processes_left_after_the_kill']}.",
             f"- Measurements of the killed and of the Dask run equal: {found['same_measurements']}; parameters equal: "
             f"{found['same_parameters']}.",
@@ -211,7 +211,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--weights", type=Path, required=True)
     parser.add_argument("--out", type=Path, default=RESULTS)
-    parser.add_argument("--work", type=Path, help="folder that keeps finished steps; temporary if left out")
+    parser.add_argument("--work", type=Path, help="folder for finished steps; temporary by default")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         folder = (arguments.work or Path(temporary)).resolve()

@@ -7,7 +7,7 @@ Every pair of noisy and clean images, whole, with these outputs: the clean image
 green; the noisy image; Gaussian blurs of the noisy and of the clean image; mixtures of the clean and the noisy image; a
 median. The clean image is brought to the noisy one by gain and offset first, since captures of one field differ in
 brightness. No network is fitted, and no limit is needed to measure: after a change of limits the stored values are
-judged again. Writes ``benchmarks/results/check_limits.csv`` (a row an image and output), ``.json`` and ``.md``.
+judged again. Writes ``benchmarks/results/check_limits.csv`` (one row per image and output), ``.json`` and ``.md``.
 """
 
 from __future__ import annotations
@@ -128,7 +128,7 @@ def document(table: pd.DataFrame, measured: str) -> str:
         "",
         "## Worst verdict of an output",
         "",
-        "The check of the input (`signal_to_noise`) is left out; *unknown*: the noise of the input could not be "
+        "The check of the input (`signal_to_noise`) is omitted; *unknown*: the noise of the input could not be "
         "estimated.",
         "",
         _verdicts(table),

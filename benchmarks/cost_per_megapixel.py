@@ -1,4 +1,4 @@
-"""What a megapixel costs on planes of growing size, and what the program announced.
+"""Measure the cost of a megapixel on planes of growing size, against the announced cost.
 
     python benchmarks/cost_per_megapixel.py
     python benchmarks/cost_per_megapixel.py --sizes 512 1024 --iterations 100 --device cuda
@@ -33,7 +33,7 @@ def main() -> None:
 
 
 def page(records: list[dict[str, Any]], arguments: argparse.Namespace) -> str:
-    """Return the table, one line a size."""
+    """Return the page, one line per size."""
     rows = [
         [
             f"{record['size']}",

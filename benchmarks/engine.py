@@ -1,4 +1,4 @@
-"""How fast the engines are on this machine, beside the plain PyTorch loop in the same run.
+"""Measure the speed of the engines on this machine, beside the plain PyTorch loop in the same run.
 
     python benchmarks/engine.py                        # the CPU, and the GPU if there is one
     python benchmarks/engine.py --threads 1 --sizes 256 --budget 20
@@ -7,7 +7,7 @@ For every network and size: milliseconds an iteration (median over blocks; the e
 programs disturb all alike), the ratio to the reference (eager, float32, as published), peak memory beside its model,
 the share of the machine's arithmetic and memory speed, the estimate of `estimate_cost`, and the time to the first
 iteration. On a CPU the processor time is shown too: it stays meaningful on a busy machine. Cells whose iteration would
-take longer than the budget are left out and said so. Quality is measured by precision.py; its last result is shown.
+take longer than the budget are omitted and listed. Quality is measured by precision.py; its last result is shown.
 Writes a page and JSON to benchmarks/results/.
 """
 

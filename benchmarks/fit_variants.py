@@ -1,12 +1,12 @@
-"""How single images fare with variants of the fit: sizes, guides, averaging, input noise, binning, blends.
+"""Compare variants of the fit on single images: sizes, guides, averaging, input noise, binning, blends.
 
     python benchmarks/fit_variants.py benchmarks/variants_tile_side.toml --data $AUTODIP_SHARED/data \
         --images "*widefield_nucleus_fov19_c1" --sides 256 512
 
 The grid file is one of `autodip calibrate`. Every fit is scored at every stop; the page shows, for each image, side of
 the central square, configuration and blend, the first and the best stop in PSNR, and all stops in between by their
-PSNR. Fits done are kept in --work; the same command goes on where it was. Writes results/<grid>.csv and .md. These are
-images for choosing settings, not for judging them.
+PSNR. Finished fits are stored in --work, from which the same command resumes. Writes results/<grid>.csv and .md. These
+are images for choosing settings, not for judging them.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def main() -> None:
 
 
 def page(table: pd.DataFrame, grid: str) -> str:
-    """Return the table as a page, one line a curve of PSNR over the stops."""
+    """Return the table as a page, one line per curve of PSNR over the stops."""
     lines = []
     for keys, curve in table.groupby(["image", "side", "configuration", "blend"], sort=False):
         best = curve.loc[curve["psnr"].idxmax()]
@@ -66,16 +66,16 @@ def page(table: pd.DataFrame, grid: str) -> str:
 
 
 def _rows(pair: Pair, side: int, fit: Configuration, grid: Grid, arguments: argparse.Namespace) -> list[dict]:
-    kept = arguments.work / f"{pair.name}+{side}+{fit.name}.json"
-    if kept.exists():
-        found = json.loads(kept.read_text())
+    stored = arguments.work / f"{pair.name}+{side}+{fit.name}.json"
+    if stored.exists():
+        found = json.loads(stored.read_text())
     else:
         digest = prepare(pair, side).digest
         found = run_search_job(
             pair, side, digest, fit, grid.stops_of(fit), 1, "auto", "auto", True, None, blends=grid.blends_of(fit)
         )
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        kept.write_text(json.dumps(found))
+        stored.parent.mkdir(parents=True, exist_ok=True)
+        stored.write_text(json.dumps(found))
     common = {"image": pair.name, "side": side, "configuration": fit.name}
     return [
         {**common, "blend": blend or "none", "iterations": stop, **{name: scores[name][at] for name in SCORES}}
@@ -91,7 +91,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--weights", type=Path, required=True, help="folder with the backbone weights of LPIPS")
     parser.add_argument("--images", nargs="+", default=["*"], help="patterns for the names of pairs")
     parser.add_argument("--sides", nargs="+", type=int, default=[256], help="sides of the central squares, px")
-    parser.add_argument("--work", type=Path, required=True, help="folder where finished fits are kept")
+    parser.add_argument("--work", type=Path, required=True, help="folder for finished fits")
     return parser.parse_args()
 
 

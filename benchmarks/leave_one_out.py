@@ -1,10 +1,10 @@
-"""What a calibration pack gives an image that it has not seen: settings chosen without the image's field of view.
+"""Evaluate a calibration pack on unseen images: settings chosen without the image's own field of view.
 
     python benchmarks/leave_one_out.py calibration/autodip
 
 For every image of the pack the settings of each effort are chosen again from the other fields: of its group if they
 have any, else of its microscope, else of its specimen, else of all, of those with noise of its kind, by the pack's own
-criterion and tolerances. An image whose kind of noise no other field has is left out of the table. Nothing
+criterion and tolerances. An image whose kind of noise no other field has is omitted from the table. Nothing
 is fitted: the scores come from the pack's results.parquet, so the fits that `best` averages count as one here. The best
 setting of the image itself stands beside it, as what could be had at most. Writes the table to
 benchmarks/results/<name>_leave_one_out.csv and .md.

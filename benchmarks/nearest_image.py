@@ -1,10 +1,11 @@
-"""Do the transfer strategies recognise kinds of images? Left halves of raw FMD captures are known, right halves asked.
+"""Test whether the transfer strategies recognise kinds of images, from halves of raw FMD captures.
 
     python benchmarks/nearest_image.py --data $AUTODIP_SHARED/data --weights $AUTODIP_SHARED/weights
 
-The halves show neighbouring places of one field through one microscope, so this is the easiest case there is: a
-strategy that fails here does not recognise kinds of images. Nothing is known of the group; every strategy looks at all
-halves. Specimens are those of the data set (nucleus, actin, mito, fish, mice). Writes nearest_image.json and .md.
+Left halves are calibration images, right halves are queries. They show neighbouring places of one field and microscope,
+so this is the easiest case there is: a strategy that fails here does not recognise kinds of images. The group is
+unknown; every strategy compares all halves. Specimens are those of the data set (nucleus, actin, mito, fish, mice).
+Writes nearest_image.json and .md.
 """
 
 from __future__ import annotations
@@ -83,7 +84,7 @@ def main() -> None:
         "# Which strategy recognises the kind of an image",
         "",
         f"{record['date']}, {machine()['processor']}. Script: `benchmarks/nearest_image.py`. {len(right)} raw FMD "
-        "captures: the left half is in the calibration, the right half is asked for among all left halves.",
+        "captures: the left half is in the calibration, the right half is matched with all left halves.",
         "",
         table(
             ["strategy", "right microscope", "right microscope and specimen", "s for all"],

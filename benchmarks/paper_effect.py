@@ -1,11 +1,11 @@
-"""The published effect on one image: the group's parameters against the original deep image prior.
+"""Reproduce the published effect on one image: the group's parameters against the original deep image prior.
 
     python benchmarks/paper_effect.py --data $AUTODIP_SHARED/data/fmd
 
 On FMD's widefield nucleus field 19, capture 1, the calibrated stop (depth 8, widths 4 to 512, 300 iterations) gives
 about 36 dB, the original network run for its usual 1800 iterations about 26.6 dB: it has fitted the noise again.
 PSNR is on the 8-bit scale (peak 255) and recorded every 100 iterations; results are written as they come, and a run
-that is complete in the results already is kept.
+that is complete in the results is not repeated.
 """
 
 from __future__ import annotations

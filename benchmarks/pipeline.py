@@ -1,4 +1,4 @@
-"""How busy a long stack keeps the device, and how much memory of the host it takes.
+"""Measure how busy a long stack keeps the device, and the host memory it needs.
 
     python benchmarks/pipeline.py
     python benchmarks/pipeline.py --planes 400 --device cuda

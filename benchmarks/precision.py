@@ -1,10 +1,10 @@
-"""Whether the fast engines cost quality: PSNR and LPIPS against those of the reference, over images and seeds.
+"""Test whether the fast engines lose quality: PSNR and LPIPS against the reference, over images and seeds.
 
     python benchmarks/precision.py --data $AUTODIP_SHARED/data/fmd --weights $AUTODIP_SHARED/weights
 
 One run differs from another by 0.3 dB by its seed alone, so single comparisons mean nothing: the mean difference over
 all images and seeds is reported with its standard error, for the last output and for the averaged one (weight 0.98).
-Every fit is written as it ends; started again, the program goes on where it was. Tolerance: 0.05 dB and 0.003 LPIPS.
+Every fit is written when it ends; an interrupted run resumes. Tolerance: 0.05 dB and 0.003 LPIPS.
 """
 
 from __future__ import annotations
@@ -51,10 +51,10 @@ TOLERANCE = {"psnr": 0.05, "lpips": 0.003}
 
 
 class LastAndAverage(OutputAverage):
-    """Keeps the last output beside the average, so that one fit answers for both."""
+    """Store the last output beside the average, so that one fit yields both."""
 
     def add(self, output: Tensor) -> None:
-        """Take in the output of one more step."""
+        """Add the output of one more step."""
         super().add(output)
         self.last = output.detach().clone()
 

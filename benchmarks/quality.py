@@ -1,11 +1,11 @@
-"""How good the results are: every method on every pair, and what each would gain by leftover grain.
+"""Measure the quality of every method on every pair, and what each would gain from residual grain.
 
     python benchmarks/quality.py --data $AUTODIP_SHARED/data --weights $AUTODIP_SHARED/weights --work /tmp/quality
     python benchmarks/quality.py ... --crop 64 --methods noisy gaussian median --images '*confocal*' --limit 1
 
-Writes quality.csv (one row an image and method), .json, .md and the figures to benchmarks/results (or --out). The
-results of single jobs and their images are kept in --work, where the same command goes on where it was stopped, also
-with more methods or images; delete that folder if the code of a method has changed. Panels show the images themselves
+Writes quality.csv (one row per image and method), .json, .md and the figures to benchmarks/results (or --out). The
+results of single jobs and their images are stored in --work, from which the same command resumes, also with
+more methods or images; delete that folder if the code of a method has changed. Panels show the images themselves
 and are drawn only into a folder named by --panels.
 """
 
@@ -45,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = _parser().parse_args(arguments)
     for folder in filter(None, (chosen.work, chosen.panels)):
         if folder.resolve().is_relative_to(ROOT):
-            raise SystemExit(f"{folder} lies in the repository; images are kept outside of it")
+            raise SystemExit(f"{folder} lies in the repository; images must stay outside")
     if chosen.weights:
         # Local workers inherit it, and so find LPIPS for the choice of parameters too.
         os.environ["AUTODIP_LPIPS_WEIGHTS"] = str(chosen.weights.resolve())
@@ -81,7 +81,7 @@ def _measure(chosen: argparse.Namespace, progress: Progress) -> int:
         rows += [{**row, "method": labels_of[row["pair"], row["method"]]} for row in found.rows]
         failed |= found.summary.failed
         if found.summary.stopped:
-            raise BadInput("stopped; the same command goes on")
+            raise BadInput("stopped; the same command resumes")
     rows.sort(key=lambda row: labels.index(row["method"]))
     table = table_of(rows)
     mixtures: list[dict[str, object]] = []
@@ -138,10 +138,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--methods", nargs="+", metavar="LABEL", help=", ".join(quality_methods.available()))
     parser.add_argument("--images", nargs="+", default=(), metavar="PATTERN", help="names like *confocal*, or @file")
     parser.add_argument("--levels", nargs="+", default=(), metavar="LEVEL", help="noise levels, e.g. raw avg2")
-    parser.add_argument("--limit", type=int, help="at most so many images of each microscope, subject and level")
-    parser.add_argument(
-        "--crop", type=int, help="side of the central square that is used, px; whole images if left out"
-    )
+    parser.add_argument("--limit", type=int, help="largest number of images of each microscope, subject and level")
+    parser.add_argument("--crop", type=int, help="side of the central square that is used, px; whole images by default")
     parser.add_argument("--device", default="cpu", help="cpu, cuda, mps or auto")
     parser.add_argument("--workers", type=int, default=1, help="processes; 0 computes in this one")
     parser.add_argument("--threads", type=int, default=1, help="threads of each process")

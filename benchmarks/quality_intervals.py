@@ -1,4 +1,4 @@
-"""Means of groups of images with confidence intervals that know which images belong together."""
+"""Means of groups of images with confidence intervals that respect fields of view."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def mean_intervals(table: pd.DataFrame, by: Sequence[str], measures: Sequence[st
     Parameters
     ----------
     table
-        As `autodip_ij.evaluation.scoring.summary.table_of` gives it.
+        As returned by `autodip_ij.evaluation.scoring.summary.table_of`.
     by
         Columns whose values make a group; none for all images together.
     measures

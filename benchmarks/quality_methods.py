@@ -1,4 +1,4 @@
-"""The methods of `quality.py`: what each is, and the Gaussian that is tuned on other fields than it is judged on."""
+"""The methods of `quality.py`, among them a Gaussian tuned on other fields than those it is judged on."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def place(text: str) -> str:
 
 @cache
 def calibration_digest() -> str:
-    """Return what tells versions of the calibration `autodip` apart: its parameters, of groups and of images."""
+    """Return a digest of the parameters of the calibration `autodip`, of groups and of images."""
     found = load_calibration(OURS)
     parameters = sorted((str(key), str(value)) for key, value in found.table.items())
     images = [(image.name, str(image.parameters)) for image in found.images]
@@ -93,7 +93,7 @@ def left_out_choice(rows: pd.DataFrame) -> dict[str, float]:
     Parameters
     ----------
     rows
-        One row an image and sigma: ``pair``, ``dataset``, ``microscope``, ``subject``, ``field``, ``sigma``, ``psnr``.
+        One row per image and sigma: ``pair``, ``dataset``, ``microscope``, ``subject``, ``field``, ``sigma``, ``psnr``.
         Of a microscope with a single field the fixed sigma is taken: 3 px for widefield, 1 px for others.
     """
     rows = rows.assign(unit=units_of(rows))

@@ -135,12 +135,12 @@ def least_lead(curve: Curve, rival: Curve) -> float:
 
 
 def mixing_plot(rows: pd.DataFrame, path: str | Path, *, lpips: str = "lpips_01") -> Path:
-    """Draw the mixing curves of all methods, one panel a microscope; the large dot is the result itself.
+    """Draw the mixing curves of all methods, one panel per microscope; the large dot is the result itself.
 
     Parameters
     ----------
     rows
-        As `mixing_curves` gives them, as a table.
+        The rows of `mixing_curves`, as a table.
     path
         File to write.
     lpips

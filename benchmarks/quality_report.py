@@ -1,4 +1,4 @@
-"""What `quality.py` leaves: a table of images, means with intervals, figures, and a page."""
+"""Write the results of `quality.py`: a table of images, means with intervals, figures, and a page."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The sparsity-and-Hessian denoiser against the published rows of the paper's Table II.
+"""Compare the sparsity-and-Hessian denoiser with the published rows of the paper's Table II.
 
     python benchmarks/sparse_hessian.py --data $AUTODIP_SHARED/data/fmd
 

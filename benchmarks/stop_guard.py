@@ -1,4 +1,4 @@
-"""When the guard of a fit fires, against the best stop; beside it the windowed variance of the outputs.
+"""Compare the guard against overfitting with the best stop and with the windowed variance of the outputs.
 
     python benchmarks/stop_guard.py --data $AUTODIP_SHARED/data
 
@@ -76,7 +76,7 @@ def main() -> None:
 
 
 def measured(data: Path, capture: str, name: str) -> Row:
-    """Fit one crop one way and look at every tenth result."""
+    """Fit one crop with one set of options and score every tenth result."""
     noisy = np.asarray(read(data / f"fmd/{capture}_noisy.png").plane(0, 0, 0), np.float32)
     clean = np.asarray(read(data / f"fmd/{capture.rsplit('_', 1)[0]}_gt.png").plane(0, 0, 0), np.float32)
     window = measure_window(noisy)
@@ -142,7 +142,7 @@ def page(rows: list[Row]) -> str:
             "",
             f"Measured {provenance_line()} Made by `python benchmarks/stop_guard.py`; crops of {SIDE} px of raw FMD "
             f"captures, depth {NETWORK.depth}, width {NETWORK.width}, every {INTERVAL} iterations. *Ratio*: variance "
-            "of what the fit left over to the variance of the noise estimated from the whole capture; the guard fires "
+            "of the residual to the variance of the noise estimated from the whole capture; the guard fires "
             f"below {OVERFITTED:g}.",
             "",
             f"Within {NEAR_DB:g} dB of the best stop it is silent in {harmless} of {len(rows)} fits; by three times "

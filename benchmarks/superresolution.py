@@ -1,4 +1,4 @@
-"""Super-resolution x2 by deep image prior against the classic enlargements.
+"""Compare super-resolution x2 by deep image prior with classic interpolation.
 
     python benchmarks/superresolution.py --data $AUTODIP_SHARED/data/fmd
 

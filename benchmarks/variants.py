@@ -1,4 +1,4 @@
-"""How the variants of a grid search compare: mean scores by microscope, each variant at its best common stop.
+"""Compare the variants of a grid search: mean scores by microscope, each at its best common stop.
 
     python benchmarks/variants.py calibration/autodip
 

@@ -1,1 +1,1 @@
-"""Public data sets, the paper's tables, side-by-side comparisons."""
+"""Evaluation against clean images: data sets, scores, figures, the paper's tables, and the search of a calibration."""

@@ -1,4 +1,4 @@
-"""The files that a comparison of methods leaves: CSV for programs, Markdown for people, figures for both."""
+"""Write the results of a comparison: CSV for programs, a Markdown page for people, figures."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from autodip_ij.evaluation.scoring.summary import PairedTest
 
 DRAWN = ("ssim", "lpips_01")
-"""Drawn beside PSNR."""
+"""Measures drawn beside PSNR."""
 SHOWN_METHODS = 5
-"""Most methods in a panel of images."""
+"""Largest number of methods in a panel of images."""
 
 
 def write_comparison(
@@ -101,9 +101,9 @@ def _images_of(
     labels = {"noisy": "noisy", **_labels(shown)}
     images = {"noisy": noisy}
     for method in shown:
-        kept = image_file(Path(options.images), pair.name, method)
-        if kept.is_file():
-            images[labels[method]] = tifffile.imread(kept)
+        stored = image_file(Path(options.images), pair.name, method)
+        if stored.is_file():
+            images[labels[method]] = tifffile.imread(stored)
     images["reference"] = matched_pair(pair, noisy, clean, options).reference
     column = "psnr_fixed" if pair.value_range is not None else "psnr_reference"
     scores = table[table["pair"] == pair.name].set_index("method")[column]
@@ -111,7 +111,7 @@ def _images_of(
 
 
 def _labels(methods: Sequence[str]) -> dict[str, str]:
-    """Return a short title for each method: its name, numbered where two have the same."""
+    """Return a short title for each method: its name, numbered where names repeat."""
     names = [method.partition(":")[0] for method in methods]
     return {
         method: name if names.count(name) == 1 else f"{name} {names[: index + 1].count(name)}"
@@ -136,7 +136,7 @@ def _report(
         numbers = [markdown.number(row[measure.name], measure.digits) for measure in shown]
         return [str(int(row["images"])), *numbers, markdown.seconds(row["seconds"]), markdown.number(row["work"], 3)]
 
-    last = ["time of an image", "work (original DIP = 1)"]
+    last = ["time per image", "work (original DIP = 1)"]
     where = ["dataset", "microscope", "subject", "level"]
     lines = [
         "# Comparison",

@@ -198,8 +198,8 @@ def test_a_users_table_is_enough(tmp_path):
     [
         ("noisy,truth\na.tif,b.tif\n", "layout"),
         ("noisy,clean\n,b.tif\n", "line 2: the column 'noisy' is empty"),
-        ("noisy,clean,noisy_plane\na.tif,b.tif,last\n", "no index from 0"),
-        ("noisy,clean,value_range\na.tif,b.tif,-3\n", "no positive number"),
+        ("noisy,clean,noisy_plane\na.tif,b.tif,last\n", "not an index"),
+        ("noisy,clean,value_range\na.tif,b.tif,-3\n", "not a positive number"),
         ("noisy,clean\ngone.tif,b.tif\n", "missing"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Public data sets of noisy and clean images, and users' own: a folder in, named pairs out.
+"""Read data sets of noisy and clean images, public ones and the user's own, as named pairs.
 
 >>> from autodip_ij.evaluation.datasets import open_dataset
 >>> dataset = open_dataset("data/fmd")  # doctest: +SKIP

@@ -1,4 +1,4 @@
-"""The layouts that are understood, where each data set is got, and why it is not downloaded for you."""
+"""Folder layouts of the supported data sets, their licences and sources, and why none is downloaded automatically."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from autodip_ij.evaluation.datasets.model import Dataset
 
 @dataclass(frozen=True)
 class Layout:
-    """A way in which a data set lies in a folder.
+    """Folder layout of a data set.
 
     Attributes
     ----------
     name
         Name of the layout.
     title
-        What it is.
+        Description.
     licence
         Licence of the data, as far as its publishers state it.
     source
-        Where it is got.
+        Where to download it.
     download
         Why this program does not download it.
     find
-        Makes pairs of a folder.
+        Finds the pairs of a folder.
     recognise
-        Whether a folder is laid out like this.
+        Whether a folder has this layout.
     """
 
     name: str
@@ -129,7 +129,7 @@ LAYOUTS = (
         isbi2012.recognise,
     ),
 )
-"""In the order in which they are tried on a folder."""
+"""In the order in which they are tried."""
 
 
 def layout_names() -> list[str]:
@@ -143,7 +143,7 @@ def layout_of(name: str) -> Layout:
     Raises
     ------
     autodip_ij.errors.BadInput
-        If there is none; the message names the nearest.
+        For an unknown name; the message suggests the nearest.
     """
     for layout in LAYOUTS:
         if layout.name == name.strip().lower():
@@ -152,12 +152,12 @@ def layout_of(name: str) -> Layout:
 
 
 def open_datasets(path: str | Path, layout: str = "auto") -> tuple[Dataset, ...]:
-    """Return the data sets of a folder: its own, else those of the folders in it; FMD comes with its mixed test set.
+    """Return the data set of a folder, or those of its subfolders; FMD comes with its mixed test set.
 
     Raises
     ------
     autodip_ij.errors.UnreadableFile
-        If neither the folder nor a folder in it is a data set.
+        If neither the folder nor a subfolder is a data set.
     autodip_ij.errors.BadInput
         For an unknown layout.
     """
@@ -196,7 +196,7 @@ def open_dataset(path: str | Path, layout: str = "auto") -> Dataset:
     chosen = layout_of(layout) if layout != "auto" else next((one for one in LAYOUTS if one.recognise(root)), None)
     if chosen is None:
         raise UnreadableFile(
-            f"{root} is no data set that is known by its layout ({', '.join(layout_names())}); "
+            f"{root} has none of the known data set layouts ({', '.join(layout_names())}); "
             "list your files in a pairs.csv with the columns noisy and clean"
         )
     dataset = chosen.find(root)

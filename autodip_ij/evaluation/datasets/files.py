@@ -1,4 +1,4 @@
-"""Planes of the files that data sets are published in: TIFF, PNG, NumPy, MRC; everything else as any input image."""
+"""Read planes of the files in which data sets are published: TIFF, PNG, NumPy, MRC; others as any input image."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ _LUMA = (0.299, 0.587, 0.114)
 
 
 def read_planes(path: Path, frames: Sequence[int] | None = None, channel: int | None = None) -> Iterator[Array]:
-    """Yield planes (Y, X) of a file in its own data type; colour becomes gray.
+    """Yield planes (Y, X) of a file in its own data type; colour is converted to grey.
 
     Parameters
     ----------
     path
         The file.
     frames
-        Indices of the planes, counted through the file; all if None.
+        Indices of the planes in file order; all if None.
     channel
-        Colour sample or channel that is used instead of all, before planes are counted.
+        Colour sample or channel to use, before planes are counted; all if None.
 
     Raises
     ------
     autodip_ij.errors.UnreadableFile
-        If the file is missing or damaged, or has no such plane or channel.
+        If the file is missing or damaged, or lacks the plane or channel.
     autodip_ij.errors.EnvironmentProblem
         If the package that reads the format is not installed.
     """
@@ -60,7 +60,7 @@ def count_planes(path: Path) -> int:
         with tifffile.TiffFile(path) as file:
             return _plane_count(file.series[0])
     except (OSError, IndexError, tifffile.TiffFileError) as error:
-        raise UnreadableFile(f"{path} is no readable TIFF file ({error})") from error
+        raise UnreadableFile(f"{path} is not a readable TIFF file ({error})") from error
 
 
 def _tiff_planes(path: Path, frames: Sequence[int] | None, channel: int | None) -> Iterator[Array]:
@@ -77,11 +77,11 @@ def _tiff_planes(path: Path, frames: Sequence[int] | None, channel: int | None) 
             for index in _checked(path, frames, count):
                 page = series.pages[index]
                 if page is not None:
-                    yield _gray(page.asarray(), path, channel, page.axes)
+                    yield _grey(page.asarray(), path, channel, page.axes)
     except (OSError, IndexError, tifffile.TiffFileError) as error:
         if isinstance(error, UnreadableFile):
             raise
-        raise UnreadableFile(f"{path} is no readable TIFF file ({error})") from error
+        raise UnreadableFile(f"{path} is not a readable TIFF file ({error})") from error
 
 
 def _plane_count(series: Any) -> int:
@@ -107,7 +107,7 @@ def _open_numpy(path: Path) -> Array:
     try:
         return np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
-        raise UnreadableFile(f"{path} is no array file ({error})") from error
+        raise UnreadableFile(f"{path} is not a NumPy array file ({error})") from error
 
 
 def _open_mrc(path: Path) -> Array:
@@ -122,7 +122,7 @@ def _open_mrc(path: Path) -> Array:
         with mrcfile.open(path, mode="r", permissive=True) as file:
             return np.asarray(file.data)
     except (OSError, ValueError) as error:
-        raise UnreadableFile(f"{path} is no MRC file ({error})") from error
+        raise UnreadableFile(f"{path} is not an MRC file ({error})") from error
 
 
 def _open_png(path: Path, channel: int | None) -> Array:
@@ -131,8 +131,8 @@ def _open_png(path: Path, channel: int | None) -> Array:
     try:
         pixels = np.asarray(imageio.imread(path))
     except (OSError, ValueError, SyntaxError) as error:
-        raise UnreadableFile(f"{path} is no PNG file ({error})") from error
-    return _gray(pixels, path, channel, "YXS" if pixels.ndim == 3 else "YX")
+        raise UnreadableFile(f"{path} is not a PNG file ({error})") from error
+    return _grey(pixels, path, channel, "YXS" if pixels.ndim == 3 else "YX")
 
 
 def _open_image(path: Path, channel: int | None) -> Any:
@@ -141,20 +141,20 @@ def _open_image(path: Path, channel: int | None) -> Any:
     image = open_image(path)
     if channel is not None:
         if not 0 <= channel < image.shape[1]:
-            raise UnreadableFile(f"{path} has {image.shape[1]} channels, and no channel {channel}")
+            raise UnreadableFile(f"{path} has {image.shape[1]} channels, not a channel {channel}")
         return image.data[:, channel]
     return _luma([image.data[:, index] for index in range(3)]) if image.rgb else image.data
 
 
-def _gray(pixels: Array, path: Path, channel: int | None, axes: str) -> Array:
-    """Return one sample of a colour picture, or its luma; a gray picture as it is."""
+def _grey(pixels: Array, path: Path, channel: int | None, axes: str) -> Array:
+    """Return one sample of a colour picture, or its luma; a grey-value picture unchanged."""
     if "S" not in axes:
         return pixels
     samples = np.moveaxis(pixels, axes.index("S"), 0)
     if channel is None:
         return _luma(list(samples[:3])) if len(samples) >= 3 else samples[0]
     if not 0 <= channel < len(samples):
-        raise UnreadableFile(f"{path} has {len(samples)} colour samples, and no sample {channel}")
+        raise UnreadableFile(f"{path} has {len(samples)} colour samples, not a sample {channel}")
     return samples[channel]
 
 
@@ -165,5 +165,5 @@ def _luma(colours: Sequence[Any]) -> Any:
 def _checked(path: Path, frames: Sequence[int] | None, count: int) -> Iterator[int]:
     for index in range(count) if frames is None else frames:
         if not 0 <= index < count:
-            raise UnreadableFile(f"{path} has {count} planes, and no plane {index}")
+            raise UnreadableFile(f"{path} has {count} planes, not a plane {index}")
         yield index

@@ -6,8 +6,8 @@ Twelve image types of 20 fields of view with 50 captures each, 8 bit, 512 x 512:
     Confocal_BPAE_B/avg2/1/HV110_P0500510000.png     mean of captures 0 and 1; avg4, avg8, avg16 likewise
     Confocal_BPAE_B/gt/1/avg50.png                   mean of all 50
 
-Averaged file i is the mean of captures i .. i+N-1, counted on at 0 after 49, rounded half up; where the files of a
-level are missing they are made from the raw captures by that rule. The ground truth contains the noisy capture.
+Averaged file i is the mean of captures i .. i+N-1, continued at 0 after 49, rounded half up; where the files of a
+level are missing, they are computed from the raw captures by that rule. The ground truth contains the noisy capture.
 
 The mixed test set holds four captures of field 19 of each image type at every noise level: folders ``raw``, ``avg2``,
 ``avg4``, ``avg8``, ``avg16`` and ``gt`` with 48 files each of equal names::
@@ -129,7 +129,7 @@ def describe(image_type: str) -> tuple[str, str, str | None]:
 
 
 def averaged(captures: Sequence[Path], first: int, count: int) -> ImageRecipe:
-    """Return the recipe of the averaged image that begins at a capture: FMD's own rule.
+    """Return the recipe of the averaged image that begins at a capture, by FMD's own rule.
 
     Parameters
     ----------
@@ -138,7 +138,7 @@ def averaged(captures: Sequence[Path], first: int, count: int) -> ImageRecipe:
     first
         Index of the first capture.
     count
-        Captures averaged; the count goes on at 0 after the last.
+        Number of captures averaged; continues at 0 after the last.
     """
     files = tuple(captures[(first + step) % len(captures)] for step in range(count))
     return ImageRecipe(files, round_half_up=count > 1)

@@ -7,7 +7,7 @@ Multi-page TIFF files, one page a field of view, in one folder or one folder a s
     nucleus-lowsnr.tif               membrane-lowsnr.tif               widefield, 100x
 
 The published test images are the last tenth of the pages of each file. Low- and high-exposure images differ in
-intensity, and can be displaced; both are to be corrected before they are compared.
+intensity and can be displaced; both must be corrected before a comparison.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ SERIES = (
     "membrane",
     "nucleus",
 )
-"""Series of the published test (Table II); others in the folder are read too."""
+"""Series of the published test (Table II); other series in the folder are read too."""
 
 _FILE = re.compile(
     r"(?P<subject>[a-z]+)(-(?P<confocal>confocal))?(-(?P<magnification>\d+)x)?(-(?P<noise>noise\d+))?"
@@ -43,7 +43,7 @@ _FILE = re.compile(
 
 
 def recognise(root: Path) -> bool:
-    """Whether the folder, or a folder in it, holds files of this naming."""
+    """Whether the folder or a subfolder holds files with these names."""
     return next(_files(root), None) is not None
 
 
@@ -72,7 +72,7 @@ def find(root: Path) -> Dataset:
 def _pair(series: str, noisy: Path, clean: Path, page: int, test: bool) -> Pair:
     match = _FILE.fullmatch(f"{series}-lowsnr")
     if match is None:  # `_files` lets nothing else through
-        raise UnreadableFile(f"{noisy.name} is not named as the files of Hagen et al.")
+        raise UnreadableFile(f"{noisy.name} is not named like the files of Hagen et al.")
     magnification = f"{match['magnification']}x" if match["magnification"] else ""
     return Pair(
         name=safe_name(NAME, series, f"i{page:04d}"),
@@ -91,5 +91,5 @@ def _pair(series: str, noisy: Path, clean: Path, page: int, test: bool) -> Pair:
 
 
 def _files(root: Path) -> Iterator[Path]:
-    # Not deeper: the folder may be any, and is only being looked at to recognise it.
+    # Not deeper: any folder is inspected to recognise its layout.
     return (path for pattern in ("*.tif", "*/*.tif") for path in root.glob(pattern) if _FILE.fullmatch(path.stem))

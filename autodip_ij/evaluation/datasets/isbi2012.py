@@ -1,9 +1,9 @@
 """ISBI 2012 challenge: serial-section electron microscopy of fly brain.
 
 Arganda-Carreras et al., doi 10.3389/fnana.2015.00142. Stacks of 30 slices, 512 x 512, 8 bit: ``train-volume.tif``
-and ``test-volume.tif``. The set has no noisy captures: its slices are used as clean images, to which white Gaussian
+and ``test-volume.tif``. The set has no noisy captures: its slices serve as clean images, to which white Gaussian
 noise is added here, with a standard deviation of 25 of 255 grey values, as in the earlier report (section 5.2.1). Its
-figures (24.91 dB, and 25.78 dB for the best variant) are means of 24 images; which ones is not known.
+figures (24.91 dB, and 25.78 dB for the best variant) are means of 24 images; which ones is unknown.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def recognise(root: Path) -> bool:
 
 
 def find(root: Path, sigma: float = SIGMA) -> Dataset:
-    """Return one pair a slice.
+    """Return one pair per slice.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""How one image of a data set is made from its files: read, averaged, rounded, clipped, made noisy."""
+"""Pairs of a data set, and how each image is computed from its files: averaged, rounded, clipped, noise added."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Plane = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class ImageRecipe:
-    """What to read and what to do with it; plain data, so that it can travel to a worker.
+    """The files of an image and how they are combined; plain data that can be sent to a worker.
 
     Attributes
     ----------
@@ -52,7 +52,7 @@ class ImageRecipe:
         Raises
         ------
         autodip_ij.errors.UnreadableFile
-            If a file is missing or damaged, has no such frame, or the files differ in size.
+            If a file is missing or damaged, lacks a frame, or the files differ in size.
         autodip_ij.errors.EnvironmentProblem
             If the package that reads the format is not installed.
         """
@@ -80,7 +80,7 @@ class ImageRecipe:
 
     @property
     def missing(self) -> tuple[Path, ...]:
-        """The files that are not there."""
+        """The files that do not exist."""
         return tuple(path for path in self.files if not path.exists())
 
     def _planes(self) -> Iterator[npt.NDArray[Any]]:
@@ -109,23 +109,23 @@ class Pair:
     dataset
         Name of the data set.
     noisy, clean
-        How the two images are made; ``.read()`` gives (Y, X) float32.
+        How the two images are computed; ``.read()`` returns (Y, X) float32.
     subject
-        What is shown, in the words of the data set (``actin``, ``fish``, ``CCPs``, ...).
+        Specimen as the data set names it (``actin``, ``fish``, ``CCPs``, ...).
     microscope, specimen
-        The group in the paper's sense; None where the groups do not cover it.
+        The group as the paper defines it; None for specimens outside its groups.
     field
         Field of view, as text; empty where the data set has none.
     level
-        Noise level in the words of the data set (``raw``, ``avg2``, ``noise1``, ``level1``, ...).
+        Noise level as the data set names it (``raw``, ``avg2``, ``noise1``, ``level1``, ...).
     capture
-        Index of the first capture, where the data set counts them.
+        Index of the first capture, where captures are numbered.
     value_range
         Width of the fixed grey-value scale on which PSNR is published (255 for 8-bit data); None if there is none.
     split
         ``test``, ``train`` or empty.
     shifted
-        Whether noisy and clean image may lie beside one another and should be registered.
+        Whether noisy and clean image may be displaced and should be registered.
     rescaled
         Whether their grey values differ by a gain and an offset.
     scale
@@ -155,7 +155,7 @@ class Pair:
 
     @property
     def subset(self) -> str:
-        """Row of a table that this pair belongs to: microscope and subject, whether or not the groups know it."""
+        """Row of a table that this pair belongs to: microscope and subject, whether or not the groups include it."""
         return " ".join(part for part in (self.microscope, self.subject) if part)
 
     def decision(self) -> GroupDecision:
@@ -165,7 +165,7 @@ class Pair:
 
 @dataclass(frozen=True)
 class Dataset:
-    """What was found in a folder.
+    """The pairs found in a folder.
 
     Attributes
     ----------
@@ -174,9 +174,9 @@ class Dataset:
     root
         The folder.
     pairs
-        The pairs that are complete.
+        The complete pairs.
     missing
-        What a complete copy has and this one lacks, one line each.
+        What this copy lacks, one line each.
     """
 
     name: str
@@ -186,7 +186,7 @@ class Dataset:
 
 
 def specimen_of(word: str) -> str | None:
-    """Return the specimen group that a data set's word stands for, or None.
+    """Return the specimen group that a data set's name stands for, or None.
 
     Examples
     --------
@@ -197,7 +197,7 @@ def specimen_of(word: str) -> str | None:
 
 
 def safe_name(*parts: object) -> str:
-    """Return the parts as one text that is a file name everywhere.
+    """Join the parts to a text that is a valid file name on every system.
 
     Examples
     --------

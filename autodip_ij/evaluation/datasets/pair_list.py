@@ -1,18 +1,18 @@
-"""Users' own data, and any other: a table of files, ``pairs.csv`` or ``index.csv``, one pair a row.
+"""The user's own data: a table of files, ``pairs.csv`` or ``index.csv``, one pair per row.
 
-Needed are the columns ``noisy`` and ``clean`` (also ``noisy_file`` and ``gt_file``), paths from the folder of the
-table. All others may be left out::
+Required are the columns ``noisy`` and ``clean`` (also ``noisy_file`` and ``gt_file``), paths relative to the folder of
+the table. All others are optional::
 
-    name         name of the pair; made from the others by default
+    name         name of the pair; derived from the others by default
     dataset      name of the data set
     microscope   confocal, twophoton or widefield
-    specimen     nucleus, actin or mito; other words are kept as the subject
+    specimen     nucleus, actin or mito; other words become the subject
     field        field of view; by default the number after "fov" in the name of the noisy file
     level        noise level (also noise_level)
     noisy_plane, clean_plane   index of the plane of a multi-plane file; the mean of all planes by default
     value_range  width of the grey-value scale that PSNR refers to, e.g. 255; 255 where the column dtype says uint8
     split        train or test
-    shifted      yes if the two images may lie beside one another
+    shifted      yes if the two images may be displaced
     rescaled     yes if their grey values differ by gain and offset (also if the note says: not radiometrically matched)
 """
 
@@ -37,7 +37,7 @@ _TRUE = {"yes", "true", "1"}
 
 
 def recognise(root: Path) -> bool:
-    """Whether the folder has, or the path is, a table with the two columns."""
+    """Whether the path is, or the folder has, a table with the required columns."""
     table = _table(root)
     return table is not None and {"noisy", "clean"} <= set(_columns(table))
 
@@ -53,7 +53,7 @@ def find(root: Path) -> Dataset:
     Raises
     ------
     autodip_ij.errors.UnreadableFile
-        If there is no table, a column is missing, or a value cannot be understood.
+        If the table or a column is missing, or a value is invalid.
     """
     table = _table(root)
     if table is None:
@@ -102,7 +102,7 @@ def _recipe(table: Path, line: int, row: Mapping[str, str], kind: str) -> ImageR
         raise UnreadableFile(f"{table} line {line}: the column '{kind}' is empty")
     plane = row.get(f"{kind}_plane", "")
     if plane and not plane.isdigit():
-        raise UnreadableFile(f"{table} line {line}: {kind}_plane '{plane}' is no index from 0")
+        raise UnreadableFile(f"{table} line {line}: {kind}_plane '{plane}' is not an index, counted from 0")
     return ImageRecipe((table.parent / row[kind],), (int(plane),) if plane else None)
 
 
@@ -115,7 +115,7 @@ def _value_range(table: Path, line: int, row: Mapping[str, str]) -> float | None
     except ValueError:
         value = 0.0
     if not value > 0:
-        raise UnreadableFile(f"{table} line {line}: value_range '{text}' is no positive number")
+        raise UnreadableFile(f"{table} line {line}: value_range '{text}' is not a positive number")
     return value
 
 
@@ -144,4 +144,4 @@ def _columns(table: Path) -> list[str]:
         with table.open(encoding="utf-8-sig", newline="") as stream:
             return [_ALIASES.get(column, column) for column in next(csv.reader(stream), [])]
     except (OSError, UnicodeDecodeError) as error:
-        raise UnreadableFile(f"{table} is no table ({error})") from error
+        raise UnreadableFile(f"{table} is not a table ({error})") from error

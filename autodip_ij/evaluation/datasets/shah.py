@@ -27,12 +27,12 @@ _FILE = re.compile(r".*_FOV_(\d+)_Timestamp_(\d+)_number_(\d+)")
 
 
 def recognise(root: Path) -> bool:
-    """Whether a folder of noisy stacks with this naming is there."""
+    """Whether the folder holds noisy stacks with these names."""
     return bool(_stacks(root))
 
 
 def find(root: Path) -> Dataset:
-    """Return the pairs of a folder; five averages a stack."""
+    """Return the pairs of a folder, five averages per stack."""
     stacks = _stacks(root)
     missing = () if stacks else (f"stacks named ..._FOV_<n>_Timestamp_<n>_number_<n>.tif in {NOISY_FOLDER}",)
     return Dataset(NAME, root, tuple(pair for path in stacks for pair in _stack_pairs(path)), missing)

@@ -1,4 +1,4 @@
-"""A synthetic sample with a known clean image: two widefield channels, nuclei and actin, with instrument metadata."""
+"""Generate a synthetic sample with its clean image: two widefield channels, nuclei and actin, and metadata."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CORRELATION = 0.5
 
 @dataclass(frozen=True)
 class Sample:
-    """A noisy image and what it would be without noise.
+    """A noisy image and its noise-free counterpart.
 
     Attributes
     ----------
@@ -38,15 +38,15 @@ class Sample:
 
 
 def make_sample(side: int = 160, seed: int = 7) -> Sample:
-    """Make the sample.
+    """Generate the sample.
 
-    Photons arrive by a Poisson law; on top comes camera noise whose neighbouring pixels are correlated, as measured on
-    real widefield cameras, where methods that assume independent pixels fail.
+    Photons follow a Poisson distribution; the camera adds noise that is correlated between neighbouring pixels, as
+    measured on real widefield cameras, where methods that assume independent pixels fail.
 
     Parameters
     ----------
     side
-        Side of the square image, px.
+        Side of the square image, in pixels.
     seed
         Seed of specimen and noise.
 

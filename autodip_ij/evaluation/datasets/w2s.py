@@ -1,4 +1,4 @@
-"""W2S, Widefield2SIM (Zhou et al., arXiv 2003.05961): 120 fields, three channels, 400 widefield shots of each.
+"""W2S, Widefield2SIM (Zhou et al., arXiv 2003.05961): 120 fields, three channels, 400 widefield shots each.
 
 Two layouts are read::
 
@@ -35,7 +35,7 @@ def recognise(root: Path) -> bool:
 
 
 def find(root: Path) -> Dataset:
-    """Return the pairs of a W2S folder, from the raw shots where they are there, else from the averaged images."""
+    """Return the pairs of a W2S folder, from the raw shots if present, else from the averaged images."""
     fields = _field_folders(root)
     missing: list[str] = []
     pairs = list(_from_shots(fields, missing))

@@ -1,4 +1,4 @@
-"""The figures of comparisons, by one name: panels of images, box plots, run times, gradients."""
+"""Figures of comparisons: panels of images, box plots, run times, gradients."""
 
 import lazy_loader
 

@@ -1,4 +1,4 @@
-"""Where the images, zooms and colour bars of a panel stand: in inches, so that nothing floats."""
+"""Draw a panel: images side by side, each above its zoom, with the residual of two of them and colour bars."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _BAR_SPACE = 0.62
 
 @dataclass(frozen=True)
 class PanelLayout:
-    """Rows of images, each above its zoom, and a strip of colour bars at the foot.
+    """Positions of the images, their zooms and the colour bars at the bottom, in inches.
 
     Attributes
     ----------

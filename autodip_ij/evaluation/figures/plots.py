@@ -1,4 +1,4 @@
-"""How figures of this package look, and how they are written: without a display, whole or not at all."""
+"""Draw scores: box plots, run times and gradients, in one style and without a display."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ GREY = "#5b6875"
 LINE = "#d5dbe1"
 FRAME = "#ffb000"
 COLOURS = ("#3b6ea8", "#d1603d", "#4f9d69", "#8b5fbf", "#c9a227", "#3a9fb0", "#a0525f", "#6b7a8f")
-"""Told apart also with the common kinds of colour blindness, and in print."""
+"""Distinguishable with the common kinds of colour blindness, and in print."""
 DOTS_PER_INCH = 160
 
 
 def figure(size: tuple[float, float], *, constrained: bool = True) -> Figure:
-    """Return an empty figure of `size` (width, height) inches that needs no display and no pyplot.
+    """Return an empty figure of `size` (width, height) inches, independent of pyplot and of a display.
 
     Parameters
     ----------
@@ -69,12 +69,12 @@ WIDTHS = (16, 32, 64, 128, 256, 512)
 
 
 def box_plots(table: pd.DataFrame, measures: Sequence[str], path: str | Path, *, title: str = "") -> Path:
-    """Draw the scores of every method, one box a method, one panel a measure, every image a dot.
+    """Draw the scores of every method: one panel per measure, one box per method, one dot per image.
 
     Parameters
     ----------
     table
-        As `autodip_ij.evaluation.scoring.summary.table_of` gives it.
+        As returned by `autodip_ij.evaluation.scoring.summary.table_of`.
     measures
         Names of measures.
     path
@@ -85,7 +85,7 @@ def box_plots(table: pd.DataFrame, measures: Sequence[str], path: str | Path, *,
     Raises
     ------
     autodip_ij.errors.BadInput
-        If a measure is unknown, or nothing of it is there.
+        If a measure is unknown, or none has a value.
     """
     drawn = [name for name in measures if table[measure_of(name).name].notna().any()]
     if not drawn:
@@ -121,18 +121,18 @@ def box_plots(table: pd.DataFrame, measures: Sequence[str], path: str | Path, *,
 
 
 def time_plot(means: pd.DataFrame, measure: str, path: str | Path, *, front: bool = False) -> Path:
-    """Draw the mean of a measure against the mean run time, one dot a method, time on a logarithmic axis.
+    """Draw the mean of a measure against the mean run time on a logarithmic axis, one dot per method.
 
     Parameters
     ----------
     means
-        As `autodip_ij.evaluation.scoring.summary.overall_means` gives it.
+        As returned by `autodip_ij.evaluation.scoring.summary.overall_means`.
     measure
         Name of the measure.
     path
         File to write.
     front
-        Join the methods than which none is both faster and better.
+        Join the methods of the Pareto front.
     """
     from matplotlib.ticker import LogLocator, NullFormatter
 
@@ -166,7 +166,7 @@ def time_plot(means: pd.DataFrame, measure: str, path: str | Path, *, front: boo
 
 
 def pareto_front(means: pd.DataFrame, measure: str) -> pd.DataFrame:
-    """Return the methods than which none is both faster and better, from the fastest to the best."""
+    """Return the Pareto front: the methods that no other beats in both time and quality, the fastest first."""
     sign = -1.0 if measure_of(measure).better == "lower" else 1.0
     ordered = means.assign(quality=sign * means[measure]).sort_values(["seconds", "quality"], ascending=[True, False])
     better_than_all_faster = ordered["quality"] > ordered["quality"].cummax().shift(fill_value=-np.inf)
@@ -219,7 +219,7 @@ def gradient_plot(points: Sequence[Mapping[str, Any]], path: str | Path, *, titl
 
 
 def _wrapped(text: str) -> str:
-    """Return the name of a method in lines that fit beside an axis."""
+    """Wrap the name of a method into lines that fit beside an axis."""
     return "\n".join(wrap(text.replace(",", ", ").replace(":", ": "), 26))
 
 

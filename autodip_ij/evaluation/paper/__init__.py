@@ -1,1 +1,1 @@
-"""The paper's tables and images, made again."""
+"""Reproduce the tables of the AUTO-DIP paper and its calibration images."""

@@ -1,8 +1,8 @@
-"""The published calibration as a pack, rebuilt from an FMD folder: its 110 images with their best parameters.
+"""Rebuild the published calibration as a pack from an FMD folder: its 110 images with their best parameters.
 
 The authors' images and their fitted UMAP reducer are not part of this software. The images are read from the user's
-FMD folder by the published list. The UMAP layout is fitted anew to them whenever a transfer asks for it, so the
-neighbours that it finds need not be the published ones; the published coordinates are in ``umap_published.csv``.
+FMD folder by the published list. The UMAP layout is refitted to them whenever a transfer needs it, so the
+neighbours may differ from the published ones; the published coordinates are in ``umap_published.csv``.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ PACK, PAIRS = "pack", "pairs"
 CRITERION = "lpips_psnr"
 SOURCE = (
     "AUTO-DIP (arXiv 2601.12055): published parameters and image lists (MIT licence); images from FMD "
-    "(doi 10.7274/r0-ed2r-4052, CC BY-SA 4.0), read from the user's copy; UMAP fitted anew"
+    "(doi 10.7274/r0-ed2r-4052, CC BY-SA 4.0), read from the user's copy; UMAP refitted"
 )
 
 
 @dataclass(frozen=True)
 class Rebuilt:
-    """What was made.
+    """The files written.
 
     Attributes
     ----------
@@ -70,20 +70,20 @@ def rebuild(
     fmd_folder
         Folder that holds ``Confocal_BPAE_B`` and so on; raw captures suffice.
     target
-        Folder to be made; the pack is written to ``pack`` in it, the pairs to ``pairs``.
+        Folder to create; the pack is written to its subfolder ``pack``, the pairs to ``pairs``.
     weights
-        Folder of LPIPS weights; with weights at hand the descriptors of the images hold LPIPS features too.
+        Folder of LPIPS weights; if available, the descriptors of the images include LPIPS features.
     overwrite
-        Replace a pack and pairs that are there.
+        Replace an existing pack and pairs.
     progress
-        Told of one step an image.
+        Progress reporter, advanced once per image; may request cancellation.
 
     Raises
     ------
     autodip_ij.errors.UnreadableFile
         If the folder has none of the published calibration images.
     autodip_ij.errors.UnwritableOutput
-        If something is there already and `overwrite` is false, or cannot be written.
+        If a file exists and `overwrite` is false, or cannot be written.
     """
     watcher = progress or Silent()
     known = {pair.name: pair for pair in fmd.find(Path(fmd_folder), levels=("raw", "avg2")).pairs}

@@ -1,4 +1,4 @@
-"""Table I of the paper: which similarity, over which pool, transfers the best parameters to validation images.
+"""Compute Table I of the paper: which transfer strategy, over which pool, finds the best parameters.
 
 A cell is a strategy over a pool: it chooses parameters for every validation image, and the image denoised with them
 is scored. The scores are looked up in a grid search over the validation images, as the paper did, where one is given;
@@ -41,7 +41,7 @@ class Cell:
     Attributes
     ----------
     strategy, pool
-        As in `autodip_ij.calibration.transfer`; the pool is empty for rows that know none.
+        As in `autodip_ij.calibration.transfer`; the pool is empty for rows without one.
     images
         Validation images that the means are over.
     psnr, lpips
@@ -64,7 +64,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Chosen:
-    """What every strategy chose.
+    """The choices of all strategies.
 
     Attributes
     ----------
@@ -88,7 +88,7 @@ def choose_all(
     crop: int | None = None,
     **running: Any,
 ) -> Chosen:
-    """Let every strategy choose parameters for every image; goes on where it was stopped.
+    """Let every strategy choose parameters for every image; resumes an interrupted run.
 
     Parameters
     ----------
@@ -97,13 +97,13 @@ def choose_all(
     calibration
         Name or pack.
     folder
-        Where the results of finished jobs are, below ``choices``.
+        Folder of results; those of finished jobs are in its subfolder ``choices``.
     criterion
-        Of the calibration.
+        Criterion of the calibration.
     weights
         Folder of LPIPS weights.
     crop
-        Side of the central square that is looked at; the whole image if None.
+        Side of the central square that is used, in pixels; the whole image if None.
     **running
         As in `autodip_ij.batch.jobs.run_jobs`.
     """
@@ -196,7 +196,7 @@ def scores_of_fits(
 
 
 def method_of(parameters: Parameters) -> str:
-    """Return the method text that fits with exactly these parameters.
+    """Return the text of the method ``fit`` with exactly these parameters.
 
     Examples
     --------
@@ -219,7 +219,7 @@ def cells(
     *,
     whole_grid: bool,
 ) -> list[Cell]:
-    """Return the table, cell by cell, the two rows without a pool last.
+    """Return all cells of the table, the two rows without a pool last.
 
     Parameters
     ----------
@@ -258,7 +258,7 @@ def cells(
 
 
 def best_of_image(scores: Sequence[tuple[float, float | None]]) -> tuple[float, float | None]:
-    """Return the scores of the settings that are best for one image: least sum of the ranks by PSNR and by LPIPS.
+    """Return the scores of the best settings of one image: least sum of the ranks by PSNR and by LPIPS.
 
     The rule by which the calibration finds the best of a group (`autodip_ij.evaluation.search.criteria`), and so the
     bound of what a transfer can reach. Equal sums are decided by PSNR; without LPIPS it decides alone.

@@ -1,8 +1,9 @@
-"""Parameters of the sparse method for Table II: grid-searched, as the paper did, for every kind of image.
+"""Compute Table II of the paper: its test images, its cells, and grid-searched parameters of the sparse method.
 
-What the search went over the paper does not say. Here it goes over up to two of the images that a set, microscope,
-structure and noise level are measured on, with their clean counterparts, and takes the least mean squared error: the
-method gets better parameters than anyone without clean images could find, so that its column is an upper mark.
+The paper searched the parameters of the sparse method for every kind of image, but does not say on which images. Here
+the search uses up to two test images of each data set, microscope, structure and noise level with their clean
+counterparts and minimises the mean squared error: parameters that nobody could find without clean images, so that the
+column is an upper bound.
 """
 
 from __future__ import annotations
@@ -36,14 +37,14 @@ IMAGES = 2
 
 
 def searched(pairs: Sequence[Pair], folder: Path, options: Options, **running: Any) -> dict[str, str]:
-    """Return, by the name of a pair, the method text with the parameters found for its kind of image.
+    """Return the method text with the best parameters for its kind of image, by the name of a pair.
 
     Parameters
     ----------
     pairs
         Test images with their clean counterparts.
     folder
-        Where the results of finished searches are, below ``searches``.
+        Folder of results; those of finished searches are in its subfolder ``searches``.
     options
         How every pair is treated.
     **running
@@ -68,7 +69,7 @@ def searched(pairs: Sequence[Pair], folder: Path, options: Options, **running: A
 
 
 def search_one(pairs: Sequence[Pair], options: Options) -> dict[str, float]:
-    """Return fidelity and sparsity with the least mean squared error over some pairs; the function workers run."""
+    """Return fidelity and sparsity with the least mean squared error over some pairs; the function that workers run."""
     from autodip_ij.classical.sparse_hessian import search_parameters
     from autodip_ij.images.window import measure_window
 
@@ -91,7 +92,7 @@ def search_one(pairs: Sequence[Pair], options: Options) -> dict[str, float]:
 
 
 def _spread(pairs: Sequence[Pair]) -> list[Pair]:
-    """Return up to `IMAGES` pairs, evenly spread over what there is."""
+    """Return up to `IMAGES` pairs, evenly spread over all."""
     count = min(IMAGES, len(pairs))
     return [pairs[(2 * k + 1) * len(pairs) // (2 * count)] for k in range(count)]
 
@@ -132,7 +133,7 @@ class Entry:
 
 
 def table2_pairs(pairs: Sequence[Pair]) -> tuple[Pair, ...]:
-    """Return the pairs that Table II was computed from, of those given.
+    """Return those of the given pairs from which Table II was computed.
 
     FMD: raw and avg2 of the mixed test set; of field 19 where that set is not among the pairs. Hagen: the last tenth of
     every series. BioSR, Shah, W2S: the published fields and levels. Of other data sets all pairs.
@@ -153,7 +154,7 @@ def table2_pairs(pairs: Sequence[Pair]) -> tuple[Pair, ...]:
 
 
 def entries(table: pd.DataFrame, methods: Sequence[str]) -> list[Entry]:
-    """Return the cells of the table for the rows that have any measured image.
+    """Return the cells of all rows with at least one measured image.
 
     Parameters
     ----------
@@ -190,7 +191,7 @@ def entries(table: pd.DataFrame, methods: Sequence[str]) -> list[Entry]:
 
 
 def family(dataset: str) -> str:
-    """Return the name under which the paper knows a data set.
+    """Return the paper's name of a data set.
 
     Examples
     --------

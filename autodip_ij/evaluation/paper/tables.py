@@ -1,4 +1,4 @@
-"""Tables I and II of the paper from a data folder: computed, and written beside the published values."""
+"""Compute Tables I and II of the paper from a data folder and write them beside the published values."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def evaluate_table2(
 def write_table1(
     out: Path, table: Sequence[Cell], calibration: str | Path, criterion: str | None, images: int, *, whole_grid: bool
 ) -> dict[str, Path]:
-    """Write Table I, and the figure of gradients against best networks where the calibration has images."""
+    """Write Table I, and a figure of gradients against best networks if the calibration has images."""
     import pandas as pd
 
     files = {
@@ -167,9 +167,9 @@ def write_table2(out: Path, table: Sequence[Entry], methods: Sequence[str], scor
             "",
             f"{provenance_line()} PSNR in dB / LPIPS fed [0, 1], measured, with the published value in brackets. PSNR "
             "of FMD is on the 255 scale, as published; of data without a fixed scale on the span of the clean image, "
-            "which need not be how the paper scaled them. All columns of a row average the same images. "
-            "The parameters of `sparse-hessian`, where none are given, are grid-searched on test images against their "
-            "clean counterparts.",
+            "which may differ from the paper. All columns of a row average the same images. "
+            "Unless given, the parameters of `sparse-hessian` are grid-searched on test images against their clean "
+            "counterparts.",
             "",
             markdown.table(["row", "images", *methods], rows),
             *_run_times(scores),
@@ -223,10 +223,10 @@ def _run_times(scores: pd.DataFrame) -> list[str]:
     if not rows:
         return []
     return [
-        "Mean run time of an image, how many times faster that is than the original DIP on the same machine, and how "
-        "many times less arithmetic it takes (counted, means of the images); the paper claims three times faster.",
+        "Mean run time of an image, the speed-up over the original DIP on the same machine, and the reduction of "
+        "arithmetic (counted, mean over images); the paper claims a speed-up of three.",
         "",
-        markdown.table(["method", "time", "times faster", "times less arithmetic"], rows),
+        markdown.table(["method", "time", "speed-up", "reduction of arithmetic"], rows),
     ]
 
 

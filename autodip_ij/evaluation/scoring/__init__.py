@@ -1,1 +1,1 @@
-"""Methods compared on noisy and clean pairs: what is run, measured and summed up."""
+"""Run methods on pairs of noisy and clean images, measure the results, and summarise the scores."""

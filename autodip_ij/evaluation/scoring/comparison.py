@@ -1,4 +1,4 @@
-"""Methods on pairs: one job a pair and method, one row of scores a job."""
+"""Run methods on pairs: one job per pair and method, one row of scores per job."""
 
 from __future__ import annotations
 
@@ -28,22 +28,22 @@ _JOB = "autodip_ij.evaluation.comparison.compare_one"  # as in the fingerprints 
 
 Plane = npt.NDArray[np.float32]
 _LONGEST_KEY = 180
-"""Characters of a job's name; longer ones are cut and numbered, since file systems allow 255 bytes."""
+"""Characters of a job's name; longer ones are shortened and get a digest, since file systems allow 255 bytes."""
 _INTERVAL_SECONDS = 0.02
 """Between two readings of the memory."""
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Rows of scores, and what went wrong.
+    """Rows of scores, and the summary of the run.
 
     Attributes
     ----------
     rows
-        One mapping a pair and method: the pair's facts, ``method``, ``seconds``, ``memory_mb``, the measures of
+        One mapping per pair and method: the pair's facts, ``method``, ``seconds``, ``memory_mb``, the measures of
         `autodip_ij.evaluation.scoring.measures.MEASURES`, and what was done to the reference.
     summary
-        What the run did.
+        Counts and failures of the run.
     """
 
     rows: tuple[Mapping[str, Any], ...]
@@ -58,21 +58,21 @@ def compare(
     texts: Mapping[str, Mapping[str, str]] | None = None,
     **running: Any,
 ) -> Comparison:
-    """Run every method on every pair and score the results; goes on where it was stopped.
+    """Run every method on every pair and score the results; resumes an interrupted run.
 
     Parameters
     ----------
     pairs
-        What to denoise, with their clean counterparts.
+        Noisy images with their clean counterparts.
     methods
         As in `autodip_ij.evaluation.scoring.methods.parse_method`.
     folder
-        Where the results of finished jobs are, below ``jobs``.
+        Folder of results; those of finished jobs are in its subfolder ``jobs``.
     options
         How every pair is treated.
     texts
-        By method and the name of a pair, what is run in its place: the method with parameters of that pair's own. Its
-        rows bear the name of the method.
+        By method and name of a pair, the text that is run instead: the method with parameters for that pair. The rows
+        carry the name of the method.
     **running
         As in `run_tasks`.
 
@@ -83,7 +83,7 @@ def compare(
     """
     if not methods:
         raise BadInput("no method to compare; name at least one, e.g. gaussian")
-    # Method by method, so that with the cheap ones named first a first table is there early.
+    # Method by method: with the cheap ones named first, a first table is available early.
     tasks = [(pair, method) for method in dict.fromkeys(methods) for pair in pairs]
     own = {method: of_pair for method, of_pair in (texts or {}).items() if method in methods}
     made = run_tasks(
@@ -104,7 +104,7 @@ def run_tasks(
     threads: int = 1,
     progress: Progress | None = None,
 ) -> Comparison:
-    """Run methods on pairs as assigned and score the results; goes on where it was stopped.
+    """Run assigned methods on pairs and score the results; resumes an interrupted run.
 
     Parameters
     ----------
@@ -142,11 +142,11 @@ def _announce(
     scheduler: str | None,
     progress: Progress,
 ) -> None:
-    """Say how much there is to do and what it will cost; nothing where all is done."""
+    """Report the amount of work and its expected cost, unless all jobs are done."""
     waiting = [task for task, job in zip(tasks, jobs, strict=True) if not store.is_done(job.key, job.fingerprint)]
     if waiting:
         found = expected(waiting, options.device, lambda image: central(image, options.crop))
-        # How many workers a cluster has, and how fast they are, is not known here.
+        # The number and speed of a cluster's workers are unknown here.
         progress.log(found.words(len(waiting), len(jobs), 1 if scheduler else workers))
 
 
@@ -168,7 +168,7 @@ def jobs_for(tasks: Sequence[tuple[Pair, str]], options: Options) -> list[Job]:
 
 
 def job_key(pair: str, method: str, text: str) -> str:
-    """Return the name of the result file of a pair and a method, unique also where it is cut."""
+    """Return the name of the result file of a pair and a method, unique even if shortened."""
     key = f"{pair}__{method}"
     if len(key) <= _LONGEST_KEY:
         return key
@@ -209,7 +209,7 @@ def compare_one(pair: Pair, method: str, options: Options) -> dict[str, Any]:
 
 
 def facts(pair: Pair) -> dict[str, Any]:
-    """Return what is known of a pair, as columns."""
+    """Return the facts about a pair, as columns."""
     return {
         "pair": pair.name,
         "dataset": pair.dataset,
@@ -223,7 +223,7 @@ def facts(pair: Pair) -> dict[str, Any]:
 
 
 def image_file(folder: Path, pair: str, method: str) -> Path:
-    """Return where the result of a method is kept."""
+    """Return the file of the result image of a method."""
     return folder / f"{job_key(pair, parse_method(method).key, method)}.tif"
 
 
@@ -237,7 +237,7 @@ def _keep(folder: Path, pair: str, method: str, image: Plane) -> None:
 
 
 class PeakMemory:
-    """Watch the resident memory of this process, Python and libraries included, while the block runs.
+    """Measure the peak resident memory of this process, libraries included, while the block runs.
 
     Examples
     --------

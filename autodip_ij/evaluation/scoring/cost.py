@@ -1,4 +1,4 @@
-"""What an evaluation is going to cost, said before it begins."""
+"""Estimate the computing time of an evaluation before it begins."""
 
 from __future__ import annotations
 
@@ -20,29 +20,29 @@ Task = tuple["Pair", str]
 
 @dataclass(frozen=True)
 class Expected:
-    """Expected seconds of computing by method, one job after the other, and where."""
+    """Expected computing time by method in seconds, one job after another, and the device."""
 
     seconds: dict[str, float]
     device: str
 
     def words(self, waiting: int, total: int, side_by_side: int) -> str:
-        """Return the line a user reads: how much there is to do and about how long it takes.
+        """Return a line for the user: the number of jobs and their approximate duration.
 
         Examples
         --------
         >>> Expected({"dip": 400.0, "gaussian": 1.0}, "cpu").words(8, 10, 2)
-        '8 of 10 jobs to do, about 3 min 20 s on cpu, 2 side by side (dip 6 min 40 s, gaussian 1 s of computing)'
+        '8 of 10 jobs to do, about 3 min 20 s on cpu, 2 in parallel (dip 6 min 40 s, gaussian 1 s of computing)'
         """
         parts = ", ".join(f"{method} {duration(seconds)}" for method, seconds in self.seconds.items() if seconds)
         about = duration(sum(self.seconds.values()) / max(1, side_by_side))
-        beside = f", {side_by_side} side by side" if side_by_side > 1 else ""
+        beside = f", {side_by_side} in parallel" if side_by_side > 1 else ""
         return f"{waiting} of {total} jobs to do, about {about} on {self.device}{beside}" + (
             f" ({parts} of computing)" if parts else ""
         )
 
 
 def expected(tasks: Sequence[Task], device: str, cut: Callable[[Any], Any]) -> Expected:
-    """Return what methods on pairs will take, reckoned from one image of each group.
+    """Estimate the time that methods take on pairs, from one image of each group.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ def expected(tasks: Sequence[Task], device: str, cut: Callable[[Any], Any]) -> E
     device
         ``auto``, ``cpu``, ``cuda`` or ``mps``.
     cut
-        Reduces an image (Y, X) to what is used of it.
+        Crops an image (Y, X) to the part that is used.
     """
     from autodip_ij.dip import resolve_device
 
@@ -78,7 +78,7 @@ def _read(pair: Pair, cut: Callable[[Any], Any]) -> Image | None:
 
     try:
         return Image.from_array(cut(pair.noisy.read()), "YX")
-    except AutodipError:  # said by the job
+    except AutodipError:  # reported by the job
         return None
 
 
@@ -104,5 +104,5 @@ def _seconds(pair: Pair, text: str, image: Image, device: str) -> float:
             parameters, others = split_fit(given)
             return estimate(PlaneRecipe(parameters, device, **others), image.shape)[0]
         return estimate_method(PlaneRecipe(None, device, method=method.name, method_parameters=given), image.shape)[0]
-    except AutodipError:  # said by the job
+    except AutodipError:  # reported by the job
         return 0.0

@@ -1,4 +1,4 @@
-"""Make the clean image of a pair comparable to the noisy one: crop, displacement, gain and offset, all recorded."""
+"""Match the clean image of a pair to the noisy one: crop, displacement, gain and offset, all recorded."""
 
 from __future__ import annotations
 
@@ -47,17 +47,17 @@ class Options:
 
 @dataclass(frozen=True)
 class Matched:
-    """The clean image in the place and the grey values of the noisy one.
+    """The clean image in the position and grey values of the noisy one.
 
-    The clean image is changed once a pair, never the result of a method, so that all methods are measured against the
-    same reference.
+    The clean image is changed once per pair, never the result of a method, so that all methods are measured against
+    the same reference.
 
     Attributes
     ----------
     reference
         Clean image (Y, X), float32, moved and rescaled.
     margin
-        Pixels at every side that the displacement left without content; they are not scored.
+        Width of the border that has no content after the displacement and is not scored, in pixels.
     shift_y, shift_x
         Displacement that was applied, in pixels.
     gain, offset
@@ -92,7 +92,7 @@ def match(noisy: Plane, clean: Plane, *, shifted: bool = False, rescaled: bool =
     Raises
     ------
     autodip_ij.errors.BadInput
-        If the shapes differ, or the displacement is larger than a quarter of the image, which is no registration.
+        If the shapes differ, or the displacement exceeds a quarter of the image, which is not a plausible registration.
     """
     from autodip_ij.metrics import affine_fit, register
 

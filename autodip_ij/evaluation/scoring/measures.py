@@ -30,7 +30,7 @@ class Measure:
     label
         Heading in tables and figures.
     better
-        Which values are better; ``none`` for those to be looked at, not ranked.
+        Which values are better; ``none`` for measures to inspect, not to rank by.
     digits
         Decimal places in tables.
     meaning
@@ -73,7 +73,7 @@ def measure_of(name: str) -> Measure:
     Raises
     ------
     autodip_ij.errors.BadInput
-        If there is none; the message names the nearest.
+        For an unknown name; the message suggests the nearest.
     """
     if name not in _BY_NAME:
         raise BadInput(f"unknown measure '{name}'{nearest(name, _BY_NAME)}")
@@ -90,7 +90,7 @@ def score(
     weights: str | Path | None = None,
     device: str = "cpu",
 ) -> dict[str, float | None]:
-    """Return every measure of an image by name; None where one does not apply.
+    """Compute every measure of an image, by name; None where one does not apply.
 
     Parameters
     ----------
@@ -99,7 +99,7 @@ def score(
     image
         Result (Y, X), in the same grey values.
     noisy
-        What it was made from; needed for the residual, the mean ratio and the input scale.
+        The noisy input (Y, X); needed for the residual, the mean ratio and the input scale.
     value_range
         Width of the fixed grey-value scale; without one only the images' own scales are reported.
     perceptual
@@ -114,7 +114,7 @@ def score(
     autodip_ij.errors.BadInput
         If shapes differ or an image is not finite.
     autodip_ij.errors.EnvironmentProblem
-        If LPIPS is asked for and its weights are missing.
+        If LPIPS is requested and its weights are missing.
     """
     from autodip_ij import metrics
 
@@ -159,25 +159,25 @@ def score_files(
     weights: str = "",
     device: str = "cpu",
 ) -> list[dict[str, Any]]:
-    """Return the measures of every plane of an image against the same plane of its reference.
+    """Compute the measures of every plane of an image against the same plane of its reference.
 
     Parameters
     ----------
     reference, image
         Files of one shape, in any format that `autodip_ij.read` opens.
     noisy
-        What the image was made from, for the measures of the residual.
+        The noisy input, for the measures of the residual.
     value_range
         Width of the fixed grey-value scale; 255 for an 8-bit reference, none otherwise, if not given.
     register, match_intensity
-        Bring the reference to the image first.
+        Match the reference to the image first.
     perceptual, weights, device
         As in `autodip_ij.evaluation.scoring.measures.score`.
 
     Returns
     -------
     list of dict
-        One row a plane: ``t``, ``c``, ``z``, the scale, the measures, and what was done to the reference.
+        One row per plane: ``t``, ``c``, ``z``, the scale, the measures, and what was done to the reference.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""A method as a user names it, and one way to run all of them."""
+"""Parse the method a user names, and run it on a plane."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Plane = npt.NDArray[np.float32]
 NOISY = "noisy"
 DIP = "dip"
 FIT = "fit"
-"""A deep image prior with its parameters given outright, beside any calibration."""
+"""A deep image prior with explicit parameters, independent of any calibration."""
 _ALL = ""
 _FIT_SETTINGS = ("seed", "precision", "tile", "overlap")
 
@@ -41,7 +41,7 @@ class Method:
     name
         ``noisy``, ``dip``, ``fit``, or a method of `autodip_ij.classical`.
     parameters
-        Parameters by group name; those of all groups under the empty text.
+        Parameters by group name; those for all groups under the empty text.
     """
 
     text: str
@@ -54,14 +54,14 @@ class Method:
         return safe_name(self.text.replace(":", "-"))
 
     def parameters_for(self, microscope: str | None, specimen: str | None) -> dict[str, Any]:
-        """Return the parameters for a group; the more specific ones win."""
+        """Return the parameters for a group; specific ones take precedence."""
         groups = dict.fromkeys((_ALL, specimen or _ALL, microscope or _ALL, group_name(microscope, specimen)))
         return {key: value for group in groups for key, value in self.parameters.get(group, {}).items()}
 
 
 @dataclass(frozen=True)
 class MethodResult:
-    """What a method made.
+    """The result of a method.
 
     Attributes
     ----------
@@ -70,7 +70,7 @@ class MethodResult:
     seconds
         Wall time of the method, without reading files.
     details
-        What it decided (parameters, device, ...), JSON-like.
+        Its decisions (parameters, device, ...), JSON-like.
     """
 
     image: Plane
@@ -113,7 +113,7 @@ def parse_method(text: str) -> Method:
 
 
 def known_methods() -> list[str]:
-    """Return the names of all methods: the input itself, the deep image prior in two ways, the comparison methods."""
+    """Return the names of all methods: the unchanged input, two kinds of deep image prior, the classical methods."""
     from autodip_ij.classical import method_names
 
     return [NOISY, DIP, FIT, *method_names()]
@@ -135,7 +135,7 @@ def run(
     device
         ``auto``, ``cpu``, ``cuda``, ``mps``.
     progress
-        Told of the iterations of the deep image prior.
+        Progress reporter for the iterations of the deep image prior; may request cancellation.
 
     Raises
     ------
@@ -240,7 +240,7 @@ def _run_baseline(name: str, noisy: Plane, parameters: Mapping[str, Any], device
 
 
 def _check(method: Method) -> None:
-    """Refuse parameters that the method does not take, before any image is read."""
+    """Reject parameters that the method does not accept, before any image is read."""
     from autodip_ij.settings import DenoiseSettings
 
     for group in method.parameters:

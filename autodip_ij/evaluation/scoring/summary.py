@@ -30,14 +30,14 @@ class PairedTest:
     Attributes
     ----------
     method, other
-        What is compared; the difference is method minus other.
+        The methods compared; the difference is method minus other.
     measure
         Name of the measure.
     fields
         Fields of view compared: captures and noise levels of one field are not independent samples, so their mean
         counts once.
     images
-        Images behind them.
+        Number of images of these fields.
     difference
         Mean difference.
     low, high
@@ -74,10 +74,10 @@ def table_of(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
 
 
 def relative_work(row: Mapping[str, Any]) -> float | None:
-    """Return the arithmetic of a deep image prior relative to the original one on the same image; None for others.
+    """Return the operations of a deep image prior relative to the original one on the same image; None for others.
 
-    Counted, not timed: the floating-point operations of the convolutions, so that the claim of a speed-up can be judged
-    beside run times of any machine.
+    Counted, not timed: the floating-point operations of the convolutions, so that a claimed speed-up can be judged
+    independently of the machine.
     """
     from autodip_ij.calibration.advice import ORIGINAL_DIP, operations
     from autodip_ij.calibration.model import Parameters
@@ -123,14 +123,14 @@ def _means(table: pd.DataFrame, by: list[str]) -> pd.DataFrame:
 
 
 def paired_tests(table: pd.DataFrame, other: str, measures: Sequence[str]) -> list[PairedTest]:
-    """Return tests of every other method against one method.
+    """Test every other method against one method.
 
     Parameters
     ----------
     table
-        As `table_of` gives it.
+        As returned by `table_of`.
     other
-        The method that all others are compared with.
+        The method with which all others are compared.
     measures
         Names of measures.
 

@@ -1,4 +1,4 @@
-"""What the AUTO-DIP paper and its code published, as facts: images selected, parameters, tables.
+"""Published facts of the AUTO-DIP paper and its code: selected images, parameters, tables.
 
 Sources: arXiv 2601.12055 (tables I and II) and the data files of IPMI-ICNS-UKE/AUTO-DIP (MIT licence). Nothing here was
 measured with this software.
@@ -13,7 +13,7 @@ file                        content
                             own best and that of the original DIP
 ``table2.csv``              PSNR and LPIPS of the test sets by method, with the images that a row stands for
 ``test_images.csv``         the images of BioSR, Shah and W2S that the test rows stand for
-``convert.py``              how the first two were made from the published files
+``convert.py``              how the first two were derived from the published files
 ==========================  ==========================================================================================
 
 PSNR is on the 255 scale for FMD; LPIPS was fed images in [0, 1].
@@ -67,7 +67,7 @@ class PublishedImage:
 
 @dataclass(frozen=True)
 class Table1Cell:
-    """Published means over the 55 validation images; the pool is empty for rows that know none."""
+    """Published means over the 55 validation images; the pool is empty for rows without one."""
 
     strategy: str
     pool: str

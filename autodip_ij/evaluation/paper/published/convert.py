@@ -1,4 +1,4 @@
-"""Make the tables of this folder from the files published with the paper's code (MIT licence).
+"""Derive the tables of this folder from the files published with the paper's code (MIT licence).
 
 Usage: ``python convert.py FOLDER``, where FOLDER holds ``selection_fmd_calibration.csv``,
 ``selection_fmd_validation.csv`` and ``autodip_params_per_calibration_image.csv``.
