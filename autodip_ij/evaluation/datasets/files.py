@@ -141,7 +141,7 @@ def _open_image(path: Path, channel: int | None) -> Any:
     image = open_image(path)
     if channel is not None:
         if not 0 <= channel < image.shape[1]:
-            raise UnreadableFile(f"{path} has {image.shape[1]} channels; channel {channel} (counted from 0) does not exist")
+            raise UnreadableFile(f"{path} has {image.shape[1]} channels; no index {channel} (from 0)")
         return image.data[:, channel]
     return _luma([image.data[:, index] for index in range(3)]) if image.rgb else image.data
 
@@ -154,7 +154,7 @@ def _grey(pixels: Array, path: Path, channel: int | None, axes: str) -> Array:
     if channel is None:
         return _luma(list(samples[:3])) if len(samples) >= 3 else samples[0]
     if not 0 <= channel < len(samples):
-        raise UnreadableFile(f"{path} has {len(samples)} colour samples; sample {channel} (counted from 0) does not exist")
+        raise UnreadableFile(f"{path} has {len(samples)} colour samples; no index {channel} (from 0)")
     return samples[channel]
 
 
@@ -165,5 +165,5 @@ def _luma(colours: Sequence[Any]) -> Any:
 def _checked(path: Path, frames: Sequence[int] | None, count: int) -> Iterator[int]:
     for index in range(count) if frames is None else frames:
         if not 0 <= index < count:
-            raise UnreadableFile(f"{path} has {count} planes; plane {index} (counted from 0) does not exist")
+            raise UnreadableFile(f"{path} has {count} planes; no index {index} (from 0)")
         yield index
