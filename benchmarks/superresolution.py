@@ -24,7 +24,7 @@ from _common import RESULTS, SHARED, machine_line, parser_of, write_results
 from skimage.io import imread
 
 from autodip_ij.calibration import load_calibration
-from autodip_ij.calibration.model import Parameters
+from autodip_ij.calibration.parameters import Parameters
 from autodip_ij.classical import run_method
 from autodip_ij.classical.enlarging import METHODS, enlarge
 from autodip_ij.denoising.superresolution import SuperresSettings, enlarging_parameters

@@ -5,17 +5,26 @@ from __future__ import annotations
 from typing import Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 
 from autodip_ij.errors import nearest
 
+_UNKNOWN = ("extra_forbidden", "unexpected_keyword_argument")
 
-def explain(model: type[BaseModel], error: ValidationError, what: str = "setting", *, below: int = 0) -> str:
+
+def fields_of(model: type[Any]) -> dict[str, FieldInfo]:
+    """Return the fields of a pydantic model or of a pydantic dataclass by name."""
+    fields: dict[str, FieldInfo] = model.__pydantic_fields__
+    return fields
+
+
+def explain(model: type[Any], error: ValidationError, what: str = "setting", *, below: int = 0) -> str:
     """Explain the first problem of a pydantic error in one line: field, value, bounds or nearest valid name.
 
     Parameters
     ----------
     model
-        The model that was validated, or the one found `below` it.
+        The pydantic model or dataclass that was validated, or the one found `below` it.
     error
         What pydantic raised.
     what
@@ -38,11 +47,11 @@ def explain(model: type[BaseModel], error: ValidationError, what: str = "setting
     depth: '11' is not possible (input should be less than or equal to 10)
     'depth' is missing
     """
-    problem = error.errors()[0]
+    problem = next((found for found in error.errors() if found["type"] in _UNKNOWN), error.errors()[0])
     owner, path = _located(model, problem["loc"][below:])
     name = ".".join(path)
-    if problem["type"] == "extra_forbidden":
-        return f"unknown {what} '{name}'{nearest(path[-1], owner.model_fields)}"
+    if problem["type"] in _UNKNOWN:
+        return f"unknown {what} '{name}'{nearest(path[-1], fields_of(owner))}"
     if problem["type"] == "missing":
         return f"'{name}' is missing"
     cause = problem.get("ctx", {}).get("error")
@@ -60,25 +69,26 @@ def explain(model: type[BaseModel], error: ValidationError, what: str = "setting
     return f"{name}: {shown}" if name else shown
 
 
-def _located(model: type[BaseModel], location: tuple[int | str, ...]) -> tuple[type[BaseModel], list[str]]:
+def _located(model: type[Any], location: tuple[int | str, ...]) -> tuple[type[Any], list[str]]:
     """Return the model that holds the last field of a location, and the names of the fields on the way to it.
 
     Positions in lists and pydantic's marks of the branch of a union are left out.
     """
-    owner: type[BaseModel] = model
-    inner: type[BaseModel] | None = model
+    owner = model
+    inner: type[Any] | None = model
     path: list[str] = []
     for part in location:
         if isinstance(part, str) and inner is not None:
             owner = inner
             path.append(part)
-            inner = _model_in(inner.model_fields[part].annotation) if part in inner.model_fields else None
+            field = fields_of(inner).get(part)
+            inner = _model_in(field.annotation) if field else None
     return owner, path
 
 
-def _model_in(annotation: Any) -> type[BaseModel] | None:
+def _model_in(annotation: Any) -> type[Any] | None:
     """Return the model that an annotation consists of or holds: ``Iterations``, ``tuple[Entry, ...]``."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+    if isinstance(annotation, type) and hasattr(annotation, "__pydantic_fields__"):
         return annotation
     return next((found for part in get_args(annotation) if (found := _model_in(part))), None)
 
@@ -88,18 +98,18 @@ def _reason(message: str) -> str:
     return f"{message[:1].lower()}{message[1:]}"
 
 
-def choices_of(model: type[BaseModel], name: str) -> list[str]:
+def choices_of(model: type[Any], name: str) -> list[str]:
     """Return the texts that a field is limited to; empty if it is free."""
-    field = model.model_fields.get(name)
+    field = fields_of(model).get(name)
     annotation = field.annotation if field else None
     parts = [annotation] if get_origin(annotation) is Literal else get_args(annotation)
     return [str(choice) for part in parts if get_origin(part) is Literal for choice in get_args(part)]
 
 
-def bounds_of(model: type[BaseModel], name: str) -> dict[str, float]:
+def bounds_of(model: type[Any], name: str) -> dict[str, float]:
     """Return ``{"min": ..., "max": ...}`` of a numeric field, as far as declared."""
     found: dict[str, float] = {}
-    field = model.model_fields.get(name)
+    field = fields_of(model).get(name)
     for item in field.metadata if field else ():
         for attribute, key in (("ge", "min"), ("gt", "min"), ("le", "max"), ("lt", "max")):
             if (bound := getattr(item, attribute, None)) is not None:

@@ -21,8 +21,6 @@ from autodip_ij.progress import Progress, Silent, Stop
 
 _SAFE_KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+=,-]*")
 _DONE, _FAILED = ".json", ".failed.json"
-ADDED_LATER = {"added_later": True}
-"""Metadata of a dataclass field that counts only if it differs from its default: results from before it stay valid."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +82,9 @@ class JobStore:
 def fingerprint(function_name: str, arguments: Mapping[str, Any]) -> str:
     """Return a digest of what a job will do, so that a result of other arguments is not taken for its own.
 
+    An argument with a method ``job_argument`` counts by what that returns, so that a class may get further fields
+    without making stored results invalid.
+
     Raises
     ------
     autodip_ij.errors.BadInput
@@ -104,12 +105,10 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
+    if hasattr(value, "job_argument"):
+        return value.job_argument()
     if is_dataclass(value) and not isinstance(value, type):
-        return {
-            field.name: found
-            for field in fields(value)
-            if (found := getattr(value, field.name)) != field.default or "added_later" not in field.metadata
-        }
+        return {field.name: getattr(value, field.name) for field in fields(value)}
     if isinstance(value, Path):
         return str(value)
     if isinstance(value, Enum):

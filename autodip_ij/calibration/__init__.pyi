@@ -3,9 +3,9 @@ from .choice import choose as choose
 from .model import Calibration as Calibration
 from .model import CalibrationImage as CalibrationImage
 from .model import Choice as Choice
-from .model import Parameters as Parameters
 from .pack.load import list_calibrations as list_calibrations
 from .pack.load import load_calibration as load_calibration
+from .parameters import Parameters as Parameters
 
 __all__ = [
     "Calibration",

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from math import ceil
 
-from autodip_ij.calibration.model import Calibration, Choice, Parameters
+from autodip_ij.calibration.model import Calibration, Choice
+from autodip_ij.calibration.parameters import Parameters
 from autodip_ij.dip.architecture import Architecture, levels_of
 from autodip_ij.dip.cost import operations_per_iteration
 from autodip_ij.groups.model import group_name, split_group
@@ -16,16 +17,8 @@ ORIGINAL_DIP = Parameters(depth=5, width=128, skip=4, iterations=1800)
 
 def architecture_of(parameters: Parameters) -> Architecture:
     """Return the network that `parameters` stand for."""
-    return Architecture(
-        depth=parameters.depth,
-        width=levels_of(parameters.width) or parameters.width,
-        skip=parameters.skip,
-        input_channels=parameters.input_channels,
-        activation=parameters.activation,
-        negative_slope=parameters.negative_slope,
-        down=parameters.down,
-        up=parameters.up,
-    )
+    shared = parameters.shared_with(Architecture)
+    return Architecture(**{**shared, "width": levels_of(parameters.width) or parameters.width})
 
 
 def binned_shape(shape: tuple[int, int], binning: int) -> tuple[int, int]:
@@ -42,7 +35,7 @@ def operations(parameters: Parameters, shape: tuple[int, int]) -> float:
     827
     """
     side = binned_shape(shape, parameters.binning)
-    return operations_per_iteration(architecture_of(parameters), side) * parameters.iterations * parameters.seeds
+    return operations_per_iteration(architecture_of(parameters), side) * parameters.iterations * parameters.n_fits
 
 
 WORTHWHILE = 2.0

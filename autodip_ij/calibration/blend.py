@@ -14,7 +14,7 @@ from autodip_ij.classical.estimates import (
 from autodip_ij.errors import BadInput
 
 if TYPE_CHECKING:
-    from autodip_ij.calibration.model import Parameters
+    from autodip_ij.calibration.parameters import Parameters
 
 
 def check_blend(parameters: Parameters) -> None:
@@ -44,7 +44,7 @@ def blend_in_words(parameters: Parameters) -> str:
 
     Examples
     --------
-    >>> from autodip_ij.calibration.model import Parameters
+    >>> from autodip_ij.calibration.parameters import Parameters
     >>> blend_in_words(Parameters(5, 32, 4, 300, classical="gaussian sigma_px=1", classical_weight=0.4))
     'blended with 40 % of a Gaussian filter, sigma 1 px'
     >>> blend_in_words(Parameters(5, 32, 4, 300, guides="nlm + median"))

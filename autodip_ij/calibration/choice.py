@@ -9,7 +9,7 @@ where it reaches the noise needs no count.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from functools import cache
 from math import sqrt
 from pathlib import Path
@@ -19,9 +19,10 @@ import numpy as np
 import numpy.typing as npt
 
 from autodip_ij.calibration.blend import blend_in_words
-from autodip_ij.calibration.group_table import from_group, in_words, table_entry, what_is_known
-from autodip_ij.calibration.model import Calibration, Choice, Parameters
+from autodip_ij.calibration.group_table import from_group, table_entry, what_is_known
+from autodip_ij.calibration.model import Calibration, Choice
 from autodip_ij.calibration.pack.rows import EFFORTS
+from autodip_ij.calibration.parameters import by_plain_name, label_of
 from autodip_ij.calibration.strategies import STRATEGIES, policy_strategy
 from autodip_ij.calibration.transfer import CannotCompare, check_comparable, transfer_nearest
 from autodip_ij.errors import BadInput, nearest
@@ -55,7 +56,7 @@ def scaled_to(choice: Choice, calibrated_px: int | None, side_px: float) -> Choi
 
     Examples
     --------
-    >>> from autodip_ij.calibration.model import Parameters
+    >>> from autodip_ij.calibration.parameters import Parameters
     >>> found = Choice(Parameters(5, 16, 4, 600), "autodip", "widefield", "group", "known")
     >>> scaled_to(found, 512, 256).reason
     'known; 300 iterations for tiles of 256 px, from 600 for 512 px'
@@ -229,26 +230,22 @@ def with_overrides(choice: Choice, overrides: Mapping[str, Any]) -> Choice:
     Raises
     ------
     autodip_ij.errors.BadInput
-        For a name that is no parameter.
+        For an unknown parameter, or a value out of bounds.
     """
-    names = [field.name for field in fields(Parameters)]
-    for name in overrides:
-        if name not in names:
-            raise BadInput(f"unknown parameter '{name}'{nearest(name, names)}")
     if not overrides:
         return choice
-    said = [
-        f"{in_words(name)} {value}{_instead_of(getattr(choice.parameters, name), value)}"
-        for name, value in overrides.items()
-    ]
+    overrides = by_plain_name(overrides)
     usual = choice.parameters
-    shortened = usual.with_iterations(overrides["iterations"]) if overrides.get("iterations") else usual
+    parameters = usual.with_overrides(overrides)
+    said = [f"{label_of(name)} {value}{_instead_of(getattr(usual, name), value)}" for name, value in overrides.items()]
+    shortened = usual.with_iterations(parameters.iterations)
     if shortened.averaging < usual.averaging and "averaging" not in overrides:
-        said.append(f"and with it {in_words('averaging')} {shortened.averaging:g} instead of {usual.averaging:g}")
+        parameters = replace(parameters, averaging=shortened.averaging)
+        said.append(f"and with it averaging {shortened.averaging:g} instead of {usual.averaging:g}")
     everything = {"depth", "width", "skip", "iterations"} <= overrides.keys()
     return replace(
         choice,
-        parameters=replace(shortened, **overrides),
+        parameters=parameters,
         strategy="user" if everything else choice.strategy,
         reason=f"{choice.reason}; set by hand: {', '.join(said)}",
         details={**choice.details, "overrides": dict(overrides)},

@@ -1,4 +1,4 @@
-"""Parameters, calibration, choice: what a group stands for and why it was taken."""
+"""Calibration and choice: what a group stands for, and why its parameters were chosen."""
 
 from __future__ import annotations
 
@@ -9,93 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from autodip_ij.calibration.parameters import Parameters
 from autodip_ij.groups.model import group_name
 
 if TYPE_CHECKING:
     from autodip_ij.calibration.pack.files import Descriptor
-
-Width = int | str
-"""Feature maps a level: a number, ``asc_to512`` (doubling down to 512 at the deepest level), or ``16-32-64-128``."""
-
-
-_PARTS_OF_A_FIT = 5
-
-
-@dataclass(frozen=True)
-class Parameters:
-    """How to fit: what a group of a calibration stands for.
-
-    Attributes
-    ----------
-    depth
-        Levels of the hourglass.
-    width
-        Feature maps a level, ``asc_to512``, or those of each level, ``16-32-64-128``.
-    skip
-        Channels of each skip connection; 0 for none.
-    iterations
-        Optimisation steps; the most there are where `discrepancy` ends a fit.
-    averaging
-        Weight of the exponential average of outputs, 0 (off) to below 1.
-    input_noise
-        Standard deviation of the Gaussian noise added to the network input at every step; 0 is off.
-    loss
-        ``mse``; ``noise-aware``, which is ``mse`` or variance-stabilised by the noise of each plane; or another loss of
-        `autodip_ij.dip` with its options, as in ``perceptual mse=1 ssim=0.2``.
-    activation
-        Activation function of the network (``leaky_relu`` in the paper).
-    binning
-        Side of the square of pixels averaged before the fit; 1 is off.
-    seeds
-        Independent fits averaged.
-    classical
-        Classical estimates whose mean is blended into the result: methods of `autodip_ij.classical` with their
-        parameters, as in ``vst-nlm + gaussian sigma_px=1``; empty for none.
-    classical_weight
-        Share of that mean in the result, 0..1.
-    guides
-        Classical estimates, written alike, that take the place of the first channels of the network's input; empty for
-        the paper's random input. With ``|`` between several, the fits of an ensemble take them in turn.
-    discrepancy
-        Part of the noise variance; a fit ends where the variance of what it leaves over falls below it (Morozov's
-        discrepancy principle). 0: at its count of iterations, as published.
-    down, up, input_channels, negative_slope
-        Variants of the network, as in `autodip_ij.dip.architecture.Architecture`; by default the paper's.
-    """
-
-    depth: int
-    width: Width
-    skip: int
-    iterations: int
-    averaging: float = 0.0
-    input_noise: float = 0.0
-    loss: str = "mse"
-    activation: str = "leaky_relu"
-    binning: int = 1
-    seeds: int = 1
-    classical: str = ""
-    classical_weight: float = 0.0
-    guides: str = ""
-    discrepancy: float = 0.0
-    down: str = "stride"
-    up: str = "bilinear"
-    input_channels: int = 32
-    negative_slope: float = 0.2
-
-    def with_iterations(self, iterations: int) -> Parameters:
-        """Return these parameters with another count; with a smaller one the average reaches back less far.
-
-        The first outputs of a fit are gray all over. An average over more than a fifth of the iterations would still
-        hold over 1 % of them, and brighten a dark background.
-
-        Examples
-        --------
-        >>> Parameters(5, 16, 4, 500, averaging=0.99).with_iterations(100).averaging
-        0.95
-        """
-        longest = max(0.0, round(1 - _PARTS_OF_A_FIT / iterations, 4))
-        averaging = min(self.averaging, longest) if iterations < self.iterations else self.averaging
-        return replace(self, iterations=iterations, averaging=averaging)
 
 
 @dataclass(frozen=True)

@@ -67,13 +67,13 @@ def show_command(
     """
     from autodip_ij.calibration import load_calibration
     from autodip_ij.calibration.advice import operations
-    from autodip_ij.calibration.model import Parameters
     from autodip_ij.calibration.pack.load import criteria_of
+    from autodip_ij.calibration.parameters import Parameters
 
     found = load_calibration(calibration, criterion)
 
     def row(parameters: Parameters) -> dict[str, object]:
-        return {**asdict(parameters), "tera_operations": operations(parameters, (512, 512)) / 1e12}
+        return {**parameters.record(), "tera_operations": operations(parameters, (512, 512)) / 1e12}
 
     groups = [
         {"group": group, "effort": effort, **row(parameters)} for (group, effort), parameters in found.table.items()
@@ -114,23 +114,20 @@ def show_command(
 
 def _table(rows: list[dict[str, object]], key: str, with_effort: bool) -> object:
     """Return a table of what differs between the rows; what is on in all of them alike stands below it."""
-    from dataclasses import fields
-
     from rich.table import Table
 
-    from autodip_ij.calibration.model import Parameters
+    from autodip_ij.calibration.parameters import DEFAULTS, STORED, label_of
     from autodip_ij.cli.console import add_row, text
 
-    always = ["depth", "width", "skip", "iterations"]
-    optional = [field for field in fields(Parameters) if field.name not in (*always, "classical_weight")]
-    used = always + [field.name for field in optional if any(row[field.name] != field.default for row in rows)]
+    labels = {stored: label_of(name) for name, stored in STORED.items() if name != "classical_weight"}
+    used = [name for name in labels if name not in DEFAULTS or any(row[name] != DEFAULTS[name] for row in rows)]
     shown = [name for name in used if len(rows) == 1 or len({_shown(row, name) for row in rows}) > 1]
-    alike = [f"{name.replace('_', ' ')} {_shown(rows[0], name)}" for name in used if name not in shown]
+    alike = [f"{labels[name]} {_shown(rows[0], name)}" for name in used if name not in shown]
     table = Table()
     for name in (key, *(["effort"] if with_effort else [])):
         table.add_column(name, no_wrap=True)
     for name in shown:
-        table.add_column(name.replace("_", " "))
+        table.add_column(labels[name])
     table.add_column("TFLOP", justify="right")
     said = f"In all of them: {', '.join(alike)}. " if alike else ""
     table.caption = text(f"{said}TFLOP: of a plane of 512 x 512 pixels.")

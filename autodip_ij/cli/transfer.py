@@ -151,8 +151,6 @@ def _write_picture(input: Path, channel: int, plane: Any, found: Explanation, pi
 def _record(
     decision: GroupDecision, found: list[Explanation], file: Path | None, looked_at: str, ranking: bool
 ) -> dict[str, Any]:
-    from dataclasses import asdict
-
     return {
         "index": decision.index,
         "name": decision.name,
@@ -164,7 +162,7 @@ def _record(
             {
                 "strategy": answer.strategy,
                 "used": answer.choice.strategy if answer.choice else None,
-                "parameters": asdict(answer.choice.parameters) if answer.choice else None,
+                "parameters": answer.choice.parameters.record() if answer.choice else None,
                 "reason": answer.choice.reason if answer.choice else answer.obstacle,
                 "ranking": [
                     {"image": near.image.name, "group": near.image.group, "distance": near.distance}
@@ -201,7 +199,7 @@ def _show(decision: GroupDecision, found: list[Explanation], file: Path | None, 
         image = (f"{near.image.name} ({near.image.group})", f"{near.distance:.4g}") if near else ("", "")
         network = f"depth {p.depth}, width {p.width}, skip {p.skip}"
         most = f"at most {p.iterations}" if p.discrepancy else str(p.iterations)
-        add_row(table, answer.strategy, *image, network, most, str(p.seeds))
+        add_row(table, answer.strategy, *image, network, most, str(p.n_fits))
     if table.row_count:
         console.print(table)
     for answer in found:

@@ -146,7 +146,7 @@ class PlaneAssembly:
         cuts = plan_tiles((plane.shape[0], plane.shape[1]), tile // scale, overlap // scale)
         self._tiles = [Tile(scale * cut.y, scale * cut.x, scale * cut.height, scale * cut.width) for cut in cuts]
         self._background = plane if scale == 1 else plane.repeat(scale, axis=0).repeat(scale, axis=1)
-        self._seeds = recipe.network.seeds
+        self._seeds = recipe.network.n_fits
         self._watch = whole.watch
         shape = (self._background.shape[0], self._background.shape[1])
         self._blender = TileBlender(shape, self._tiles)

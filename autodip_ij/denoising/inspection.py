@@ -7,7 +7,7 @@ Parameters are chosen by the function that a run chooses by, from the same pixel
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -237,7 +237,7 @@ def _inspect_channel(
         )
     return ChannelInspection(
         **row,
-        parameters=ParameterValues(**asdict(choice.parameters)),
+        parameters=ParameterValues.of(choice.parameters),
         calibration=choice.calibration,
         reason=sentences(decision.reason, choice.reason),
         estimate=_estimate(estimate, recipe, full) if there else None,

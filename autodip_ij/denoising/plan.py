@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from autodip_ij.calibration.blend import check_blend
-from autodip_ij.calibration.model import Choice, Parameters
+from autodip_ij.calibration.model import Choice
+from autodip_ij.calibration.parameters import Parameters
 from autodip_ij.denoising.channels import decide, representative, treated
 from autodip_ij.denoising.recipe import PlaneRecipe, iterations_of
 from autodip_ij.denoising.workload import estimate, fits_per_plane, lanes_of

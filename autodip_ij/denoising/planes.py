@@ -31,7 +31,7 @@ from autodip_ij.noise.plane import NoisyPlane
 from autodip_ij.progress import Stop
 
 if TYPE_CHECKING:
-    from autodip_ij.calibration.model import Parameters
+    from autodip_ij.calibration.parameters import Parameters
 
 _OVERFITTED = {
     "warn": "over-fitted: less was removed than 60 % of the variance of the noise, and the count of iterations is too "

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from autodip_ij.noise.plane import NoisyPlane, PlaneNoise
 
 if TYPE_CHECKING:
-    from autodip_ij.calibration.model import Parameters
+    from autodip_ij.calibration.parameters import Parameters
     from autodip_ij.dip.guard import GuardOptions, GuardReading
     from autodip_ij.dip.options import Precision
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -249,7 +249,7 @@ class Recorder:
             calibration=choice.calibration if choice else None,
             strategy=choice.strategy if choice else None,
             reason=channel.reason,
-            parameters=ParameterValues(**asdict(choice.parameters)) if choice else ParameterValues(),
+            parameters=ParameterValues.of(choice.parameters) if choice else ParameterValues(),
             method=recipe.method if recipe else "none",
             method_parameters=dict(recipe.method_parameters) if recipe else {},
             window=(channel.window.low, channel.window.high) if recipe else None,

@@ -11,12 +11,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 from pydantic.config import JsonDict
+from pydantic.fields import FieldInfo
 
 from autodip_ij._support.text import encodable
 from autodip_ij._support.versions import versions
 from autodip_ij._version import __version__
+from autodip_ij.calibration.parameters import STORED, Parameters, declared
 from autodip_ij.denoising.checks.judge import Check, FitVerdict
 from autodip_ij.errors import UnreadableFile
 
@@ -41,27 +43,23 @@ class EvidenceRow(_Record):
     weight: float = Field(description="1 if stated outright, 0.5 for a strong hint, below 0 if against")
 
 
-class ParameterValues(_Record):
-    """Parameters of the fits; see `autodip_ij.calibration.model.Parameters`. Empty for a comparison method."""
+def _value(info: FieldInfo) -> Any:
+    """Return type and declaration of the stored value of a parameter, None for a comparison method."""
+    kind: Any = info.annotation
+    return kind | None, Field(None, description=info.description)
 
-    depth: int | None = None
-    width: int | str | None = None
-    skip: int | None = None
-    iterations: int | None = None
-    averaging: float | None = None
-    input_noise: float | None = None
-    loss: str | None = None
-    activation: str | None = None
-    binning: int | None = None
-    seeds: int | None = None
-    classical: str | None = None
-    classical_weight: float | None = None
-    guides: str | None = None
-    discrepancy: float | None = None
-    down: str | None = None
-    up: str | None = None
-    input_channels: int | None = None
-    negative_slope: float | None = None
+
+_VALUES: dict[str, Any] = {STORED[name]: _value(info) for name, info in declared().items()}
+_Values: Any = create_model("_Values", __base__=_Record, **_VALUES)
+
+
+class ParameterValues(_Values):
+    """Parameters of the fits; see `autodip_ij.calibration.parameters.Parameters`. Empty for a comparison method."""
+
+    @classmethod
+    def of(cls, parameters: Parameters) -> ParameterValues:
+        """Return the values of `parameters` as they are stored."""
+        return cls(**parameters.record())
 
 
 class NoiseRecord(_Record):

@@ -168,7 +168,7 @@ ONE_FIT = (
 
 def has_uncertainty(recipes: Iterable[PlaneRecipe | None]) -> bool:
     """Whether any of `recipes` averages several fits."""
-    return any(recipe and recipe.parameters and recipe.parameters.seeds > 1 for recipe in recipes)
+    return any(recipe and recipe.parameters and recipe.parameters.n_fits > 1 for recipe in recipes)
 
 
 class UncertaintyMap:

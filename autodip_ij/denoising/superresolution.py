@@ -40,7 +40,7 @@ from autodip_ij.progress import Progress, Silent, Stop
 from autodip_ij.settings import DenoiseSettings, Shown
 
 if TYPE_CHECKING:
-    from autodip_ij.calibration.model import Parameters
+    from autodip_ij.calibration.parameters import Parameters
     from autodip_ij.dip.options import FitResult
 
 FILLER = "bicubic"

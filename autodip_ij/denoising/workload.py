@@ -122,7 +122,7 @@ def fits_per_plane(recipe: PlaneRecipe, shape: tuple[int, int]) -> int:
 
     if recipe.parameters is None:
         return 1
-    return len(plan_tiles(shape, recipe.tile, recipe.overlap)) * recipe.parameters.seeds
+    return len(plan_tiles(shape, recipe.tile, recipe.overlap)) * recipe.parameters.n_fits
 
 
 def _fitted_side(recipe: PlaneRecipe, shape: tuple[int, int]) -> tuple[int, int]:

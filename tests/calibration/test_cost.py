@@ -11,7 +11,7 @@ from autodip_ij.calibration.advice import operations
 def test_cost_grows_with_iterations_and_seeds_and_falls_with_binning() -> None:
     one = operations(Parameters(4, 16, 4, 100), (256, 256))
     assert operations(Parameters(4, 16, 4, 300), (256, 256)) == pytest.approx(3 * one)
-    assert operations(Parameters(4, 16, 4, 100, seeds=2), (256, 256)) == pytest.approx(2 * one)
+    assert operations(Parameters(4, 16, 4, 100, n_fits=2), (256, 256)) == pytest.approx(2 * one)
     assert operations(Parameters(4, 16, 4, 100, binning=2), (256, 256)) == pytest.approx(one / 4)
 
 

@@ -10,8 +10,8 @@ from hand_made import texture
 from scipy.ndimage import gaussian_filter
 
 import autodip_ij
-from autodip_ij.calibration.model import Parameters
 from autodip_ij.calibration.pack.write import PackContent, write_pack
+from autodip_ij.calibration.parameters import Parameters
 from autodip_ij.evaluation.datasets import Pair, open_dataset
 from autodip_ij.evaluation.search.grid import Configuration
 from autodip_ij.evaluation.search.job import run_search_job

@@ -12,8 +12,8 @@ from scipy.ndimage import gaussian_filter
 
 import autodip_ij
 from autodip_ij.calibration import cheaper, choose, load_calibration
-from autodip_ij.calibration.model import Parameters
 from autodip_ij.calibration.pack.write import PackContent, PackImage, write_pack
+from autodip_ij.calibration.parameters import Parameters
 from autodip_ij.evaluation.search.grid import Grid
 from autodip_ij.evaluation.search.results import find_best
 from autodip_ij.images import Image

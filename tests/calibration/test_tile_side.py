@@ -10,8 +10,9 @@ import pytest
 import autodip_ij
 from autodip_ij.calibration import choose, load_calibration
 from autodip_ij.calibration.choice import side_of
-from autodip_ij.calibration.model import Calibration, Parameters
+from autodip_ij.calibration.model import Calibration
 from autodip_ij.calibration.pack.write import PackContent, write_pack
+from autodip_ij.calibration.parameters import Parameters
 
 FREE = Parameters(depth=2, width=4, skip=4, iterations=400)
 GUIDED = replace(FREE, guides="gaussian")

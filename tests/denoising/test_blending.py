@@ -13,8 +13,8 @@ import torch
 import autodip_ij
 from autodip_ij.calibration import load_calibration
 from autodip_ij.calibration.blend import blend_in_words, classical_seconds
-from autodip_ij.calibration.model import Parameters
 from autodip_ij.calibration.pack.write import PackContent, write_pack
+from autodip_ij.calibration.parameters import Parameters
 from autodip_ij.classical import run_method
 from autodip_ij.classical.estimates import NOISE_FREE, parse_estimates, texts_in_turn
 from autodip_ij.denoising.grey_values import Shift
@@ -85,7 +85,7 @@ def test_a_guided_fit_starts_from_its_guides_in_every_tile() -> None:
 
 
 def test_the_fits_of_an_ensemble_take_their_guides_in_turn() -> None:
-    both, _ = fitted(replace(SMALL, guides="median size_px=3 | gaussian", seeds=2))
+    both, _ = fitted(replace(SMALL, guides="median size_px=3 | gaussian", n_fits=2))
     watch = Watch(Silent(), "", lambda unit: unit)
     first, second = (
         denoise_plane(NOISY, PlaneRecipe(replace(SMALL, guides=guides), "cpu", seed=seed), watch).image
@@ -109,7 +109,7 @@ def test_for_guides_that_cannot_be_made_others_stand_and_say_so() -> None:
 
 def test_the_uncertainty_shrinks_with_the_share_of_the_fit() -> None:
     watch = Watch(Silent(), "", lambda unit: unit)
-    twice = replace(SMALL, seeds=2)
+    twice = replace(SMALL, n_fits=2)
     alone = denoise_plane(NOISY, PlaneRecipe(twice, "cpu"), watch).uncertainty
     half = replace(twice, classical="gaussian", classical_weight=0.5)
     blended = denoise_plane(NOISY, PlaneRecipe(half, "cpu"), watch).uncertainty

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -92,7 +91,7 @@ def test_inspect_and_transfer_show_what_a_run_does(name, group, calibration, tmp
     explained = shown_by_transfer(path, capsys, "--calibration", calibration, "--group", group)
     assert len(done) == len(shown) == len(explained)
     for channel, inspected, answer in zip(done, shown, explained, strict=True):
-        expected = asdict(channel.choice.parameters)
+        expected = channel.choice.parameters.record()
         assert inspected.parameters.model_dump() == expected
         assert answer["strategies"][0]["parameters"] == expected
         assert channel.reason.removesuffix(".").lower() in inspected.reason.lower()
@@ -108,7 +107,7 @@ def test_settings_and_selection_count_as_in_a_run(tmp_path):
         settings = DenoiseSettings.parse(group="confocal/actin", device="cpu", **given)
         (done,) = plan_run(open_image(path), settings).channels
         (shown,) = inspect(path, settings).scenes[0].channels
-        assert shown.parameters.model_dump() == asdict(done.choice.parameters), given
+        assert shown.parameters.model_dump() == done.choice.parameters.record(), given
         assert shown.estimate.bytes == done.bytes
 
 

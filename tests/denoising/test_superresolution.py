@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from autodip_ij.calibration.model import Parameters
+from autodip_ij.calibration.parameters import Parameters
 from autodip_ij.cli.app import run
 from autodip_ij.denoising.superresolution import (
     SuperresSettings,

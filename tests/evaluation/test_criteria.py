@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from autodip_ij.calibration.model import Parameters
+from autodip_ij.calibration.parameters import Parameters
 from autodip_ij.errors import BadInput
 from autodip_ij.evaluation.search.criteria import (
     any_succeeded,

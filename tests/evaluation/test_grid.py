@@ -38,7 +38,7 @@ def test_options_of_the_fit_can_be_searched(tmp_path: Path) -> None:
     file = tmp_path / "options.toml"
     file.write_text("depth = [5]\nwidth = [32]\nskip = [4]\naveraging = [0.0, 0.99]\nseeds = [1, 2]\n")
     found = read_grid(file).configurations()
-    assert found[-1] == Configuration(5, 32, 4, averaging=0.99, seeds=2)
+    assert found[-1] == Configuration(5, 32, 4, averaging=0.99, n_fits=2)
     assert found[-1].parameters(300).averaging == 0.99
     assert len({configuration.name for configuration in found}) == 4
 
@@ -106,7 +106,7 @@ def test_a_share_that_cannot_be_used_is_refused(tmp_path, blend, message):
 
 
 def test_a_fit_has_a_name_that_files_can_have(tmp_path):
-    fit = Configuration(5, 16, 4, loss="perceptual mse=1", guides="nlm + median size_px=3 | gaussian", seeds=2)
+    fit = Configuration(5, 16, 4, loss="perceptual mse=1", guides="nlm + median size_px=3 | gaussian", n_fits=2)
     JobStore(tmp_path).record_result(fit.name, "", 0.0, {})
     assert JobStore(tmp_path).is_done(fit.name, "")
     assert fit.name.endswith("guidesnlm,+,median,size_px=3,or,gaussian")

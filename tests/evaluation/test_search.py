@@ -18,7 +18,7 @@ from autodip_ij.calibration.advice import operations
 from autodip_ij.errors import AutodipError, BadInput, Cancelled, UnwritableOutput
 from autodip_ij.evaluation.datasets import Pair, open_dataset
 from autodip_ij.evaluation.search.calibrate import Workers, calibrate
-from autodip_ij.evaluation.search.grid import Configuration, Grid, Iterations
+from autodip_ij.evaluation.search.grid import Configuration, Grid, Iterations, parse_grid
 from autodip_ij.evaluation.search.images import prepare
 from autodip_ij.evaluation.search.job import run_search_job, score
 from autodip_ij.evaluation.search.plan import SearchOptions, SearchPlan, plan_search
@@ -206,7 +206,7 @@ def test_stop_of_one_long_run_equals_a_run_of_that_length(pairs: tuple[Pair, ...
 
 
 def test_several_seeds_are_averaged_before_scoring(pairs: tuple[Pair, ...]) -> None:
-    one, two = (job_of(pairs[0], Configuration(2, 4, 4, seeds=count)) for count in (1, 2))
+    one, two = (job_of(pairs[0], Configuration(2, 4, 4, n_fits=count)) for count in (1, 2))
     assert two["status"] == "done"
     assert two["scores"][""]["psnr"] != one["scores"][""]["psnr"]
 
@@ -242,7 +242,7 @@ def test_the_best_effort_averages_as_many_fits_as_the_grid_says(pairs: tuple[Pai
     grid = GRID.model_copy(update={"best_seeds": 3, "blend": ("0.2 gaussian sigma_px=1",)})
     calibration = load_calibration(search(plan_search(pairs, grid, OPTIONS), tmp_path / "mine"))
     chosen = {effort: calibration.table["confocal/actin", effort] for effort in ("fast", "standard", "best")}
-    assert [found.seeds for found in chosen.values()] == [1, 1, 3]
+    assert [found.n_fits for found in chosen.values()] == [1, 1, 3]
     assert {(found.classical, found.classical_weight) for found in chosen.values()} == {("gaussian sigma_px=1", 0.2)}
 
 
@@ -316,7 +316,7 @@ def test_unknown_variants_are_refused_before_anything_is_computed(
     key: str, value: str, complaint: str, pairs: tuple[Pair, ...]
 ) -> None:
     with pytest.raises(BadInput, match=complaint):
-        plan_search(pairs[:1], Grid.model_validate({**GRID.model_dump(), key: (value,)}), OPTIONS)
+        plan_search(pairs[:1], parse_grid({**GRID.model_dump(), key: (value,)}), OPTIONS)
 
 
 def test_results_from_before_a_variant_was_known_stay_valid() -> None:

@@ -8,8 +8,8 @@ import pytest
 import synthetic_folders as folders
 from scipy.ndimage import gaussian_filter
 
-from autodip_ij.calibration.model import Parameters
 from autodip_ij.calibration.pack.write import PackContent, PackImage, write_pack
+from autodip_ij.calibration.parameters import Parameters
 from autodip_ij.errors import BadInput
 from autodip_ij.evaluation.datasets import open_dataset
 from autodip_ij.evaluation.evaluate import evaluate_methods

@@ -11,7 +11,7 @@ import pytest
 
 import autodip_ij
 from autodip_ij._support.arrays import binned
-from autodip_ij.calibration.model import Parameters
+from autodip_ij.calibration.parameters import Parameters
 from autodip_ij.classical.estimates import NOISE_FREE, Estimates
 from autodip_ij.denoising.planes import prepare_plane
 from autodip_ij.denoising.recipe import PlaneRecipe, loss_of, with_noise

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from autodip_ij._support.versions import shipped
-from autodip_ij.calibration.model import Calibration, CalibrationImage, Parameters
+from autodip_ij.calibration.model import Calibration, CalibrationImage
 from autodip_ij.calibration.pack.files import FILE as DESCRIPTORS
 from autodip_ij.calibration.pack.files import MANIFEST, PackFiles, unpack_descriptors
 from autodip_ij.calibration.pack.rows import (
@@ -28,6 +28,7 @@ from autodip_ij.calibration.pack.rows import (
     read_rows,
     table_name,
 )
+from autodip_ij.calibration.parameters import Parameters
 from autodip_ij.errors import BadInput, UnreadableFile, nearest
 
 ALIASES = {"l2": "mse", "mae": "l1"}

@@ -9,12 +9,11 @@ from collections.abc import Iterator
 from datetime import date
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from autodip_ij._support.fields import explain
-from autodip_ij.calibration.model import Parameters
 from autodip_ij.calibration.pack.files import MANIFEST, PackFiles
-from autodip_ij.dip.architecture import width_of
+from autodip_ij.calibration.parameters import STORED, Parameters
 from autodip_ij.errors import BadInput, UnreadableFile
 from autodip_ij.groups.model import group_name, split_group
 
@@ -28,20 +27,6 @@ Specimen = Literal["nucleus", "actin", "mito"]
 
 def _canonical_group(value: str) -> str:
     return group_name(*split_group(value))
-
-
-def _known_classical(text: str) -> str:
-    from autodip_ij.classical.estimates import parse_estimates
-
-    parse_estimates(text)
-    return text
-
-
-def _known_guides(text: str) -> str:
-    from autodip_ij.classical.estimates import texts_in_turn
-
-    texts_in_turn(text)
-    return text
 
 
 class Manifest(BaseModel):
@@ -67,33 +52,24 @@ RowT = TypeVar("RowT", bound=_Row)
 
 
 class ParameterRow(_Row):
-    """One set of parameters under one criterion; a row of a table has a group, a row of single images an image."""
+    """One set of parameters under one criterion; a row of a table has a group, a row of single images an image.
+
+    The columns of a file are those of the row with those of `Parameters`, by stored name, in the place of `parameters`.
+    """
 
     criterion: str
     effort: Effort | None = None
-    depth: Annotated[int, Field(ge=1, le=10)]
-    width: Annotated[int | str, BeforeValidator(width_of)]
-    skip: Annotated[int, Field(ge=0, le=64)]
-    iterations: Annotated[int, Field(ge=1)]
-    averaging: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    input_noise: Annotated[float, Field(ge=0)] = 0.0
-    loss: str = "mse"
-    activation: str = "leaky_relu"
-    binning: Annotated[int, Field(ge=1)] = 1
-    seeds: Annotated[int, Field(ge=1)] = 1
-    classical: Annotated[str, AfterValidator(_known_classical)] = ""
-    classical_weight: Annotated[float, Field(ge=0, le=1)] = 0.0
-    guides: Annotated[str, AfterValidator(_known_guides)] = ""
-    discrepancy: Annotated[float, Field(ge=0, le=2)] = 0.0
-    down: Literal["stride", "max", "average"] = "stride"
-    up: Literal["bilinear", "nearest", "transposed"] = "bilinear"
-    input_channels: Annotated[int, Field(ge=1, le=1024)] = 32
-    negative_slope: Annotated[float, Field(ge=0, le=1)] = 0.2
+    parameters: Parameters
 
-    @property
-    def parameters(self) -> Parameters:
-        """The parameters of this row."""
-        return Parameters(**self.model_dump(exclude={"criterion", "effort", "group", "image"}))
+    @model_validator(mode="before")
+    @classmethod
+    def _gather(cls, record: dict[str, Any]) -> dict[str, Any]:
+        columns = {name: value for name, value in record.items() if name in _COLUMNS}
+        rest = {name: value for name, value in record.items() if name not in _COLUMNS}
+        return {**rest, "parameters": columns}
+
+
+_COLUMNS = frozenset(STORED.values())
 
 
 class GroupRow(ParameterRow):
@@ -184,9 +160,15 @@ def read_rows(files: PackFiles, name: str, row_type: type[RowT]) -> Iterator[Row
         try:
             yield row_type.model_validate({key: value for key, value in record.items() if value not in ("", None)})
         except ValidationError as error:
-            raise UnreadableFile(f"{files.path}: {name} line {line}: {explain(row_type, error, 'column')}") from error
+            raise UnreadableFile(f"{files.path}: {name} line {line}: {_explain(row_type, error)}") from error
         except BadInput as error:
             raise UnreadableFile(f"{files.path}: {name} line {line}: {error}") from error
+
+
+def _explain(row_type: type[_Row], error: ValidationError) -> str:
+    """Explain the first problem of a row; a column of a parameter stands for itself, not for a part of `parameters`."""
+    of_parameter = error.errors()[0]["loc"][:1] == ("parameters",)
+    return explain(Parameters if of_parameter else row_type, error, "column", below=int(of_parameter))
 
 
 def _records(files: PackFiles, name: str, text: str) -> Iterator[dict[str | None, Any]]:

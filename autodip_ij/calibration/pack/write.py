@@ -6,7 +6,7 @@ import csv
 import io
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,10 @@ import numpy as np
 import numpy.typing as npt
 
 from autodip_ij._support.files import written_whole
-from autodip_ij.calibration.model import Parameters
 from autodip_ij.calibration.pack.files import FILE as DESCRIPTORS
 from autodip_ij.calibration.pack.files import MANIFEST, Descriptor, pack_descriptors
 from autodip_ij.calibration.pack.rows import FORMAT, table_name
+from autodip_ij.calibration.parameters import DEFAULTS, STORED, Parameters
 from autodip_ij.errors import UnwritableOutput
 
 Key = tuple[str, str, str | None]
@@ -164,17 +164,12 @@ def _manifest(content: PackContent) -> bytes:
 
 
 def _parameter_table(what: str, parameters: Mapping[Key, Parameters]) -> bytes:
-    defaults = asdict(Parameters(0, 0, 0, 0))
-    always = ["depth", "width", "skip", "iterations"]
-    columns = always + [
-        name
-        for name, default in defaults.items()
-        if name not in always and any(getattr(found, name) != default for found in parameters.values())
-    ]
-    rows = [
-        [criterion, key, effort or "", *(getattr(found, column) for column in columns)]
-        for (criterion, key, effort), found in parameters.items()
-    ]
+    changed = {name for found in parameters.values() for name in found.changed()}
+    columns = [name for name in STORED.values() if name not in DEFAULTS or name in changed]
+    rows = []
+    for (criterion, key, effort), found in parameters.items():
+        record = found.record()
+        rows.append([criterion, key, effort or "", *(record[column] for column in columns)])
     return _table(["criterion", what, "effort", *columns], rows)
 
 

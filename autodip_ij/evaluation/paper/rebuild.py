@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from autodip_ij._support.files import write_bytes
-from autodip_ij.calibration.model import Parameters
+from autodip_ij.calibration.parameters import Parameters
 from autodip_ij.errors import UnreadableFile
 from autodip_ij.evaluation.datasets import fmd
 from autodip_ij.evaluation.datasets.model import Pair

@@ -8,7 +8,7 @@ otherwise the chosen fits are run, each set of parameters once an image.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ import numpy as np
 
 from autodip_ij.batch.jobs import Job, JobStore, run_jobs
 from autodip_ij.calibration.advice import ORIGINAL_DIP
-from autodip_ij.calibration.model import Parameters
+from autodip_ij.calibration.parameters import Parameters
 from autodip_ij.evaluation.datasets.model import Pair
 from autodip_ij.evaluation.scoring.comparison import run_tasks
 from autodip_ij.evaluation.scoring.matching import Options, central
@@ -119,7 +119,7 @@ def choose_all(
             if row["parameters"] is None:
                 obstacles[cell] = row["obstacle"]
             else:
-                parameters[pair.name, *cell] = Parameters(**row["parameters"])
+                parameters[pair.name, *cell] = Parameters.among(row["parameters"])
     return Chosen(parameters, obstacles)
 
 
@@ -151,7 +151,7 @@ def choices_of(
                     specimen=pair.specimen,
                     weights=weights or None,
                 )
-                row["parameters"] = asdict(choice.parameters)
+                row["parameters"] = choice.parameters.record()
             except AutodipError as error:
                 row["obstacle"] = str(error)
             rows.append(row)
@@ -160,15 +160,11 @@ def choices_of(
 
 def scores_of_grid(results: pd.DataFrame) -> Scores:
     """Return the scores of a grid search over the validation images (``results.parquet`` of its pack)."""
-    names = [field.name for field in fields(Parameters) if field.name in results]
     found: dict[tuple[str, Parameters], tuple[float, float | None]] = {}
     lpips = results["lpips_01"] if "lpips_01" in results else [None] * len(results)
     for row, perceptual in zip(results.to_dict("records"), lpips, strict=True):
-        values = {name: row[name] for name in names}
-        width = str(values["width"])
-        values["width"] = int(width) if width.isdigit() else width
         if row["psnr"] == row["psnr"]:  # not NaN: the setting did not fail
-            found[str(row["image"]), Parameters(**values)] = (float(row["psnr"]), perceptual)
+            found[str(row["image"]), Parameters.among(row)] = (float(row["psnr"]), perceptual)
     return found
 
 
@@ -203,12 +199,7 @@ def method_of(parameters: Parameters) -> str:
     >>> method_of(Parameters(4, 32, 4, 100, averaging=0.99))
     'fit:depth=4,width=32,skip=4,iterations=100,averaging=0.99'
     """
-    changed = {
-        field.name: getattr(parameters, field.name)
-        for field in fields(Parameters)
-        if getattr(parameters, field.name) != field.default
-    }
-    return "fit:" + ",".join(f"{name}={value}" for name, value in changed.items())
+    return "fit:" + ",".join(f"{name}={value}" for name, value in parameters.changed().items())
 
 
 def cells(

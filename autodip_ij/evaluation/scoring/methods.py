@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,8 +12,8 @@ import numpy.typing as npt
 
 from autodip_ij._support.specs import parse_spec, value_of
 from autodip_ij.calibration.blend import check_blend
-from autodip_ij.calibration.model import Parameters
-from autodip_ij.dip.architecture import levels_of, width_of
+from autodip_ij.calibration.parameters import STORED, Parameters
+from autodip_ij.dip.architecture import levels_of
 from autodip_ij.errors import BadInput, nearest
 from autodip_ij.evaluation.datasets.model import safe_name
 from autodip_ij.groups.model import GroupDecision, group_name, group_names, split_group
@@ -196,7 +196,7 @@ def _run_fit(noisy: Plane, given: Mapping[str, Any], device: str, progress: Prog
     watch = Watch(progress or Silent(), "fit", clean.window.restore)
     fitted = denoise_plane(clean.unit, recipe, watch, valid=clean.valid)
     seconds = time.perf_counter() - began
-    details = {"parameters": asdict(parameters), "device": recipe.device, "precision": fitted.precision}
+    details = {"parameters": parameters.record(), "device": recipe.device, "precision": fitted.precision}
     return MethodResult(clean.restore(fitted.image, np.float32), seconds, {**details, "engine": fitted.engine})
 
 
@@ -208,17 +208,15 @@ def split_fit(given: Mapping[str, Any]) -> tuple[Parameters, dict[str, Any]]:
     autodip_ij.errors.BadInput
         If one is missing or unknown.
     """
-    names = [field.name for field in fields(Parameters)]
-    others = [*names, *_FIT_SETTINGS]
+    others = [*STORED.values(), *_FIT_SETTINGS]
     for name in given:
-        if name not in others:
+        if name not in (*others, *STORED):
             raise BadInput(f"fit: unknown parameter '{name}'{nearest(name, others)}")
     for name in ("depth", "width", "skip", "iterations"):
         if name not in given:
             raise BadInput(f"fit: '{name}' is missing; give depth, width, skip and iterations")
     settings = {name: given[name] for name in _FIT_SETTINGS if name in given}
-    parameters = Parameters(**{name: given[name] for name in names if name in given})
-    parameters = replace(parameters, width=width_of(parameters.width))
+    parameters = Parameters.among(given)
     levels = levels_of(parameters.width)
     if levels and len(levels) != parameters.depth:
         raise BadInput(f"fit: width {parameters.width} has {len(levels)} levels, but depth is {parameters.depth}")

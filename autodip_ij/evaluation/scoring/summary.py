@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -80,15 +80,13 @@ def relative_work(row: Mapping[str, Any]) -> float | None:
     independently of the machine.
     """
     from autodip_ij.calibration.advice import ORIGINAL_DIP, operations
-    from autodip_ij.calibration.model import Parameters
+    from autodip_ij.calibration.parameters import Parameters
 
     used = row.get("details", {}).get("parameters", {})
     if not {"depth", "width", "skip", "iterations"} <= set(used):
         return None
-    names = [field.name for field in fields(Parameters)]
     shape = (int(row["height"]), int(row["width"]))
-    found = Parameters(**{name: used[name] for name in names if name in used})
-    return operations(found, shape) / operations(ORIGINAL_DIP, shape)
+    return operations(Parameters.among(used), shape) / operations(ORIGINAL_DIP, shape)
 
 
 def fields_of(table: pd.DataFrame) -> pd.Series:

@@ -3,45 +3,29 @@
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass, field, fields, replace
+from collections.abc import Mapping
+from dataclasses import field, replace
 from itertools import product
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model, model_validator
+from pydantic.dataclasses import dataclass
 
 from autodip_ij._support.fields import explain
-from autodip_ij.batch.jobs import ADDED_LATER
-from autodip_ij.calibration.model import Parameters, Width
+from autodip_ij.calibration.parameters import STORED, Parameters, by_plain_name, declared
 from autodip_ij.classical.estimates import parse_estimates, texts_in_turn
-from autodip_ij.dip.architecture import ASCENDING, levels_of, width_of
+from autodip_ij.dip.architecture import ASCENDING, levels_of
 from autodip_ij.errors import BadInput, UnreadableFile, nearest
 
-Unit = Annotated[float, Field(ge=0, lt=1)]
 Positive = Annotated[int, Field(ge=1)]
 
 
 @dataclass(frozen=True)
-class Configuration:
-    """One run of the search: a `Parameters` without its iteration count, all of which one run visits."""
+class Configuration(Parameters):
+    """One run of the search: `Parameters` whose number of iterations is left open, since one run visits all stops."""
 
-    depth: int
-    width: Width
-    skip: int
-    averaging: float = 0.0
-    input_noise: float = 0.0
-    loss: str = "mse"
-    activation: str = "leaky_relu"
-    binning: int = 1
-    seeds: int = 1
-    classical: str = ""
-    classical_weight: float = 0.0
-    guides: str = field(default="", metadata=ADDED_LATER)
-    discrepancy: float = field(default=0.0, metadata=ADDED_LATER)
-    down: str = field(default="stride", metadata=ADDED_LATER)
-    up: str = field(default="bilinear", metadata=ADDED_LATER)
-    input_channels: int = field(default=32, metadata=ADDED_LATER)
-    negative_slope: float = field(default=0.2, metadata=ADDED_LATER)
+    iterations: int = field(default=1, init=False)
 
     @property
     def name(self) -> str:
@@ -54,9 +38,9 @@ class Configuration:
         """
         width = "asc" if self.width == ASCENDING else self.width
         extras = [
-            f"{option.name.replace('_', '-')}{getattr(self, option.name)}".replace("|", "or").replace(" ", ",")
-            for option in fields(self)[3:]
-            if getattr(self, option.name) != option.default and not option.name.startswith("classical")
+            f"{name.replace('_', '-')}{value}".replace("|", "or").replace(" ", ",")
+            for name, value in self.changed().items()
+            if name not in ("depth", "width", "skip", "iterations") and not name.startswith("classical")
         ]
         if self.classical:
             extras.append(f"blend {self.classical_weight:g} {self.classical}")
@@ -84,13 +68,43 @@ class Configuration:
 
     def parameters(self, iterations: int) -> Parameters:
         """Return the parameters of a run that stops after `iterations`."""
-        return Parameters(
-            **{field.name: getattr(self, field.name) for field in fields(self)},
-            iterations=iterations,
-        )
+        return Parameters.parse({**self.record(), "iterations": iterations})
+
+    def job_argument(self) -> dict[str, Any]:
+        """Return what the fingerprint of a job holds of it; see `autodip_ij.batch.jobs.fingerprint`.
+
+        Of parameters that the search got to know after its first results, only those that are not the defaults: so the
+        stored results stay valid, and a new parameter needs no thought.
+        """
+        changed = self.changed()
+        return {name: value for name, value in self.columns().items() if name in _FROM_THE_FIRST or name in changed}
+
+    def columns(self) -> dict[str, Any]:
+        """Return the values that a table of results holds of it."""
+        return {name: value for name, value in self.record().items() if name != "iterations"}
 
 
-_SEARCHED = tuple(field.name for field in fields(Configuration) if not field.name.startswith("classical"))
+_FROM_THE_FIRST = (
+    *("depth", "width", "skip", "averaging", "input_noise", "loss", "activation", "binning", "seeds"),
+    *("classical", "classical_weight"),
+)
+_SEARCHED = tuple(name for name in STORED if name != "iterations" and not name.startswith("classical"))
+_PAPER: dict[str, tuple[Any, ...]] = {
+    "depth": (4, 5, 6, 7, 8),
+    "width": (16, 32, 64, 128, 256, 512, "asc_to512"),
+    "skip": (4, 0),
+}
+
+
+def _axis(name: str) -> Any:
+    """Return type and declaration of an axis: values of a parameter, by default the paper's or its own default."""
+    info = declared()[name]
+    value: Any = Annotated[(info.annotation, *info.metadata)] if info.metadata else info.annotation
+    return tuple[value, ...], Field(_PAPER.get(name, (info.default,)), alias=info.alias, description=info.description)
+
+
+_AXES: dict[str, Any] = {name: _axis(name) for name in _SEARCHED}
+_Axes: Any = create_model("_Axes", __config__=ConfigDict(extra="forbid", frozen=True, populate_by_name=True), **_AXES)
 
 
 class Iterations(BaseModel):
@@ -118,10 +132,12 @@ class Tolerance(BaseModel):
     lpips: Annotated[float, Field(ge=0)]
 
 
-class Grid(BaseModel):
+class Grid(_Axes):
     """A search; the defaults are the paper's: 70 networks, 30 stops.
 
-    A grid file is TOML with any of these keys; lists are combined with one another::
+    Every parameter of a fit but those of the blend is an axis (`autodip_ij.calibration.parameters.Parameters`), whose
+    key in a grid file is its stored name. A grid file is TOML with any of these keys; lists are combined with one
+    another::
 
         depth = [4, 5, 8]
         width = [16, 32, "asc_to512", [16, 32, 64, 128]]    # the last has its own depth, 4
@@ -152,25 +168,6 @@ class Grid(BaseModel):
     floating-point operations, the same on every machine, or measured seconds.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    depth: tuple[Annotated[int, Field(ge=1, le=10)], ...] = (4, 5, 6, 7, 8)
-    width: tuple[Annotated[int | str, BeforeValidator(width_of)], ...] = (
-        16, 32, 64, 128, 256, 512, "asc_to512",
-    )  # fmt: skip
-    skip: tuple[Annotated[int, Field(ge=0, le=64)], ...] = (4, 0)
-    averaging: tuple[Unit, ...] = (0.0,)
-    input_noise: tuple[Unit, ...] = (0.0,)
-    loss: tuple[str, ...] = ("mse",)
-    activation: tuple[str, ...] = ("leaky_relu",)
-    down: tuple[str, ...] = ("stride",)
-    up: tuple[str, ...] = ("bilinear",)
-    input_channels: tuple[Annotated[int, Field(ge=1, le=1024)], ...] = (32,)
-    negative_slope: tuple[Annotated[float, Field(ge=0, le=1)], ...] = (0.2,)
-    binning: tuple[Annotated[int, Field(ge=1, le=8)], ...] = (1,)
-    seeds: tuple[Annotated[int, Field(ge=1, le=16)], ...] = (1,)
-    guides: tuple[str, ...] = ("",)
-    discrepancy: tuple[Annotated[float, Field(ge=0, le=2)], ...] = (0.0,)
     blend: tuple[str, ...] = ("",)
     best_seeds: Annotated[int, Field(ge=1, le=16)] = 1
     iterations: Iterations = Iterations()
@@ -247,11 +244,11 @@ class Grid(BaseModel):
         if not self.parts:
             return [self]
         common = self.model_dump(exclude={"parts"})
-        return [Grid.model_validate({**common, **_allowed(part)}) for part in self.parts]
+        return [Grid.model_validate({**common, **by_plain_name(_allowed(part))}) for part in self.parts]
 
 
 def _allowed(part: dict[str, Any]) -> dict[str, Any]:
-    possible = (*_SEARCHED, "iterations", "noise", "blend")
+    possible = (*_SEARCHED, *(STORED[name] for name in _SEARCHED), "iterations", "noise", "blend")
     for key in part:
         if key not in possible:
             raise BadInput(f"parts: '{key}' cannot differ between parts{nearest(key, possible)}")
@@ -275,6 +272,20 @@ def read_grid(path: str | Path) -> Grid:
     except tomllib.TOMLDecodeError as error:
         raise UnreadableFile(f"{path} is no TOML file ({error})") from error
     try:
-        return Grid.model_validate(content)
+        return parse_grid(content)
+    except BadInput as error:
+        raise BadInput(f"{path}: {error}") from None
+
+
+def parse_grid(values: Mapping[str, Any]) -> Grid:
+    """Return the grid of these axes and options; the message of an error names the nearest valid key or value.
+
+    Raises
+    ------
+    autodip_ij.errors.BadInput
+        For an unknown key, or a value out of bounds.
+    """
+    try:
+        return Grid.model_validate(values)
     except ValidationError as error:
-        raise BadInput(f"{path}: {explain(Grid, error, 'key')}") from None
+        raise BadInput(explain(Grid, error, "key")) from None

@@ -90,7 +90,7 @@ def run_search_job(
     snapshots: list[dict[int, Plane]] = []
     fits: list[FitResult] = []
     try:
-        for index in range(configuration.seeds):
+        for index in range(configuration.n_fits):
             snapshots.append({})
             guard = "warn" if configuration.discrepancy else "off"
             recipe = PlaneRecipe(configuration.parameters(stops[-1]), device, precision, seed + index, guard=guard)
@@ -114,7 +114,7 @@ def run_search_job(
         "stops": reached,
         "scores": scores,
         "shape": list(images.shape),
-        "seconds_per_iteration": fits[0].seconds_per_iteration * configuration.seeds if fits else None,
+        "seconds_per_iteration": fits[0].seconds_per_iteration * configuration.n_fits if fits else None,
         "device": used,
         "precision": fits[0].precision if fits else None,
         "engine": fits[0].engine if fits else None,

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from autodip_ij.calibration.advice import operations
-from autodip_ij.calibration.model import Parameters
 from autodip_ij.calibration.pack.write import Key
+from autodip_ij.calibration.parameters import Parameters
 from autodip_ij.dip.architecture import ASCENDING, levels_of
 from autodip_ij.evaluation.search.criteria import images_of, membership_of
 

@@ -143,7 +143,7 @@ def estimate_seconds(plan: SearchPlan) -> float:
                 device=device,
                 precision=plan.options.precision,
             )
-            known[key] = cost.seconds * run.configuration.seeds
+            known[key] = cost.seconds * run.configuration.n_fits
         total += known[key]
     return total
 

@@ -64,7 +64,7 @@ def provenance(plan: SearchPlan, results: pd.DataFrame, about: About, verdict: V
         "made": datetime.now().astimezone().isoformat(timespec="seconds"),
         "machine": machine(),
         "versions": dict(versions()),
-        "grid": plan.grid.model_dump(mode="json"),
+        "grid": plan.grid.model_dump(mode="json", by_alias=True),
         "options": {**asdict(plan.options), "weights": bool(plan.options.weights)},
         "fits": len(plan.runs),
         "status": dict(Counter(fits["status"])),

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from autodip_ij.calibration.advice import ORIGINAL_DIP, operations
-from autodip_ij.calibration.model import Parameters
 from autodip_ij.calibration.pack.write import Key
+from autodip_ij.calibration.parameters import Parameters
 from autodip_ij.evaluation.search.criteria import (
     any_succeeded,
     by_effort,
@@ -135,8 +135,8 @@ def find_best(results: pd.DataFrame, grid: Grid) -> Verdict:
     )  # fmt: skip
 
 
-def _averaged(found: Parameters, seeds: int) -> Parameters:
-    return replace(found, seeds=max(found.seeds, seeds))
+def _averaged(found: Parameters, least: int) -> Parameters:
+    return replace(found, n_fits=max(found.n_fits, least))
 
 
 def _noise_kinds(results: pd.DataFrame) -> list[str]:
@@ -149,10 +149,10 @@ def _noise_kinds(results: pd.DataFrame) -> list[str]:
 
 def stops_at_an_end(parameters: Mapping[Key, Parameters], grid: Grid, criterion: str) -> tuple[str, ...]:
     """Return the groups whose best stop is the first or last of the grid, so that a better one may lie beyond."""
-    stops = {replace(fit.parameters(1), seeds=1): grid.stops_of(fit) for fit in grid.fits()}
+    stops = {replace(fit.parameters(1), n_fits=1): grid.stops_of(fit) for fit in grid.fits()}
 
     def at_an_end(found: Parameters) -> bool:
-        fit = replace(found, iterations=1, seeds=1, classical="", classical_weight=0.0)
+        fit = replace(found, iterations=1, n_fits=1, classical="", classical_weight=0.0)
         return len(stops[fit]) > 1 and found.iterations in (stops[fit][0], stops[fit][-1])
 
     return tuple(
@@ -180,7 +180,7 @@ def _rows(run: Run, grid: Grid, result: Mapping[str, Any]) -> list[dict[str, Any
         configuration = run.configuration.blended(blend)
         scores = result["scores"].get(blend, {})
         measured = [name for name in METRICS if name in scores or not position]
-        of_blend = {**common, "configuration": configuration.name, **asdict(configuration)}
+        of_blend = {**common, "configuration": configuration.name, **configuration.columns()}
         of_blend["width"] = str(configuration.width)
         rows += [
             {

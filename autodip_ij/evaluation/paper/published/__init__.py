@@ -28,7 +28,7 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
-from autodip_ij.calibration.model import Parameters
+from autodip_ij.calibration.parameters import Parameters
 
 Part = Literal["calibration", "validation"]
 _HERE = Path(__file__).parent
@@ -117,10 +117,7 @@ def published_images(part: Part) -> tuple[PublishedImage, ...]:
     """Return the images of the published calibration (110) or validation set (55)."""
     best: dict[str, dict[str, Parameters]] = {}
     for row in _rows("image_parameters.csv"):
-        width = int(row["width"]) if row["width"].isdigit() else row["width"]
-        best.setdefault(row["image"], {})[row["criterion"]] = Parameters(
-            int(row["depth"]), width, int(row["skip"]), int(row["iterations"])
-        )
+        best.setdefault(row["image"], {})[row["criterion"]] = Parameters.among(row)
     images = []
     for row in _rows("fmd_images.csv"):
         if row["set"] != part:
