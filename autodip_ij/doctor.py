@@ -103,7 +103,7 @@ def _lpips() -> Check:
         return Check(
             "LPIPS weights", "missing", f"{type(error).__name__}: {error}", "install torchvision and lpips again"
         )
-    remedy = "run once with a network, or name a folder with --weights or $AUTODIP_LPIPS_WEIGHTS"
+    remedy = "run once with a network, or name a folder with --lpips-weights or $AUTODIP_LPIPS_WEIGHTS"
     return Check("LPIPS weights", "missing", "nearest-image transfer by LPIPS falls back to the group table", remedy)
 
 

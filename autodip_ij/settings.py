@@ -1,21 +1,31 @@
 """Every setting of a denoising run, declared once.
 
 The command-line options, the ``#@`` lines of the Fiji scripts, the macro keys, the reference page and the sidecar are
-made from this one model, so that a name, a bound or a help text is changed in a single place.
+generated from this one model, so that a name, a bound or a help text is changed in a single place. A setting with the
+name of a fit parameter overrides it, with the bounds and the description of `autodip_ij.calibration.parameters`.
 """
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from autodip_ij._support.fields import explain
+from autodip_ij.calibration.parameters import STORED, declared
 from autodip_ij.classical import method_names
 from autodip_ij.errors import BadInput
 
 AUTO = "auto"
+
+RENAMED = {"seeds": "n_fits", "noise": "input_noise", "weights": "lpips_weights"}
+"""Former names of settings, accepted with a warning until the next release."""
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -38,6 +48,26 @@ class Shown:
     unit: str = ""
     fiji: bool = True
     persist: bool = False
+
+
+def overriding(name: str, description: str = "", *, default: str = "by default", **bounds: float) -> Any:
+    """Return the declaration of a setting that overrides a fit parameter.
+
+    Parameters
+    ----------
+    name
+        The parameter, whose bounds and description the setting has.
+    description
+        Instead of that of the parameter.
+    default
+        What stands for the value of the group in the help.
+    bounds
+        ``ge``, ``le``, ... where they differ from those of the parameter.
+    """
+    info = declared()[name]
+    own = {key: getattr(item, key) for item in info.metadata for key in ("ge", "gt", "le", "lt") if hasattr(item, key)}
+    about = f"{description or info.description}; {default} the group's"
+    return Field(description=about, **{**own, **bounds})
 
 
 class DenoiseSettings(BaseModel):
@@ -88,72 +118,49 @@ class DenoiseSettings(BaseModel):
     ] = ""
     iterations: Annotated[
         int | None,
-        Field(ge=1, le=20_000, description="Optimisation steps of each fit instead of the group's"),
+        overriding("iterations", "Optimisation steps of each fit", le=20_000),
         Shown("Iterations (0 = from group)", unit="steps"),
     ] = None
-    depth: Annotated[
-        int | None,
-        Field(ge=1, le=10, description="Levels of the network instead of the group's"),
-        Shown("Depth", fiji=False),
-    ] = None
+    depth: Annotated[int | None, overriding("depth"), Shown("Depth", fiji=False)] = None
     width: Annotated[
         int | str | None,
-        Field(
-            description="Feature maps a level (1 to 1024), asc_to512, or those of each level (16,32,64,128, which sets "
-            "the depth too), instead of the group's"
+        overriding(
+            "width",
+            "Feature maps per level (1 to 1024), asc_to512, or those of each level (16,32,64,128, which sets the depth "
+            "too)",
         ),
         Shown("Width", fiji=False),
     ] = None
-    skip: Annotated[
-        int | None,
-        Field(ge=0, le=64, description="Skip channels instead of the group's; 0 for none"),
-        Shown("Skip", fiji=False),
-    ] = None
-    averaging: Annotated[
-        float | None,
-        Field(
-            ge=0,
-            lt=1,
-            description="Weight of the running average of outputs instead of the calibration's; 0 is off",
-        ),
-        Shown("Averaging", fiji=False),
-    ] = None
-    noise: Annotated[
-        float | None,
-        Field(
-            ge=0,
-            le=1,
-            description="Standard deviation of the noise added to the network input instead of the calibration's",
-        ),
-        Shown("Input noise", fiji=False),
-    ] = None
+    skip: Annotated[int | None, overriding("skip"), Shown("Skip", fiji=False)] = None
+    averaging: Annotated[float | None, overriding("averaging"), Shown("Averaging", fiji=False)] = None
+    input_noise: Annotated[float | None, overriding("input_noise", le=1), Shown("Input noise", fiji=False)] = None
     loss: Annotated[
         Literal["mse", "noise-aware"] | None,
-        Field(
-            description="Loss instead of the group's: mse, or noise-aware (variance-stabilised where the noise "
-            "estimated from the plane is shot noise, else mse)"
+        overriding(
+            "loss",
+            "Loss: mse, or noise-aware (variance-stabilised where the noise estimated from the plane is shot noise, "
+            "else mse)",
         ),
         Shown("Loss", fiji=False),
     ] = None
     classical: Annotated[
         str | None,
-        Field(
-            description="Classical estimate blended into the result instead of the group's, as in gaussian sigma_px=1: "
-            f"{', '.join(method_names(quick=True))}; of several, joined by +, the mean"
+        overriding(
+            "classical",
+            "Classical estimate blended into the result, as in gaussian sigma_px=1: "
+            f"{', '.join(method_names(quick=True))}; the mean of several joined by +",
         ),
         Shown("Classical estimate", fiji=False),
     ] = None
     classical_weight: Annotated[
-        float | None,
-        Field(ge=0, le=1, description="Share of the classical estimate in the result instead of the group's; 0 is off"),
-        Shown("Share of the classical estimate", fiji=False),
+        float | None, overriding("classical_weight"), Shown("Share of the classical estimate", fiji=False)
     ] = None
     guides: Annotated[
         str | None,
-        Field(
-            description="Classical estimates that the fit starts from instead of the group's, as in "
-            "vst-nlm + vst-wavelet; of those set apart by a vertical bar, the fits of several seeds take one each in "
-            "turn; none for a random input"
+        overriding(
+            "guides",
+            "Classical estimates that the fit starts from, as in vst-nlm + vst-wavelet; the fits of an ensemble "
+            "alternate between those separated by a vertical bar; none for a random input",
         ),
         Shown("Guides of the fit", fiji=False),
     ] = None
@@ -165,10 +172,8 @@ class DenoiseSettings(BaseModel):
         ),
         Shown("Guard", fiji=False),
     ] = "warn"
-    seeds: Annotated[
-        int,
-        Field(ge=0, le=64, description="Independent fits averaged instead of the group's number; 0 is the group's"),
-        Shown("Fits averaged (0 = from group)", fiji=False),
+    n_fits: Annotated[
+        int, overriding("n_fits", ge=0, le=64, default="0 for"), Shown("Fits averaged (0 = from group)", fiji=False)
     ] = 0
     uncertainty: Annotated[
         bool,
@@ -240,11 +245,16 @@ class DenoiseSettings(BaseModel):
         Field(description="Path of a vocabulary file added to the shipped ones for group inference"),
         Shown("Vocabulary", fiji=False),
     ] = ""
-    weights: Annotated[
+    lpips_weights: Annotated[
         str,
         Field(description="Folder of LPIPS backbone weights for machines without a network"),
         Shown("LPIPS weights", persist=True),
     ] = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _understand_former_names(cls, values: Any) -> Any:
+        return current_names(values) if isinstance(values, Mapping) else values
 
     @field_validator("group")
     @classmethod
@@ -298,6 +308,61 @@ class DenoiseSettings(BaseModel):
             return cls.model_validate(values)
         except ValidationError as error:
             raise BadInput(explain(cls, error)) from None
+
+
+OVERRIDES = tuple(name for name in DenoiseSettings.model_fields if name in STORED)
+"""Settings that override a fit parameter of the same name."""
+
+
+def current_names(values: Mapping[str, Any], *, warn: bool = True) -> dict[str, Any]:
+    """Return settings by their present names, whatever names of `RENAMED` they come by.
+
+    Parameters
+    ----------
+    values
+        Settings by name.
+    warn
+        Whether a former name is worth a warning (once a process); not in records of earlier versions.
+
+    Raises
+    ------
+    autodip_ij.errors.BadInput
+        For a setting that is given by both names.
+
+    Examples
+    --------
+    >>> current_names({"seeds": 2, "seed": 1}, warn=False)
+    {'n_fits': 2, 'seed': 1}
+    """
+    for old in RENAMED.keys() & values.keys():
+        if RENAMED[old] in values:
+            raise BadInput(f"{RENAMED[old]} is given twice, also by its former name {old}; leave {old} out")
+        if warn:
+            _warn_of_former_name(old)
+    return {RENAMED.get(name, name): value for name, value in values.items()}
+
+
+@cache
+def _warn_of_former_name(name: str) -> None:
+    _log.warning(
+        "the setting '%s' is called '%s' now; the next release will not accept '%s'", name, RENAMED[name], name
+    )
+
+
+def current_option(argument: str) -> str:
+    """Return a word of a command line with the present name of an option.
+
+    Examples
+    --------
+    >>> current_option("--n-fits=2"), current_option("image.tif")
+    ('--n-fits=2', 'image.tif')
+    """
+    option, equals, value = argument.partition("=")
+    name = option.removeprefix("--")
+    if name == option or name not in RENAMED:
+        return argument
+    _warn_of_former_name(name)
+    return f"--{RENAMED[name].replace('_', '-')}{equals}{value}"
 
 
 def shown(model: type[BaseModel], name: str) -> Shown:

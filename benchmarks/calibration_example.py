@@ -52,7 +52,7 @@ def calibrate_command(data: Path, weights: Path, target: Path, *more: str) -> li
         "--crop",
         "128",
     ]
-    options += [*CHOSEN, "--weights", str(weights), "--precision", "float32"]
+    options += [*CHOSEN, "--lpips-weights", str(weights), "--precision", "float32"]
     return [*AUTODIP, "calibrate", str(data), str(target), *options, *more]
 
 
@@ -122,7 +122,7 @@ def denoised(data: Path, weights: Path, pack: Path, target: Path) -> dict[str, A
         str(pack),
         "--group",
         "confocal",
-        "--weights",
+        "--lpips-weights",
         str(weights),
         "--quiet",
         "--json",
@@ -136,7 +136,7 @@ def denoised(data: Path, weights: Path, pack: Path, target: Path) -> dict[str, A
 def evaluated(data: Path, weights: Path, pack: Path, target: Path) -> dict[str, Any]:
     methods = ["noisy", "gaussian:sigma_px=1", "dip:calibration=paper", f"dip:calibration={pack}"]
     options = [word for method in methods for word in ("--method", method)]
-    options += ["--levels", "avg2", *CHOSEN, "--crop", "128", "--weights", str(weights)]
+    options += ["--levels", "avg2", *CHOSEN, "--crop", "128", "--lpips-weights", str(weights)]
     run([*AUTODIP, "evaluate", str(data), *options, "--out", str(target), "--quiet"])
     scores = pd.read_csv(target / "scores.csv")
     scores["method"] = scores["method"].str.replace(str(pack), pack.name)

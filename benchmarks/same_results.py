@@ -266,7 +266,7 @@ class Cases:
         methods = ("noisy", "gaussian:sigma_px=1", "original-dip:iterations=6", "dip:calibration=paper,iterations=6")
         options = [word for method in methods for word in ("--method", method)]
         options += ["--out", target, "--device", "cpu", "--workers", "0", "--quiet"]
-        command("evaluate", self.pairs(), *options, "--weights", self.shared / "weights")
+        command("evaluate", self.pairs(), *options, "--lpips-weights", self.shared / "weights")
         scores = pd.read_csv(target / "scores.csv")
         measured = scores.loc[:, [not name.startswith(("seconds", "memory")) for name in scores.columns]]
         return Outcome(hashed(measured.to_csv(index=False).encode()), rounded(measured.to_dict("list")))
@@ -276,7 +276,7 @@ class Cases:
         pack, grid = self.work / "pack", self.work / "grid.toml"
         grid.write_text("depth = [3]\nwidth = [4, 8]\nskip = [4]\n[iterations]\nstart = 5\nstop = 15\nstep = 5\n")
         options = ["--grid", grid, "--device", "cpu", "--precision", "float32", "--workers", "1", "--quiet"]
-        command("calibrate", self.pairs(), pack, *options, "--weights", self.shared / "weights")
+        command("calibrate", self.pairs(), pack, *options, "--lpips-weights", self.shared / "weights")
         rows = pd.read_parquet(pack / "results.parquet").drop(columns="seconds")
         tables = {name: (pack / name).read_text() for name in ("parameters.csv", "image_parameters.csv")}
         return Outcome(hashed(rows.to_csv(index=False).encode()), tables)
@@ -296,7 +296,7 @@ class Cases:
                 self.dip, CONFOCAL, nucleus, 96, iterations=10, classical="vst-nlm + tv", classical_weight=0.4
             ),
             "network": partial(
-                self.dip, CONFOCAL, nucleus, 96, iterations=10, width="4,8,16", skip=0, noise=0.05, averaging=0.5
+                self.dip, CONFOCAL, nucleus, 96, iterations=10, width="4,8,16", skip=0, input_noise=0.05, averaging=0.5
             ),
             "tiles": partial(self.dip, CONFOCAL, nucleus, 200, tile=96, overlap=32, iterations=10),
             "damaged": self.damaged,

@@ -7,9 +7,11 @@ import re
 
 import pytest
 
+from autodip_ij import settings
 from autodip_ij._support.fields import bounds_of, choices_of
+from autodip_ij.calibration.parameters import Parameters
 from autodip_ij.errors import BadInput
-from autodip_ij.settings import DenoiseSettings, shown
+from autodip_ij.settings import OVERRIDES, RENAMED, DenoiseSettings, current_names, current_option, shown
 
 
 @pytest.mark.parametrize(
@@ -83,5 +85,50 @@ def test_bounds_and_choices_can_be_asked_for() -> None:
 
 def test_scientific_settings_are_never_remembered_by_fiji() -> None:
     """A parameter once passed to a macro must not be reused silently by the next run."""
-    scientific = ["group", "iterations", "depth", "width", "skip", "averaging", "noise", "seed", "channel", "time", "z"]
+    scientific = [
+        "group",
+        "iterations",
+        "depth",
+        "width",
+        "skip",
+        "averaging",
+        "input_noise",
+        "seed",
+        "channel",
+        "time",
+        "z",
+    ]
     assert [name for name in scientific if shown(DenoiseSettings, name).persist] == []
+
+
+@pytest.mark.parametrize(("former", "present", "value"), [("seeds", "n_fits", 2), ("noise", "input_noise", 0.05)])
+def test_a_former_name_is_understood_with_a_warning(former, present, value, caplog, monkeypatch):
+    monkeypatch.setattr(settings, "_warn_of_former_name", settings._warn_of_former_name.__wrapped__)
+    assert getattr(DenoiseSettings.parse(**{former: str(value)}), present) == value
+    assert f"'{former}' is called '{present}' now" in caplog.text
+
+
+def test_a_setting_given_by_both_names_is_refused() -> None:
+    with pytest.raises(BadInput, match="lpips_weights is given twice, also by its former name weights"):
+        DenoiseSettings.parse(weights="a", lpips_weights="b")
+
+
+def test_records_of_earlier_versions_are_read_without_a_warning(caplog):
+    old = {"seeds": 3, "noise": 0.1, "weights": "folder", "seed": 2}
+    assert set(current_names(old, warn=False)) == {*RENAMED.values(), "seed"}
+    assert caplog.text == ""
+
+
+def test_a_setting_that_overrides_a_parameter_has_its_bounds() -> None:
+    assert {"averaging", "depth", "n_fits", "guides"} <= set(OVERRIDES)
+    for name in OVERRIDES:
+        allowed, own = bounds_of(DenoiseSettings, name), bounds_of(Parameters, name)
+        assert allowed.get("max", 0) <= own.get("max", float("inf")), name
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [("--seeds=2", "--n-fits=2"), ("--weights", "--lpips-weights"), ("weights", "weights"), ("--seed", "--seed")],
+)
+def test_a_former_option_is_understood(given: str, meant: str) -> None:
+    assert current_option(given) == meant

@@ -24,7 +24,7 @@ from autodip_ij.batch.targets import Job
 from autodip_ij.denoising.report import InputRecord, Report, read_sidecar, sidecar_path, write_sidecar
 from autodip_ij.denoising.result import uncertainty_path
 from autodip_ij.errors import AutodipError, BadInput, UnreadableFile
-from autodip_ij.settings import DenoiseSettings
+from autodip_ij.settings import DenoiseSettings, current_names
 
 
 class Standing(StrEnum):
@@ -181,7 +181,7 @@ def _same_input(record: InputRecord, path: Path) -> bool:
 def _difference(report: Report, settings: DenoiseSettings) -> str:
     """Return the first setting of `report` that differs, in words; empty if none does."""
     try:
-        made_with = DenoiseSettings.parse(**report.settings)
+        made_with = DenoiseSettings.parse(**current_names(report.settings, warn=False))
     except BadInput as error:
         return f"settings of another version ({error})"
     for name in DenoiseSettings.model_fields:

@@ -140,7 +140,7 @@ def missing(strategy: str, weights: str | Path | None = None) -> str:
 
     needs = STRATEGIES[strategy].needs
     if "weights" in needs and not lpips_available(weights=weights):
-        return "LPIPS weights are not available; name their folder with --weights or $AUTODIP_LPIPS_WEIGHTS"
+        return "LPIPS weights are not available; name their folder with --lpips-weights or $AUTODIP_LPIPS_WEIGHTS"
     if "umap" in needs and find_spec("umap") is None:
         return "the package umap-learn is not installed: pip install umap-learn"
     return ""

@@ -97,7 +97,9 @@ def run(arguments: list[str]) -> int:
     debug, as_json = "--debug" in arguments, "--json" in arguments
     arguments = [argument for argument in arguments if argument != "--debug"]
     try:
-        code = build_app()(arguments, exit_on_error=False, print_error=False, result_action="return_value")
+        code = build_app()(
+            _by_current_names(arguments), exit_on_error=False, print_error=False, result_action="return_value"
+        )
         sys.stdout.flush()
         return code if isinstance(code, int) else 0
     except KeyboardInterrupt:
@@ -108,6 +110,15 @@ def run(arguments: list[str]) -> int:
         return 0
     except Exception as error:
         return _failed(*explained(error), debug, as_json)
+
+
+def _by_current_names(arguments: list[str]) -> list[str]:
+    """Return a command line with the present names of settings; without any option the settings are not loaded."""
+    if not any(word.startswith("--") and word not in ("--help", "--version") for word in arguments):
+        return arguments
+    from autodip_ij.settings import current_option
+
+    return [current_option(word) for word in arguments]
 
 
 def explained(error: Exception) -> tuple[str, int]:

@@ -32,7 +32,7 @@ def calibrate(
     seed: int = 1,
     device: Literal["auto", "cuda", "mps", "cpu"] = "auto",
     precision: Literal["auto", "float32", "bfloat16"] = "auto",
-    weights: str = "",
+    lpips_weights: str = "",
     workers: int | None = None,
     threads: int = 1,
     scheduler: str | None = None,
@@ -75,7 +75,7 @@ def calibrate(
         Where to compute.
     precision
         Number format of the networks.
-    weights
+    lpips_weights
         Folder of LPIPS backbone weights; also $AUTODIP_LPIPS_WEIGHTS.
     workers
         Processes on this machine; by default one per GPU, or as many as cores and memory allow.
@@ -122,8 +122,8 @@ def calibrate(
             pairs, chosen = select_pairs(
                 pairs, select, validation=validation, share_fields=share_fields, seed=selection_seed
             )
-        with_lpips = _lpips_at_hand(weights, progress, download=not dry_run)
-        options = SearchOptions(wanted.crop or LARGEST_SIDE, seed, device, precision, with_lpips, weights or None)
+        with_lpips = _lpips_at_hand(lpips_weights, progress, download=not dry_run)
+        options = SearchOptions(wanted.crop or LARGEST_SIDE, seed, device, precision, with_lpips, lpips_weights or None)
         plan = plan_search(pairs, tried, options)
         count = workers if workers is not None else default_workers(plan, threads)
         if dry_run:

@@ -120,7 +120,13 @@ def evaluate(
 
 
 def published(
-    fmd: Path, out: Path, *, weights: str = "", overwrite: Switch = False, json: Switch = False, quiet: Switch = False
+    fmd: Path,
+    out: Path,
+    *,
+    lpips_weights: str = "",
+    overwrite: Switch = False,
+    json: Switch = False,
+    quiet: Switch = False,
 ) -> None:
     """Rebuild the published calibration and validation images from an FMD folder.
 
@@ -133,7 +139,7 @@ def published(
         Folder that holds Confocal_BPAE_B and so on; raw captures suffice.
     out
         Folder to be made.
-    weights
+    lpips_weights
         Folder of LPIPS backbone weights, for descriptors with features.
     overwrite
         Replace what is there.
@@ -146,7 +152,7 @@ def published(
     from autodip_ij.evaluation.paper.rebuild import rebuild
 
     with console_progress(quiet=quiet) as progress:
-        made = rebuild(fmd, out, weights=weights or None, overwrite=overwrite, progress=progress)
+        made = rebuild(fmd, out, weights=lpips_weights or None, overwrite=overwrite, progress=progress)
     if json:
         print(json_text.dumps(asdict(made), default=str, indent=2))
     elif not quiet:
@@ -168,7 +174,7 @@ def _two_files(
         register=bool(scoring.register),
         match_intensity=bool(scoring.match_intensity),
         perceptual=scoring.perceptual,
-        weights=scoring.weights,
+        weights=scoring.lpips_weights,
         device="cpu" if request.running.device == "auto" else request.running.device,
     )
     if as_json:

@@ -37,7 +37,7 @@ def transfer(
     time: int | None = None,
     z: int | None = None,
     scene: str = "",
-    weights: str = "",
+    lpips_weights: str = "",
     explain: Flag = False,
     picture: Path | None = None,
     json: Flag = False,
@@ -71,7 +71,7 @@ def transfer(
         Slice; the middle one by default.
     scene
         Scene, index or name; the first by default.
-    weights
+    lpips_weights
         Folder of LPIPS backbone weights; also $AUTODIP_LPIPS_WEIGHTS.
     explain
         Show the whole ranking, and write a picture of the nearest images where the calibration has them.
@@ -88,7 +88,7 @@ def transfer(
     from autodip_ij.images import open_image
     from autodip_ij.settings import DenoiseSettings
 
-    settings = DenoiseSettings.parse(group=group, channel=channel, scene=scene, weights=weights)
+    settings = DenoiseSettings.parse(group=group, channel=channel, scene=scene, lpips_weights=lpips_weights)
     chosen_calibration = load_calibration(calibration, criterion)
     image = open_image(input, scene)
     _, channels, _ = select(image, settings)
@@ -111,7 +111,7 @@ def transfer(
                 name,
                 pool=pool,
                 effort=effort,
-                weights=weights or None,
+                weights=lpips_weights or None,
                 side_px=side_of(image.shape[3:], settings.tile, settings.overlap),
             )
             for name in names

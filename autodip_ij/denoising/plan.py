@@ -20,7 +20,7 @@ from autodip_ij.errors import BadInput
 from autodip_ij.groups.model import GroupDecision
 from autodip_ij.images.image import Image
 from autodip_ij.noise.plane import shared_noise_of
-from autodip_ij.settings import DenoiseSettings
+from autodip_ij.settings import OVERRIDES, DenoiseSettings
 
 if TYPE_CHECKING:
     from autodip_ij.denoising.cleaning import Scale
@@ -283,7 +283,7 @@ def choose_for(
         effort=settings.effort,
         effort_given="effort" in settings.model_fields_set,
         plane=plane,
-        weights=settings.weights or None,
+        weights=settings.lpips_weights or None,
         side_px=side_of(shape, settings.tile, settings.overlap),
         overrides=overrides(settings),
     )
@@ -298,17 +298,10 @@ def overrides(settings: DenoiseSettings) -> dict[str, Any]:
     levels = levels_of(settings.width or "")
     if levels and settings.depth not in (None, len(levels)):
         raise BadInput(f"width {settings.width} has {len(levels)} levels, but depth is {settings.depth}; leave one out")
-    given = {
+    given = {name: getattr(settings, name) for name in OVERRIDES}
+    given |= {
         "depth": len(levels) or settings.depth,
-        "width": settings.width,
-        "skip": settings.skip,
-        "iterations": settings.iterations,
-        "averaging": settings.averaging,
-        "input_noise": settings.noise,
-        "loss": settings.loss,
-        "seeds": settings.seeds or None,
-        "classical": settings.classical,
-        "classical_weight": settings.classical_weight,
+        "n_fits": settings.n_fits or None,
         "guides": "" if settings.guides == "none" else settings.guides,
     }
     return {name: value for name, value in given.items() if value is not None}

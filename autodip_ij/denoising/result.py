@@ -162,7 +162,7 @@ def _reserve(file: int, size: int) -> None:
 
 
 ONE_FIT = (
-    "no uncertainty map: it is the standard deviation between fits, and there is one fit a tile; set seeds=2 or more"
+    "no uncertainty map: it is the standard deviation between fits, and there is one fit a tile; set n_fits=2 or more"
 )
 
 

@@ -37,7 +37,7 @@ from autodip_ij.images.image import Image, PixelSize
 from autodip_ij.images.reading.recognition import stem_of
 from autodip_ij.images.window import cast
 from autodip_ij.progress import Progress, Silent, Stop
-from autodip_ij.settings import DenoiseSettings, Shown
+from autodip_ij.settings import OVERRIDES, DenoiseSettings, Shown
 
 if TYPE_CHECKING:
     from autodip_ij.calibration.parameters import Parameters
@@ -47,10 +47,6 @@ FILLER = "bicubic"
 """Enlargement of planes that are not fitted: channels left alone, planes after a stop."""
 INPUT_NOISE = 0.03
 AVERAGING = 0.99
-_OF_THE_FIT = (
-    *("iterations", "depth", "width", "skip", "averaging", "noise", "loss", "seeds"),
-    *("classical", "classical_weight", "guides"),
-)
 
 
 class SuperresSettings(DenoiseSettings):
@@ -104,7 +100,7 @@ class SuperresSettings(DenoiseSettings):
     @model_validator(mode="after")
     def _no_fit_no_parameters(self) -> SuperresSettings:
         fields = type(self).model_fields
-        idle = [name for name in _OF_THE_FIT if getattr(self, name) != fields[name].default]
+        idle = [name for name in OVERRIDES if getattr(self, name) != fields[name].default]
         if self.method != "dip" and idle:
             raise BadInput(f"{', '.join(idle)}: of no effect with method {self.method}, which fits no network")
         return self
@@ -256,7 +252,7 @@ def enlarging_parameters(parameters: Parameters, settings: SuperresSettings) -> 
     return replace(
         parameters,
         iterations=settings.iterations or usual,
-        input_noise=INPUT_NOISE if settings.noise is None else settings.noise,
+        input_noise=INPUT_NOISE if settings.input_noise is None else settings.input_noise,
         averaging=averaging if settings.averaging is None else settings.averaging,
         # Binning would undo the enlargement; other losses, and the end where the noise is reached, have no form for it.
         binning=1,

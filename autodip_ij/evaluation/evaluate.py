@@ -111,7 +111,9 @@ def evaluate_pairs(
     """
     options = request.options(str(out / "images") if request.panels else "")
     if not options.perceptual and request.scoring.lpips is None:
-        progress.log("LPIPS is omitted: its weights are not available (--weights FOLDER, or --lpips to download them)")
+        progress.log(
+            "LPIPS is omitted: its weights are not available (--lpips-weights FOLDER, or --lpips to download them)"
+        )
     found = compare(pairs, methods, out, options, texts, **request.running.for_jobs, progress=progress)
     _refuse_if_all_failed(found)
     table = table_of(found.rows)

@@ -23,14 +23,14 @@ class Scoring:
         Fit gain and offset between clean and noisy images; as the data set needs it if omitted.
     lpips
         Compute LPIPS; if omitted, only where its weights are available.
-    weights
+    lpips_weights
         Folder of LPIPS backbone weights for machines without a network.
     """
 
     register: bool | None = None
     match_intensity: bool | None = None
     lpips: bool | None = None
-    weights: str = ""
+    lpips_weights: str = ""
 
     @property
     def perceptual(self) -> bool:
@@ -39,7 +39,7 @@ class Scoring:
             return self.lpips
         from autodip_ij.metrics import lpips_available
 
-        return lpips_available(weights=self.weights or None)
+        return lpips_available(weights=self.lpips_weights or None)
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ class Request:
             register=self.scoring.register,
             match_intensity=self.scoring.match_intensity,
             perceptual=self.scoring.perceptual,
-            weights=self.scoring.weights,
+            weights=self.scoring.lpips_weights,
             device=self.running.device,
             images=images,
         )

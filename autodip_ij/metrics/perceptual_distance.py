@@ -83,7 +83,7 @@ def _local_file(net: Net, weights: str | Path | None) -> Path | None:
             return candidate.resolve()
     raise EnvironmentProblem(
         f"no LPIPS weights for '{net}' in {place}: put {names[0]} or {names[1]} there, "
-        f"or name another folder with --weights or ${WEIGHTS_VARIABLE}"
+        f"or name another folder with --lpips-weights or ${WEIGHTS_VARIABLE}"
     )
 
 
@@ -145,7 +145,7 @@ def _download(net: Net) -> dict[str, torch.Tensor]:
     except (OSError, RuntimeError) as error:
         raise EnvironmentProblem(
             f"no LPIPS weights for '{net}' at hand and the download failed ({error}): put {_FEATURES_FILE[net]} or "
-            f"{cache.name} into a folder and name it with --weights or ${WEIGHTS_VARIABLE}"
+            f"{cache.name} into a folder and name it with --lpips-weights or ${WEIGHTS_VARIABLE}"
         ) from error
     return state
 

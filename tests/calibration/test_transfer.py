@@ -207,7 +207,9 @@ def test_missing_weights_lead_to_descriptors_and_are_named() -> None:
     choice = choose(with_known_nearest("microscope", shipped=False), "confocal", plane=query())
     assert choice.strategy == "descriptors"
     assert choice.details["neighbours"][0]["image"] == "near"
-    assert "LPIPS cannot be used: LPIPS weights are not available; name their folder with --weights" in choice.reason
+    assert (
+        "LPIPS cannot be used: LPIPS weights are not available; name their folder with --lpips-weights" in choice.reason
+    )
 
 
 def test_missing_images_of_the_group_lead_to_the_table() -> None:
@@ -231,7 +233,7 @@ def test_strategy_without_pixels_says_what_is_missing() -> None:
 
 
 def test_lpips_asked_for_without_weights_names_the_way_out(tmp_path: Path) -> None:
-    with pytest.raises(EnvironmentProblem, match="--weights"):
+    with pytest.raises(EnvironmentProblem, match="--lpips-weights"):
         transfer(with_known_nearest("all"), query(), "lpips", "all", weights=tmp_path)
 
 

@@ -33,7 +33,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def pack(data: Path, random_weights: Path) -> Path:
     target = data / "mine"
-    grid = ["--grid", str(data / "grid.toml"), "--device", "cpu", "--weights", str(random_weights)]
+    grid = ["--grid", str(data / "grid.toml"), "--device", "cpu", "--lpips-weights", str(random_weights)]
     assert run(["calibrate", str(data), str(target), *grid, "--workers", "0", "--quiet"]) == 0
     return target
 
@@ -113,7 +113,7 @@ def test_transfer_ranks_the_images_and_draws_them(
     pack: Path, data: Path, tmp_path: Path, random_weights: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = data / "nucleus_noisy.tif"
-    settings = ["--calibration", str(pack), "--group", "confocal", "--weights", str(random_weights)]
+    settings = ["--calibration", str(pack), "--group", "confocal", "--lpips-weights", str(random_weights)]
     picture = ["--explain", "--picture", str(tmp_path / "near.png")]
     found = answer(capsys, "transfer", str(file), *settings, *picture)["channels"][0]
     (policy,) = found["strategies"]
@@ -130,7 +130,16 @@ def test_transfer_over_all_strategies_says_which_cannot_run(
     pack: Path, data: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     file = str(data / "actin_noisy.tif")
-    settings = ["--calibration", str(pack), "--group", "confocal", "--weights", str(tmp_path), "--strategy", "all"]
+    settings = [
+        "--calibration",
+        str(pack),
+        "--group",
+        "confocal",
+        "--lpips-weights",
+        str(tmp_path),
+        "--strategy",
+        "all",
+    ]
     answers = {one["strategy"]: one for one in answer(capsys, "transfer", file, *settings)["channels"][0]["strategies"]}
     assert answers["mse"]["ranking"][0]["image"] == "pairs_actin"
     assert "no LPIPS weights" in answers["lpips"]["reason"]

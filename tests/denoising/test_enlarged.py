@@ -26,7 +26,7 @@ def test_without_strength_an_enlargement_is_the_classic_one() -> None:
 
 
 def test_the_uncertainty_of_an_enlargement_is_on_its_grid() -> None:
-    result = enlarged(seeds=2, uncertainty=True)
+    result = enlarged(n_fits=2, uncertainty=True)
     assert result.uncertainty is not None
     assert result.uncertainty.shape == result.image.shape == (80, 88)
     assert np.isfinite(result.uncertainty).all()
@@ -40,8 +40,8 @@ def test_an_enlargement_is_checked_at_the_size_of_its_input() -> None:
 
 
 def test_fiji_takes_these_settings_under_more_settings() -> None:
-    names = {"strength", "uncertainty", "seeds"}
+    names = {"strength", "uncertainty", "n_fits"}
     assert [command.file_name for command in COMMANDS for entry in command.inputs if entry.name in names] == []
-    given = parse_options("strength=0.5 uncertainty=true seeds=3", sorted(names))
+    given = parse_options("strength=0.5 uncertainty=true n_fits=3", sorted(names))
     settings = DenoiseSettings.parse(**given)
-    assert (settings.strength, settings.uncertainty, settings.seeds) == (0.5, True, 3)
+    assert (settings.strength, settings.uncertainty, settings.n_fits) == (0.5, True, 3)

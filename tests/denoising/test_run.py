@@ -300,7 +300,7 @@ def three_lanes(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_packing_changes_no_pixel_and_no_step(monkeypatch: pytest.MonkeyPatch) -> None:
     """Planes, tiles and seeds side by side on one thread each are the fits of one thread alone, bit for bit."""
-    settings = {**QUICK, "tile": 32, "overlap": 8, "seeds": 2, "uncertainty": True}
+    settings = {**QUICK, "tile": 32, "overlap": 8, "n_fits": 2, "uncertainty": True}
     for shape in ((5, 24, 28), (2, 30, 50)):
         image = stack(shape[0], shape[1:])
         alone = denoise(image, axes="ZYX", **settings)

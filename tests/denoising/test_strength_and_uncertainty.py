@@ -49,17 +49,17 @@ def test_the_uncertainty_is_the_standard_deviation_between_the_fits_in_grey_valu
     monkeypatch.setattr("autodip_ij.denoising.planes.shift_of", lambda *_: Shift(np.zeros(1), np.zeros(1)))
     source = noisy((2, 33, 40))
     single = [denoise(source, axes="ZYX", seed=seed, **QUICK).image for seed in (1, 2, 3)]
-    several = denoise(source, axes="ZYX", seed=1, seeds=3, uncertainty=True, **QUICK)
+    several = denoise(source, axes="ZYX", seed=1, n_fits=3, uncertainty=True, **QUICK)
     np.testing.assert_allclose(several.image, np.mean(single, axis=0), rtol=1e-5)
     assert several.uncertainty is not None
     assert several.uncertainty.shape == source.shape
     np.testing.assert_allclose(several.uncertainty, np.std(single, axis=0, ddof=1), rtol=1e-3, atol=1e-3)
-    halved = denoise(source, axes="ZYX", seed=1, seeds=3, uncertainty=True, strength=0.5, **QUICK)
+    halved = denoise(source, axes="ZYX", seed=1, n_fits=3, uncertainty=True, strength=0.5, **QUICK)
     np.testing.assert_allclose(halved.uncertainty, several.uncertainty / 2, rtol=1e-5)
 
 
 def test_the_uncertainty_of_tiles_has_no_holes() -> None:
-    result = denoise(noisy((50, 60)), seeds=2, uncertainty=True, tile=32, overlap=8, **QUICK)
+    result = denoise(noisy((50, 60)), n_fits=2, uncertainty=True, tile=32, overlap=8, **QUICK)
     assert result.uncertainty is not None
     assert np.isfinite(result.uncertainty).all()
     assert (result.uncertainty >= 0).all()
@@ -74,7 +74,7 @@ def test_one_fit_has_no_uncertainty_and_says_so() -> None:
 def test_the_map_is_written_beside_the_output_with_its_pixel_size(tmp_path: Path) -> None:
     source = tmp_path / "cells.ome.tif"
     write(Image.from_array(noisy((2, 33, 40)), "CYX", pixel_size=PixelSize(y=0.1, x=0.1)), source)
-    settings = DenoiseSettings.parse(**QUICK, seeds=2, uncertainty="true")
+    settings = DenoiseSettings.parse(**QUICK, n_fits=2, uncertainty="true")
     done = denoise_file(source, tmp_path / "out.ome.tif", settings)
     beside = tmp_path / "out.uncertainty.ome.tif"
     assert read_sidecar(done.output).output.uncertainty_file == beside.name
@@ -89,4 +89,4 @@ def test_the_map_is_written_beside_the_output_with_its_pixel_size(tmp_path: Path
 
 def test_the_number_of_fits_is_the_groups_unless_set() -> None:
     assert denoise(noisy(), **QUICK).report.channels[0].parameters.seeds == 1
-    assert denoise(noisy(), seeds=2, **QUICK).report.channels[0].parameters.seeds == 2
+    assert denoise(noisy(), n_fits=2, **QUICK).report.channels[0].parameters.seeds == 2

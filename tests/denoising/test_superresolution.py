@@ -90,7 +90,7 @@ def test_the_fit_is_adapted_to_enlarging_and_what_the_user_sets_stays():
     adapted = enlarging_parameters(group, SuperresSettings())
     assert (adapted.depth, adapted.width, adapted.iterations) == (4, 32, 151)
     assert (adapted.input_noise, adapted.averaging, adapted.binning, adapted.loss) == (0.03, 0.99, 1, "mse")
-    chosen = enlarging_parameters(group, SuperresSettings(iterations=40, noise=0, averaging=0))
+    chosen = enlarging_parameters(group, SuperresSettings(iterations=40, input_noise=0, averaging=0))
     assert (chosen.iterations, chosen.input_noise, chosen.averaging) == (40, 0, 0)
 
 
@@ -122,7 +122,7 @@ def test_guides_and_blend_are_what_the_result_is_made_of(rng):
 
 @pytest.mark.parametrize("tile", [512, 32])
 def test_guides_fit_the_tiles(rng, tile):
-    settings = SuperresSettings(guides="gaussian | median", seeds=2, tile=tile, overlap=8, **QUICK)
+    settings = SuperresSettings(guides="gaussian | median", n_fits=2, tile=tile, overlap=8, **QUICK)
     assert superresolve_image(smooth(rng), settings).image.shape == (96, 80)
 
 
@@ -177,7 +177,7 @@ def test_a_fit_enlarges_a_smooth_image_faithfully():
     fine = 300 + 200 * np.sin(7 * x) * np.cos(5 * y)
     coarse = fine.reshape(48, 2, 48, 2).mean((1, 3))
     settings = SuperresSettings(
-        iterations=250, depth=3, width=16, averaging=0.95, noise=0, device="cpu", group="all", kernel="area"
+        iterations=250, depth=3, width=16, averaging=0.95, input_noise=0, device="cpu", group="all", kernel="area"
     )
     result = superresolve_image(Image.from_array(coarse), settings)
     nearest = superresolve_image(Image.from_array(coarse), SuperresSettings(method="nearest"))

@@ -65,7 +65,7 @@ def test_overlapping_tiles_are_compared() -> None:
 
 
 def test_several_fits_give_a_summary_of_their_uncertainty() -> None:
-    names = [check.name for check in denoise(cells(), seeds=2, **QUICK).report.channels[0].checks]
+    names = [check.name for check in denoise(cells(), n_fits=2, **QUICK).report.channels[0].checks]
     assert "uncertainty" in names
     assert "uncertainty" not in [check.name for check in denoise(cells(), **QUICK).report.channels[0].checks]
 

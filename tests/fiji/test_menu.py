@@ -12,7 +12,7 @@ from autodip_ij._support.fields import bounds_of, choices_of
 from autodip_ij.fiji.commands import bridge
 from autodip_ij.fiji.commands.menu import AUTO_GROUP, COMMANDS, Input, command_of, setting
 from autodip_ij.fiji.commands.scripts import SHEBANG, script_text, scripts_folder, write_scripts
-from autodip_ij.settings import DenoiseSettings, shown
+from autodip_ij.settings import RENAMED, DenoiseSettings, shown
 
 JAVA_TYPES = {
     "TaskService": "org.scijava.task.TaskService",
@@ -145,7 +145,8 @@ def test_a_script_of_an_earlier_version_still_runs(imagej, tmp_path):
 def test_no_key_is_found_in_the_place_of_another(command):
     names = [entry.name for entry in command.inputs]
     assert all(re.fullmatch(r"[a-z]+", name) for name in names)
-    free = [name for name in DenoiseSettings.model_fields if name not in names]
+    fields = {RENAMED.get(name, name) for name in names}
+    free = [name for name in DenoiseSettings.model_fields if name not in fields]
     for name, other in itertools.permutations([*names, *free, *command.options], 2):
         assert not re.search(rf"[^A-Za-z]{name}$", other), f"ImageJ would read {name}= in {other}="
 
@@ -196,7 +197,7 @@ def test_the_settings_know_which_of_them_are_fields():
     # The dialogs ask for `channels`, counted from 1; macros may give `channel`.
     fields = {entry.name for command in COMMANDS for entry in command.inputs}
     declared = {name for name in DenoiseSettings.model_fields if shown(DenoiseSettings, name).fiji}
-    assert declared == fields & set(DenoiseSettings.model_fields)
+    assert declared == {RENAMED.get(name, name) for name in fields} & set(DenoiseSettings.model_fields)
 
 
 def test_a_text_that_scijava_would_misread_is_refused():

@@ -75,7 +75,7 @@ def evaluate_table1(
         calibration,
         out,
         criterion=criterion,
-        weights=request.scoring.weights,
+        weights=request.scoring.lpips_weights,
         crop=request.selection.crop,
         **running,
     )

@@ -164,7 +164,7 @@ SETTINGS_FIELDS = (
     setting("device", persist=True),
     setting("effort", persist=True),
     setting("calibration", persist=True),
-    setting("weights", persist=True),
+    replace(setting("lpips_weights", persist=True), name="weights"),
     Input(
         "isolate",
         "Boolean",

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from autodip_ij.errors import BadInput, nearest
 from autodip_ij.fiji.commands.menu import AUTO_SCALE, DISCARD, KEEP, MenuCommand
 from autodip_ij.progress import Stop
+from autodip_ij.settings import RENAMED
 
 _KEY = re.compile(r"\s*([^\s=\[\]]+)(=?)")
 _PAIR = re.compile(r"""\s*([A-Za-z_]\w*)=('[^']*'|"[^"]*"|\S*)(?=\s|$)""")
@@ -29,6 +30,8 @@ def check_macro_line(command: MenuCommand, line: str) -> None:
         truth value where one is needed.
     """
     inputs = {entry.name: entry for entry in command.inputs}
+    # ImageJ finds the key `weights` in `lpips_weights=...`, too.
+    inputs |= {now: inputs[name] for name, now in RENAMED.items() if name in inputs}
     for key, value in pairs(line):
         if value is None and key not in inputs:
             raise BadInput(f"'{key}' is not of the form key=value; values with blanks stand in brackets: key=[a b]")

@@ -11,9 +11,10 @@ from autodip_ij.errors import BadInput
 from autodip_ij.fiji.commands.menu import DISCARD, RESULT_TYPES, Input, MenuCommand
 from autodip_ij.fiji.commands.parsing import from_zero, parse_options, stop_meaning, truth
 from autodip_ij.progress import Stop
-from autodip_ij.settings import AUTO, DenoiseSettings
+from autodip_ij.settings import AUTO, RENAMED, DenoiseSettings, current_names
 
 _SETTINGS = ("device", "effort", "calibration", "weights")
+"""Preferences that are settings; the last keeps its former name, by which Fiji stored it and macros give it."""
 _log = logging.getLogger(__name__)
 
 
@@ -32,7 +33,8 @@ class Preferences:
     def settings(self) -> dict[str, Any]:
         """Return those settings of a denoising run that are not what they would be anyway."""
         plain = Preferences()
-        return {name: getattr(self, name) for name in _SETTINGS if getattr(self, name) != getattr(plain, name)}
+        given = {name: getattr(self, name) for name in _SETTINGS if getattr(self, name) != getattr(plain, name)}
+        return current_names(given, warn=False)
 
     def check(self) -> None:
         """Refuse values that no run could use.
@@ -154,7 +156,8 @@ def split_values(
     """
     fields = [entry.name for entry in command.inputs if entry.name in DenoiseSettings.model_fields]
     free = [name for name in DenoiseSettings.model_fields if name not in fields]
-    extra = parse_options(str(values.get("options") or ""), [*free, *command.options])
+    former = [name for name, now in RENAMED.items() if now in free]
+    extra = current_names(parse_options(str(values.get("options") or ""), [*free, *former, *command.options]))
     chosen: dict[str, Any] = preferences.settings()
     for name in fields:
         declared = next(entry for entry in command.inputs if entry.name == name)

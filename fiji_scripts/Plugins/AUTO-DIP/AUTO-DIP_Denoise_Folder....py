@@ -6,7 +6,7 @@
 #@ String (label="Channels (all if empty; counted from 1, or names)", description="Channels to denoise, counted from 1 as ImageJ does: 2, 1-3, DAPI, 1,DAPI (the command line counts from 0)", value="", required=false, persist=false) channels
 #@ String (label="Channels", description="Channels to denoise: index from 0 (Fiji's dialogs count from 1), range 0-2, name, list 0,DAPI; all if empty", value="", visibility=INVISIBLE, required=false, persist=false) channel
 #@ String (label="Effort", description="How much computing to spend, where the calibration knows efforts", value="Auto (from Settings)", choices={"Auto (from Settings)", "fast", "standard", "best"}, required=false, persist=false) effort
-#@ Integer (label="Iterations (0 = from group)", description="Optimisation steps of each fit instead of the group's", value=0, min=0, max=20000, required=false, persist=false) iterations
+#@ Integer (label="Iterations (0 = from group)", description="Optimisation steps of each fit; by default the group's", value=0, min=0, max=20000, required=false, persist=false) iterations
 #@ String (label="Result type: 32-bit, or as the source", description="32-bit; or as the source, rounded and clipped, never rescaled", value="32-bit", choices={"32-bit", "as the source"}, required=false, persist=false) dtype
 #@ String (label="More settings", description="Any other setting of the command line, as in: seed=3 device=cpu tile=256", value="", required=false, persist=false) options
 #@output String summary
