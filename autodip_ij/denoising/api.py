@@ -5,29 +5,14 @@ Batch, Fiji and the command line all come through `denoise_image`; there is no s
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from autodip_ij.denoising.background import StageTimes
-from autodip_ij.denoising.plan import Plan, plan_run
-from autodip_ij.denoising.record import Recorder
-from autodip_ij.denoising.report import sidecar_path
-from autodip_ij.denoising.result import (
-    ONE_FIT,
-    FileResult,
-    Result,
-    UncertaintyMap,
-    default_output,
-    has_uncertainty,
-    new_array,
-    refuse_bad_target,
-    refuse_bad_type,
-    uncertainty_path,
-)
-from autodip_ij.denoising.run import Run
-from autodip_ij.denoising.watch import announcements
+from autodip_ij.denoising.plan import plan_run
+from autodip_ij.denoising.result import FileResult, Result, default_output, run_file
+from autodip_ij.denoising.run import run
 from autodip_ij.errors import BadInput
 from autodip_ij.groups.model import GroupDecision
 from autodip_ij.images.image import Image
@@ -78,33 +63,10 @@ def denoise_image(
     (48, 40)
     """
     settings = settings or DenoiseSettings()
-    progress = progress or Silent()
-    started = time.perf_counter()
     times = StageTimes()
     with times.of("plan"):
         plan = plan_run(image, settings, decisions)
-    recorder = Recorder(plan, settings)
-    for line in announcements(plan, settings):
-        recorder.say(progress, line)
-    pixels = new_array(plan.image.shape, plan.output_dtype)
-    spread = uncertainty_map(plan, plan.image, settings, recorder, progress)
-    progress.start(plan.total_steps, f"Denoising {plan.image.name}")
-    Run(plan, recorder, pixels, spread, progress, times).denoise()
-    recorder.tell_quality(progress)
-    report = recorder.finish(time.perf_counter() - started, times.seconds())
-    return Result(plan.image.with_data(pixels), report, spread.image() if spread else None)
-
-
-def uncertainty_map(
-    plan: Plan, like: Image, settings: DenoiseSettings, recorder: Recorder, progress: Progress
-) -> UncertaintyMap | None:
-    """Return where the uncertainty of the planes of `like` is collected; None if it is not asked for, or unknown."""
-    if not settings.uncertainty:
-        return None
-    if has_uncertainty(channel.recipe for channel in plan.channels):
-        return UncertaintyMap(like)
-    recorder.say(progress, ONE_FIT)
-    return None
+    return run(plan, settings, progress or Silent(), times)
 
 
 def denoise_file(
@@ -134,20 +96,11 @@ def denoise_file(
     autodip_ij.errors.AutodipError
         One line with the cause and the way out.
     """
-    from autodip_ij.images import open_image
-
     settings = settings or DenoiseSettings()
-    source = Path(source)
-    output = Path(target) if target is not None else default_output(source)
-    refuse_bad_target(output, source, overwrite)
-    if settings.uncertainty:
-        refuse_bad_target(uncertainty_path(output), source, overwrite)
-    image = open_image(source, settings.scene)
-    if settings.dtype == "same":
-        refuse_bad_type(output, image.dtype)
-    result = denoise_image(image, settings, progress=progress)
-    written = result.save(output, overwrite=overwrite)
-    return FileResult(written, sidecar_path(written), result.report)
+    output = Path(target) if target is not None else default_output(Path(source))
+    return run_file(
+        Path(source), output, settings, overwrite, lambda image: denoise_image(image, settings, progress=progress)
+    )
 
 
 def denoise(

@@ -1,4 +1,4 @@
-"""Work ahead and behind: what comes before and after a long step runs beside it, in order, a few things at a time."""
+"""What precedes and follows a long step runs in the background beside it, in order and a few items at a time."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Made = TypeVar("Made")
 
 
 class _Beside:
-    """One background thread and what was given to it; ends with the block that it is used in."""
+    """One background thread and its queue; ends with the block in which it is used."""
 
     def __init__(self, name: str, most: int) -> None:
         self._pool = ThreadPoolExecutor(1, name) if most else None
@@ -33,36 +33,36 @@ class _Beside:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         if self._pool is not None:
-            # What is under way ends by itself; nothing else of it begins.
+            # The item under way is completed; no other begins.
             self._pool.shutdown(wait=True, cancel_futures=True)
 
 
-class Ahead(_Beside, Generic[Item, Made]):
-    """Makes things in order, in a thread of its own, ahead of who takes them.
+class Prefetcher(_Beside, Generic[Item, Made]):
+    """Makes items in order, in a background thread, before they are taken.
 
     Parameters
     ----------
     make
-        Makes one thing of one item.
+        Makes one result from one item.
     items
         All items, in order.
     most
-        Things ready or in the making at most; with 0 each is made when it is taken, without a thread.
+        Largest number of results ready or in the making; with 0 each is made when it is taken, without a thread.
 
     Examples
     --------
-    >>> with Ahead(str, [1, 2, 3], most=2) as ahead:
-    ...     ahead.take(), ahead.take()
+    >>> with Prefetcher(str, [1, 2, 3], most=2) as prefetcher:
+    ...     prefetcher.take(), prefetcher.take()
     ('1', '2')
     """
 
     def __init__(self, make: Callable[[Item], Made], items: Iterable[Item], most: int) -> None:
-        super().__init__("autodip-ahead", most)
+        super().__init__("autodip-prefetcher", most)
         self._make = make
         self._items = iter(items)
 
     def take(self) -> Made:
-        """Return the next thing; waits until it is made.
+        """Return the next result; waits until it is made.
 
         Raises
         ------
@@ -89,33 +89,33 @@ class Ahead(_Beside, Generic[Item, Made]):
             self._queue.append(pool.submit(self._make, item))
 
 
-class Behind(_Beside, Generic[Item]):
-    """Finishes things in order, in a thread of its own, behind who puts them.
+class BackgroundWriter(_Beside, Generic[Item]):
+    """Finishes items in order, in a background thread, after they are put.
 
     Parameters
     ----------
     finish
-        Finishes one thing.
+        Finishes one item.
     most
-        Things not yet finished at most: `put` waits; with 0 it finishes them itself, without a thread.
+        Largest number of unfinished items: `put` waits; with 0 it finishes them itself, without a thread.
 
     Examples
     --------
     >>> done = []
-    >>> with Behind(done.append, most=2) as behind:
-    ...     for thing in "abc":
-    ...         behind.put(thing)
-    ...     behind.wait()
+    >>> with BackgroundWriter(done.append, most=2) as writer:
+    ...     for item in "abc":
+    ...         writer.put(item)
+    ...     writer.wait()
     >>> done
     ['a', 'b', 'c']
     """
 
     def __init__(self, finish: Callable[[Item], None], most: int) -> None:
-        super().__init__("autodip-behind", most)
+        super().__init__("autodip-writer", most)
         self._finish = finish
 
-    def put(self, thing: Item) -> None:
-        """Have `thing` finished after those before it.
+    def put(self, item: Item) -> None:
+        """Have `item` finished after those before it.
 
         Raises
         ------
@@ -123,11 +123,11 @@ class Behind(_Beside, Generic[Item]):
             What finishing an earlier one raised.
         """
         if self._pool is None:
-            self._finish(thing)
+            self._finish(item)
             return
         while len(self._queue) >= self._most:
             self._queue.popleft().result()
-        self._queue.append(self._pool.submit(self._finish, thing))
+        self._queue.append(self._pool.submit(self._finish, item))
 
     def wait(self) -> None:
         """Wait until everything is finished; raises what finishing raised."""
@@ -136,7 +136,7 @@ class Behind(_Beside, Generic[Item]):
 
 
 class StageTimes:
-    """Adds up the seconds spent in named stages; each stage runs in one thread at a time.
+    """Accumulates the seconds spent in named stages; each stage runs in one thread at a time.
 
     Examples
     --------
@@ -149,6 +149,12 @@ class StageTimes:
 
     def __init__(self) -> None:
         self._seconds: dict[str, float] = defaultdict(float)
+        self._started = time.perf_counter()
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since this was created."""
+        return time.perf_counter() - self._started
 
     @contextmanager
     def of(self, stage: str) -> Iterator[None]:

@@ -100,7 +100,7 @@ class CleanPlane(Findings):
             lines["stripes"] = f"{self.stripes.in_words}: taken off before the fit{after}"
         return lines
 
-    def restore(self, unit: Plane, dtype: npt.DTypeLike, *, artefacts: bool = False) -> npt.NDArray[Any]:
+    def restore(self, unit: npt.NDArray[Any], dtype: npt.DTypeLike, *, artefacts: bool = False) -> npt.NDArray[Any]:
         """Return a result in [0, 1] as grey values.
 
         Parameters
@@ -137,6 +137,12 @@ class Scale:
 
     window: Window
     noise: NoiseModel | None = None
+
+    def untouched(self, source: npt.NDArray[Any]) -> CleanPlane:
+        """Return a plane of the channel (Y, X) of which nothing takes part in a fit."""
+        none = np.zeros(source.shape, bool)
+        unit = np.zeros(source.shape, np.float32)
+        return CleanPlane(~none, none, Stripes.none(source.shape), unit, source, self.window)
 
     def clean(self, source: npt.NDArray[Any]) -> CleanPlane:
         """Return a plane of the channel (Y, X) ready to be fitted."""
@@ -232,7 +238,7 @@ def _measured(source: npt.NDArray[Any], noise: NoiseModel | None, *, stripes_too
     """Return a plane (Y, X) without what is no measurement; stripes, which take longest to find, only if wanted."""
     values = source.astype(np.float64)
     none = np.zeros(source.shape, bool)
-    even = Stripes(np.zeros(source.shape[0]), np.zeros(source.shape[1]))
+    even = Stripes.none(source.shape)
     if source.dtype.kind == "b":
         return _Measured(none, none, even, values)
     kept = find_gaps(source) | ~np.isfinite(values)

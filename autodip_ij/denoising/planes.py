@@ -1,10 +1,10 @@
-"""The steps of `autodip_ij.denoising.run` for one plane: preparation, fits, blend."""
+"""What happens to one plane before and after its fits, on the pixel grid of the input or on a finer one."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,21 +12,22 @@ import numpy.typing as npt
 
 from autodip_ij.calibration.blend import blend_of
 from autodip_ij.classical.estimates import NOISE_FREE, Estimates, estimates_in_words
-from autodip_ij.denoising.assembly import PlaneToFit
+from autodip_ij.denoising.cleaning import CleanPlane, Scale
 from autodip_ij.denoising.grey_values import shift_of
 from autodip_ij.denoising.recipe import (
     NOISE_AWARE,
-    Plane,
+    UNCHANGED,
     PlaneRecipe,
-    PlaneResult,
     WarmStart,
     loss_of,
+    needs_noise,
     stop_below,
-    with_noise,
 )
-from autodip_ij.denoising.tile_fits import Capacity, fit_tiles, one_by_one, side_by_side, warm_started
+from autodip_ij.denoising.tasks import Place, Plane, PlaneResult, PlaneTask
+from autodip_ij.denoising.tile_fits import Capacity, FitAll, fit_tiles, one_by_one, side_by_side, warm_started
 from autodip_ij.denoising.watch import Watch
 from autodip_ij.errors import BadInput
+from autodip_ij.images.window import cast
 from autodip_ij.noise.plane import NoisyPlane
 from autodip_ij.progress import Stop
 
@@ -43,92 +44,100 @@ _REACHED = (
 )
 
 
-@dataclass(frozen=True)
-class PreparedPlane:
-    """A plane with all that is looked at before its fit.
+class Grid:
+    """The pixel grid of a result: here that of the input; `autodip_ij.denoising.superresolution` has a finer one."""
 
-    Attributes
-    ----------
-    plane
-        (Y, X) float32 in [0, 1], finite.
-    recipe
-        How it is processed, with its noise where that is needed.
-    noisy
-        The plane with its noise, which loss, guard, classical methods and checks share.
-    estimate
-        The classical estimate (Y, X) that is blended in; None for none.
-    guides
-        The classical estimates (Y, X) that the fits start from, each of an ensemble by the next of them in turn.
-    notes
-        What the user should read, once a channel.
-    valid
-        (Y, X); false for pixels that are no measurement. All are if None.
-    """
+    scale = 1
+    """Pixels of the result for one of the input, along each axis."""
+    left_out = "planes not reached are returned unchanged"
+    """What becomes of the planes after a stop, as text."""
 
-    plane: Plane
-    recipe: PlaneRecipe
-    noisy: NoisyPlane
-    estimate: Plane | None = None
-    guides: tuple[tuple[Plane, ...], ...] = ()
-    notes: tuple[str, ...] = ()
-    valid: npt.NDArray[np.bool_] | None = None
+    def fits(self, capacity: Capacity, warm: WarmStart | None) -> FitAll:
+        """Return how the fits of planes are performed."""
+        return side_by_side(capacity) if warm is None else one_by_one(warm_started(warm))
+
+    def other_method(self, task: PlaneTask) -> Plane:
+        """Return the plane as the method of its recipe, which is not a fit of this package, leaves it."""
+        from autodip_ij.classical import run_method, step_count
+
+        recipe, reporter = task.recipe, task.watch.fit(lambda preview: preview)
+        how: dict[str, Any] = {"device": recipe.device, "noise": task.noisy}
+        image = run_method(recipe.method, task.plane, on_step=reporter.step, **how, **recipe.method_parameters)
+        reporter.end(step_count(recipe.method, **recipe.method_parameters))
+        return np.asarray(image, np.float32)
+
+    def finer(self, estimate: Plane) -> Plane:
+        """Return a classical estimate (Y, X) on this grid."""
+        return estimate
+
+    def with_grey_values(self, task: PlaneTask, result: PlaneResult) -> PlaneResult:
+        """Return a result that has the mean of its source at every brightness."""
+        valid = None if task.clean.valid.all() else task.clean.valid
+        return replace(result, image=shift_of(task.plane, result.image, valid).applied(result.image))
+
+    def filler(self, plane: Plane) -> Plane:
+        """Return what the share of the result that is not denoised is made of."""
+        return plane
+
+    def restored(
+        self, clean: CleanPlane, unit: npt.NDArray[Any], dtype: npt.DTypeLike, *, artefacts: bool
+    ) -> npt.NDArray[Any]:
+        """Return a result in [0, 1] as grey values; with outliers and offsets put back, if `artefacts`."""
+        return clean.restore(unit, dtype, artefacts=artefacts)
+
+    def unchanged(self, scale: Scale, source: npt.NDArray[Any], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
+        """Return a plane (Y, X) that is not processed."""
+        return cast(source, dtype)
+
+    def recorded(self, clean: CleanPlane, result: PlaneResult, stored: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Return the grey values whose mean and residual are recorded: those that are `stored`."""
+        return stored
 
 
-def denoise_plane(
-    plane: Plane,
-    recipe: PlaneRecipe,
+def prepare(
+    clean: CleanPlane,
+    recipe: PlaneRecipe | None,
     watch: Watch,
-    warm: WarmStart | None = None,
-    valid: npt.NDArray[np.bool_] | None = None,
-) -> PlaneResult:
-    """Process one plane; where memory runs out, again with smaller tiles.
+    place: Place = (0, 0, 0),
+    estimates: Estimates | None = None,
+) -> PlaneTask:
+    """Estimate the noise of a plane and compute its classical estimates, where they are wanted.
+
+    They precede the fit, so that a method that cannot run does not cost one.
 
     Parameters
     ----------
-    plane
-        (Y, X) float32 in [0, 1], finite.
+    clean
+        The plane.
     recipe
-        What to do.
+        How it is processed; None to return it as it is.
     watch
-        Who is told.
-    warm
-        Carries the networks of one frame of a series to the next; None fits the plane on its own.
-    valid
-        (Y, X); false for pixels that are no measurement. All are if None.
-
-    Raises
-    ------
-    autodip_ij.errors.OutOfMemory
-        If even tiles of `autodip_ij.denoising.tile_fits.SMALLEST_TILE` do not fit.
-    autodip_ij.errors.Cancelled
-        If the user discards the work.
+        Reports its steps.
+    place
+        Its indices in the selection.
+    estimates
+        Its classical estimates, if some of them have been computed already.
     """
-    prepared = prepare_plane(plane, recipe, valid)
-    (made,) = fit_planes([prepared], [watch], Capacity.of(recipe), warm)
-    return finished(prepared, made or PlaneResult(plane, stopped=True))
-
-
-def prepare_plane(plane: Plane, recipe: PlaneRecipe, valid: npt.NDArray[np.bool_] | None = None) -> PreparedPlane:
-    """Look at the noise of a plane (Y, X) in [0, 1] and make its classical estimates, where they are wanted.
-
-    They come before the fit, so that a method that cannot run does not cost one.
-    """
-    noisy = NoisyPlane(plane, recipe.shared_noise)
+    if recipe is None or clean.empty:
+        return PlaneTask(place, clean, UNCHANGED, watch, NoisyPlane(clean.unit))
+    noisy = NoisyPlane(clean.unit, recipe.shared_noise)
+    task = PlaneTask(place, clean, recipe, watch, noisy)
     if recipe.method != "dip":
-        return PreparedPlane(plane, recipe, noisy, valid=valid)
-    recipe = with_noise(noisy, recipe)
-    notes = []
-    parameters = recipe.network
-    if recipe.noise is not None and not recipe.noise.usable and parameters.loss == NOISE_AWARE:
-        notes.append(f"plain loss instead of one fitted to the noise: {recipe.noise.reason}")
-    estimates = Estimates(plane, noisy)
+        return task
+    parameters, notes = recipe.network, []
+    noise = noisy.noise(parameters.binning) if needs_noise(recipe) else None
+    if noise is not None and not noise.usable and parameters.loss == NOISE_AWARE:
+        notes.append(f"plain loss instead of one fitted to the noise: {noise.reason}")
+    estimates = estimates or Estimates(clean.unit, noisy)
     try:
-        estimate, guides = _estimates_for(parameters, estimates)
+        blend, guides = _estimates_for(parameters, estimates)
     except BadInput as problem:
         notes.append(f"{estimates_in_words(NOISE_FREE)} in place of what needs to know the noise: {problem}")
         recipe = replace(recipe, parameters=_without_noise(parameters))
-        estimate, guides = _estimates_for(recipe.network, estimates)
-    return PreparedPlane(plane, recipe, noisy, estimate, guides, tuple(notes), valid)
+        blend, guides = _estimates_for(recipe.network, estimates)
+    return replace(
+        task, recipe=recipe, noise=noise, estimates=estimates, blend=blend, guides=guides, notes=tuple(notes)
+    )
 
 
 def _estimates_for(parameters: Parameters, estimates: Estimates) -> tuple[Plane | None, tuple[tuple[Plane, ...], ...]]:
@@ -140,7 +149,7 @@ def _estimates_for(parameters: Parameters, estimates: Estimates) -> tuple[Plane 
 
 
 def _without_noise(parameters: Parameters) -> Parameters:
-    """Return parameters whose classical estimates can be made of any plane."""
+    """Return parameters whose classical estimates can be computed of any plane."""
     return replace(
         parameters,
         classical=NOISE_FREE if parameters.classical else "",
@@ -149,80 +158,100 @@ def _without_noise(parameters: Parameters) -> Parameters:
 
 
 def fit_planes(
-    prepared: Sequence[PreparedPlane], watches: Sequence[Watch], capacity: Capacity, warm: WarmStart | None = None
+    tasks: Sequence[PlaneTask], capacity: Capacity, warm: WarmStart | None = None, grid: Grid | None = None
 ) -> list[PlaneResult | None]:
     """Fit planes of one channel side by side, their tiles and seeds too.
 
     Parameters
     ----------
-    prepared, watches
-        The planes, all of one shape, and who is told of each.
+    tasks
+        The planes, all of one shape.
     capacity
         Size of tiles and number of lanes; changed where memory runs out.
     warm
-        As in `denoise_plane`; tiles and seeds are then fitted one after the other.
+        Carries the networks of one frame of a series to the next, whose tiles and seeds are then fitted one after
+        another; None fits every plane on its own.
+    grid
+        Pixel grid of the result; by default that of the planes.
 
     Returns
     -------
     list of PlaneResult or None
-        Before blending with the classical estimate; None for planes that a wish to stop left out.
+        Before `finish`; None for planes that a request to stop omitted.
+
+    Raises
+    ------
+    autodip_ij.errors.OutOfMemory
+        If even tiles of `autodip_ij.denoising.tile_fits.SMALLEST_TILE` do not fit.
+    autodip_ij.errors.Cancelled
+        If the user discards the work.
+    """
+    grid = grid or Grid()
+    for task in tasks:
+        for note in task.notes:
+            task.watch.say_once(note)
+    if tasks[0].recipe.method != "dip":
+        return [_compared(task, grid) for task in tasks]
+    results = fit_tiles(tasks, grid.fits(capacity, warm), capacity, scale=grid.scale)
+    return [result and _reported(result, task) for result, task in zip(results, tasks, strict=True)]
+
+
+def _compared(task: PlaneTask, grid: Grid) -> PlaneResult:
+    started = time.perf_counter()
+    image = grid.other_method(task)
+    return PlaneResult(
+        image,
+        stopped=task.watch.request is Stop.KEEP,
+        seconds=time.perf_counter() - started,
+        engine=task.recipe.method,
+    )
+
+
+def _reported(result: PlaneResult, task: PlaneTask) -> PlaneResult:
+    recipe = task.recipe
+    if any(reading.overfitted_at is not None for reading in result.guards):
+        task.watch.say_once(_OVERFITTED[recipe.guard])
+    elif any(reading.stopped for reading in result.guards):
+        task.watch.say_once(_REACHED.format(stop_below(recipe)))
+    loss = loss_of(recipe, task.noise)[0] if recipe.network.loss == NOISE_AWARE else recipe.network.loss
+    return replace(result, noise=task.noise, loss=loss, messages=tuple(task.watch.messages))
+
+
+def finish(task: PlaneTask, result: PlaneResult, grid: Grid | None = None) -> PlaneResult:
+    """Blend a classical estimate into the result of a fit, and give it the grey values of its source."""
+    grid = grid or Grid()
+    if task.blend is not None:
+        weight = task.recipe.network.classical_weight
+        spread = None if result.uncertainty is None else (1 - np.float32(weight)) * result.uncertainty
+        image = result.image + np.float32(weight) * (grid.finer(task.blend) - result.image)
+        result = replace(result, image=image, uncertainty=spread, classical_weight=weight)
+    return grid.with_grey_values(task, result)
+
+
+def denoise_plane(clean: CleanPlane, recipe: PlaneRecipe, watch: Watch, warm: WarmStart | None = None) -> PlaneResult:
+    """Process one plane, in all steps of a run.
+
+    Parameters
+    ----------
+    clean
+        The plane.
+    recipe
+        How it is processed.
+    watch
+        Reports the steps.
+    warm
+        As in `fit_planes`.
 
     Raises
     ------
     autodip_ij.errors.OutOfMemory, autodip_ij.errors.Cancelled
-        As `denoise_plane`.
+        As `fit_planes`.
     """
-    pairs = list(zip(prepared, watches, strict=True))
-    for plane, watch in pairs:
-        for note in plane.notes:
-            watch.say_once(note)
-    if prepared[0].recipe.method != "dip":
-        return [_compare(plane, watch) for plane, watch in pairs]
-    made = fit_tiles(
-        [PlaneToFit(plane.plane, plane.recipe, watch, plane.guides) for plane, watch in pairs],
-        side_by_side(capacity) if warm is None else one_by_one(warm_started(warm)),
-        capacity,
-    )
-    return [result and _told(result, plane, watch) for result, (plane, watch) in zip(made, pairs, strict=True)]
+    task = prepare(clean, recipe, watch)
+    (fitted,) = fit_planes([task], Capacity.of(recipe), warm)
+    return finish(task, fitted or PlaneResult(task.plane, stopped=True))
 
 
-def finished(prepared: PreparedPlane, fitted: PlaneResult) -> PlaneResult:
-    """Return the result of a fit with its share of the classical estimate, and with the grey values of its source."""
-    whole = with_estimate(prepared, fitted)
-    return replace(whole, image=shift_of(prepared.plane, whole.image, prepared.valid).applied(whole.image))
-
-
-def with_estimate(prepared: PreparedPlane, fitted: PlaneResult) -> PlaneResult:
-    """Return the result of a fit with the share of the classical estimate that the recipe asks for."""
-    if prepared.estimate is None:
-        return fitted
-    weight = prepared.recipe.network.classical_weight
-    spread = None if fitted.uncertainty is None else (1 - np.float32(weight)) * fitted.uncertainty
-    image = fitted.image + np.float32(weight) * (prepared.estimate - fitted.image)
-    return replace(fitted, image=image, uncertainty=spread, classical_weight=weight)
-
-
-def _told(fitted: PlaneResult, prepared: PreparedPlane, watch: Watch) -> PlaneResult:
-    if any(reading.overfitted_at is not None for reading in fitted.guards):
-        watch.say_once(_OVERFITTED[prepared.recipe.guard])
-    elif any(reading.stopped for reading in fitted.guards):
-        watch.say_once(_REACHED.format(stop_below(prepared.recipe)))
-    recipe = prepared.recipe
-    loss = loss_of(recipe)[0] if recipe.network.loss == NOISE_AWARE else recipe.network.loss
-    return replace(fitted, noise=recipe.noise, loss=loss, messages=tuple(watch.messages))
-
-
-def _compare(prepared: PreparedPlane, watch: Watch) -> PlaneResult:
-    from autodip_ij.classical import run_method, step_count
-
-    recipe, told = prepared.recipe, watch.fit(lambda preview: preview)
-    started = time.perf_counter()
-    how: dict[str, Any] = {"device": recipe.device, "noise": prepared.noisy}
-    image = run_method(recipe.method, prepared.plane, on_step=told.step, **how, **recipe.method_parameters)
-    told.end(step_count(recipe.method, **recipe.method_parameters))
-    return PlaneResult(
-        np.asarray(image, np.float32),
-        stopped=watch.request is Stop.KEEP,
-        seconds=time.perf_counter() - started,
-        engine=recipe.method,
-    )
+def blended(source: Plane, result: Plane, strength: float) -> Plane:
+    """Return ``source + strength * (result - source)``, and `result` itself at strength 1."""
+    return result if strength == 1 else source + np.float32(strength) * (result - source)

@@ -1,20 +1,19 @@
-"""How a plane is processed and what comes of it; how the frames of a time series follow one another."""
+"""How the planes of a channel are processed; how the frames of a time series follow one another."""
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from autodip_ij.noise.plane import NoisyPlane, PlaneNoise
-
 if TYPE_CHECKING:
     from autodip_ij.calibration.parameters import Parameters
-    from autodip_ij.dip.guard import GuardOptions, GuardReading
-    from autodip_ij.dip.options import Precision
+    from autodip_ij.dip.architecture import Architecture
+    from autodip_ij.dip.options import FitOptions, Precision
+    from autodip_ij.noise.plane import PlaneNoise
 
 
 NOISE_AWARE = "noise-aware"
@@ -111,8 +110,6 @@ class PlaneRecipe:
     guard
         What happens when a fit takes up the noise: ``off``, ``warn`` or ``stop``; with ``off`` it does not end where it
         reaches the noise either (`Parameters.discrepancy`).
-    noise
-        Noise of the plane, once it was looked at; only a guard and a loss that depends on the noise need it.
     lanes
         Fits at the same time; None for as many as the device has room for when they begin.
     shared_noise
@@ -129,7 +126,6 @@ class PlaneRecipe:
     method_parameters: Mapping[str, Any] = field(default_factory=dict)
     series: str = INDEPENDENT
     guard: str = "off"
-    noise: PlaneNoise | None = None
     lanes: int | None = None
     shared_noise: bool | None = None
 
@@ -147,65 +143,17 @@ class PlaneRecipe:
         return self.parameters
 
 
-@dataclass(frozen=True)
-class PlaneResult:
-    """A processed plane (Y, X), in the scale of the input, and how it was made.
-
-    Attributes
-    ----------
-    seconds
-        Wall time of its fits, shared evenly where planes were fitted side by side.
-    seconds_per_iteration
-        Median over its fits, each beside the others.
-    uncertainty
-        Standard deviation (Y, X) between the fits of each pixel, in the scale of `image`; NaN where a stop left fewer
-        than two. None if there was one fit.
-    disagreement
-        Root-mean-square difference of neighbouring tiles where they overlap; None without overlaps.
-    noise
-        What the loss was chosen by and the guard compares with; None where neither needs it.
-    loss
-        Loss of the fit as in its parameters, the one chosen by the noise in place of `NOISE_AWARE`.
-    guards
-        What the guards of the fits saw.
-    classical_weight
-        Share of a classical estimate in `image`.
-    lanes
-        Fits at the same time; None for a comparison method.
-    threads
-        Processor threads that its fits had, each number once; empty on a GPU.
-    """
-
-    image: Plane
-    stopped: bool = False
-    tiles: int = 1
-    tile: int | None = None
-    iterations: int = 0
-    seconds_per_iteration: float | None = None
-    seconds: float = 0.0
-    engine: str | None = None
-    precision: str | None = None
-    messages: tuple[str, ...] = ()
-    uncertainty: Plane | None = None
-    disagreement: float | None = None
-    noise: PlaneNoise | None = None
-    loss: str | None = None
-    guards: tuple[GuardReading, ...] = ()
-    classical_weight: float = 0.0
-    lanes: int | None = None
-    threads: tuple[int, ...] = ()
+UNCHANGED = PlaneRecipe(None, "cpu", method="none")
+"""For planes that are returned as they are."""
 
 
-def with_noise(plane: NoisyPlane, recipe: PlaneRecipe) -> PlaneRecipe:
-    """Return `recipe` with the noise of `plane`, where its loss or its guard needs it."""
-    parameters = recipe.network
-    if parameters.loss != NOISE_AWARE and recipe.guard == "off":
-        return recipe
-    return replace(recipe, noise=plane.noise(parameters.binning))
+def needs_noise(recipe: PlaneRecipe) -> bool:
+    """Return whether the loss or the guard of a recipe depends on the noise of the plane."""
+    return recipe.network.loss == NOISE_AWARE or recipe.guard != "off"
 
 
-def loss_of(recipe: PlaneRecipe) -> tuple[str, dict[str, Any]]:
-    """Return the loss of the fits of `recipe` and its options: by the noise, where the parameters say so.
+def loss_of(recipe: PlaneRecipe, noise: PlaneNoise | None) -> tuple[str, dict[str, Any]]:
+    """Return the loss of the fits of a recipe and its options; by the noise, where the parameters say so.
 
     The variance-stabilised loss takes the noise model in the scale of the plane that is fitted, after its binning.
     """
@@ -213,14 +161,13 @@ def loss_of(recipe: PlaneRecipe) -> tuple[str, dict[str, Any]]:
 
     if recipe.network.loss != NOISE_AWARE:
         return parse_loss(recipe.network.loss)
-    noise = recipe.noise
     if noise is None or noise.kind != "shot":
         return "mse", {}
     return "gat", {"slope": noise.a, "offset": noise.b}
 
 
 def stop_below(recipe: PlaneRecipe) -> float:
-    """Return the part of the noise variance below which a guard ends the fits of `recipe`; 0 for none."""
+    """Return the share of the noise variance below which a guard ends the fits of a recipe; 0 for none."""
     from autodip_ij.dip.guard import OVERFITTED
 
     if recipe.guard == "off":
@@ -228,13 +175,17 @@ def stop_below(recipe: PlaneRecipe) -> float:
     return max(recipe.network.discrepancy, OVERFITTED if recipe.guard == "stop" else 0.0)
 
 
-def fit_arguments(recipe: PlaneRecipe, seed: int) -> tuple[Any, Any]:
-    """Return the `Architecture` and `FitOptions` of one fit of `recipe`."""
+def fit_arguments(recipe: PlaneRecipe, seed: int, noise: PlaneNoise | None = None) -> tuple[Architecture, FitOptions]:
+    """Return the network and the options of one fit of a recipe to a plane with that noise, where it is known."""
     from autodip_ij.calibration.advice import architecture_of
-    from autodip_ij.dip import FitOptions
+    from autodip_ij.dip.guard import GuardOptions
+    from autodip_ij.dip.options import FitOptions
 
     parameters = recipe.network
-    loss, loss_options = loss_of(recipe)
+    loss, loss_options = loss_of(recipe, noise)
+    guard = None
+    if recipe.guard != "off" and noise is not None and noise.a is not None and noise.b is not None:
+        guard = GuardOptions(noise.a, noise.b, stop_below(recipe))
     options = FitOptions(
         iterations=parameters.iterations,
         averaging=parameters.averaging,
@@ -243,16 +194,6 @@ def fit_arguments(recipe: PlaneRecipe, seed: int) -> tuple[Any, Any]:
         loss_options=loss_options,
         seed=seed,
         precision=recipe.precision,
-        guard=_guard_of(recipe),
+        guard=guard,
     )
     return architecture_of(parameters), options
-
-
-def _guard_of(recipe: PlaneRecipe) -> GuardOptions | None:
-    """Return what the guard of a fit compares with; None without a guard, or where the noise is unknown."""
-    from autodip_ij.dip.guard import GuardOptions
-
-    noise = recipe.noise
-    if recipe.guard == "off" or noise is None or noise.a is None or noise.b is None:
-        return None
-    return GuardOptions(noise.a, noise.b, stop_below(recipe))

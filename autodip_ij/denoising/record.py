@@ -12,7 +12,7 @@ import numpy as np
 
 from autodip_ij.denoising.checks import Check, checks_of_planes, fit_verdict, quality_lines
 from autodip_ij.denoising.plan import ChannelPlan, Plan
-from autodip_ij.denoising.recipe import INDEPENDENT, PlaneResult
+from autodip_ij.denoising.recipe import INDEPENDENT
 from autodip_ij.denoising.report import (
     ChannelReport,
     EvidenceRow,
@@ -24,9 +24,10 @@ from autodip_ij.denoising.report import (
     ParameterValues,
     Report,
 )
+from autodip_ij.denoising.tasks import Place, PlaneResult, PlaneTask
 from autodip_ij.errors import BadInput
 from autodip_ij.images.selection import parse_indices
-from autodip_ij.noise.plane import NoisyPlane, shared_noise_of
+from autodip_ij.noise.plane import NoisyPlane
 from autodip_ij.noise.residual import Measured, measure_plane
 from autodip_ij.progress import Progress
 from autodip_ij.settings import DenoiseSettings
@@ -37,10 +38,6 @@ if TYPE_CHECKING:
     from autodip_ij.images.window import Window
 
 Array = np.ndarray[Any, Any]
-
-
-Place = tuple[int, int, int]
-"""Indices (T, C, Z) of a plane in the selection."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +75,7 @@ class _PlaneNote:
         valid = finite if clean is None else finite & clean.valid
         a, b = source[valid].astype(np.float64), result[valid].astype(np.float64)
         pixels = np.ascontiguousarray(source).astype(source.dtype.newbyteorder("<"), copy=False).tobytes()
-        lean = made and replace(made, image=np.empty((0, 0), np.float32), uncertainty=None)
+        lean = made and replace(made, image=np.empty((0, 0), np.float32), seen=None, uncertainty=None)
         return cls(
             made=lean,
             digest=hashlib.sha256(pixels).digest(),
@@ -138,41 +135,44 @@ class Recorder:
         """Note a plane that is returned as it was."""
         self._notes[place] = _PlaneNote.of(source, source)
 
-    def denoised(self, place: Place, clean: CleanPlane, restored: Array, made: PlaneResult) -> None:
+    def denoised(self, task: PlaneTask, restored: Array, result: PlaneResult) -> None:
         """Note a plane that was processed, once more if it was before; `restored` is the result in grey values."""
-        before = self._notes.get(place)
-        self._notes[place] = _PlaneNote.of(clean.source, restored, made, clean, before.passes if before else ())
-        self.stopped = self.stopped or made.stopped
-        self.messages.extend(made.messages)
+        before = self._notes.get(task.place)
+        self._notes[task.place] = _PlaneNote.of(
+            task.clean.source, restored, result, task.clean, before.passes if before else ()
+        )
+        self.stopped = self.stopped or result.stopped
+        self.messages.extend(result.messages)
 
     def stop(self) -> None:
         """Note that the user stopped the run before its end."""
         self.stopped = True
 
-    def check(self, place: Place, clean: CleanPlane, made: PlaneResult, noisy: NoisyPlane | None = None) -> None:
-        """Measure the quality of a plane in the scale of its fit, before blending with the input, if it is looked at.
+    def check(self, task: PlaneTask, result: PlaneResult) -> None:
+        """Measure the quality of a plane in the scale of its fit, before blending with the input, if it is inspected.
 
         The first, the middle and the last plane of a channel are: the checks must cost little beside the fits.
         """
         frames, _, slices, _, _ = self._plan.image.shape
-        if place[0] * slices + place[2] in {0, frames * slices // 2, frames * slices - 1}:
-            low, span = float(clean.window.low), float(clean.window.high) - float(clean.window.low)
-            plane: Array = clean.unit
-            image: Array = made.image
-            shared = shared_noise_of(self._plan.channels[place[1]].decision.microscope)
-            if self.artefacts_kept and clean.stripes:
-                # Judged as it is returned, with the offsets: that is another plane, whose noise is estimated again.
-                stripes = clean.stripes.image / span
-                plane, image, noisy = plane + stripes, image + stripes, None
-            self._measured[place] = measure_plane(
-                plane,
-                image,
-                offset=low,
-                span=span,
-                uncertainty=made.uncertainty,
-                disagreement=made.disagreement,
-                noise=noisy or NoisyPlane(plane, shared),
-            )
+        if task.place[0] * slices + task.place[2] not in {0, frames * slices // 2, frames * slices - 1}:
+            return
+        clean, noisy = task.clean, task.noisy
+        low, span = float(clean.window.low), float(clean.window.high) - float(clean.window.low)
+        plane: Array = clean.unit
+        image: Array = result.at_source_size
+        if self.artefacts_kept and clean.stripes:
+            # Judged as it is returned, with the offsets: that is another plane, whose noise is estimated again.
+            stripes = clean.stripes.image / span
+            plane, image, noisy = plane + stripes, image + stripes, NoisyPlane(plane + stripes, noisy.shared)
+        self._measured[task.place] = measure_plane(
+            plane,
+            image,
+            offset=low,
+            span=span,
+            uncertainty=result.uncertainty if result.seen is None else None,
+            disagreement=result.disagreement,
+            noise=noisy,
+        )
 
     def tell_quality(self, progress: Progress) -> None:
         """Tell the user what the checks found, and keep it."""

@@ -7,21 +7,23 @@ import math
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from autodip_ij.denoising.recipe import Plane, PlaneRecipe
-from autodip_ij.denoising.report import Report, to_json, write_sidecar
+from autodip_ij.denoising.recipe import PlaneRecipe
+from autodip_ij.denoising.report import Report, sidecar_path, to_json, write_sidecar
 from autodip_ij.errors import UnwritableOutput
 from autodip_ij.images.image import Image
 from autodip_ij.images.reading.recognition import stem_of
 
 if TYPE_CHECKING:
+    from autodip_ij.denoising.tasks import Plane
     from autodip_ij.images.window import Window
+    from autodip_ij.settings import DenoiseSettings
 
 
 SHARE_OF_MEMORY = 0.25
@@ -52,8 +54,19 @@ def uncertainty_path(output: Path) -> Path:
     return output.with_name(f"{stem_of(output)}.uncertainty.ome.tif")
 
 
-def refuse_bad_target(target: Path, source: Path | None, overwrite: bool) -> None:
-    """Refuse, before any computing, a target that could not or must not be written.
+def refuse_bad_targets(target: Path, source: Path | None, overwrite: bool, *, uncertainty: bool) -> None:
+    """Refuse, before any computing, outputs that could not or must not be written: the one place where that is checked.
+
+    Parameters
+    ----------
+    target
+        The image; its sidecar stands beside it.
+    source
+        The input, which must not be overwritten; None if there is none.
+    overwrite
+        Replace an output that is there.
+    uncertainty
+        Whether an uncertainty map is written beside the image.
 
     Raises
     ------
@@ -63,7 +76,11 @@ def refuse_bad_target(target: Path, source: Path | None, overwrite: bool) -> Non
     autodip_ij.errors.BadInput
         If its suffix is none of a format that is written.
     """
-    from autodip_ij.denoising.report import sidecar_path
+    for path in (target, uncertainty_path(target)) if uncertainty else (target,):
+        _refuse_bad_target(path, source, overwrite)
+
+
+def _refuse_bad_target(target: Path, source: Path | None, overwrite: bool) -> None:
     from autodip_ij.images.writing.save import refuse_folder, refuse_suffix
 
     sidecar = sidecar_path(target)
@@ -81,19 +98,6 @@ def refuse_bad_target(target: Path, source: Path | None, overwrite: bool) -> Non
     refuse_suffix(target)
     refuse_folder(target)
     _refuse_place(target)
-
-
-def refuse_bad_type(target: Path, dtype: np.dtype[Any]) -> None:
-    """Refuse, before any computing, a type of grey values that the format of `target` does not have.
-
-    Raises
-    ------
-    autodip_ij.errors.BadInput
-        With the types that it has.
-    """
-    from autodip_ij.images.writing.save import refuse_type
-
-    refuse_type(target, dtype)
 
 
 def _refuse_long_names(*paths: Path) -> None:
@@ -236,14 +240,18 @@ class Result:
         autodip_ij.errors.UnwritableOutput
             If the file exists and `overwrite` is false, or it cannot be written.
         """
+        target = Path(path)
+        uncertainty = self.uncertainty_output is not None
+        refuse_bad_targets(target, self.output.source, overwrite, uncertainty=uncertainty)
+        return self.write(target, overwrite=overwrite)
+
+    def write(self, target: Path, *, overwrite: bool) -> Path:
+        """Write what `save` writes to a target that was checked before."""
         from autodip_ij.images import write
 
-        target = Path(path)
-        beside = uncertainty_path(target)
-        refuse_bad_target(target, self.output.source, overwrite)
         record, provenance = self.report.output, to_json(self.report)
         if self.uncertainty_output is not None:
-            refuse_bad_target(beside, self.output.source, overwrite)
+            beside = uncertainty_path(target)
             write(self.uncertainty_output, beside, overwrite=overwrite, provenance=provenance)
             record = record.model_copy(update={"uncertainty_file": beside.name})
         written = write(self.output, target, overwrite=overwrite, provenance=provenance)
@@ -259,3 +267,36 @@ class FileResult:
     output: Path
     sidecar: Path
     report: Report
+
+
+def run_file(
+    source: Path, output: Path, settings: DenoiseSettings, overwrite: bool, process: Callable[[Image], Result]
+) -> FileResult:
+    """Process one scene of a file into a file with a sidecar; refuses a bad target before anything is read.
+
+    Parameters
+    ----------
+    source, output
+        The files.
+    settings
+        Which scene is read, and what is written.
+    overwrite
+        Replace an output that is there.
+    process
+        Turns the image into its result.
+
+    Raises
+    ------
+    autodip_ij.errors.AutodipError
+        One line with the cause and the remedy.
+    """
+    from autodip_ij.images import open_image
+    from autodip_ij.images.writing.save import refuse_type
+
+    refuse_bad_targets(output, source, overwrite, uncertainty=settings.uncertainty)
+    image = open_image(source, settings.scene)
+    if settings.dtype == "same":
+        refuse_type(output, image.dtype)
+    result = process(image)
+    written = result.write(output, overwrite=overwrite)
+    return FileResult(written, sidecar_path(written), result.report)

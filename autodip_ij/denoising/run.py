@@ -1,28 +1,88 @@
-"""In which order the planes of a run are fitted, and which of them side by side."""
+"""The loop over the planes of a run: read, prepare, fit, finish, store; which side by side, and what stops it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import numpy.typing as npt
 
-from autodip_ij.denoising.background import Ahead, Behind, StageTimes
-from autodip_ij.denoising.cleaning import CleanPlane
+from autodip_ij.denoising.background import BackgroundWriter, Prefetcher, StageTimes
 from autodip_ij.denoising.plan import Plan
-from autodip_ij.denoising.planes import PreparedPlane, finished, fit_planes, prepare_plane
-from autodip_ij.denoising.recipe import INDEPENDENT, Plane, PlaneResult, WarmStart, frame_order
-from autodip_ij.denoising.record import Place, Recorder
-from autodip_ij.denoising.result import UncertaintyMap
+from autodip_ij.denoising.planes import Grid, blended, finish, fit_planes, prepare
+from autodip_ij.denoising.recipe import INDEPENDENT, WarmStart, frame_order
+from autodip_ij.denoising.record import Recorder
+from autodip_ij.denoising.result import ONE_FIT, Result, UncertaintyMap, has_uncertainty, new_array
+from autodip_ij.denoising.tasks import Place, PlaneResult, PlaneTask
 from autodip_ij.denoising.tile_fits import Capacity
-from autodip_ij.denoising.watch import Watch
+from autodip_ij.denoising.watch import Watch, announcements
 from autodip_ij.denoising.workload import planes_at_once
+from autodip_ij.images.image import Image
 from autodip_ij.progress import Progress, Stop
+from autodip_ij.settings import DenoiseSettings
 
 if TYPE_CHECKING:
     Pixels = npt.NDArray[Any]
+
+
+def run(
+    plan: Plan,
+    settings: DenoiseSettings,
+    progress: Progress,
+    times: StageTimes,
+    *,
+    source: Plan | None = None,
+    grid: Grid | None = None,
+    verb: str = "Denoising",
+) -> Result:
+    """Do what a plan says, from the first plane to the report.
+
+    Parameters
+    ----------
+    plan
+        What is done, on the grid of the result.
+    settings
+        The user's settings.
+    progress
+        Progress reporter; may request cancellation.
+    times
+        Accumulates the time of the stages since the run began.
+    source
+        The same plan on the grid of the input; by default `plan` itself.
+    grid
+        Pixel grid of the result; by default that of the input.
+    verb
+        For the title of the progress.
+
+    Raises
+    ------
+    autodip_ij.errors.Cancelled
+        If the user discards the work.
+    """
+    source = source or plan
+    recorder = Recorder(source, settings)
+    for line in announcements(plan, settings):
+        recorder.say(progress, line)
+    pixels = new_array(plan.image.shape, plan.output_dtype)
+    spread = _uncertainty_map(plan, settings, recorder, progress)
+    progress.start(plan.total_steps, f"{verb} {plan.image.name}")
+    Run(plan, source.image, recorder, pixels, spread, progress, times, grid or Grid()).process()
+    recorder.tell_quality(progress)
+    report = recorder.finish(times.elapsed, times.seconds())
+    return Result(plan.image.with_data(pixels), report, spread.image() if spread else None)
+
+
+def _uncertainty_map(
+    plan: Plan, settings: DenoiseSettings, recorder: Recorder, progress: Progress
+) -> UncertaintyMap | None:
+    """Return where the uncertainty of the planes is collected; None if it is not wanted, or unknown."""
+    if not settings.uncertainty:
+        return None
+    if has_uncertainty(channel.recipe for channel in plan.channels):
+        return UncertaintyMap(plan.image)
+    recorder.say(progress, ONE_FIT)
+    return None
 
 
 @dataclass(frozen=True)
@@ -44,7 +104,7 @@ class Group:
 def schedule(plan: Plan) -> list[Group]:
     """Return the groups of all planes of a plan, in the order of their fits.
 
-    As many independent planes make a group as give every lane a fit; the frames of a warm series follow one another.
+    A group has enough independent planes to give every lane a fit; the frames of a warm series follow one another.
     """
     return [group for position in range(len(plan.channels)) for group in _groups(plan, position)]
 
@@ -64,181 +124,167 @@ def _groups(plan: Plan, position: int) -> Iterator[Group]:
         yield Group(tuple(places[first : first + size]))
 
 
-@dataclass(frozen=True)
-class _Member:
-    """A plane on its way: as read, as cleaned and prepared (None for one that is returned unchanged), as fitted."""
-
-    place: Place
-    source: Pixels
-    clean: CleanPlane | None = None
-    prepared: PreparedPlane | None = None
-    made: PlaneResult | None = None
-
-
 class Run:
     """Processes the planes of a plan.
 
     Parameters
     ----------
     plan
-        What is done.
+        What is done, on the grid of the result.
+    source
+        The selected part of the input.
     recorder
         Takes notes.
     pixels
-        Takes the results (T, C, Z, Y, X).
+        Receives the results (T, C, Z, Y, X).
     spread
-        Takes the uncertainties; None for none.
+        Receives the uncertainties; None for none.
     progress
-        Who is told and may stop the run; called by one thread at a time.
+        Progress reporter; may request cancellation. Called by one thread at a time.
     times
-        Adds up the time of the stages: ``read``, ``prepare``, ``fit``, ``finish``.
+        Accumulates the time of the stages: ``read``, ``prepare``, ``fit``, ``finish``.
+    grid
+        Pixel grid of the result.
     """
 
     def __init__(
         self,
         plan: Plan,
+        source: Image,
         recorder: Recorder,
         pixels: Pixels,
         spread: UncertaintyMap | None,
         progress: Progress,
         times: StageTimes,
+        grid: Grid,
     ) -> None:
         self._plan = plan
+        self._source = source
         self._recorder = recorder
         self._pixels = pixels
         self._spread = spread
         self._progress = progress
         self._times = times
+        self._grid = grid
+        self._check: Callable[[], None] = lambda: None
         self._capacities = {
             position: Capacity.of(channel.recipe)
             for position, channel in enumerate(plan.channels)
             if channel.recipe is not None
         }
 
-    def denoise(self) -> None:
-        """Process all planes; those that a wish to stop left out are returned unchanged."""
+    def process(self) -> None:
+        """Process all planes; those that a request to stop omitted are returned unchanged."""
         groups = schedule(self._plan)
         most = max(len(group.places) for group in groups)
         beside = self._plan.device != "cpu"
         places = (place for group in groups for place in group.places)
         with (
-            Ahead(self._ready if beside else self._read, places, most) as ahead,
-            Behind(self._finish, most if beside else 0) as behind,
+            Prefetcher(self._ahead(prepare_too=beside), places, most) as prefetcher,
+            BackgroundWriter(self._finish, most if beside else 0) as writer,
         ):
 
             def check() -> None:
-                ahead.check()
-                behind.check()
+                prefetcher.check()
+                writer.check()
 
+            self._check = check
             stopped_at = None
             for index, group in enumerate(groups):
-                members = [ahead.take() for _ in group.places]
-                if not beside:
-                    members = [self._prepared(member) for member in members]
+                read = [prefetcher.take() for _ in group.places]
+                tasks = [make() for make in read]
                 if index and self._progress.stop_request() is Stop.KEEP:
-                    # Asked while planes were prepared: another fit would only show its first step.
+                    # Requested while planes were prepared: another fit would only show its first step.
                     stopped_at = groups[index - 1].places[-1]
                     break
-                done, stopped_at = self._fitted(group, members, check)
-                del members  # held by the finishing alone
+                done, stopped_at = self._fitted(group, tasks)
+                del read, tasks  # held by the writer alone
                 while done:
-                    behind.put(done.pop(0))
+                    writer.put(done.pop(0))
                 if stopped_at is not None:
                     break
-            behind.wait()
+            writer.wait()
         if stopped_at is not None:
             self._stop(stopped_at)
 
-    def _ready(self, place: Place) -> _Member:
-        return self._prepared(self._read(place))
+    def _ahead(self, *, prepare_too: bool) -> Callable[[Place], Callable[[], PlaneTask]]:
+        """Return what reads a plane in the background; it is prepared there too, or when called for."""
 
-    def _read(self, place: Place) -> _Member:
-        with self._times.of("read"):
-            return _Member(place, self._plan.image.plane(*place))
+        def read(place: Place) -> Callable[[], PlaneTask]:
+            with self._times.of("read"):
+                source = self._source.plane(*place)
+            if not prepare_too:
+                return lambda: self._prepared(place, source)
+            task = self._prepared(place, source)
+            return lambda: task
 
-    def _prepared(self, member: _Member) -> _Member:
-        channel = self._plan.channels[member.place[1]]
-        if channel.recipe is None:
-            return member
+        return read
+
+    def _prepared(self, place: Place, source: Pixels) -> PlaneTask:
+        channel = self._plan.channels[place[1]]
         with self._times.of("prepare"):
-            clean = channel.scale.clean(member.source)
-            if clean.empty:
-                return member
-            valid = None if clean.valid.all() else clean.valid
-            return replace(member, clean=clean, prepared=prepare_plane(clean.unit, channel.recipe, valid))
+            clean = channel.scale.untouched(source) if channel.recipe is None else channel.scale.clean(source)
+            titles = self._plan.title(*place), self._plan.channel_title(place[1])
+            watch = Watch(
+                self._progress, titles[0], clean.window.restore, titles[1], self._recorder.told, lambda: self._check()
+            )
+            return prepare(clean, channel.recipe, watch, place)
 
     def _fitted(
-        self, group: Group, members: Sequence[_Member], check: Callable[[], None]
-    ) -> tuple[list[_Member], Place | None]:
+        self, group: Group, tasks: Sequence[PlaneTask]
+    ) -> tuple[list[tuple[PlaneTask, PlaneResult | None]], Place | None]:
         """Fit a group; return what there is to finish, and where the user stopped."""
-        prepared = [member.prepared for member in members if member.prepared is not None]
-        unchanged = [member for member in members if member.prepared is None]
-        if unchanged:  # frames that were dropped: nothing to be done is done
-            self._progress.advance(len(unchanged) * self._plan.steps_of_plane(group.places[0][1]))
-        members = [member for member in members if member.prepared is not None]
-        if not members:
-            return unchanged, None
-        places = [member.place for member in members]
-        watches = [self._watch(member, check) for member in members]
+        done: list[tuple[PlaneTask, PlaneResult | None]] = [(task, None) for task in tasks if task.unchanged]
+        if done:  # dropped frames count as processed
+            self._progress.advance(len(done) * self._plan.steps_of_plane(group.places[0][1]))
+        tasks = [task for task in tasks if not task.unchanged]
+        if not tasks:
+            return done, None
+        for task in tasks:
+            for about, line in task.clean.in_words(kept=self._recorder.artefacts_kept).items():
+                task.watch.say_once(line, about)
         with self._times.of("fit"):
-            results = fit_planes(prepared, watches, self._capacities[places[0][1]], group.warm)
-        done = unchanged + [
-            replace(member, made=made) for member, made in zip(members, results, strict=True) if made is not None
-        ]
-        for watch, made in zip(watches, results, strict=True):
-            if made is None:
-                self._recorder.messages.extend(watch.messages)
-        ended_early = [place for place, made in zip(places, results, strict=True) if made is None or made.stopped]
-        if ended_early:
-            return done, ended_early[0]
-        wished = any(watch.request is Stop.KEEP for watch in watches)
-        return done, places[-1] if wished else None
-
-    def _watch(self, member: _Member, check: Callable[[], None]) -> Watch:
-        assert member.clean is not None
-        place, window = member.place, member.clean.window
-        titles = self._plan.title(*place), self._plan.channel_title(place[1])
-        watch = Watch(self._progress, titles[0], window.restore, titles[1], self._recorder.told, check)
-        for about, line in member.clean.in_words(kept=self._recorder.artefacts_kept).items():
-            watch.say_once(line, about)
-        return watch
-
-    def _finish(self, member: _Member) -> None:
-        with self._times.of("finish"):
-            if member.clean is None or member.prepared is None or member.made is None:
-                self._keep(member.place, member.source)
+            results = fit_planes(tasks, self._capacities[group.places[0][1]], group.warm, self._grid)
+        ended_early = None
+        for task, result in zip(tasks, results, strict=True):
+            if result is None:
+                self._recorder.messages.extend(task.watch.messages)
             else:
-                self._store(member.place, member.clean, member.prepared, finished(member.prepared, member.made))
+                done.append((task, result))
+            if ended_early is None and (result is None or result.stopped):
+                ended_early = task.place
+        if ended_early is None and any(task.watch.request is Stop.KEEP for task in tasks):
+            ended_early = tasks[-1].place
+        return done, ended_early
 
-    def _store(self, place: Place, clean: CleanPlane, prepared: PreparedPlane, made: PlaneResult) -> None:
-        strength = self._recorder.strength
-        mixed = blended(clean.unit, made.image, strength)
-        artefacts = self._recorder.artefacts_kept
-        restored = clean.restore(mixed, self._plan.output_dtype, artefacts=artefacts)
-        self._pixels[place] = restored
+    def _finish(self, fitted: tuple[PlaneTask, PlaneResult | None]) -> None:
+        task, result = fitted
+        with self._times.of("finish"):
+            if result is None:
+                self._keep(task.place, task.clean.source)
+            else:
+                self._store(task, finish(task, result, self._grid))
+
+    def _store(self, task: PlaneTask, result: PlaneResult) -> None:
+        recorder, grid, clean = self._recorder, self._grid, task.clean
+        mixed = blended(grid.filler(task.plane), result.image, recorder.strength)
+        restored = grid.restored(clean, mixed, self._plan.output_dtype, artefacts=recorder.artefacts_kept)
+        self._pixels[task.place] = restored
         if self._spread is not None:
-            self._spread.note(place, made.uncertainty, clean.window, strength)
-        self._recorder.denoised(place, clean, restored, made)
-        self._recorder.check(place, clean, made, prepared.noisy)
+            self._spread.note(task.place, result.uncertainty, clean.window, recorder.strength)
+        recorder.denoised(task, grid.recorded(clean, result, restored), result)
+        recorder.check(task, result)
 
     def _keep(self, place: Place, source: Pixels) -> None:
-        from autodip_ij.images.window import cast
-
-        self._pixels[place] = cast(source, self._plan.output_dtype)
+        scale = self._plan.channels[place[1]].scale
+        self._pixels[place] = self._grid.unchanged(scale, source, self._plan.output_dtype)
         self._recorder.unchanged(place, source)
 
     def _stop(self, at: Place) -> None:
         left = [place for place in self._plan.places() if not self._recorder.knows(place)]
         if not left and not self._recorder.stopped:
-            return  # the wish came with the last step
+            return  # requested with the last step
         self._recorder.stop()
-        self._recorder.say(
-            self._progress, f"stopped at {self._plan.title(*at)}: planes not reached are returned unchanged"
-        )
+        self._recorder.say(self._progress, f"stopped at {self._plan.title(*at)}: {self._grid.left_out}")
         for place in left:
-            self._keep(place, self._plan.image.plane(*place))
-
-
-def blended(source: Plane, result: Plane, strength: float) -> Plane:
-    """Return ``source + strength * (result - source)``, and `result` itself at strength 1."""
-    return result if strength == 1 else source + np.float32(strength) * (result - source)
+            self._keep(place, self._source.plane(*place))

@@ -1,10 +1,8 @@
-"""An image enlarged two or four times: the way of `autodip_ij.denoising.api` with a finer grid at its end."""
+"""Super-resolution: what distinguishes it from denoising, its settings and its finer pixel grid."""
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -12,31 +10,22 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field, field_validator, model_validator
 
-from autodip_ij.denoising.api import uncertainty_map
-from autodip_ij.denoising.assembly import PlaneToFit, TileJob
+from autodip_ij.denoising.background import StageTimes
+from autodip_ij.denoising.cleaning import CleanPlane, Scale
 from autodip_ij.denoising.grey_values import shift_of
 from autodip_ij.denoising.plan import ChannelPlan, Plan, plan_run
-from autodip_ij.denoising.planes import prepare_plane, with_estimate
-from autodip_ij.denoising.recipe import PlaneRecipe, PlaneResult, fit_arguments
-from autodip_ij.denoising.record import Recorder
-from autodip_ij.denoising.result import (
-    FileResult,
-    Result,
-    UncertaintyMap,
-    new_array,
-    refuse_bad_target,
-    refuse_bad_type,
-    uncertainty_path,
-)
-from autodip_ij.denoising.run import blended
-from autodip_ij.denoising.tile_fits import Capacity, fit_tiles, one_by_one
-from autodip_ij.denoising.watch import Watch, announcements
+from autodip_ij.denoising.planes import Grid
+from autodip_ij.denoising.recipe import WarmStart, fit_arguments
+from autodip_ij.denoising.result import FileResult, Result, run_file
+from autodip_ij.denoising.run import run
+from autodip_ij.denoising.tasks import Plane, PlaneResult, PlaneTask, TileFit
+from autodip_ij.denoising.tile_fits import Capacity, FitAll, one_by_one
 from autodip_ij.denoising.workload import estimate
 from autodip_ij.errors import BadInput
 from autodip_ij.images.image import Image, PixelSize
 from autodip_ij.images.reading.recognition import stem_of
 from autodip_ij.images.window import cast
-from autodip_ij.progress import Progress, Silent, Stop
+from autodip_ij.progress import Progress, Silent
 from autodip_ij.settings import OVERRIDES, DenoiseSettings, Shown
 
 if TYPE_CHECKING:
@@ -140,25 +129,12 @@ def superresolve_image(
     (48, 40)
     """
     settings = settings or SuperresSettings()
-    progress = progress or Silent()
-    started = time.perf_counter()
-    coarse = _plan(image, settings)
-    fine = _on_fine_grid(coarse, settings)
-    recorder = Recorder(coarse, settings)
-    for line in announcements(fine, settings):
-        recorder.say(progress, line)
-    pixels = new_array(fine.image.shape, fine.output_dtype)
-    spread = uncertainty_map(fine, fine.image, settings, recorder, progress)
-    progress.start(fine.total_steps, f"Enlarging {fine.image.name}")
-    for position, channel in enumerate(coarse.channels):
-        capacity = None if channel.recipe is None else Capacity.of(channel.recipe)
-        for t in range(coarse.image.shape[0]):
-            for z in range(coarse.image.shape[2]):
-                place = (t, position, z)
-                pixels[place] = _enlarged(coarse, channel, place, settings, capacity, spread, recorder, progress)
-    recorder.tell_quality(progress)
-    report = recorder.finish(time.perf_counter() - started)
-    return Result(fine.image.with_data(pixels), report, spread.image() if spread else None)
+    times = StageTimes()
+    with times.of("plan"):
+        coarse = _plan(image, settings)
+        fine = _on_fine_grid(coarse, settings)
+    grid = FineGrid(settings.scale, settings.kernel)
+    return run(fine, settings, progress or Silent(), times, source=coarse, grid=grid, verb="Enlarging")
 
 
 def superresolve_file(
@@ -187,21 +163,12 @@ def superresolve_file(
     autodip_ij.errors.AutodipError
         One line with the cause and the way out.
     """
-    from autodip_ij.denoising.report import sidecar_path
-    from autodip_ij.images import open_image
-
     settings = settings or SuperresSettings()
     source = Path(source)
     output = Path(target) if target else source.with_name(f"{stem_of(source)}_autodip_x{settings.scale}.ome.tif")
-    refuse_bad_target(output, source, overwrite)
-    if settings.uncertainty:
-        refuse_bad_target(uncertainty_path(output), source, overwrite)
-    image = open_image(source, settings.scene)
-    if settings.dtype == "same":
-        refuse_bad_type(output, image.dtype)
-    result = superresolve_image(image, settings, progress=progress)
-    written = result.save(output, overwrite=overwrite)
-    return FileResult(written, sidecar_path(written), result.report)
+    return run_file(
+        source, output, settings, overwrite, lambda image: superresolve_image(image, settings, progress=progress)
+    )
 
 
 def _plan(image: Image, settings: SuperresSettings) -> Plan:
@@ -221,7 +188,7 @@ def _for_enlarging(channel: ChannelPlan, settings: SuperresSettings, particular:
     """Return the plan of a channel with the parameters of enlargement in the place of those of denoising."""
     if channel.recipe is None:
         return replace(channel, reason=channel.reason.replace("returned unchanged", f"{FILLER} only"))
-    recipe = replace(channel.recipe, method=settings.method, method_parameters=particular)
+    recipe = replace(channel.recipe, method=settings.method, method_parameters=particular, lanes=1)
     if channel.choice is None:
         return replace(channel, recipe=recipe, reason=f"method {settings.method}")
     parameters = enlarging_parameters(channel.choice.parameters, settings)
@@ -272,7 +239,7 @@ def _on_fine_grid(plan: Plan, settings: SuperresSettings) -> Plan:
     for channel in plan.channels:
         seconds, peak = channel.seconds, channel.bytes
         if channel.recipe is not None and channel.recipe.parameters is not None:
-            seconds, peak = estimate(replace(channel.recipe, lanes=1), (*outer, *shape))
+            seconds, peak = estimate(channel.recipe, (*outer, *shape))
         channels.append(replace(channel, seconds=seconds, bytes=peak))
     size = image.pixel_size
     finer = replace(image, data=da.zeros((*outer, *shape), dtype=image.dtype), pixel_size=_divided(size, scale))
@@ -283,98 +250,94 @@ def _divided(size: PixelSize, scale: int) -> PixelSize:
     return replace(size, y=size.y / scale if size.y else size.y, x=size.x / scale if size.x else size.x)
 
 
-def _enlarged(
-    plan: Plan,
-    channel: ChannelPlan,
-    place: tuple[int, int, int],
-    settings: SuperresSettings,
-    capacity: Capacity | None,
-    spread: UncertaintyMap | None,
-    recorder: Recorder,
-    progress: Progress,
-) -> npt.NDArray[Any]:
-    """Return the plane at `place` (t, channel, z) on the fine grid, in the output's type."""
-    from autodip_ij.classical.enlarging import enlarge
-    from autodip_ij.dip.resampling import resample
+class FineGrid(Grid):
+    """A grid whose pixels are those of the input, divided.
 
-    source, scale = plan.image.plane(*place), settings.scale
-    t, position, z = place
-    clean = channel.scale.clean(source)
-    unit = clean.unit
+    Parameters
+    ----------
+    scale
+        Pixels that one pixel of the input becomes along each axis.
+    kernel
+        Downsampler through which a fine image is compared with the input.
+    """
 
-    def restored(fine: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        result = clean.window.restore(fine, dtype=plan.output_dtype)
-        kept = clean.kept.repeat(scale, axis=0).repeat(scale, axis=1)
-        result[kept] = cast(source.repeat(scale, axis=0).repeat(scale, axis=1)[kept], plan.output_dtype)
+    left_out = f"later planes are only enlarged ({FILLER})"
+
+    def __init__(self, scale: int, kernel: str) -> None:
+        self.scale = scale
+        self.kernel = kernel
+
+    def fits(self, capacity: Capacity, warm: WarmStart | None) -> FitAll:
+        """Return how the fits are performed: one after another, each as large as the device bears."""
+        return one_by_one(self._fit)
+
+    def _fit(self, fit: TileFit) -> FitResult:
+        from autodip_ij.dip.superresolution import fit_superresolution
+
+        recipe = fit.task.recipe
+        architecture, options = fit_arguments(recipe, fit.seed)
+        result = fit_superresolution(
+            fit.pixels,
+            self.scale,
+            architecture,
+            replace(options, guides=tuple(map(self.finer, fit.guides))),
+            kernel=self.kernel,
+            device=recipe.device,
+            on_step=fit.watch.step,
+        )
+        fit.watch.end(options.iterations)
         return result
 
-    if channel.recipe is None or capacity is None or recorder.stopped or clean.empty:
-        recorder.unchanged((t, position, z), source)
-        return restored(enlarge(unit, scale, FILLER))
-    watch = Watch(progress, plan.title(t, position, z), clean.window.restore)
-    for about, line in clean.in_words(kept=False).items():
-        watch.say_once(line, about)
-    if settings.method == "dip":
-        made = _fitted(unit, channel.recipe, settings, capacity, watch)
-    else:
-        began = time.perf_counter()
-        image = enlarge(unit, scale, settings.method).astype(np.float32)
-        made = PlaneResult(image, seconds=time.perf_counter() - began, engine=settings.method)
-        watch.skip(1)
-    filler = enlarge(unit, scale, FILLER).astype(np.float32) if settings.strength < 1 else made.image
-    # Seen at the size of the source, as the loss does, so that mean and residual can be compared.
-    coarse = resample(made.image, source.shape, settings.kernel).astype(np.float32)
-    if settings.method == "dip":
-        shift = shift_of(unit, coarse, clean.valid)
-        made, coarse = replace(made, image=shift.applied(made.image)), shift.applied(coarse)
-    result = restored(blended(filler, made.image, settings.strength))
-    if spread is not None:
-        spread.note(place, made.uncertainty, clean.window, settings.strength)
-    recorder.denoised((t, position, z), clean, clean.restore(coarse, np.float64), made)
-    recorder.check((t, position, z), clean, replace(made, image=coarse, uncertainty=None))
-    if made.stopped or watch.request is Stop.KEEP:
-        recorder.stop()
-        recorder.say(progress, f"stopped at {plan.title(t, position, z)}: later planes are only enlarged ({FILLER})")
-    return result
+    def other_method(self, task: PlaneTask) -> Plane:
+        """Return the plane enlarged by a classic method."""
+        from autodip_ij.classical.enlarging import enlarge
 
+        image = enlarge(task.plane, self.scale, task.recipe.method).astype(np.float32)
+        task.watch.skip(1)
+        return image
 
-def _fitted(
-    unit: npt.NDArray[np.float32], recipe: PlaneRecipe, settings: SuperresSettings, capacity: Capacity, watch: Watch
-) -> PlaneResult:
-    """Return the fine image of a plane: fitted from its guides and blended, both made on the plane and enlarged."""
-    prepared = prepare_plane(unit, recipe)
-    for note in prepared.notes:
-        watch.say_once(note)
-    plane = PlaneToFit(unit, prepared.recipe, watch, prepared.guides)
-    (fitted,) = fit_tiles([plane], one_by_one(partial(_fit_tile, settings)), capacity, scale=settings.scale)
-    assert fitted is not None, "fits one by one begin before anybody is asked whether to stop"
-    estimate = prepared.estimate
-    made = with_estimate(
-        prepared if estimate is None else replace(prepared, estimate=_finer(estimate, settings)), fitted
-    )
-    return replace(made, messages=tuple(watch.messages))
+    def finer(self, estimate: Plane) -> Plane:
+        """Return a classical estimate (Y, X) on this grid."""
+        return np.clip(self.filler(estimate), 0, 1)
 
+    def with_grey_values(self, task: PlaneTask, result: PlaneResult) -> PlaneResult:
+        """Return a result that has the mean of its source at every brightness, where it was fitted.
 
-def _finer(plane: npt.NDArray[np.float32], settings: SuperresSettings) -> npt.NDArray[np.float32]:
-    from autodip_ij.classical.enlarging import enlarge
+        It is seen at the size of the source, as the loss sees it, so that mean and residual can be compared.
+        """
+        from autodip_ij.dip.resampling import resample
 
-    return np.clip(enlarge(plane, settings.scale, FILLER), 0, 1).astype(np.float32)
+        seen = resample(result.image, task.plane.shape, self.kernel).astype(np.float32)
+        if task.recipe.method != "dip":
+            return replace(result, seen=seen)
+        shift = shift_of(task.plane, seen, task.clean.valid)
+        return replace(result, image=shift.applied(result.image), seen=shift.applied(seen))
 
+    def filler(self, plane: Plane) -> Plane:
+        """Return a plane enlarged in the plain way."""
+        from autodip_ij.classical.enlarging import enlarge
 
-def _fit_tile(settings: SuperresSettings, job: TileJob) -> FitResult:
-    """Fit the fine image of one tile; a `autodip_ij.denoising.tile_fits.FitTile` once the settings are bound."""
-    from autodip_ij.dip import fit_superresolution
+        return enlarge(plane, self.scale, FILLER).astype(np.float32)
 
-    architecture, options = fit_arguments(job.recipe, job.seed)
-    options = replace(options, guides=tuple(_finer(guide, settings) for guide in job.guides))
-    result = fit_superresolution(
-        job.pixels,
-        settings.scale,
-        architecture,
-        options,
-        kernel=settings.kernel,
-        device=job.recipe.device,
-        on_step=job.watch.step,
-    )
-    job.watch.end(options.iterations)
-    return result
+    def restored(
+        self, clean: CleanPlane, unit: npt.NDArray[Any], dtype: npt.DTypeLike, *, artefacts: bool
+    ) -> npt.NDArray[Any]:
+        """Return a fine result in [0, 1] as grey values; every pixel that is not a measurement is repeated."""
+        result = clean.window.restore(unit, dtype=dtype)
+        kept = self._repeated(clean.kept)
+        result[kept] = cast(self._repeated(clean.source)[kept], dtype)
+        return result
+
+    def _repeated(self, plane: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        return plane.repeat(self.scale, axis=0).repeat(self.scale, axis=1)
+
+    def unchanged(self, scale: Scale, source: npt.NDArray[Any], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
+        """Return a plane (Y, X) that is only enlarged."""
+        from autodip_ij.classical.enlarging import enlarge
+
+        clean = scale.clean(source)
+        return self.restored(clean, enlarge(clean.unit, self.scale, FILLER), dtype, artefacts=False)
+
+    def recorded(self, clean: CleanPlane, result: PlaneResult, stored: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Return the grey values whose mean and residual are recorded: at the size of the source."""
+        return clean.restore(result.at_source_size, np.float64)

@@ -43,6 +43,11 @@ class Stripes:
     rows: npt.NDArray[np.float64]
     columns: npt.NDArray[np.float64]
 
+    @classmethod
+    def none(cls, shape: tuple[int, ...]) -> Stripes:
+        """Return the offsets of a plane of that shape (Y, X) without any."""
+        return cls(np.zeros(shape[0]), np.zeros(shape[1]))
+
     def __bool__(self) -> bool:
         return bool(self.rows.any() or self.columns.any())
 

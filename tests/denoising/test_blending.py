@@ -17,6 +17,7 @@ from autodip_ij.calibration.pack.write import PackContent, write_pack
 from autodip_ij.calibration.parameters import Parameters
 from autodip_ij.classical import run_method
 from autodip_ij.classical.estimates import NOISE_FREE, parse_estimates, texts_in_turn
+from autodip_ij.denoising.cleaning import CleanPlane
 from autodip_ij.denoising.grey_values import Shift
 from autodip_ij.denoising.planes import denoise_plane
 from autodip_ij.denoising.recipe import PlaneRecipe, fit_arguments
@@ -24,6 +25,8 @@ from autodip_ij.denoising.watch import Watch
 from autodip_ij.dip import fit
 from autodip_ij.errors import BadInput
 from autodip_ij.images.tiles import plan_tiles
+from autodip_ij.images.window import Window
+from autodip_ij.noise.stripes import Stripes
 from autodip_ij.progress import Silent
 
 SMALL = Parameters(depth=2, width=4, skip=4, iterations=3)
@@ -37,9 +40,15 @@ def before_grey_values_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("autodip_ij.denoising.planes.shift_of", lambda *_: Shift(np.zeros(1), np.zeros(1)))
 
 
+def unit_plane(plane: np.ndarray) -> CleanPlane:
+    """A plane that is fitted as it is."""
+    none = np.zeros(plane.shape, bool)
+    return CleanPlane(none, none, Stripes.none(plane.shape), plane, plane, Window(0.0, 1.0, plane.dtype))
+
+
 def fitted(parameters: Parameters, plane: np.ndarray = NOISY) -> tuple[np.ndarray, list[str]]:
     watch = Watch(Silent(), "", lambda unit: unit)
-    return denoise_plane(plane, PlaneRecipe(parameters, "cpu"), watch).image, watch.messages
+    return denoise_plane(unit_plane(plane), PlaneRecipe(parameters, "cpu"), watch).image, watch.messages
 
 
 @pytest.mark.parametrize("weight", [0.25, 1.0])
@@ -67,7 +76,7 @@ def test_a_guided_fit_starts_from_its_guides_in_every_tile() -> None:
     whole = run_method("median", NOISY, size_px=3)
     recipe = PlaneRecipe(parameters, "cpu", tile=32, overlap=8)
     watch = Watch(Silent(), "", lambda unit: unit)
-    tiled = denoise_plane(NOISY, recipe, watch).image
+    tiled = denoise_plane(unit_plane(NOISY), recipe, watch).image
     architecture, options = fit_arguments(recipe, recipe.seed)
     cuts = plan_tiles((40, 48), 32, 8)
     corner = cuts[0].slices
@@ -88,7 +97,7 @@ def test_the_fits_of_an_ensemble_take_their_guides_in_turn() -> None:
     both, _ = fitted(replace(SMALL, guides="median size_px=3 | gaussian", n_fits=2))
     watch = Watch(Silent(), "", lambda unit: unit)
     first, second = (
-        denoise_plane(NOISY, PlaneRecipe(replace(SMALL, guides=guides), "cpu", seed=seed), watch).image
+        denoise_plane(unit_plane(NOISY), PlaneRecipe(replace(SMALL, guides=guides), "cpu", seed=seed), watch).image
         for guides, seed in (("median size_px=3", 1), ("gaussian", 2))
     )
     np.testing.assert_allclose(both, (first + second) / 2, atol=1e-5)
@@ -110,9 +119,9 @@ def test_for_guides_that_cannot_be_made_others_stand_and_say_so() -> None:
 def test_the_uncertainty_shrinks_with_the_share_of_the_fit() -> None:
     watch = Watch(Silent(), "", lambda unit: unit)
     twice = replace(SMALL, n_fits=2)
-    alone = denoise_plane(NOISY, PlaneRecipe(twice, "cpu"), watch).uncertainty
+    alone = denoise_plane(unit_plane(NOISY), PlaneRecipe(twice, "cpu"), watch).uncertainty
     half = replace(twice, classical="gaussian", classical_weight=0.5)
-    blended = denoise_plane(NOISY, PlaneRecipe(half, "cpu"), watch).uncertainty
+    blended = denoise_plane(unit_plane(NOISY), PlaneRecipe(half, "cpu"), watch).uncertainty
     assert alone is not None
     assert blended is not None
     np.testing.assert_allclose(blended, alone / 2, rtol=1e-6)

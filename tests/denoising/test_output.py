@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 
 from autodip_ij.denoising import result as outputs
-from autodip_ij.denoising.result import default_output, new_array, refuse_bad_target
+from autodip_ij.denoising.api import denoise_file
+from autodip_ij.denoising.result import default_output, new_array, refuse_bad_targets, uncertainty_path
 from autodip_ij.errors import UnwritableOutput
-from autodip_ij.images import Image
+from autodip_ij.images import Image, write
+from autodip_ij.settings import DenoiseSettings
 
 
 @pytest.mark.parametrize(
@@ -34,7 +36,7 @@ def test_output_equal_to_input_is_refused(tmp_path: Path) -> None:
     (tmp_path / "link.ome.tif").symlink_to(source)
     for target in (source, tmp_path / "." / "a.ome.tif", tmp_path / "link.ome.tif"):
         with pytest.raises(UnwritableOutput, match="same file"):
-            refuse_bad_target(target, source, overwrite=True)
+            refuse_bad_targets(target, source, overwrite=True, uncertainty=False)
     assert source.read_bytes() == b"pixels"
 
 
@@ -42,16 +44,37 @@ def test_an_existing_output_is_kept_unless_overwriting(tmp_path: Path) -> None:
     target = tmp_path / "out.ome.tif"
     target.write_bytes(b"earlier")
     with pytest.raises(UnwritableOutput, match="--overwrite"):
-        refuse_bad_target(target, None, overwrite=False)
-    refuse_bad_target(target, None, overwrite=True)
+        refuse_bad_targets(target, None, overwrite=False, uncertainty=False)
+    refuse_bad_targets(target, None, overwrite=True, uncertainty=False)
     assert target.read_bytes() == b"earlier"
+
+
+def test_the_uncertainty_map_beside_the_output_is_checked_with_it(tmp_path: Path) -> None:
+    target = tmp_path / "out.ome.tif"
+    uncertainty_path(target).write_bytes(b"earlier")
+    refuse_bad_targets(target, None, overwrite=False, uncertainty=False)
+    with pytest.raises(UnwritableOutput, match="--overwrite"):
+        refuse_bad_targets(target, None, overwrite=False, uncertainty=True)
+
+
+def test_a_file_has_its_targets_checked_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    noisy = np.random.default_rng(0).random((20, 24), dtype=np.float32)
+    source = write(Image.from_array(noisy), tmp_path / "a.ome.tif")
+    checked: list[Path] = []
+    original = outputs._refuse_bad_target
+    monkeypatch.setattr(
+        outputs, "_refuse_bad_target", lambda target, *rest: (checked.append(target), original(target, *rest))
+    )
+    settings = DenoiseSettings(method="gaussian", device="cpu")
+    written = denoise_file(source, tmp_path / "b.ome.tif", settings).output
+    assert checked == [written]
 
 
 def test_a_folder_and_a_missing_folder_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UnwritableOutput, match="is a folder"):
-        refuse_bad_target(tmp_path, None, overwrite=True)
+        refuse_bad_targets(tmp_path, None, overwrite=True, uncertainty=False)
     with pytest.raises(UnwritableOutput, match="does not exist"):
-        refuse_bad_target(tmp_path / "nowhere" / "out.ome.tif", None, overwrite=False)
+        refuse_bad_targets(tmp_path / "nowhere" / "out.ome.tif", None, overwrite=False, uncertainty=False)
 
 
 def test_a_result_beyond_the_memory_is_held_in_a_file(monkeypatch: pytest.MonkeyPatch) -> None:

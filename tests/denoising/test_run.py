@@ -16,9 +16,10 @@ from autodip_ij.denoising import run as module
 from autodip_ij.denoising.api import denoise
 from autodip_ij.denoising.background import StageTimes
 from autodip_ij.denoising.plan import Plan, plan_run
-from autodip_ij.denoising.recipe import PlaneResult
+from autodip_ij.denoising.planes import Grid
 from autodip_ij.denoising.record import Recorder
 from autodip_ij.denoising.run import Run
+from autodip_ij.denoising.tasks import PlaneResult, PlaneTask
 from autodip_ij.dip import FitResult, Step
 from autodip_ij.dip import parallel as pack
 from autodip_ij.errors import Cancelled, OutOfMemory
@@ -53,19 +54,19 @@ class Fits:
         self.during = during
         monkeypatch.setattr(module, "fit_planes", self)
 
-    def __call__(self, prepared: Sequence[Any], watches: Sequence[Any], *_: Any) -> list[PlaneResult | None]:
-        self.groups.append(len(prepared))
+    def __call__(self, tasks: Sequence[PlaneTask], *_: Any) -> list[PlaneResult | None]:
+        self.groups.append(len(tasks))
         if self.during is not None:
-            found = self.during(len(self.groups) - 1, prepared, watches)
+            found = self.during(len(self.groups) - 1, tasks)
             if found is not None:
                 return found
-        return [PlaneResult(plane.plane, tiles=1, iterations=3) for plane in prepared]
+        return [PlaneResult(task.plane, tiles=1, iterations=3) for task in tasks]
 
 
 def perform(plan: Plan, progress: Progress | None = None) -> tuple[Recorder, np.ndarray]:
     recorder = Recorder(plan, DenoiseSettings.parse(**QUICK))
     pixels = np.zeros(plan.image.shape, np.float32)
-    Run(plan, recorder, pixels, None, progress or Silent(), StageTimes()).denoise()
+    Run(plan, plan.image, recorder, pixels, None, progress or Silent(), StageTimes(), Grid()).process()
     return recorder, pixels
 
 
@@ -74,13 +75,13 @@ def no_threads_are_left() -> bool:
 
 
 def watch_preparing(monkeypatch: pytest.MonkeyPatch, note: Any) -> None:
-    original = module.prepare_plane
+    original = module.prepare
 
     def prepare(*arguments: Any) -> Any:
         note()
         return original(*arguments)
 
-    monkeypatch.setattr(module, "prepare_plane", prepare)
+    monkeypatch.setattr(module, "prepare", prepare)
 
 
 def test_the_next_plane_is_prepared_while_the_present_one_is_fitted(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -104,11 +105,11 @@ def test_a_plane_is_finished_while_the_next_one_is_fitted(monkeypatch: pytest.Mo
     finishing, fitting = threading.Event(), threading.Event()
     original = Recorder.denoised
 
-    def denoised(self: Recorder, place: Any, *rest: Any) -> None:
-        if place == (0, 0, 0):
+    def denoised(self: Recorder, task: PlaneTask, *rest: Any) -> None:
+        if task.place == (0, 0, 0):
             finishing.set()
             assert fitting.wait(SECONDS), "the next fit waits for the finishing"
-        original(self, place, *rest)
+        original(self, task, *rest)
 
     def during(group: int, *_: Any) -> None:
         if group == 1:
@@ -135,7 +136,7 @@ def test_on_a_processor_nothing_computes_beside_a_fit(monkeypatch: pytest.Monkey
     Fits(monkeypatch)
     perform(plan)
     assert set(who) == {threading.current_thread().name}
-    assert all(name.startswith("autodip-ahead") for name in reading)
+    assert all(name.startswith("autodip-prefetcher") for name in reading)
 
 
 @pytest.mark.parametrize(("lanes", "groups"), [(1, [1] * 7), (3, [3, 3, 1])])
@@ -199,9 +200,9 @@ def test_an_error_beside_a_fit_ends_it_at_once(monkeypatch: pytest.MonkeyPatch, 
     else:
         monkeypatch.setattr(Recorder, "denoised", fail_from_the_second)
 
-    def during(group: int, prepared: Any, watches: Any) -> None:
+    def during(group: int, tasks: Any) -> None:
         if stage == "prepare" or group == 1:
-            stepping(watches[0])
+            stepping(tasks[0].watch)
 
     Fits(monkeypatch, during)
     with pytest.raises(OSError, match="the disk is gone"):
@@ -222,11 +223,11 @@ def test_what_ends_a_fit_ends_the_run_and_its_threads(monkeypatch: pytest.Monkey
 
 
 def test_a_wish_to_keep_ends_the_run_and_returns_the_rest_unchanged(monkeypatch: pytest.MonkeyPatch) -> None:
-    def during(group: int, prepared: Any, watches: Any) -> list[PlaneResult | None] | None:
+    def during(group: int, tasks: Any) -> list[PlaneResult | None] | None:
         if group == 0:
             return None
-        half = PlaneResult(np.zeros_like(prepared[0].plane), stopped=True, iterations=1)
-        return [half, *[None] * (len(prepared) - 1)]
+        half = PlaneResult(np.zeros_like(tasks[0].plane), stopped=True, iterations=1)
+        return [half, *[None] * (len(tasks) - 1)]
 
     fits = Fits(monkeypatch, during)
     recorder, pixels = perform(plan_of(9, lanes=3))

@@ -15,6 +15,7 @@ from scipy.ndimage import gaussian_filter
 from autodip_ij.batch.jobs import fingerprint
 from autodip_ij.calibration import choose, load_calibration
 from autodip_ij.calibration.advice import operations
+from autodip_ij.classical.estimates import NOISE_FREE
 from autodip_ij.errors import AutodipError, BadInput, Cancelled, UnwritableOutput
 from autodip_ij.evaluation.datasets import Pair, open_dataset
 from autodip_ij.evaluation.search.calibrate import Workers, calibrate
@@ -222,13 +223,13 @@ def test_a_share_of_a_classical_estimate_is_scored_as_a_run_would_blend_it(pairs
         assert scores[blends[1]][name][1] < (scores[blends[0]][name][1] + scores[blends[2]][name][1]) / 2 + 1e-9
 
 
-def test_a_classical_method_that_cannot_take_an_image_leaves_the_fit(pairs: tuple[Pair, ...]) -> None:
-    """A run would return the fit alone, so the search scores that: here the noise of a clipped image is not known."""
+def test_for_a_classical_method_that_cannot_take_an_image_others_stand_as_in_a_run(pairs: tuple[Pair, ...]) -> None:
+    """A run would blend in what needs no noise, so the search scores that: that of a clipped image is not known."""
     file = pairs[0].noisy.files[0]
     np.save(file, np.where(np.load(file) > 100, 255.0, 0.0))
     arguments = (512, "", Configuration(2, 4, 4), (4,), 1, "cpu", "float32", False, None)
-    scores = run_search_job(pairs[0], *arguments, ("", "0.5 vst-nlm"))["scores"]
-    assert scores["0.5 vst-nlm"] == scores[""]
+    scores = run_search_job(pairs[0], *arguments, ("", "0.5 vst-nlm", f"0.5 {NOISE_FREE}"))["scores"]
+    assert scores["0.5 vst-nlm"] == scores[f"0.5 {NOISE_FREE}"] != scores[""]
 
 
 def test_an_image_of_an_unknown_specimen_counts_for_its_microscope(pairs: tuple[Pair, ...], tmp_path: Path) -> None:
@@ -251,14 +252,14 @@ def test_binned_fit_is_scored_at_full_size(pairs: tuple[Pair, ...]) -> None:
 
 
 def test_diverging_fit_keeps_the_stops_before(pairs: tuple[Pair, ...], monkeypatch: pytest.MonkeyPatch) -> None:
-    import autodip_ij.dip
+    from autodip_ij.dip import fitting
     from autodip_ij.dip.engines.loop import Diverged
 
-    def fit(plane, architecture, options, *, device, on_snapshot):
+    def fit(plane, architecture, options, *, on_snapshot, **_):
         on_snapshot(4, plane)
         raise Diverged("the loss is not finite")
 
-    monkeypatch.setattr(autodip_ij.dip, "fit", fit, raising=False)
+    monkeypatch.setattr(fitting, "fit", fit)
     result = job_of(pairs[0], Configuration(2, 4, 4))
     assert (result["status"], result["stops"]) == ("diverged", [4])
     assert len(result["scores"][""]["psnr"]) == 1
@@ -267,13 +268,13 @@ def test_diverging_fit_keeps_the_stops_before(pairs: tuple[Pair, ...], monkeypat
 def test_fit_that_needs_too_much_memory_is_a_failed_setting(
     pairs: tuple[Pair, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import autodip_ij.dip
+    from autodip_ij.dip import fitting
     from autodip_ij.errors import OutOfMemory
 
-    def fit(plane, architecture, options, *, device, on_snapshot):
+    def fit(plane, architecture, options, **_):
         raise OutOfMemory("no")
 
-    monkeypatch.setattr(autodip_ij.dip, "fit", fit, raising=False)
+    monkeypatch.setattr(fitting, "fit", fit)
     result = job_of(pairs[0], Configuration(2, 4, 4))
     assert (result["status"], result["stops"]) == ("out of memory", [])
 

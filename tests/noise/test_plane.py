@@ -13,12 +13,17 @@ import autodip_ij
 from autodip_ij._support.arrays import binned
 from autodip_ij.calibration.parameters import Parameters
 from autodip_ij.classical.estimates import NOISE_FREE, Estimates
-from autodip_ij.denoising.planes import prepare_plane
-from autodip_ij.denoising.recipe import PlaneRecipe, loss_of, with_noise
+from autodip_ij.denoising.cleaning import CleanPlane
+from autodip_ij.denoising.planes import prepare
+from autodip_ij.denoising.recipe import PlaneRecipe, loss_of
+from autodip_ij.denoising.watch import Watch
 from autodip_ij.evaluation.datasets.synthetic import make_sample
+from autodip_ij.images.window import Window
 from autodip_ij.noise.artefacts import fault_of, grey_step, has_comb
 from autodip_ij.noise.estimate import NoiseEstimate, NoiseModel
-from autodip_ij.noise.plane import NoisyPlane, noise_of
+from autodip_ij.noise.plane import noise_of
+from autodip_ij.noise.stripes import Stripes
+from autodip_ij.progress import Silent
 
 SIDE = 160
 GAIN, OFFSET, READ = 12.0, 100.0, 6.0
@@ -61,7 +66,7 @@ def test_noise_in_grey_values_is_that_of_the_detector(binning: int) -> None:
 
 def test_the_loss_is_stabilised_for_the_scale_of_the_fit() -> None:
     grey = np.rint(capture())
-    loss, options = loss_of(with_noise(NoisyPlane(scaled(grey)), NOISE_AWARE_RECIPE))
+    loss, options = loss_of(NOISE_AWARE_RECIPE, noise_of(scaled(grey)))
     assert loss == "gat"
     assert options["slope"] == pytest.approx(GAIN / np.ptp(grey), rel=0.15)
 
@@ -70,7 +75,7 @@ def test_additive_noise_keeps_the_plain_loss_without_being_a_fault() -> None:
     camera = electrons() + np.random.default_rng(0).normal(0, 5, (SIDE, SIDE))
     noise = noise_of(scaled(camera))
     assert (noise.kind, noise.usable) == ("additive", True)
-    assert loss_of(replace(NOISE_AWARE_RECIPE, noise=noise)) == ("mse", {})
+    assert loss_of(NOISE_AWARE_RECIPE, noise) == ("mse", {})
     assert "additive" in noise.reason
 
 
@@ -102,7 +107,7 @@ def test_a_spoilt_image_falls_back_to_the_plain_loss_and_says_why(words: str) ->
     assert noise.kind == ("correlated" if words == "correlated" else "unknown")
     assert not noise.usable
     assert words in noise.reason
-    assert loss_of(replace(NOISE_AWARE_RECIPE, noise=noise)) == ("mse", {})
+    assert loss_of(NOISE_AWARE_RECIPE, noise) == ("mse", {})
 
 
 def test_strong_compression_is_seen_and_noise_alone_is_not() -> None:
@@ -193,10 +198,13 @@ def test_structure_on_the_grid_of_the_fit_is_not_taken_for_shared_noise(seed: in
 def test_where_the_noise_cannot_be_told_nothing_is_made_from_it(kind: str) -> None:
     parameters = Parameters(2, 4, 4, 3, loss="noise-aware", classical="vst-nl-ridge", classical_weight=0.5)
     plane = scaled(capture()[:24]) if kind == "small" else scaled(np.maximum(capture(), np.quantile(capture(), 0.97)))
-    prepared = prepare_plane(plane, PlaneRecipe(replace(parameters, guides="vst-nlm | median"), "cpu"))
+    none = np.zeros(plane.shape, bool)
+    clean = CleanPlane(none, none, Stripes.none(plane.shape), plane, plane, Window(0.0, 1.0, plane.dtype))
+    recipe = PlaneRecipe(replace(parameters, guides="vst-nlm | median"), "cpu")
+    prepared = prepare(clean, recipe, Watch(Silent(), "", lambda unit: unit))
     made = Estimates(plane)
-    assert prepared.estimate is not None
-    np.testing.assert_array_equal(prepared.estimate, made.mean(NOISE_FREE))
+    assert prepared.blend is not None
+    np.testing.assert_array_equal(prepared.blend, made.mean(NOISE_FREE))
     assert len(prepared.guides) == 1
     np.testing.assert_array_equal(prepared.guides[0], made.each(NOISE_FREE))
     assert [note for note in prepared.notes if "in place of what needs to know the noise" in note]

@@ -194,7 +194,7 @@ def _run_fit(noisy: Plane, given: Mapping[str, Any], device: str, progress: Prog
     recipe = PlaneRecipe(parameters, resolve_device(device), **settings)
     began = time.perf_counter()
     watch = Watch(progress or Silent(), "fit", clean.window.restore)
-    fitted = denoise_plane(clean.unit, recipe, watch, valid=clean.valid)
+    fitted = denoise_plane(clean, recipe, watch)
     seconds = time.perf_counter() - began
     details = {"parameters": parameters.record(), "device": recipe.device, "precision": fitted.precision}
     return MethodResult(clean.restore(fitted.image, np.float32), seconds, {**details, "engine": fitted.engine})

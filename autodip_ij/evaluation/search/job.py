@@ -1,4 +1,4 @@
-"""One run of a search: one network fitted to one image, scored at every stop. Runs in a worker process."""
+"""One job of a search: one network fitted to one image as a run does it, scored at every stop. Runs in a worker."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from autodip_ij.classical.estimates import Estimates, guides_of
 from autodip_ij.errors import BadInput, EnvironmentProblem, OutOfMemory
 from autodip_ij.evaluation.search.grid import Configuration
-from autodip_ij.evaluation.search.images import PreparedPair, prepare
+from autodip_ij.evaluation.search.images import PreparedPair
+from autodip_ij.evaluation.search.images import prepare as prepare_pair
 
 if TYPE_CHECKING:
-    from autodip_ij.denoising.recipe import PlaneRecipe
+    from autodip_ij.denoising.tasks import PlaneResult, PlaneTask, TileFit
+    from autodip_ij.denoising.tile_fits import Capacity
     from autodip_ij.dip.options import FitResult, Precision
     from autodip_ij.evaluation.datasets import Pair
-    from autodip_ij.images.window import Window
 
 Plane = npt.NDArray[np.float32]
 
@@ -35,6 +35,50 @@ METRICS = ("mse", "mae", "psnr", "ssim", *LPIPS_CONVENTIONS)
 DONE, DIVERGED, OUT_OF_MEMORY = "done", "diverged", "out of memory"
 
 
+class Snapshots:
+    """A plane as it stands after given iterations of its fits, assembled from them as the final result of a run is.
+
+    Parameters
+    ----------
+    task, capacity
+        The plane, and the size of its tiles.
+    stops
+        Iterations, ascending.
+    """
+
+    def __init__(self, task: PlaneTask, capacity: Capacity, stops: Sequence[int]) -> None:
+        from autodip_ij.denoising.tile_fits import PlaneAssembly
+
+        self.fits: list[FitResult] = []
+        self._parts = {stop: PlaneAssembly(task, capacity.tile, capacity.overlap) for stop in stops}
+        self._reached: dict[int, set[int]] = {stop: set() for stop in stops}
+        self._begun: set[int] = set()
+
+    def fit(self, fit: TileFit) -> FitResult:
+        """Perform a fit and take what it has at every stop; a `autodip_ij.denoising.tile_fits.FitOne`.
+
+        A fit that its guard ended has its last result at the stops that it did not need.
+        """
+
+        def take(stop: int, image: Plane) -> None:
+            self._parts[stop].add(fit.number, fit.at_full_size(image))
+            self._reached[stop].add(fit.number)
+
+        self._begun.add(fit.number)
+        result = fit.run(on_snapshot=take, changes={"snapshots": tuple(self._parts)})
+        self.fits.append(result)
+        if result.guard and result.guard.stopped:
+            for stop in self._parts:
+                if stop > result.iterations:
+                    take(stop, result.image)
+        return result
+
+    def results(self) -> dict[int, PlaneResult]:
+        """Return the plane at every stop that all fits reached; after a failure, all fits that began."""
+        found = {stop: self._parts[stop].result() for stop, fits in self._reached.items() if fits == self._begun}
+        return {stop: result for stop, result in found.items() if result is not None}
+
+
 def run_search_job(
     pair: Pair,
     crop: int,
@@ -48,7 +92,7 @@ def run_search_job(
     weights: str | None,
     blends: tuple[str, ...] = ("",),
 ) -> dict[str, Any]:
-    """Fit one configuration to one image and score it at every stop, with every share of a classical estimate.
+    """Fit one configuration to one image, as a run does, and score it at every stop with every blend.
 
     A fit that diverges keeps the stops before; one that does not fit into memory keeps none. Both are results, not
     errors: the setting counts as failed, and a repeated search does not run into it again.
@@ -79,42 +123,57 @@ def run_search_job(
         ``seconds_per_iteration``, ``device``, ``precision``, ``engine``, ``version``.
     """
     from autodip_ij._version import __version__
+    from autodip_ij.denoising.cleaning import measure_scale
+    from autodip_ij.denoising.planes import finish, prepare
     from autodip_ij.denoising.recipe import PlaneRecipe
+    from autodip_ij.denoising.tile_fits import Capacity, fit_tiles, one_by_one
+    from autodip_ij.denoising.watch import Watch
     from autodip_ij.dip.engines.loop import Diverged
-    from autodip_ij.images.window import measure_window
+    from autodip_ij.noise.plane import shared_noise_of
+    from autodip_ij.progress import Silent
 
-    images = prepare(pair, crop)
-    window = measure_window(images.noisy)
-    estimates = Estimates(window.normalise(images.noisy))
+    images = prepare_pair(pair, crop)
+    clean = measure_scale(images.noisy[None, None]).clean(images.noisy)
+    recipe = PlaneRecipe(
+        configuration.parameters(stops[-1]),
+        _own_device(device),
+        precision,
+        seed,
+        guard="warn" if configuration.discrepancy else "off",
+        shared_noise=shared_noise_of(pair.microscope),
+    )
+    watch = Watch(Silent(), pair.name, clean.window.restore)
+    task = prepare(clean, recipe, watch)
+    if task.unchanged:
+        raise BadInput(f"{pair.name}: every pixel has the same value; leave this image out")
+    capacity = replace(Capacity.of(recipe), fixed=True)
+    snapshots = Snapshots(task, capacity, stops)
     status, message = DONE, ""
-    snapshots: list[dict[int, Plane]] = []
-    fits: list[FitResult] = []
+    results: dict[int, PlaneResult] = {}
     try:
-        for index in range(configuration.n_fits):
-            snapshots.append({})
-            guard = "warn" if configuration.discrepancy else "off"
-            recipe = PlaneRecipe(configuration.parameters(stops[-1]), device, precision, seed + index, guard=guard)
-            fits.append(_fit(images.noisy, window, recipe, stops, _guides(recipe, index, estimates), snapshots[-1]))
+        fit_tiles([task], one_by_one(snapshots.fit), capacity)
+        results = snapshots.results()
     except Diverged as error:
-        status, message = DIVERGED, str(error)
+        status, message, results = DIVERGED, str(error), snapshots.results()
     except OutOfMemory as error:
-        status, message, snapshots = OUT_OF_MEMORY, str(error), [{}]
-    reached = [stop for stop in stops if all(stop in snapshot for snapshot in snapshots)]
+        status, message = OUT_OF_MEMORY, str(error)
+    fits = snapshots.fits
     used = fits[0].device if fits else device
-    averages = [np.mean([snapshot[stop] for snapshot in snapshots], axis=0) for stop in reached]
     scores = {}
     for blend in blends:
-        mixed = _mixed(averages, configuration.blended(blend), estimates, window)
-        scored = [score(images, image, with_lpips=with_lpips, weights=weights, device=used) for image in mixed]
+        mixture = replace(recipe, parameters=configuration.blended(blend).parameters(stops[-1]))
+        mixed = prepare(clean, mixture, watch, estimates=task.estimates)
+        denoised = (clean.restore(finish(mixed, result).image, np.float32) for result in results.values())
+        scored = [score(images, image, with_lpips=with_lpips, weights=weights, device=used) for image in denoised]
         measured = [name for name in METRICS if not scored or name in scored[0]]
         scores[blend] = {name: [values[name] for values in scored] for name in measured}
     return {
         "status": status,
         "message": message,
-        "stops": reached,
+        "stops": list(results),
         "scores": scores,
         "shape": list(images.shape),
-        "seconds_per_iteration": fits[0].seconds_per_iteration * configuration.n_fits if fits else None,
+        "seconds_per_iteration": sum(fit.seconds_per_iteration for fit in fits) if fits else None,
         "device": used,
         "precision": fits[0].precision if fits else None,
         "engine": fits[0].engine if fits else None,
@@ -139,67 +198,6 @@ def score(
                 images.clean, denoised, data_range=scale, convention=convention, weights=weights, device=device
             )
     return values
-
-
-def _fit(
-    noisy: Plane,
-    window: Window,
-    recipe: PlaneRecipe,
-    stops: tuple[int, ...],
-    guides: Sequence[Plane],
-    snapshots: dict[int, Plane],
-) -> FitResult:
-    """Fit as a denoising run does, collecting the result of every stop in grey values of `noisy`.
-
-    A fit that its guard ended has its last result at the stops that it did not need.
-    """
-    from autodip_ij._support.arrays import binned, resampled
-    from autodip_ij.denoising.recipe import fit_arguments, with_noise
-    from autodip_ij.dip import fit
-    from autodip_ij.noise.plane import NoisyPlane
-
-    plane = window.normalise(noisy)
-    architecture, options = fit_arguments(with_noise(NoisyPlane(plane), recipe), recipe.seed)
-    binning = recipe.parameters.binning if recipe.parameters else 1
-
-    def keep(iteration: int, result: Plane) -> None:
-        snapshots[iteration] = window.restore(resampled(result, noisy.shape))
-
-    fitted = fit(
-        binned(plane, binning),
-        architecture,
-        replace(options, snapshots=stops, guides=tuple(binned(guide, binning) for guide in guides)),
-        device=_own_device(recipe.device),
-        on_snapshot=keep,
-    )
-    if fitted.guard and fitted.guard.stopped:
-        for stop in stops:
-            if stop > fitted.iterations:
-                keep(stop, fitted.image)
-    return fitted
-
-
-def _guides(recipe: PlaneRecipe, index: int, estimates: Estimates) -> tuple[Plane, ...]:
-    """Return the guides of the fit of that number; none where a method cannot take the plane, as in a denoising run."""
-    try:
-        return guides_of(estimates.in_turn(recipe.network.guides), index)
-    except BadInput:
-        return ()
-
-
-def _mixed(results: list[Plane], configuration: Configuration, estimates: Estimates, window: Window) -> list[Plane]:
-    """Return the results with the share of a classical estimate that a denoising run would blend in.
-
-    Where the method cannot take the plane, that is none, there as here.
-    """
-    if not configuration.classical_weight:
-        return results
-    try:
-        classical = window.restore(estimates.mean(configuration.classical))
-    except BadInput:
-        return results
-    weight = configuration.classical_weight
-    return [((1 - weight) * result + weight * classical).astype(np.float32) for result in results]
 
 
 def _own_device(device: str) -> str:

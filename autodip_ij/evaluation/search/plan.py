@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from autodip_ij.dip.options import Precision
     from autodip_ij.evaluation.datasets import Pair
 
-_JOB = "autodip_ij.calibration.search.job.run_search_job"  # as in the fingerprints of stored results
+_JOB = "autodip_ij.evaluation.search.job.run_search_job/2"
+"""Name and version in the fingerprints of results: from 2 on, planes are cleaned and restored as in a run."""
 
 
 @dataclass(frozen=True)
