@@ -6,6 +6,8 @@ import platform
 from dataclasses import dataclass
 from typing import Literal
 
+from autodip_ij.errors import EXTRAS
+
 State = Literal["ok", "missing", "broken"]
 
 
@@ -33,7 +35,7 @@ class Check:
 
 def checks() -> list[Check]:
     """Run every check; takes a few seconds, because torch and the readers are really imported."""
-    return [_python(), _engine(), *_devices(), *_readers(), _lpips(), _calibrations()]
+    return [_python(), _engine(), *_devices(), *_readers(), *_extras(), _lpips(), _calibrations()]
 
 
 def _python() -> Check:
@@ -90,6 +92,20 @@ def _readers() -> list[Check]:
             found.append(Check(f"reader {name}", "ok", package))
         else:
             found.append(Check(f"reader {name}", "missing", f"{package} is not installed", f'pip install "{package}"'))
+    return found
+
+
+def _extras() -> list[Check]:
+    from importlib.util import find_spec
+
+    found = []
+    for extra in ("evaluation", "batch", "fiji"):
+        missing = [package for package in EXTRAS[extra] if find_spec(package) is None]
+        if missing:
+            remedy = f"pip install 'autodip_ij[{extra}]'"
+            found.append(Check(f"extra {extra}", "missing", f"{', '.join(missing)} not installed", remedy))
+        else:
+            found.append(Check(f"extra {extra}", "ok", ", ".join(EXTRAS[extra])))
     return found
 
 

@@ -54,9 +54,50 @@ def interrupt(signum: int, frame: object) -> None:
     raise Interrupted
 
 
+EXTRAS = {
+    "evaluation": ("imageio", "matplotlib", "pandas", "pyarrow", "tomli_w", "umap"),
+    "batch": ("distributed",),
+    "fiji": ("appose", "imagej", "jpype", "scyjava", "yaml"),
+    "readers": ("bioio_czi", "liffile", "mrc", "mrcfile", "nd2", "oiffile", "pylibCZIrw"),
+    "bm3d": ("bm3d",),
+}
+"""The packages, by the names they are imported by, that each extra of this package installs."""
+
+
+def missing_extra(package: str) -> EnvironmentProblem | None:
+    """Return what to say where a package of an extra is not installed; None for any other package.
+
+    Examples
+    --------
+    >>> print(missing_extra("umap"))
+    needs the package umap: pip install 'autodip_ij[evaluation]'
+    """
+    extra = next((name for name, packages in EXTRAS.items() if package in packages), None)
+    if extra is None:
+        return None
+    return EnvironmentProblem(f"needs the package {package}: pip install 'autodip_ij[{extra}]'")
+
+
+def require(extra: str) -> None:
+    """Refuse to begin something long without the packages that its end needs.
+
+    Raises
+    ------
+    EnvironmentProblem
+        If a package of `extra` is not installed.
+    """
+    from importlib.util import find_spec
+
+    for package in EXTRAS[extra]:
+        if find_spec(package) is None and (problem := missing_extra(package)):
+            raise problem
+
+
 def failed_import(error: BaseException) -> EnvironmentProblem | None:
     """Return what `error` says of this installation if it was raised while a package was loaded, else None."""
     package = _root(error.name) if isinstance(error, ImportError) else ""
+    if isinstance(error, ModuleNotFoundError) and (problem := missing_extra(package)):
+        return problem
     place = error.__traceback__
     while place is not None:
         # Python leaves its own machinery out of the traceback, but not the code at the top of the module.

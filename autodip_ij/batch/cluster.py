@@ -15,7 +15,7 @@ import numpy.typing as npt
 from autodip_ij._support.text import duration
 from autodip_ij.batch import processes
 from autodip_ij.batch.processes import Answer, Call
-from autodip_ij.errors import EnvironmentProblem
+from autodip_ij.errors import EnvironmentProblem, failed_import
 from autodip_ij.progress import Progress, Stop
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def answers(
     Raises
     ------
     autodip_ij.errors.EnvironmentProblem
-        If the scheduler cannot be reached.
+        If the scheduler cannot be reached, or Dask's scheduler, of the extra ``batch``, is not installed.
     """
     if not calls:
         return
@@ -63,7 +63,10 @@ def answers(
 @contextmanager
 def _dask_client(scheduler: str) -> Iterator[Client]:
     """Connect to a cluster for the time of a ``with`` block."""
-    from distributed import Client
+    try:
+        from distributed import Client
+    except ModuleNotFoundError as error:
+        raise failed_import(error) or error from error
 
     address = {"scheduler_file": scheduler} if scheduler.endswith(".json") else {"address": scheduler}
     try:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from autodip_ij._support.pictures import Row, Tile, picture
 from autodip_ij.calibration.choice import choose, finished, narrowed
 from autodip_ij.calibration.group_table import what_is_known
 from autodip_ij.calibration.model import Calibration, Choice
@@ -19,6 +20,7 @@ from autodip_ij.errors import EnvironmentProblem
 from autodip_ij.groups.model import GroupDecision, group_name
 
 THUMBNAILS = 7
+COLUMNS = 4
 
 
 @dataclass(frozen=True)
@@ -120,32 +122,19 @@ def thumbnails(plane: npt.NDArray[Any], neighbours: Sequence[Neighbour], strateg
     strategy
         Named in the heading.
     """
-    from io import BytesIO
-
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     shown = [found for found in neighbours if found.image.read is not None][:THUMBNAILS]
     if not shown:
         return None
-    tiles = [(np.asarray(plane), "this image")]
+    tiles = [_thumbnail(np.asarray(plane), "this image")]
     for found in shown:
         if found.image.read is not None:
-            title = f"{found.image.name}\n{found.image.group}\ndistance {found.distance:.3g}"
-            tiles.append((found.image.read(), title))
-    columns = 4
-    rows = -(-len(tiles) // columns)
-    figure = Figure(figsize=(2.6 * columns, 3.1 * rows), layout="constrained")
-    FigureCanvasAgg(figure)
-    figure.suptitle(f"nearest calibration images by {STRATEGIES[strategy].label}", fontsize=10)
-    for axis, tile in zip(
-        figure.subplots(rows, columns, squeeze=False).flat, [*tiles, *[None] * columns], strict=False
-    ):
-        axis.axis("off")
-        if tile is not None:
-            low, high = np.percentile(tile[0], (0.5, 99.5))
-            axis.imshow(tile[0], cmap="gray", vmin=low, vmax=max(high, low + 1e-12))
-            axis.set_title(tile[1], fontsize=7)
-    stream = BytesIO()
-    figure.savefig(stream, dpi=110, format="png")
-    return stream.getvalue()
+            caption = f"{found.image.name}\n{found.image.group}\ndistance {found.distance:.3g}"
+            tiles.append(_thumbnail(found.image.read(), caption))
+    heading = f"nearest calibration images by {STRATEGIES[strategy].label}"
+    rows = [tiles[first : first + COLUMNS] for first in range(0, len(tiles), COLUMNS)]
+    return picture([Row(row, "" if number else heading) for number, row in enumerate(rows)])
+
+
+def _thumbnail(plane: npt.NDArray[Any], caption: str) -> Tile:
+    low, high = np.percentile(plane, (0.5, 99.5))
+    return Tile(plane, caption, float(low), float(high))

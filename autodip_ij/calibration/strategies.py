@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from autodip_ij.calibration.similarity import measures
+from autodip_ij.errors import missing_extra
 
 Need = Literal["pixels", "weights", "umap"]
 
@@ -142,5 +143,5 @@ def missing(strategy: str, weights: str | Path | None = None) -> str:
     if "weights" in needs and not lpips_available(weights=weights):
         return "LPIPS weights are not available; name their folder with --lpips-weights or $AUTODIP_LPIPS_WEIGHTS"
     if "umap" in needs and find_spec("umap") is None:
-        return "the package umap-learn is not installed: pip install umap-learn"
+        return str(missing_extra("umap"))
     return ""

@@ -92,17 +92,23 @@ def _show(sample: Sample, result: FileResult, folder: Path) -> None:
 def _picture(sample: Sample, noisy: np.ndarray[Any, Any], denoised: np.ndarray[Any, Any], folder: Path) -> Path:
     """Draw one row of pictures a channel: noisy, denoised, clean, and what was removed."""
     import numpy as np
-    from matplotlib.image import imread, imsave
 
-    from autodip_ij.evaluation.figures import panel
+    from autodip_ij._support.files import write_bytes
+    from autodip_ij._support.pictures import Row, Tile, picture
+    from autodip_ij.evaluation.figures.panels import bar_length, busiest_square, display_range, residual_limit
 
+    size = sample.noisy.pixel_size.x
     rows = []
     for c, channel in enumerate(sample.noisy.channels):
-        row = folder / f".row{c}.png"
-        images = {"noisy": noisy[c], "AUTO-DIP": denoised[c], "clean": sample.clean[c]}
-        size = sample.noisy.pixel_size.x
-        panel(images, residual_of=("noisy", "AUTO-DIP"), path=row, title=channel.name, pixel_size_um=size)
-        rows.append(imread(row))
-        row.unlink()
-    imsave(folder / "panel.png", np.concatenate(rows))
-    return folder / "panel.png"
+        clean = sample.clean[c]
+        (low, high), residual = display_range(clean), np.asarray(noisy[c], np.float32) - denoised[c]
+        limit, length = residual_limit(residual), bar_length(clean.shape[1], size)
+        bar = (length / (size or 1.0), f"{length:g} {'µm' if size else 'px'}")
+        tiles = [
+            Tile(noisy[c], "noisy", low, high, bar=bar),
+            Tile(denoised[c], "AUTO-DIP", low, high),
+            Tile(clean, "clean", low, high),
+            Tile(residual, f"residual, {-limit:.3g} to {limit:.3g} grey values", -limit, limit, signed=True),
+        ]
+        rows.append(Row(tiles, channel.name, busiest_square(clean, max(min(clean.shape) // 4, 8))))
+    return write_bytes(folder / "panel.png", picture(rows))

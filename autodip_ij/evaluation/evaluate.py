@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from autodip_ij.errors import AutodipError
+from autodip_ij.errors import AutodipError, require
 from autodip_ij.evaluation.datasets.catalogue import open_datasets
 from autodip_ij.evaluation.datasets.model import Dataset, Pair
 from autodip_ij.evaluation.report import write_comparison
@@ -109,6 +109,7 @@ def evaluate_pairs(
     texts
         As in `autodip_ij.evaluation.scoring.comparison.compare`: methods with parameters of a pair's own.
     """
+    require("evaluation")
     options = request.options(str(out / "images") if request.panels else "")
     if not options.perceptual and request.scoring.lpips is None:
         progress.log(

@@ -276,6 +276,6 @@ def test_without_umap_the_package_is_named(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setitem(sys.modules, "umap", None)
     monkeypatch.setattr(strategies, "find_spec", lambda _: None)
     embedding._fitted.cache_clear()
-    with pytest.raises(EnvironmentProblem, match="pip install umap-learn"):
+    with pytest.raises(EnvironmentProblem, match=r"pip install 'autodip_ij\[evaluation\]'"):
         rank("umap", query(), three_kinds())
-    assert "umap-learn is not installed" in strategies.missing("umap")
+    assert "needs the package umap" in strategies.missing("umap")

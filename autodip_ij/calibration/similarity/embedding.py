@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from autodip_ij.errors import BadInput, EnvironmentProblem
+from autodip_ij.errors import BadInput, failed_import
 
 Vector = npt.NDArray[np.float64]
 
@@ -57,7 +57,7 @@ def embed(rows: npt.NDArray[np.floating], *, seed: int = 0, new: npt.NDArray[np.
     autodip_ij.errors.BadInput
         For fewer than five images.
     autodip_ij.errors.EnvironmentProblem
-        If umap-learn is not installed.
+        If umap-learn, of the extra ``evaluation``, is not installed.
     """
     if len(rows) < FEWEST_IMAGES:
         raise BadInput(f"UMAP needs at least {FEWEST_IMAGES} images, got {len(rows)}")
@@ -76,8 +76,8 @@ def embed(rows: npt.NDArray[np.floating], *, seed: int = 0, new: npt.NDArray[np.
 def _fitted(rows: _Rows, seed: int) -> Any:
     try:
         from umap import UMAP
-    except ImportError as error:
-        raise EnvironmentProblem("UMAP needs the package umap-learn: pip install umap-learn") from error
+    except ModuleNotFoundError as error:
+        raise failed_import(error) or error from error
 
     count = min(NEIGHBOURS, len(rows.values) - 1)
     return UMAP(n_components=2, n_neighbors=count, random_state=seed, init="pca").fit(rows.values)

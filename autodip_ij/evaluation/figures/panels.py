@@ -147,7 +147,7 @@ def panel(
     """
     planes = _checked(images, residual_of)
     last = list(planes.values())[-1]
-    low, high = _display_range(last)
+    low, high = display_range(last)
     square = zoom if zoom is not None else busiest_square(last, max(min(last.shape) // ZOOM, 8))
     aspect = min(max(last.shape[0] / last.shape[1], 1 / LONGEST), LONGEST)
     layout = PanelLayout(len(planes) + (residual_of is not None), aspect, bool(title))
@@ -164,7 +164,7 @@ def panel(
     if residual_of is not None:
         first, second = residual_of
         residual = planes[first] - planes[second]
-        limit = _residual_limit(residual)
+        limit = residual_limit(residual)
         axes = layout.axes(drawing, len(planes))
         shown = _draw(axes, residual, square, {"cmap": "RdBu_r", "vmin": -limit, "vmax": limit})
         text = f"{first} - {second}"
@@ -211,7 +211,8 @@ def _checked(images: Mapping[str, Array], residual_of: Sequence[str] | None) -> 
     return planes
 
 
-def _display_range(image: Array) -> tuple[float, float]:
+def display_range(image: Array) -> tuple[float, float]:
+    """Return the grey values that are drawn black and white."""
     finite = image[np.isfinite(image)]
     if finite.size == 0:
         return 0.0, 1.0
@@ -219,7 +220,8 @@ def _display_range(image: Array) -> tuple[float, float]:
     return (float(low), float(high)) if high > low else (float(low), float(low) + 1.0)
 
 
-def _residual_limit(residual: Array) -> float:
+def residual_limit(residual: Array) -> float:
+    """Return the difference that is drawn in full colour."""
     finite = np.abs(residual[np.isfinite(residual)])
     return float(np.percentile(finite, PERCENTILES[1])) or 1.0 if finite.size else 1.0
 
@@ -262,7 +264,7 @@ def _scale_bar(axes: Axes, width: int, pixel_size_um: float | None) -> None:
     from matplotlib.patches import Rectangle
 
     unit = pixel_size_um or 1.0
-    length = _round_down(width * unit / 5)
+    length = bar_length(width, pixel_size_um)
     pixels = length / unit
     y = 0.94 * axes.get_ylim()[0]
     x = 0.05 * width
@@ -279,7 +281,11 @@ def _scale_bar(axes: Axes, width: int, pixel_size_um: float | None) -> None:
     )
 
 
-def _round_down(length: float) -> float:
-    """Return the largest of 1, 2, 5 times a power of ten that is not above `length`."""
+def bar_length(width: int, pixel_size_um: float | None) -> float:
+    """Return the length of the scale bar of an image: 1, 2 or 5 times a power of ten, at most a fifth of its width.
+
+    In µm; in pixels where their size is unknown.
+    """
+    length = width * (pixel_size_um or 1.0) / 5
     power = 10.0 ** np.floor(np.log10(length))
     return float(max(step * power for step in (1, 2, 5) if step * power <= length))

@@ -17,7 +17,7 @@ import numpy as np
 
 from autodip_ij._support.files import write_bytes
 from autodip_ij.calibration.parameters import Parameters
-from autodip_ij.errors import UnreadableFile
+from autodip_ij.errors import UnreadableFile, require
 from autodip_ij.evaluation.datasets import fmd
 from autodip_ij.evaluation.datasets.model import Pair
 from autodip_ij.evaluation.paper.published import PublishedImage, published_images
@@ -85,6 +85,7 @@ def rebuild(
     autodip_ij.errors.UnwritableOutput
         If a file exists and `overwrite` is false, or cannot be written.
     """
+    require("evaluation")
     watcher = progress or Silent()
     known = {pair.name: pair for pair in fmd.find(Path(fmd_folder), levels=("raw", "avg2")).pairs}
     wanted = {"calibration": published_images("calibration"), "validation": published_images("validation")}

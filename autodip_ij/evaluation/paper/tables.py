@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from autodip_ij._support.files import write_text
-from autodip_ij.errors import BadInput
+from autodip_ij.errors import BadInput, require
 from autodip_ij.evaluation import markdown
 from autodip_ij.evaluation.evaluate import Evaluation, evaluate_pairs, find_pairs
 from autodip_ij.evaluation.markdown import FIGURES, provenance_line
@@ -65,6 +65,7 @@ def evaluate_table1(
     autodip_ij.errors.AutodipError
         If there is nothing to transfer from or to.
     """
+    require("evaluation")
     import pandas as pd
 
     _, pairs = find_pairs(data, request)

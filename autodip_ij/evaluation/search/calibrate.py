@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from autodip_ij.calibration.advice import architecture_of
 from autodip_ij.calibration.pack.files import Descriptor, jobs_folder
 from autodip_ij.calibration.pack.write import PackContent, PackImage, write_pack
-from autodip_ij.errors import AutodipError, UnwritableOutput
+from autodip_ij.errors import AutodipError, UnwritableOutput, require
 from autodip_ij.evaluation.search.images import PreparedPair, prepare
 from autodip_ij.evaluation.search.job import OUT_OF_MEMORY, gpu_count
 from autodip_ij.evaluation.search.page import embedding, page, pictures_of
@@ -97,6 +97,7 @@ def calibrate(
     """
     from autodip_ij.batch.jobs import JobStore, run_jobs
 
+    require("evaluation")
     path = Path(target)
     if path.exists() and not overwrite:
         raise UnwritableOutput(f"{path} exists already; choose another name or add --overwrite")
