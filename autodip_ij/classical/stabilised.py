@@ -11,8 +11,7 @@ from pydantic import Field, model_validator
 
 from autodip_ij.classical.method import MethodParameters, Plane, Run
 from autodip_ij.errors import BadInput
-from autodip_ij.noise.anscombe import stabilise, unstabilise
-from autodip_ij.noise.estimate import NoiseModel
+from autodip_ij.noise.estimate import NoiseModel, stabilise, unstabilise
 
 
 class PoissonGaussParameters(MethodParameters):

@@ -19,7 +19,7 @@ from autodip_ij._support.text import encodable
 from autodip_ij._support.versions import versions
 from autodip_ij._version import __version__
 from autodip_ij.calibration.parameters import STORED, Parameters, declared
-from autodip_ij.denoising.checks.judge import Check, FitVerdict
+from autodip_ij.denoising.checks import Check, FitVerdict
 from autodip_ij.errors import UnreadableFile
 
 SCHEMA_VERSION = 1

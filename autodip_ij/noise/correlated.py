@@ -171,13 +171,23 @@ class SharedNoise:
     ----------
     spacing_px
         Distance from which on pixels do not share noise; 1 where the noise is white.
-    ratio
-        Variance of the noise of the means of squares of pixels to that seen between next neighbours; for single pixels
-        1 where it is white.
+    flattest
+        The parts (Y, X) of the image in which that was measured; empty where the noise is white.
+    between_neighbours
+        Noise variance that next neighbours show in them.
     """
 
-    spacing_px: int
-    ratio: float
+    spacing_px: int = 1
+    flattest: tuple[Plane, ...] = ()
+    between_neighbours: float = 1.0
+
+    def ratio(self, binning: int = 1) -> float:
+        """Return the noise variance of the means of squares of `binning` px over that seen between next neighbours."""
+        if not self.flattest:
+            return 1.0 / binning**2
+        coarse = min(binning, self.flattest[0].shape[0] // 3)
+        means = float(np.median([_about_a_plane(_means(tile, coarse)) for tile in self.flattest]))
+        return means / self.between_neighbours * (coarse / binning) ** 2
 
 
 def second_difference(values: Plane, spacing: int) -> Plane:
@@ -193,9 +203,7 @@ def second_difference(values: Plane, spacing: int) -> Plane:
     return convolve1d(convolve1d(values, kernel, 0, mode="mirror"), kernel, 1, mode="mirror")
 
 
-def find_shared_noise(
-    values: Plane, usable: npt.NDArray[np.bool_], binning: int = 1, shared: bool | None = None
-) -> SharedNoise:
+def find_shared_noise(values: Plane, usable: npt.NDArray[np.bool_], shared: bool | None = None) -> SharedNoise:
     """Return how far pixels of an image share noise, and how strong it is against what next neighbours show.
 
     The image is cut into overlapping tiles of 16 to 32 px. In the 3 % whose Gaussian-smoothed values vary least, the
@@ -209,12 +217,10 @@ def find_shared_noise(
         Image (Y, X), at least 32 px a side.
     usable
         (Y, X); false where clipping changed the noise.
-    binning
-        Side of the squares for `SharedNoise.ratio`, px; 1 for single pixels.
     shared
         Whether the pixels share noise, where the microscope tells; None to find out.
     """
-    white = SharedNoise(1, 1.0 / binning**2)
+    white = SharedNoise()
     if shared is False:
         return white
     tiles = _flattest(values, usable)
@@ -233,9 +239,7 @@ def find_shared_noise(
             return white
     telling = [at for at, variance in zip(_SPACINGS_PX, seen, strict=True) if whole <= _SAME_VARIANCE * variance]
     spacing = telling[0] if telling else _SPACINGS_PX[-1]
-    coarse = min(binning, values[tiles[0]].shape[0] // 3)
-    means = float(np.median([_about_a_plane(_means(values[tile], coarse)) for tile in tiles]))
-    return SharedNoise(spacing, means / seen[0] * (coarse / binning) ** 2)
+    return SharedNoise(spacing, tuple(values[tile] for tile in tiles), float(seen[0]))
 
 
 def _flattest(values: Plane, usable: npt.NDArray[np.bool_]) -> list[tuple[slice, slice]]:

@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from autodip_ij.noise.anscombe import stabilise
-from autodip_ij.noise.estimate import NoiseModel
+from autodip_ij.noise.estimate import NoiseModel, stabilise
 
 Plane = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]

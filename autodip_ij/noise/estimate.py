@@ -1,7 +1,8 @@
-"""Noise of a photodetector, ``variance = a * value + b``, and its estimation from a single image."""
+"""Noise of a photodetector, ``variance = a * value + b``: its estimation from one image, and its stabilisation."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -121,23 +122,32 @@ def estimate_noise(plane: npt.ArrayLike, *, binning: int = 1, shared: bool | Non
         If the image is no plane, too small, or clipped nearly everywhere.
     """
     values = np.asarray(plane, dtype=np.float64)
-    return estimate_given_photon(values, grey_values_of_a_photon(values), binning, shared)
+    return noise_by_binning(values, grey_values_of_a_photon(values), shared)(binning)
 
 
-def estimate_given_photon(values: Plane, photon: float | None, binning: int, shared: bool | None) -> NoiseEstimate:
-    """Estimate the noise as `estimate_noise`, with what `grey_values_of_a_photon` returned for the plane."""
+def noise_by_binning(values: Plane, photon: float | None, shared: bool | None) -> Callable[[int], NoiseEstimate]:
+    """Return a function that gives the noise of a plane, as `estimate_noise`, for the side of the squares.
+
+    Nearly all of the work is done once; `photon` is what `grey_values_of_a_photon` returned for the plane.
+    """
     if values.ndim != 2 or min(values.shape) < _SMALLEST_SIDE:
         raise BadInput(
             f"image has shape {values.shape}; noise estimation needs a plane of at least {_SMALLEST_SIDE} px a side"
         )
     if np.ptp(values) == 0:
-        return NoiseEstimate(NoiseModel(0.0, 0.0), 1, values[0, :1], np.zeros(1))
+        nothing = NoiseEstimate(NoiseModel(0.0, 0.0), 1, values[0, :1], np.zeros(1))
+        return lambda binning: nothing
     if photon:
-        return _poisson(values, photon, binning)
+        return lambda binning: _poisson(values, photon, binning)
     usable = ~near_clipping(values, _REACH_PX, photon)
     model, levels, variances = _between_neighbours(values, usable)
-    spread = find_shared_noise(values, usable, binning, shared)
-    return NoiseEstimate(model.times(spread.ratio), spread.spacing_px, levels, spread.ratio * variances)
+    spread = find_shared_noise(values, usable, shared)
+
+    def of_binning(binning: int) -> NoiseEstimate:
+        ratio = spread.ratio(binning)
+        return NoiseEstimate(model.times(ratio), spread.spacing_px, levels, ratio * variances)
+
+    return of_binning
 
 
 def _poisson(values: Plane, photon: float, binning: int) -> NoiseEstimate:
@@ -234,3 +244,71 @@ def _fit_line(levels: Plane, variances: Plane, counts: Plane) -> NoiseModel:
             return NoiseModel(0.0, float(np.average(variances, weights=weight**2)))
         fitted = slope * levels + intercept
     return NoiseModel(float(slope), float(intercept))
+
+
+# Below this ratio of a**2 to b the noise is Gaussian: the square root would only lose digits.
+_GAUSSIAN_RATIO = 1e-10
+
+
+_NO_PHOTON = 2 * np.sqrt(3 / 8)
+"""Stabilised value where the model has no photon; read-out noise, and an error of the model, go on below it."""
+
+
+def stabilise(image: npt.ArrayLike, noise: NoiseModel) -> npt.NDArray[np.float64]:
+    """Return ``(2 / a) sqrt(a y + 3/8 a**2 + b)``, whose noise has variance 1.
+
+    Starck, Murtagh and Bijaoui, "Image Processing and Data Analysis" (1998), with b = read-out variance - a *
+    offset; for a = 0 the limit up to a constant, ``y / sqrt(b)``. Below ``-b / a``, where the model has no photon, it
+    goes on along its tangent.
+
+    Parameters
+    ----------
+    image
+        Grey values y, of any shape.
+    noise
+        Noise in the same grey values.
+
+    Raises
+    ------
+    autodip_ij.errors.BadInput
+        If the model has no noise.
+    """
+    values = np.asarray(image, dtype=np.float64)
+    if _is_gaussian(noise):
+        return values / np.sqrt(noise.b)
+    photons = (values + noise.b / noise.a) / noise.a
+    return np.where(photons > 0, 2 * np.sqrt(np.maximum(photons, 0.0) + 3 / 8), _NO_PHOTON + photons * (2 / _NO_PHOTON))
+
+
+def unstabilise(image: npt.ArrayLike, noise: NoiseModel) -> npt.NDArray[np.float64]:
+    """Return the grey values whose stabilised expectation is `image`: the exact unbiased inverse of `stabilise`.
+
+    The closed form of Mäkitalo and Foi, IEEE Trans. Image Process. 22, 91 (2013), equation 10, with D the
+    stabilised value: ``y = a (D**2/4 + sqrt(3/2)/4 / D - 11/8 / D**2 + 5/8 sqrt(3/2) / D**3 - 1/8) - b / a``. The
+    algebraic inverse would return too small values, since the mean of a square root is less than the root of the
+    mean. Below the value that stands for no photon it goes on along the tangent of `stabilise`, so that a background
+    darker than the model's is not lifted to it.
+
+    Parameters
+    ----------
+    image
+        Denoised stabilised values, of any shape.
+    noise
+        The model given to `stabilise`.
+    """
+    stabilised = np.asarray(image, dtype=np.float64)
+    if _is_gaussian(noise):
+        return stabilised * np.sqrt(noise.b)
+    # The closed form is 0 at the value that stands for no photon, and not monotone below.
+    d = np.maximum(stabilised, _NO_PHOTON)
+    root = np.sqrt(3 / 2)
+    photons = d**2 / 4 + root / 4 / d - 11 / 8 / d**2 + 5 / 8 * root / d**3 - 1 / 8
+    photons += np.minimum(stabilised - _NO_PHOTON, 0.0) * (_NO_PHOTON / 2)
+    return noise.a * photons - noise.b / noise.a
+
+
+def _is_gaussian(noise: NoiseModel) -> bool:
+    """Return whether the noise does not depend on the signal."""
+    if noise.a < 0 or (noise.a == 0 and noise.b <= 0):
+        raise BadInput(f"no noise to stabilise: a = {noise.a:g}, b = {noise.b:g}; expected a > 0, or a = 0 and b > 0")
+    return noise.b > 0 and noise.a**2 < _GAUSSIAN_RATIO * noise.b

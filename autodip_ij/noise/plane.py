@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -12,9 +13,10 @@ import numpy.typing as npt
 from autodip_ij._support.arrays import binned
 from autodip_ij.errors import BadInput
 from autodip_ij.noise.artefacts import clipping_of, fault_of, grey_step, grey_values_of_a_photon
-from autodip_ij.noise.estimate import NoiseEstimate, estimate_given_photon
+from autodip_ij.noise.estimate import NoiseEstimate, NoiseModel, near_clipping, noise_by_binning
 
 Plane = npt.NDArray[np.float32]
+FloatPlane = npt.NDArray[np.float64]
 
 NoiseKind = Literal["white", "correlated"]
 """Whether neighbouring pixels share noise."""
@@ -105,7 +107,6 @@ class NoisyPlane:
     def __init__(self, pixels: npt.NDArray[np.floating[Any]], shared: bool | None = None) -> None:
         self.pixels = pixels
         self.shared = shared
-        self._found: dict[int, NoiseEstimate | BadInput] = {}
 
     @cached_property
     def photon(self) -> float | None:
@@ -120,16 +121,17 @@ class NoisyPlane:
         autodip_ij.errors.BadInput
             If it cannot be estimated.
         """
-        if binning not in self._found:
-            try:
-                values = np.asarray(self.pixels, np.float64)
-                self._found[binning] = estimate_given_photon(values, self.photon, binning, self.shared)
-            except BadInput as problem:
-                self._found[binning] = problem
-        found = self._found[binning]
-        if isinstance(found, BadInput):
-            raise BadInput(str(found))
-        return found
+        if isinstance(self._by_binning, str):
+            raise BadInput(self._by_binning)
+        return self._by_binning(binning)
+
+    @cached_property
+    def _by_binning(self) -> Callable[[int], NoiseEstimate] | str:
+        """The noise by binning; why it cannot be estimated, if so."""
+        try:
+            return cache(noise_by_binning(np.asarray(self.pixels, np.float64), self.photon, self.shared))
+        except BadInput as problem:
+            return str(problem)
 
     def noise(self, binning: int = 1) -> PlaneNoise:
         """Return the noise of the plane as it is fitted, after averaging squares of `binning` px a side.
@@ -239,3 +241,68 @@ def _scatter(estimate: NoiseEstimate) -> float:
         return 0.0
     deviation = np.sqrt(estimate.variances[valid] / expected[valid]) - 1
     return float(np.sqrt(np.mean(np.minimum(np.abs(deviation), 1.0) ** 2)))
+
+
+_LEAST_USABLE = 0.05
+_DARKEST = 0.05
+"""Variances below this share of the median one are not believed: they would make single dark pixels count most."""
+
+
+@dataclass(frozen=True)
+class KnownNoise:
+    """Noise of one plane.
+
+    Attributes
+    ----------
+    model
+        Variance by grey value.
+    floor
+        Smallest variance that is believed.
+    spacing_px
+        Distance from which on pixels do not share noise.
+    sigma
+        Root mean variance over the plane.
+    deviation
+        Standard deviation (Y, X) of the noise at every pixel.
+    usable
+        (Y, X); false where clipping changed the noise.
+    """
+
+    model: NoiseModel
+    floor: float
+    spacing_px: int
+    sigma: float
+    deviation: FloatPlane
+    usable: npt.NDArray[np.bool_]
+
+    def deviation_at(self, values: FloatPlane) -> FloatPlane:
+        """Return the standard deviation of the noise at the expected grey values given."""
+        return np.sqrt(np.maximum(self.model.variance(values), self.floor))
+
+    def standardised(self, residual: FloatPlane) -> FloatPlane:
+        """Return `residual` (Y, X) in units of the noise of each pixel."""
+        return residual / self.deviation
+
+    def strength(self, residual: FloatPlane) -> float:
+        """Return the root mean square of a residual in units of the noise, over the usable pixels: 1 for noise."""
+        return float(np.sqrt((self.standardised(residual)[self.usable] ** 2).mean()))
+
+
+def known_noise(plane: NoisyPlane, denoised: FloatPlane) -> KnownNoise:
+    """Return the noise of a plane, its strength at each pixel taken at the grey value of `denoised` (Y, X).
+
+    Raises
+    ------
+    autodip_ij.errors.BadInput
+        If it cannot be estimated: too small, nearly all clipped, or no noise to be found.
+    """
+    noisy, estimate = np.asarray(plane.pixels, np.float64), plane.estimate()
+    sigma = estimate.model.sigma(noisy)
+    floor = _DARKEST * float(np.median(estimate.variances))
+    if not (sigma > 0 and floor > 0):
+        raise BadInput("no noise was found in the input")
+    usable = ~near_clipping(noisy, 2 * estimate.spacing_px + 3, plane.photon)
+    if usable.mean() < _LEAST_USABLE:
+        raise BadInput("nearly every pixel is at the lowest or highest grey value; the noise cannot be estimated")
+    deviation = np.sqrt(np.maximum(estimate.model.variance(denoised), floor))
+    return KnownNoise(estimate.model, floor, estimate.spacing_px, sigma, deviation, usable)

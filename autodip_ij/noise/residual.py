@@ -8,11 +8,15 @@ import numpy as np
 import numpy.typing as npt
 
 from autodip_ij.errors import BadInput
-from autodip_ij.noise.local import CONTRAST_SCALES_PX, KnownNoise, contrast_kept, known_noise
-from autodip_ij.noise.plane import NoisyPlane
+from autodip_ij.noise.plane import KnownNoise, NoisyPlane, known_noise
 
 Plane = npt.NDArray[np.float64]
 
+CONTRAST_SCALES_PX = (2, 4, 8)
+"""Sizes (Gaussian sigma, px) at which the contrast of structures is compared."""
+_STRONG = 5.0
+"""Structures count from this many standard deviations of the noise in their band."""
+_FEWEST_STRONG = 200
 LARGEST_SIDE = 1024
 """Of a larger plane only the middle is measured, so that the checks cost little beside a fit."""
 _CERTAIN = 5.0
@@ -64,7 +68,7 @@ def measure_plane(
     Returns
     -------
     dict
-        By name of `autodip_ij.denoising.checks.judge.LIMITS`; without the measures that do not apply to the run.
+        By name of `autodip_ij.denoising.checks.LIMITS`; without the measures that do not apply to the run.
     """
     y, x = (_middle(np.asarray(plane, np.float64)) for plane in (noisy, denoised))
     found: Measured = {"mean_ratio": _mean_ratio(offset + span * y, offset + span * x)}
@@ -156,6 +160,61 @@ def _correlation(residual: Plane, noise: KnownNoise) -> Value | Unknown:
     z -= z.mean()
     pairs = ((z[lag:], z[:-lag]), (z[:, lag:], z[:, :-lag]))
     return Value(float(np.mean([(a * b).mean() for a, b in pairs]) / max((z * z).mean(), 1e-300)))
+
+
+def contrast_kept(noisy: Plane, denoised: Plane, noise: KnownNoise, scale_px: float) -> float:
+    """Return the contrast of structures in the output over that in the input, at one size.
+
+    Both are filtered to a band of sizes (difference of Gaussians with sigmas `scale_px` and twice that). Where the band
+    of the input is at least 5 standard deviations of its noise, it shows structure: over those pixels the output is
+    regressed on the input, whose noise power is subtracted from the denominator. 1 where the structures were kept as
+    they are, 0 where they were erased. Choosing pixels by the noisy values favours those that noise made stronger,
+    so even a clean image reads a little below 1.
+
+    Parameters
+    ----------
+    noisy, denoised
+        Input and output (Y, X).
+    noise
+        Noise of the input.
+    scale_px
+        Sigma of the finer Gaussian.
+
+    Raises
+    ------
+    autodip_ij.errors.BadInput
+        If too few pixels show structure of this size above the noise.
+    """
+    from scipy.ndimage import gaussian_filter
+
+    coarse = gaussian_filter(noisy, 2 * scale_px)
+    local = noise.deviation_at(coarse)
+    before = (gaussian_filter(noisy, scale_px) - coarse) / local
+    after = (gaussian_filter(denoised, scale_px) - gaussian_filter(denoised, 2 * scale_px)) / local
+    sigma = _noise_in_band(before, coarse, noise, scale_px)
+    strong = noise.usable & (np.abs(before) > _STRONG * sigma)
+    if np.count_nonzero(strong) < _FEWEST_STRONG:
+        raise BadInput(f"too few structures of about {scale_px:g} px stand out of the noise")
+    power = float((before[strong] ** 2 - sigma**2).sum())
+    return float((before[strong] * after[strong]).sum()) / power
+
+
+def _noise_in_band(band: Plane, coarse: Plane, noise: KnownNoise, scale_px: float) -> float:
+    """Return the standard deviation of the noise in a band of a standardised plane.
+
+    For noise that neighbours do not share it follows from the filter. Shared noise has more power in coarse bands, how
+    much is read from the flat half of the plane; structure in it makes the result too large, the check more careful.
+    """
+    from scipy.ndimage import gaussian_filter, sobel
+
+    impulse = np.zeros((int(16 * scale_px) | 1,) * 2)
+    impulse[impulse.shape[0] // 2, impulse.shape[1] // 2] = 1
+    white = float(np.linalg.norm(gaussian_filter(impulse, scale_px) - gaussian_filter(impulse, 2 * scale_px)))
+    if noise.spacing_px == 1:
+        return white
+    gradient = np.hypot(sobel(coarse, 0), sobel(coarse, 1))
+    flat = noise.usable & (gradient <= np.median(gradient[noise.usable]))
+    return max(white, float(1.4826 * np.median(np.abs(band[flat] - np.median(band[flat])))))
 
 
 _EDGE_PX = 1.5

@@ -6,8 +6,7 @@ import torch
 
 from autodip_ij.dip.losses import make_loss
 from autodip_ij.errors import BadInput
-from autodip_ij.noise.anscombe import stabilise
-from autodip_ij.noise.estimate import NoiseModel
+from autodip_ij.noise.estimate import NoiseModel, stabilise
 
 
 def test_the_loss_is_the_squared_error_of_stabilised_values(rng):

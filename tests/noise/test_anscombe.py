@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from autodip_ij.errors import BadInput
-from autodip_ij.noise.anscombe import stabilise, unstabilise
-from autodip_ij.noise.estimate import NoiseModel
+from autodip_ij.noise.estimate import NoiseModel, stabilise, unstabilise
 
 # (a, read-out sigma in electrons, offset in grey values)
 DETECTORS = [(1.0, 0.0, 0.0), (1.0, 2.0, 0.0), (0.02, 1.0, 0.0), (3.7, 1.6, 100.0)]

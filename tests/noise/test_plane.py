@@ -223,7 +223,7 @@ def test_shot_noise_counts_from_a_fifth_of_the_variance_of_a_white_pixel(
     model: NoiseModel, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     known = NoiseEstimate(model, 1, np.linspace(0.2, 1, 8), model.variance(np.linspace(0.2, 1, 8)))
-    monkeypatch.setattr("autodip_ij.noise.plane.estimate_given_photon", lambda *_: known)
+    monkeypatch.setattr("autodip_ij.noise.plane.noise_by_binning", lambda *_: lambda binning: known)
     assert noise_of(np.random.default_rng(0).random((64, 64), dtype=np.float32)).kind == kind
 
 
