@@ -1,4 +1,4 @@
-"""Metadata to groups: which microscope took an image, which specimen a channel shows, how sure that is, and why.
+"""Infer microscope and specimen of each channel from the metadata, with evidence and confidence.
 
 Names are loaded when first used, so that importing this package reads no vocabulary.
 """

@@ -50,7 +50,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Fact:
-    """One thing the metadata says.
+    """One statement of the metadata.
 
     Attributes
     ----------
@@ -74,7 +74,7 @@ class Fact:
 
 
 def text_fact(kind: Kind, value: object, source: str, channel: int | None = None) -> list[Fact]:
-    """Return a fact with a text, or none if the text is empty or says that nothing is known."""
+    """Return a list with a text fact; empty if the text is empty or means unknown."""
     text = " ".join(str(value).split()) if value is not None else ""
     if text.lower() in _EMPTY:
         return []
@@ -82,7 +82,7 @@ def text_fact(kind: Kind, value: object, source: str, channel: int | None = None
 
 
 def number_fact(kind: Kind, value: object, source: str, channel: int | None = None, scale: float = 1.0) -> list[Fact]:
-    """Return a fact with a positive finite number times `scale`, or none."""
+    """Return a list with a fact of a positive finite number times `scale`; empty otherwise."""
     number = as_number(value) * scale
     if not (math.isfinite(number) and number > 0):
         return []
@@ -93,7 +93,7 @@ _UNITS = {Kind.EXCITATION: " nm", Kind.EMISSION: " nm", Kind.PINHOLE_UM: " um", 
 
 
 def as_number(value: object) -> float:
-    """Return a number, or NaN for anything that is none."""
+    """Return `value` as a number; NaN for anything else."""
     try:
         return float(str(value).strip())
     except ValueError:
@@ -104,7 +104,7 @@ _EMPTY = ("", "none", "null", "(null)", "n/a", "na", "unknown", "unspecified", "
 
 
 def spread(facts: list[Fact], described: int, channels: int) -> list[Fact]:
-    """Return facts of `described` channels for an image that is read as `channels`.
+    """Assign facts of `described` channels to an image that is read as `channels`.
 
     A colour channel is read as three; facts of channels that the image lacks are dropped.
     """
@@ -120,7 +120,7 @@ def spread(facts: list[Fact], described: int, channels: int) -> list[Fact]:
 
 @dataclass(frozen=True)
 class Finding:
-    """One evidence row.
+    """One evidence row, with what the decision needs to add it up fairly.
 
     Attributes
     ----------
@@ -160,6 +160,6 @@ def specimen_row(fact: Fact, speaks_for: str, weight: float, rule: str) -> Findi
 
 
 def factor(vocabulary: Vocabulary, kind: str, fact: Fact) -> float:
-    """Return what a kind of metadata counts, in a channel's field or in one of the whole image."""
+    """Return the factor of a kind of metadata, in a field of a channel or of the whole image."""
     entry = vocabulary.kinds[kind]
     return entry.image if fact.channel is None else entry.channel

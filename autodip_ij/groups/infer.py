@@ -1,4 +1,4 @@
-"""Adding up the evidence of one channel: a microscope, a specimen, how sure, and why.
+"""Decide microscope and specimen of a channel by adding up its evidence.
 
 On each axis every candidate gets the sum of its rows. The strongest candidate is taken if its total reaches `HINT` and
 leads the next one by `LEAD`; its confidence is that lead. A total without a row of at least `OUTRIGHT` stays below
@@ -44,7 +44,7 @@ _Selector = Callable[[Sequence[Finding], str], list[Finding]]
 
 @dataclass(frozen=True)
 class Verdict:
-    """What one axis comes to."""
+    """Decision on one axis."""
 
     answer: str | None
     confidence: float
@@ -53,7 +53,7 @@ class Verdict:
 
 
 def decide(index: int, name: str, findings: Sequence[Finding]) -> GroupDecision:
-    """Return the decision for one channel.
+    """Decide microscope and specimen of one channel.
 
     Parameters
     ----------
@@ -96,7 +96,7 @@ def _silenced(finding: Finding) -> Finding:
 
 
 def _shown(finding: Finding) -> Evidence:
-    """Return the row as users see it: a spinning disk counts as confocal and keeps its name in the value."""
+    """Return the row as users see it: a spinning disk counts as confocal and is named in the value."""
     row = finding.evidence
     if row.speaks_for == "spinningdisk":
         return replace(row, speaks_for="confocal", value=f"{row.value} (spinning disk, counted as confocal)")
@@ -128,10 +128,10 @@ def _resolved(findings: Sequence[Finding]) -> list[Finding]:
 
 
 def _with_families(findings: Sequence[Finding]) -> list[Finding]:
-    """Return the findings with `laserscanning` and `camera` turned into what the other evidence makes of them.
+    """Return the findings with `laserscanning` and `camera` resolved by the other evidence.
 
-    A point detector tells confocal or two-photon from all others, and counts for the likelier of the two. A camera is
-    no news where another technique with a camera is evident: there it does not count.
+    A point detector means confocal or two-photon, and counts for the likelier of the two. A camera adds nothing if
+    another technique with a camera is evident: then it does not count.
     """
     totals = _totals(findings)
     two_photon = totals.get("twophoton", 0.0) + totals.get("threephoton", 0.0) + totals.get("harmonic", 0.0)
@@ -176,7 +176,7 @@ def _microscope(findings: Sequence[Finding]) -> Verdict:
     outside = max(OUTSIDE, key=lambda word: totals.get(word, 0.0))
     if totals.get(outside, 0.0) >= _OUTSIDE_TOTAL:
         return _outside_verdict(outside, sums, totals, findings)
-    return _leading(sums, findings, "nothing in the metadata tells the microscope", _speaking_for)
+    return _leading(sums, findings, "nothing in the metadata identifies the microscope", _speaking_for)
 
 
 def _left_alone(findings: Sequence[Finding], totals: Mapping[str, float]) -> Verdict | None:
@@ -188,8 +188,8 @@ def _left_alone(findings: Sequence[Finding], totals: Mapping[str, float]) -> Ver
     # "transmitted" names the light, the others the technique: the technique is the better description
     word = max(words, key=lambda candidate: (candidate != "transmitted", totals[candidate]))
     phrase = MODALITIES[word].phrase
-    reason = f"Left alone: {phrase} is no fluorescence ({_quote(findings, words)})."
-    return Verdict(None, 0.0, reason, leave_alone=f"{phrase}: no fluorescence image")
+    reason = f"Left alone: {phrase} is not fluorescence ({_quote(findings, words)})."
+    return Verdict(None, 0.0, reason, leave_alone=f"{phrase}: not a fluorescence image")
 
 
 def _outside_verdict(
@@ -282,12 +282,12 @@ def _quote_rows(findings: Sequence[Finding]) -> str:
 
 
 def infer_groups(metadata: SourceMetadata, vocabulary: Vocabulary | None = None) -> tuple[GroupDecision, ...]:
-    """Return microscope and specimen of every channel, with the evidence, the confidence and the reason.
+    """Infer microscope and specimen of every channel, with evidence, confidence and reason.
 
     Parameters
     ----------
     metadata
-        What the file says about its instrument.
+        Instrument metadata of the file.
     vocabulary
         Words and weights; by default the shipped ones with the user's own file.
 
@@ -307,7 +307,7 @@ def infer_groups(metadata: SourceMetadata, vocabulary: Vocabulary | None = None)
 
 
 def _name(metadata: SourceMetadata, facts: list[Fact], index: int) -> str:
-    """Return the channel's name: as the reader gives it, else as the metadata do."""
+    """Return the channel's name from the reader, else from the metadata."""
     given = metadata.channel_names[index] if index < len(metadata.channel_names) else ""
     named = (fact.value for fact in facts if fact.kind is Kind.NAME and fact.channel == index)
     return given or next(named, "")

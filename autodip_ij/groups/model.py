@@ -1,4 +1,4 @@
-"""Evidence, decision, group: the words of group inference."""
+"""Evidence, decisions, groups and modalities: the vocabulary of group inference."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class GroupDecision:
     reason
         One sentence: why this, or why unknown (missing or conflicting evidence).
     leave_alone
-        Why the channel is no fluorescence image (bright-field, electron microscopy, ...); None for fluorescence.
+        Why the channel is not a fluorescence image (bright-field, electron microscopy, ...); None for fluorescence.
     """
 
     index: int
@@ -116,7 +116,7 @@ def group_names() -> list[str]:
 
 @dataclass(frozen=True)
 class Modality:
-    """One way of taking an image.
+    """An imaging technique.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""Files in, files out, the image type, tiles, grey-value windows.
+"""Images: reading, writing, the image type, selection, tiles, grey-value windows.
 
 Names are loaded when first used, so that importing this package costs neither dask nor a reader.
 """

@@ -1,4 +1,4 @@
-"""Arrays of any library and any axis order, as lazy (T, C, Z, Y, X) with one plane a chunk."""
+"""Convert arrays of any library and axis order to lazy (T, C, Z, Y, X); detect label images."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ def to_tczyx(array: Any, axes: str | None = None) -> tuple[da.Array, str]:
     Returns
     -------
     dask.array.Array
-        (T, C, Z, Y, X), one chunk a plane, native byte order, dtype kept. Nothing is computed or copied here.
+        (T, C, Z, Y, X), one chunk a plane, native byte order, dtype preserved. Nothing is computed or copied here.
     str
         The axes `array` had, in the order of ``TCZYX``.
 
     Raises
     ------
     autodip_ij.errors.BadInput
-        If the axes do not describe the array, an axis is empty, or the values are no real numbers.
+        If the axes do not describe the array, an axis is empty, or the values are not real numbers.
 
     Examples
     --------
@@ -71,7 +71,7 @@ def to_tczyx(array: Any, axes: str | None = None) -> tuple[da.Array, str]:
 
 
 def channel_labels(array: Any) -> tuple[str, ...] | None:
-    """Return the ``C`` coordinate of an xarray array as texts; None where there is none."""
+    """Return the ``C`` coordinate of an xarray array as texts; None if there is none."""
     coords = getattr(array, "coords", {})
     for key in ("C", "c"):
         if key in coords and coords[key].ndim == 1:
@@ -96,7 +96,7 @@ def _axis_letters(array: Any, axes: str | None) -> str:
 
 
 def _check(array: Any, letters: str) -> None:
-    """Refuse axes that do not fit and values that are no grey values."""
+    """Refuse axes that do not fit and values that are not grey values."""
     if len(letters) != array.ndim:
         raise BadInput(f"axes '{letters}' name {len(letters)} axes, the array has {array.ndim} (shape {array.shape})")
     if len(set(letters)) != len(letters) or not set(letters) <= set(AXES) or not {"Y", "X"} <= set(letters):
@@ -104,7 +104,7 @@ def _check(array: Any, letters: str) -> None:
     if 0 in array.shape:
         raise BadInput(f"the array is empty (shape {array.shape})")
     if array.dtype.kind not in "biuf":
-        raise BadInput(f"values of type {array.dtype} are no grey values; give booleans, integers or real numbers")
+        raise BadInput(f"values of type {array.dtype} are not grey values; give booleans, integers or real numbers")
 
 
 def _plane_chunks(array: Any, letters: str) -> tuple[int, ...]:
@@ -117,17 +117,17 @@ _log = logging.getLogger(__name__)
 _NAME = re.compile(
     r"(?<![a-z])(labels?(?![-_ ]?free)|label[-_ ]?(map|image)s?|masks?|cp_masks|segmentations?|segmented|seg)(?![a-z])"
 )
-_SIDE = 512  # of the part that is looked at
+_SIDE = 512  # of the part that is inspected
 _FLAT = 0.95
 
 
 def warn_of_labels(image: Image) -> None:
-    """Say in one line where an image looks like a label image or a mask; it is read all the same.
+    """Log a warning if an image looks like a label image or a mask; it is processed all the same.
 
     Parameters
     ----------
     image
-        Whose middle plane is looked at, if it holds integers.
+        Its middle plane is inspected if it has integers.
     """
     if image.dtype.kind not in "bui" or image.rgb:
         return
@@ -136,18 +136,18 @@ def warn_of_labels(image: Image) -> None:
     data = image.data[shape[0] // 2, shape[1] // 2, shape[2] // 2][crop]
     if is_labelled(np.asarray(data.compute(scheduler="threads"))):
         _log.warning(
-            "%s: looks like a label image or mask (flat areas with hard borders); denoising makes no sense of numbers "
-            "of objects: give the image itself",
+            "%s: looks like a label image or mask (flat areas with hard edges); denoising object numbers is "
+            "meaningless: give the intensity image",
             image.source.name if image.source else image.name,
         )
     elif image.source is not None and _NAME.search(image.source.name.lower()):
         _log.warning(
-            "%s: is named like a label image or mask; denoising is meant for the image itself", image.source.name
+            "%s: is named like a label image or mask; denoising is meant for the intensity image", image.source.name
         )
 
 
 def is_labelled(plane: npt.NDArray[Any]) -> bool:
-    """Return whether a plane (Y, X) of integers is made of flat areas, on zero, without any transition between them.
+    """Return whether a plane (Y, X) of integers consists of flat areas on zero with hard edges.
 
     Saturated structures are flat too, but blurred at their borders; counts of single photons stand alone.
 

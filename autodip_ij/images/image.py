@@ -1,4 +1,4 @@
-"""The `Image`: pixels read lazily as TCZYX, and everything that has to come back with them."""
+"""The `Image`: lazy pixels as TCZYX with their names, colours, sizes and instrument metadata."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ AXES = "TCZYX"
 
 @dataclass(frozen=True)
 class Channel:
-    """One channel as it is shown and named.
+    """Name and display of one channel.
 
     Attributes
     ----------
@@ -39,7 +39,7 @@ class Channel:
 
 @dataclass(frozen=True)
 class PixelSize:
-    """Physical size of a voxel and time between frames; None where the file does not say.
+    """Physical size of a voxel and time between frames; None if the file does not state it.
 
     Attributes
     ----------
@@ -83,7 +83,7 @@ class Image:
     scene
         Index of this scene in the file.
     rgb
-        Whether the channels are the colours of one picture.
+        Whether the channels are the colours of one RGB picture.
     axes
         The axes of the source that have a length or a meaning there, in the order of `AXES`, e.g. ``YX`` or ``CZYX``:
         an array given as (Y, X) is given back as (Y, X).
@@ -178,7 +178,7 @@ class Image:
 
 @dataclass(frozen=True)
 class SceneMetadata:
-    """What a file says about one scene, without pixels.
+    """Metadata of one scene of a file, without pixels.
 
     Attributes
     ----------

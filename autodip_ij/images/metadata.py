@@ -1,4 +1,4 @@
-"""What is known of a file beside its pixels: axes, channels, sizes with their units, the records of its makers."""
+"""Instrument metadata of a scene as its reader provides them, and names of units."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _UNITS = {
 
 
 def unit_name(text: object) -> str:
-    r"""Return the OME name of a unit as ImageJ writes it.
+    r"""Return the OME name of a unit in any common spelling.
 
     Examples
     --------
@@ -58,10 +58,8 @@ class SourceMetadata:
     Attributes
     ----------
     format
-        ``ome-tiff``, ``ome-zarr``, ``ome-xml``, ``imagej-tiff``, ``micromanager`` (its stacks and NDTiff),
-        ``scanimage``, ``qptiff``, ``metamorph``, ``tiff``, ``czi``, ``nd2``, ``lif``, ``dv``, ``oib``, ``mrc``, ``png``
-        (any photograph format), ``imagej`` (an image open in ImageJ), ``other`` (read by a further bioio reader) or
-        ``array``.
+        Name of a `autodip_ij.images.reading.formats.Flavour`, e.g. ``ome-tiff``, ``imagej-tiff``, ``czi``, ``png`` (any
+        photograph format), ``imagej`` (an image open in ImageJ); ``other`` (read by another bioio reader) or ``array``.
     channel_names
         One name per channel, in channel order; empty strings where the file has none. Colour samples and the bands of a
         spectral scan are channels of their own: see `file_channel`.
@@ -70,22 +68,10 @@ class SourceMetadata:
     ome_image
         Index of this scene in ``ome.images``.
     native
-        The reader's own metadata, by format:
-
-        - ``czi``: ``{"xml": str}``, the file's ZISRAW metadata document;
-        - ``nd2``: ``{"attributes": dict, "metadata": dict, "text_info": dict, "experiment": list}``, JSON-like, as the
-          package nd2 gives them (``dataclasses.asdict`` of ``ND2File.metadata``, and so on);
-        - ``lif``: ``{"xml": str}``, the ``<Element>`` of this image, with its hardware settings;
-        - ``oib``: ``{"main": {section: {key: value}}}``, the main settings file of Olympus FluoView, and ``"plane"``,
-          the settings of the first plane (objective, pinhole), in the same form;
-        - ``dv``: ``{"header": {field: value}, "extended": [{field: value}]}``, the header with its ``lens`` name,
-          and the extended header of the first plane of each channel, empty where the file has none;
-        - ``imagej-tiff`` and ``imagej``: ``{"info": str, "labels": list[str]}``, the Info property (where Bio-Formats
-          writes the original metadata) and the slice labels; from a file also ``luts`` (list of (3, 256) uint8),
-          ``mode``, and where present ``roi``, ``overlays`` and ``properties``, as tifffile gives them;
-        - ``micromanager``, ``scanimage``, ``qptiff``, ``metamorph``: ``{"info": str}``, the settings as JSON (the
-          first) or as lines ``key = value``;
-        - others: empty.
+        The reader's own metadata, which the module of the reader describes: the text ``xml`` (CZI, LIF) or ``info``
+        (TIFF of ImageJ and of acquisition programs), or tables (ND2, OIB, DeltaVision); empty for others. ImageJ files
+        have ``labels`` (list[str]) too, ``luts`` (list of (3, 256) uint8), ``mode``, and where present ``roi``,
+        ``overlays`` and ``properties``, as tifffile gives them.
     image_name
         Name of the scene inside the file.
     file_name

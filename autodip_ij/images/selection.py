@@ -1,4 +1,4 @@
-"""Which channels, time points, slices and scenes a text means."""
+"""Select channels, time points, slices and scenes by index or name."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _RANGE = re.compile(r"(\d+)\s*-\s*(\d+)")
 
 
 def parse_indices(text: str, length: int, names: Sequence[str] = (), *, what: str = "index") -> list[int]:
-    """Return the indices that `text` selects, ascending and each once.
+    """Return the indices that `text` selects, ascending, without duplicates.
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ def parse_indices(text: str, length: int, names: Sequence[str] = (), *, what: st
 
 
 def parse_scene(text: str, names: Sequence[str]) -> int:
-    """Return the index of the scene that `text` (an index from 0, or a name) means; the first if empty.
+    """Return the index of the scene that `text` (an index from 0, or a name) selects; the first if empty.
 
     Raises
     ------
@@ -74,7 +74,7 @@ def parse_scene(text: str, names: Sequence[str]) -> int:
         return 0
     chosen = parse_indices(text, len(names), names, what="scene")
     if len(chosen) > 1:
-        raise BadInput(f"scene '{text}' means {len(chosen)} scenes; give one index or name")
+        raise BadInput(f"scene '{text}' selects {len(chosen)} scenes; give one index or name")
     return chosen[0]
 
 
@@ -99,7 +99,7 @@ def _parse_item(item: str, length: int, names: Sequence[str], what: str) -> list
 
 
 def _by_name(item: str, names: Sequence[str], what: str) -> int | None:
-    """Return the index of the one name equal to `item`; None where there is none."""
+    """Return the index of the one name equal to `item`; None if there is none."""
     exact = [index for index, name in enumerate(names) if name and name == item]
     found = exact or [index for index, name in enumerate(names) if name and name.lower() == item.lower()]
     if len(found) > 1:
@@ -113,7 +113,7 @@ def _possible(length: int) -> str:
 
 
 def subset(image: Image, times: Sequence[int], channels: Sequence[int], slices: Sequence[int]) -> Image:
-    """Return `image` reduced to the given indices along T, C and Z, still lazy.
+    """Reduce `image` to the given indices along T, C and Z, lazily.
 
     OME record, slice labels and look-up tables are reduced alike, so that what is written describes what is there;
     frame interval and slice distance are those of the chosen ones, and unknown where they are unevenly spaced. Other
@@ -147,7 +147,7 @@ def subset(image: Image, times: Sequence[int], channels: Sequence[int], slices: 
 
 
 def _spacing(step: float | None, chosen: Sequence[int]) -> float | None:
-    """Return the distance of the chosen ones; None where it varies."""
+    """Return the step between the chosen planes; None if it varies."""
     distances = {after - before for before, after in pairwise(chosen)}
     if step is None or len(distances) > 1:
         return None
@@ -179,7 +179,7 @@ def _subset_ome(
 
 
 def _subset_planes(pixels: Pixels, place: Mapping[str, list[int]]) -> None:
-    """Keep the chosen planes, under their new indices."""
+    """Reduce the record to the chosen planes, renumbered."""
     kept = [p for p in pixels.planes if all(getattr(p, axis) in chosen for axis, chosen in place.items())]
     for plane in kept:
         for axis, chosen in place.items():

@@ -1,4 +1,4 @@
-"""Large planes as overlapping tiles, and tiles back to a plane without seams."""
+"""Cut large planes into overlapping tiles and blend tiles into a plane without seams."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Tile:
 
 @dataclass(frozen=True)
 class TilePlan(Sequence[Tile]):
-    """The tiles of a plane, row by row, made when they are asked for: a plane may have millions.
+    """The tiles of a plane, row by row, created on demand: a plane may have millions.
 
     Attributes
     ----------
@@ -101,7 +101,7 @@ def plan_tiles(shape: tuple[int, int], tile: int = 512, overlap: int = 128) -> T
     Raises
     ------
     autodip_ij.errors.BadInput
-        If `overlap` leaves no way forward.
+        If `overlap` is not less than `tile`.
 
     Examples
     --------
@@ -115,7 +115,7 @@ def plan_tiles(shape: tuple[int, int], tile: int = 512, overlap: int = 128) -> T
 
 
 class TileBlender:
-    """Adds tiles up to a plane, each weighted by raised-cosine ramps over its overlaps.
+    """Blends tiles into a plane with raised-cosine weights over their overlaps.
 
     The weights of all tiles sum to one at every pixel (a partition of unity): equal tiles give back the plane they were
     cut from, and a tile that differs from its neighbours fades in and out over the overlap.
@@ -164,7 +164,7 @@ class TileBlender:
 
     @property
     def disagreement(self) -> float | None:
-        """Root-mean-square difference of each tile from those added before it, over all overlaps; None without one."""
+        """Root-mean-square difference of overlapping tiles over all overlaps; None without overlap."""
         return float(np.sqrt(self._difference_squared / self._shared_pixels)) if self._shared_pixels else None
 
     def result(self, background: npt.ArrayLike | None = None) -> npt.NDArray[np.float32]:
@@ -185,7 +185,7 @@ class TileBlender:
 
 
 def _cuts(length: int, tile: int, overlap: int) -> tuple[int, int]:
-    """Return the side of the tiles along a side of the plane, and how many there are."""
+    """Return the side of the tiles along a side of the plane, and their number."""
     if length <= tile:
         return length, 1
     least = overlap - overlap // 8

@@ -1,4 +1,4 @@
-"""Grey values to [0, 1] and back: one window a channel, and what happens to values that are no grey values.
+"""Normalise grey values to [0, 1] and restore them: one window per channel; NaN, inf and extremes handled.
 
 ================================  ====================================================================================
 input                             result
@@ -38,7 +38,7 @@ _GREY_LEVELS = 256
 
 @dataclass(frozen=True)
 class Window:
-    """The grey values that become 0 and 1: minimum and maximum of one channel over the selection, as in the paper.
+    """Grey values mapped to 0 and 1: minimum and maximum of one channel over the selection, as in the paper.
 
     Attributes
     ----------
@@ -130,7 +130,7 @@ class Window:
 
 
 def measure_window(channel: da.Array | npt.NDArray[Any]) -> Window:
-    """Return the window of one channel over all of its planes, reading one chunk at a time.
+    """Measure the window of one channel over all of its planes, one chunk at a time.
 
     Parameters
     ----------
@@ -156,7 +156,7 @@ def measure_window(channel: da.Array | npt.NDArray[Any]) -> Window:
 
 
 def cast(values: npt.NDArray[Any], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
-    """Return `values` in another type: rounded half to even and clipped to its range, never rescaled.
+    """Cast `values` to another type: rounded half to even and clipped to its range, never rescaled.
 
     NaN becomes 0 in integer and boolean types. Values beyond the range of a real type become its largest ones.
 
@@ -172,7 +172,7 @@ def cast(values: npt.NDArray[Any], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
         with np.errstate(over="ignore"):
             return values.astype(target)
     if target.kind not in "biu":
-        raise BadInput(f"values of type {target} are no grey values; choose float32 or an integer type")
+        raise BadInput(f"values of type {target} are not grey values; choose float32 or an integer type")
     low, high = (0, 1) if target.kind == "b" else (np.iinfo(target).min, np.iinfo(target).max)
     if values.dtype.kind == "f":
         rounded = np.rint(np.nan_to_num(values.astype(np.float64), nan=0, posinf=np.inf, neginf=-np.inf))
@@ -184,7 +184,7 @@ def cast(values: npt.NDArray[Any], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
 
 
 def _extremes(block: npt.NDArray[Any]) -> tuple[float, float] | None:
-    """Return the smallest and largest finite value; None where there is none."""
+    """Return the smallest and largest finite value; None if there is none."""
     finite = block[np.isfinite(block)] if block.dtype.kind == "f" else block
     return (finite.min().item() + 0, finite.max().item() + 0) if finite.size else None
 
@@ -207,7 +207,7 @@ def _along(scaled: npt.NDArray[Any], low: int, high: int, dtype: np.dtype[Any]) 
 
 
 def _without_nan(plane: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Return `plane` with every NaN replaced by the nearest pixel that is none; zeros where all are."""
+    """Return `plane` with every NaN replaced by the nearest other pixel; zeros if all are NaN."""
     missing = np.isnan(plane)
     if not missing.any():
         return plane

@@ -1,9 +1,9 @@
-"""Image quality: how near an image is to its reference, and what a denoiser left in its residual.
+"""Image quality: similarity of an image to its reference, and whiteness of a denoiser's residual.
 
-Every measure is called ``f(reference, image, *, data_range=...)`` on two planes (Y, X) and returns a float, but for
-`fourier_ring_correlation` and `whiteness`, which return small records. Where the measure depends on the grey-value
-scale, `data_range` has no default: a number (255 for the published FMD figures), or ``"reference"`` for the span of
-the reference.
+Every measure has the signature ``f(reference, image, *, data_range=...)`` on two planes (Y, X) and returns a float,
+except `fourier_ring_correlation` and `whiteness`, which return small records. Where the measure depends on the
+grey-value scale, `data_range` has no default: a number (255 for the published FMD figures), or ``"reference"`` for
+the span of the reference.
 
 >>> import numpy as np
 >>> from autodip_ij.metrics import psnr

@@ -1,4 +1,4 @@
-"""What every measure asks of its arguments: finite planes of one shape, and a grey-value scale that is stated."""
+"""Check the arguments of every measure: finite planes of one shape, and an explicit grey-value scale."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def plane(image: npt.ArrayLike, name: str = "image") -> FloatPlane:
     Raises
     ------
     autodip_ij.errors.BadInput
-        If it is no two-dimensional array of finite real numbers.
+        If it is not a two-dimensional array of finite real numbers.
     """
     array = np.asarray(image)
     if array.ndim != 2 or array.size == 0:
@@ -42,7 +42,7 @@ def plane_pair(reference: npt.ArrayLike, image: npt.ArrayLike) -> tuple[FloatPla
     Raises
     ------
     autodip_ij.errors.BadInput
-        If either is no plane, or their shapes differ.
+        If either is not a plane, or their shapes differ.
     """
     first, second = plane(reference, "reference"), plane(image)
     if first.shape != second.shape:

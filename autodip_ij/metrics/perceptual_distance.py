@@ -1,4 +1,4 @@
-"""LPIPS, the learned perceptual distance of two images, with its network and weights."""
+"""LPIPS, the learned perceptual distance of two images: network, weights, measure."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def lpips_network(net: Net = "alex", *, weights: str | Path | None = None, devic
     Parameters
     ----------
     net
-        ``alex`` (which the paper reports) or ``squeeze``.
+        ``alex`` (reported in the paper) or ``squeeze``.
     weights
         Folder or file with the backbone weights: ``alexnet_features.pth``, ``squeezenet1_1_features.pth``, or the
         files of torchvision under their own names. By default the folder in ``$AUTODIP_LPIPS_WEIGHTS``, else
@@ -56,13 +56,13 @@ def lpips_network(net: Net = "alex", *, weights: str | Path | None = None, devic
     Raises
     ------
     autodip_ij.errors.EnvironmentProblem
-        If no weights are at hand and none can be downloaded; the message says what to do.
+        If no weights are available and none can be downloaded; the message names the remedy.
     """
     check_net(net)
     return _load(net, _local_file(net, weights), device)
 
 
-def weights_at_hand(net: Net = "alex", *, weights: str | Path | None = None) -> bool:
+def network_available(net: Net = "alex", *, weights: str | Path | None = None) -> bool:
     """Return whether the network can be loaded without a download."""
     check_net(net)
     try:
@@ -72,7 +72,7 @@ def weights_at_hand(net: Net = "alex", *, weights: str | Path | None = None) -> 
 
 
 def _local_file(net: Net, weights: str | Path | None) -> Path | None:
-    """Return the file of a named folder; None where no folder is named."""
+    """Return the file of a named folder; None if no folder is named."""
     named = weights or os.environ.get(WEIGHTS_VARIABLE)
     if not named:
         return None
@@ -88,7 +88,7 @@ def _local_file(net: Net, weights: str | Path | None) -> Path | None:
 
 
 def _torchvision_cache(net: Net) -> Path:
-    """Return where torchvision keeps its download."""
+    """Return where torchvision stores its download."""
     import torch
 
     return Path(torch.hub.get_dir()) / "checkpoints" / _TORCHVISION_FILE[net]
@@ -118,7 +118,7 @@ def _load(net: Net, file: Path | None, device: str) -> Any:
         model.net.load_state_dict(backbone, strict=True)
     except (KeyError, RuntimeError) as error:
         raise EnvironmentProblem(
-            f"{file} does not hold the '{net}' backbone of LPIPS ({error}); get it again"
+            f"{file} does not hold the '{net}' backbone of LPIPS ({error}); download it again"
         ) from error
     return model.eval().requires_grad_(False).to(device)
 
@@ -131,12 +131,12 @@ def _read(file: Path) -> dict[str, torch.Tensor]:
     try:
         state: dict[str, torch.Tensor] = torch.load(file, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        raise EnvironmentProblem(f"{file} is no file of network weights; get it again") from error
+        raise EnvironmentProblem(f"{file} is not a file of network weights; download it again") from error
     return state
 
 
 def _download(net: Net) -> dict[str, torch.Tensor]:
-    """Return the weights from torchvision's cache, filling it first where it is empty."""
+    """Return the weights from torchvision's cache, downloading them first if it is empty."""
     cache = _torchvision_cache(net)
     if not cache.is_file():
         _log.info("downloading the LPIPS backbone '%s' to %s, once", net, cache)
@@ -144,7 +144,7 @@ def _download(net: Net) -> dict[str, torch.Tensor]:
         state: dict[str, torch.Tensor] = _torchvision_weights(net).get_state_dict(progress=False, check_hash=True)
     except (OSError, RuntimeError) as error:
         raise EnvironmentProblem(
-            f"no LPIPS weights for '{net}' at hand and the download failed ({error}): put {_FEATURES_FILE[net]} or "
+            f"no LPIPS weights for '{net}' available and the download failed ({error}): put {_FEATURES_FILE[net]} or "
             f"{cache.name} into a folder and name it with --lpips-weights or ${WEIGHTS_VARIABLE}"
         ) from error
     return state
@@ -189,7 +189,7 @@ def lpips(
     autodip_ij.errors.BadInput
         For an unknown network or convention, or planes that do not match.
     autodip_ij.errors.EnvironmentProblem
-        If no weights are at hand and none can be downloaded.
+        If no weights are available and none can be downloaded.
     """
     import torch
 
@@ -206,7 +206,7 @@ def lpips(
 
 def lpips_available(net: Net = "alex", *, weights: str | Path | None = None) -> bool:
     """Return whether `lpips` runs here without a download: weights named, in ``$AUTODIP_LPIPS_WEIGHTS`` or cached."""
-    return weights_at_hand(net, weights=weights)
+    return network_available(net, weights=weights)
 
 
 def _mirrored(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:

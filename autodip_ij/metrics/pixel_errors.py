@@ -47,7 +47,7 @@ def mae(reference: npt.ArrayLike, image: npt.ArrayLike, *, data_range: DataRange
 def psnr(reference: npt.ArrayLike, image: npt.ArrayLike, *, data_range: DataRange) -> float:
     """Return the peak signal-to-noise ratio, ``10 log10(R**2 / MSE)``, in dB.
 
-    The scale decides the value and is never guessed: a two-photon image that fills a third of the 8-bit scale has
+    The scale decides the value and is always explicit: a two-photon image that fills a third of the 8-bit scale has
     30.1 dB on the fixed scale (255, as in the paper's Table II) and 27.9 dB on its own.
 
     Parameters
@@ -112,14 +112,14 @@ def sobel_magnitude(values: FloatPlane) -> FloatPlane:
 
 
 def mean_ratio(reference: npt.ArrayLike, image: npt.ArrayLike, *, data_range: DataRange | None = None) -> float:
-    """Return ``mean(image) / mean(reference)``: 1 where the total intensity was kept.
+    """Return ``mean(image) / mean(reference)``: 1 if the total intensity is preserved.
 
     Parameters
     ----------
     reference, image
         Planes (Y, X) of one shape.
     data_range
-        Without effect, since a ratio has no scale; accepted so that all measures are called alike.
+        Without effect, since a ratio has no scale; accepted so that all measures have one signature.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Making two images comparable: gain and offset, and displacement. Both are options, and records of what was done."""
+"""Make two images comparable: fit gain and offset, register the displacement; both return records."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Shift:
     Attributes
     ----------
     y, x
-        What the image has to be moved by to lie on the reference, in pixels.
+        Displacement that moves the image onto the reference, in pixels.
     """
 
     y: float

@@ -17,7 +17,7 @@ _SMALLEST_SIDE = 2 * _CELLS
 
 @dataclass(frozen=True)
 class Whiteness:
-    """What is left in the residual ``noisy - denoised``; all 0 for white noise of even strength.
+    """Structure in the residual ``noisy - denoised``; all 0 for stationary white noise.
 
     Attributes
     ----------
@@ -39,7 +39,7 @@ class Whiteness:
 
 
 def whiteness(reference: npt.ArrayLike, image: npt.ArrayLike, *, data_range: DataRange | None = None) -> Whiteness:
-    """Return how white the residual ``reference - image`` is.
+    """Measure the whiteness of the residual ``reference - image``.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ def whiteness(reference: npt.ArrayLike, image: npt.ArrayLike, *, data_range: Dat
     image
         The denoised image (Y, X).
     data_range
-        Without effect, since all values are ratios; accepted so that all measures are called alike.
+        Without effect, since all values are ratios; accepted so that all measures have one signature.
 
     Raises
     ------

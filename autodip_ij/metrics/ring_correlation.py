@@ -1,4 +1,4 @@
-"""Fourier ring correlation: up to which spatial frequency two images show the same thing."""
+"""Fourier ring correlation: the spatial frequency up to which two images agree."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def fourier_ring_correlation(
     reference, image
         Planes (Y, X) of one shape, at least 16 px a side.
     data_range
-        Without effect, since a correlation has no scale; accepted so that all measures are called alike.
+        Without effect, since a correlation has no scale; accepted so that all measures have one signature.
     threshold
         Correlation that counts as resolved.
 

@@ -15,7 +15,7 @@ FILES = [name for name in ANSWERS if not name.startswith(SAMPLES)]
 TABLED_SAMPLES = [name for name in ANSWERS if name.startswith(SAMPLES)]
 
 
-def check(decisions: tuple[GroupDecision, ...], expected: dict[str, Answer]) -> None:
+def assert_answers(decisions: tuple[GroupDecision, ...], expected: dict[str, Answer]) -> None:
     listed = {int(channel) for channel in expected if channel != "*"}
     assert listed <= {decision.index for decision in decisions}
     for decision in decisions:
@@ -32,13 +32,13 @@ def test_a_file_gets_the_answer_decided_by_hand(shared: Path, name: str) -> None
     scenes = file_metadata(shared / "microscope_files", name)
     assert scenes
     for metadata in scenes:
-        check(infer_groups(metadata), ANSWERS[name])
+        assert_answers(infer_groups(metadata), ANSWERS[name])
 
 
 @pytest.mark.parametrize("name", TABLED_SAMPLES)
 def test_an_nd2_sample_gets_the_answer_decided_by_hand(shared: Path, name: str) -> None:
     metadata = dict(sample_metadata(shared / "microscope_files"))[name]
-    check(infer_groups(metadata), ANSWERS[name])
+    assert_answers(infer_groups(metadata), ANSWERS[name])
 
 
 def test_every_shared_file_has_an_answer(shared: Path) -> None:
@@ -54,4 +54,4 @@ def test_the_answer_does_not_hang_on_the_file_name(shared: Path, name: str) -> N
     from dataclasses import replace
 
     for metadata in file_metadata(shared / "microscope_files", name):
-        check(infer_groups(replace(metadata, file_name=None)), ANSWERS[name])
+        assert_answers(infer_groups(replace(metadata, file_name=None)), ANSWERS[name])

@@ -88,7 +88,7 @@ def test_a_label_is_not_found_inside_a_longer_word(label: str, before: str, afte
 def test_any_text_can_be_searched(text: str) -> None:
     vocabulary = load_vocabulary()
     for table in ("mode", "microscope", "detector", "light", "label"):
-        found(vocabulary, table, text)
+        assert found(vocabulary, table, text) <= {entry.name for _, entry in vocabulary.entries()}
 
 
 # --- users' files ----------------------------------------------------------------------------------------------------
@@ -161,5 +161,5 @@ def test_a_missing_or_binary_file_is_refused_in_one_line(tmp_path: Path) -> None
     binary.write_bytes(b"\xff\xfe\x00\x01")
     with pytest.raises(BadInput, match="not a TOML text file"):
         load_vocabulary(binary)
-    with pytest.raises(BadInput, match="is no file"):
+    with pytest.raises(BadInput, match="is not a file"):
         load_vocabulary(tmp_path)

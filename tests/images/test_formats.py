@@ -77,7 +77,7 @@ def test_a_new_format_is_told_by_name_and_content(dummy_file: Path) -> None:
     assert (sniff(dummy_file), stem_of(dummy_file)) == ("dummy", "cells")
     assert is_file_name("c:1/2 - cells.dummy")
     renamed = dummy_file.rename(dummy_file.with_suffix(".tif"))
-    with pytest.raises(UnreadableFile, match=r"holds Dummyscope; rename it to end in \.dummy"):
+    with pytest.raises(UnreadableFile, match=r"contains Dummyscope; rename it to end in \.dummy"):
         open_image(renamed)
 
 

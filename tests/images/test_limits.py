@@ -160,9 +160,9 @@ def test_a_chain_of_sectors_that_runs_in_a_circle_is_refused(tmp_path, cheap):
     refuse_circles(path)
     for chains in ({1: 2, 2: 3, 3: 1}, {1: 1}, {1: 2, 2: 3, 3: 2}):
         path.write_bytes(compound(chains))
-        with pytest.raises(ValueError, match="in a circle"):
+        with pytest.raises(ValueError, match="is circular"):
             refuse_circles(path)
-        assert "in a circle" in refusal(path)
+        assert "is circular" in refusal(path)
     data = bytearray(compound({}))
     struct.pack_into("<I", data, 72, 2**31)
     path.write_bytes(data)
@@ -194,7 +194,7 @@ def test_a_plate_with_a_missing_well_opens_without_it(tmp_path, caplog):
                 zarr_image(tmp_path / "plate.ome.zarr" / well / field, (8, 9), "yx", (8, 9))
     scenes = read_scenes(tmp_path / "plate.ome.zarr")
     assert [scene.name for scene in scenes] == ["A/1/0", "A/1/1", "A/2/0"]
-    assert "names and does not hold: A/2/1, B/1" in caplog.text
+    assert "names but does not contain: A/2/1, B/1" in caplog.text
 
 
 @pytest.mark.parametrize("shape", [(1, 300), (300, 1), (1, 1)])

@@ -84,7 +84,7 @@ def test_one_bad_value_costs_itself_only(tmp_path, rng, case, caplog):
     check(image)
     assert image.pixel_size.z == (None if named and "PhysicalSizeZ" in named else 0.7)
     said = [record.message for record in caplog.records if record.name.startswith("autodip_ij")]
-    assert said == ([f"a.ome.tif: left out of its OME record, since OME does not allow it: {named}"] if named else [])
+    assert said == ([f"a.ome.tif: omitted from its OME record because OME does not allow it: {named}"] if named else [])
 
     for name in ("b.ome.tif", "b.ome.zarr"):
         written = write(image, tmp_path / name)

@@ -121,7 +121,7 @@ def test_opening_reads_no_chunk_and_a_plane_reads_its_own_only(tmp_path, data, p
 
 def test_zarr_without_an_image_is_refused(tmp_path):
     zarr.create_group(tmp_path / "empty.zarr").create_array("values", shape=(3, 3), dtype="u1")
-    with pytest.raises(UnreadableFile, match="no OME-Zarr image"):
+    with pytest.raises(UnreadableFile, match="not an OME-Zarr image"):
         open_image(tmp_path / "empty.zarr")
 
 

@@ -100,7 +100,7 @@ def test_mrc_of_before_the_mark_is_read(tmp_path):
 def test_complex_mrc_is_refused(tmp_path):
     with mrcfile.new(tmp_path / "f.mrc") as file:
         file.set_data(np.zeros((3, 4), np.complex64))
-    with pytest.raises(BadInput, match="complex64 are no grey values"):
+    with pytest.raises(BadInput, match="complex64 are not grey values"):
         open_image(tmp_path / "f.mrc")
 
 

@@ -215,7 +215,7 @@ def test_ome_xml_is_inspected_and_has_no_pixels(folder, name, shapes):
     scenes = open_metadata(folder / name)
     assert [scene.shape for scene in scenes] == shapes
     assert all(scene.metadata.format == "ome-xml" and scene.metadata.ome is not None for scene in scenes)
-    with pytest.raises(UnreadableFile, match="holds OME-XML metadata and no pixels"):
+    with pytest.raises(UnreadableFile, match="contains OME-XML metadata but no pixels"):
         open_image(folder / name)
 
 

@@ -248,7 +248,7 @@ def test_a_missing_file_of_a_set_is_named(tmp_path, rng):
 
 def test_complex_pixels_are_refused(tmp_path):
     tifffile.imwrite(tmp_path / "fft.tif", np.zeros((4, 4), np.complex64), metadata=None)
-    with pytest.raises(BadInput, match=r"fft\.tif: values of type complex64 are no grey values"):
+    with pytest.raises(BadInput, match=r"fft\.tif: values of type complex64 are not grey values"):
         open_image(tmp_path / "fft.tif")
 
 

@@ -142,7 +142,7 @@ def test_an_existing_output_is_kept_unless_told(tmp_path, image):
     for suffix in (".ome.tif", ".ome.zarr", ".zarr.zip"):
         path = tmp_path / f"out{suffix}"
         write(Image.from_array(np.zeros((4, 4), np.uint8)), path)
-        with pytest.raises(UnwritableOutput, match="exists already"):
+        with pytest.raises(UnwritableOutput, match="already exists"):
             write(image, path)
         assert open_image(path).shape == (1, 1, 1, 4, 4)
         write(image, path, overwrite=True)
@@ -177,7 +177,7 @@ def test_a_folder_of_something_else_is_never_replaced(tmp_path, image):
         ("out.png", BadInput, "cannot write this kind of file"),
         ("out.ome.tff", BadInput, r"did you mean '\.ome\.tif"),
         ("out", BadInput, "cannot write this kind of file"),
-        ("nowhere/out.ome.tif", UnwritableOutput, "does not exist; make it first"),
+        ("nowhere/out.ome.tif", UnwritableOutput, "does not exist; create it first"),
     ],
 )
 def test_what_cannot_be_a_target_is_refused(tmp_path, image, name, kind, message):

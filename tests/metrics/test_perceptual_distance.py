@@ -138,7 +138,7 @@ def test_a_damaged_weights_file_is_named(no_weights, tmp_path, rng):
     import torch
 
     (tmp_path / "alexnet_features.pth").write_bytes(b"not a network")
-    with pytest.raises(EnvironmentProblem, match=r"alexnet_features\.pth is no file of network weights"):
+    with pytest.raises(EnvironmentProblem, match=r"alexnet_features\.pth is not a file of network weights"):
         lpips(*rng.random((2, 64, 64)), data_range=1, weights=tmp_path)
     torch.save({"0.weight": torch.zeros(1)}, tmp_path / "squeezenet1_1_features.pth")
     with pytest.raises(EnvironmentProblem, match="does not hold the 'squeeze' backbone"):

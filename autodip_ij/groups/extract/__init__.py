@@ -1,4 +1,4 @@
-"""Metadata to facts: one module per format, found by the name of the format."""
+"""Extract facts from metadata: one module per format, named in its row of the formats."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Extractor = Callable[[Mapping[str, Any], int], list[Fact]]
 
 
 def native_facts(source_format: str, native: Mapping[str, Any], channels: int) -> list[Fact]:
-    """Return the facts of a reader's own metadata; none for formats without."""
+    """Return the facts of a reader's own metadata; none for formats without an extractor."""
     flavour = flavour_of(source_format)
     if flavour is None or not flavour.facts or not native:
         return []

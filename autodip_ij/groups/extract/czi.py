@@ -130,7 +130,7 @@ def _light_facts(metadata: Element, channel: Element, where: str, index: int) ->
 
 
 def _track_facts(metadata: Element, described: list[Element], known: list[Fact]) -> list[Fact]:
-    """Return what the tracks of a laser scanner say of the channels they recorded."""
+    """Return the facts of the tracks of a laser scanner, for the channels that they recorded."""
     found: list[Fact] = []
     for number, track in enumerate(metadata.findall("./Experiment//MultiTrackSetup/TrackSetup"), start=1):
         for detector in track.findall("Detectors/Detector"):
@@ -187,7 +187,7 @@ def _by_id(metadata: Element, path: str, reference: Element | None) -> Element |
 
 
 def _middle(ranges: str) -> str:
-    """Return the middle of ``499-643``; nothing if there are several bands."""
+    """Return the middle of ``499-643``; empty for several bands."""
     ends = [as_number(end) for end in ranges.split("-")]
     return f"{sum(ends) / 2}" if len(ends) == 2 else ""
 

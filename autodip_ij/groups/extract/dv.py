@@ -1,4 +1,4 @@
-"""DeltaVision DV: the header's wavelengths; the format itself tells the kind of instrument."""
+"""DeltaVision: wavelengths and titles in the header; the format itself identifies the instrument."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ def facts(native: Mapping[str, Any], channels: int) -> list[Fact]:
 
 
 def _scanner_facts(info: str) -> Iterator[Fact]:
-    """Yield the scanner and the field of view that ScanImage writes, which cameras have none of."""
+    """Yield the scanner and the field of view that ScanImage writes; cameras have neither."""
     # Rows of one rule count once: the scanner says more than the field of view.
     for match in sorted(_SCANNER.finditer(info), key=lambda found: "scannerType" not in found["key"]):
         value = match["value"].strip().strip("'")
@@ -81,7 +81,7 @@ def _embedded_ome(info: str, channels: int) -> list[Fact]:
 
 
 def _label_facts(labels: Sequence[str], channels: int) -> list[Fact]:
-    """Return channel names where the slices of each channel have their own label, else the common title."""
+    """Return channel names if the slices of each channel share a label, else the common title."""
     texts = [_POSITION.sub("", str(label or "")).strip() for label in labels]
     if not any(texts):
         return []

@@ -16,7 +16,7 @@ from autodip_ij.groups.facts import Fact, Kind, as_number, number_fact, text_fac
 
 @dataclass(frozen=True)
 class Pair:
-    """A key, its value, and where they stand."""
+    """A key, its value, and where both were found."""
 
     key: str
     value: str
@@ -58,7 +58,7 @@ _KINDS: tuple[tuple[Kind, re.Pattern[str]], ...] = (
         r"document\|(title|comment|description)|image ?name|data ?name|user ?comment|sample ?(id|name)?"
     )),
 )  # fmt: skip
-# What is installed or set up, not what was used for this image.
+# Hardware that is installed or configured, not what was used for this image.
 _NOT_OF_THE_IMAGE = re.compile(
     r"HardwareSetting\|ParameterCollection|HardwareSettingsPool|ApplicationConfiguration|^Experiment\|(?!.*TrackSetup\|)"
     r"|\[GUI Channel|CanDo|Available|FilterWheel|DisplaySetting\|.*(Color|Palette)|\[Laser \d+|Stim\d",
@@ -72,8 +72,8 @@ _METRES = 1e-2  # a pinhole below this is given in metres, not micrometres
 def pair_facts(pairs: Iterable[Pair], channels: int) -> list[Fact]:
     """Return the facts of keys and values.
 
-    Keys that end in a number and come once for each of `channels` belong to the channels in turn; so does a key with
-    ``Channel 2`` in it. Without a known number of channels (0) all belong to the image.
+    Keys that end in a number and come once for each of `channels` belong to the channels in that order; so does a key
+    with ``Channel 2`` in it. Without a known number of channels (0) all belong to the image.
     """
     groups: dict[tuple[Kind, str], list[tuple[int, Pair]]] = defaultdict(list)
     found: list[Fact] = []

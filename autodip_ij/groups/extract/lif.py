@@ -1,4 +1,4 @@
-"""The laser-scanner settings of a Leica LIF image: scans, their lasers, detectors and recorded channels."""
+"""Leica LIF: laser-scanner and camera settings of an image, channel properties, hardware records."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _WHERE = "ATLConfocalSettingDefinition"
 
 @dataclass(frozen=True)
 class _Recorded:
-    """An active detector of a scan and the channel it recorded, if that can be told."""
+    """An active detector of a scan and the channel it recorded, if known."""
 
     scan: Element
     detector: Element
@@ -107,7 +107,7 @@ def _detector_facts(entry: _Recorded) -> Iterator[Fact]:
 
 
 def without_maker(dye: str | None) -> str:
-    """Return a dye name without the library it comes from (``Leica/ALEXA 488``)."""
+    """Return a dye name without its library (``Leica/ALEXA 488``)."""
     text = dye or ""
     return text.rpartition("/")[2] if text.lower().startswith("leica/") else text
 

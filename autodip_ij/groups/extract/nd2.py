@@ -1,4 +1,4 @@
-"""The description text of an ND2 file: for each plane (channel) its modality and the state of every device."""
+"""Nikon ND2: channel records, and the description with modality and device states of each plane."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Plane:
 
 
 def parse_planes(description: str) -> list[Plane]:
-    """Return the planes of a description; one if it has a channel but no numbered planes."""
+    """Parse the planes of a description; one if it names a channel without numbering planes."""
     sections = _PLANE.split(description)
     sections = sections[1:] if len(sections) > 1 else sections
     planes = []
@@ -117,7 +117,7 @@ def _stated_emission(plane: Plane, where: str, index: int) -> list[Fact]:
 
 
 def _disk_facts(plane: Plane, where: str, index: int) -> list[Fact]:
-    """Return what the scan head of a spinning disk says: observation mode, port, or at least that it is there."""
+    """Return the facts of a spinning-disk head: observation mode, port, or at least its presence."""
     head = ""
     for number, line in enumerate(plane.lines):
         if match := _DISK_MODE.match(line):
@@ -220,7 +220,7 @@ def _image_facts(text: Mapping[str, Any]) -> list[Fact]:
 
 
 def _plane_of(index: int, described: Sequence[Mapping[str, Any]], planes: Sequence[Plane]) -> Plane | None:
-    """Return the plane of the description that tells of a channel: the one of its name, else the one of its number."""
+    """Return the described plane of a channel, by name, else by number."""
     if not described:
         return planes[index]
     name = (described[index].get("channel") or {}).get("name")

@@ -68,5 +68,5 @@ def _value(main: Mapping[str, Mapping[str, Any]], section: str, key: str) -> str
 
 
 def _clean(value: object) -> str:
-    """Return a value as text without the quotes that settings files keep around some."""
+    """Return a value as text without the quotes that settings files put around some."""
     return str(value if value is not None else "").strip().strip('"').strip()

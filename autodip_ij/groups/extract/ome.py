@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ome_types.model import Channel, Instrument
 
 _NM = {"nm": 1.0, "µm": 1e3, "um": 1e3, "Å": 0.1, "pm": 1e-3, "mm": 1e6, "m": 1e9}
-_STORED = "autodip_ij/source"  # the namespace in which `autodip_ij.images` keeps the metadata of other formats
+_STORED = "autodip_ij/source"  # the namespace in which `autodip_ij.images` stores the metadata of other formats
 _LONGEST_DESCRIPTION = 1000  # longer ones are dumps, not sentences
 
 
@@ -87,7 +87,7 @@ def _part_facts(
 
 
 def _instrument_facts(instrument: Instrument | None, referred: set[str]) -> Iterator[Fact]:
-    """Yield the microscope, and parts that no channel refers to while none of their kind is referred to."""
+    """Yield the microscope, and the detectors and lights of kinds that no channel refers to."""
     if instrument is None:
         return
     where = f"OME/{instrument.id}"
@@ -132,7 +132,7 @@ def _instrument(ome: OME, image: Any) -> Instrument | None:
 
 
 def _facts_of_source(ome: OME, channels: int) -> list[Fact]:
-    """Return the facts of the metadata that autodip_ij kept when it wrote a file of another format as OME."""
+    """Return the facts of the source's own metadata that autodip_ij stored when it wrote the file."""
     for annotation in ome.structured_annotations.comment_annotations if ome.structured_annotations else ():
         namespace, _, source = (annotation.namespace or "").rpartition("/")
         flavour = flavour_of(source) if namespace == _STORED else None
@@ -142,7 +142,7 @@ def _facts_of_source(ome: OME, channels: int) -> list[Fact]:
 
 
 def _annotation_pairs(ome: OME) -> Iterator[Pair]:
-    """Yield the keys and values of map annotations and of the original metadata that Bio-Formats keeps."""
+    """Yield the keys and values of map annotations and of the original metadata that Bio-Formats stores."""
     annotations = ome.structured_annotations
     if not annotations:
         return

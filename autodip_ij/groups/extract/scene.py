@@ -1,4 +1,4 @@
-"""Every fact of one scene: of its instrument, of its names, of its format."""
+"""Collect every fact of a scene: instrument, names, file format."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def facts_of(metadata: SourceMetadata) -> list[Fact]:
         facts = _instrument_facts(metadata)
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
         # Metadata of some version or maker not seen before must not stop the image from being denoised.
-        _log.warning("%s: its instrument metadata are not understood (%r)", metadata.file_name or "image", error)
+        _log.warning("%s: its instrument metadata cannot be interpreted (%r)", metadata.file_name or "image", error)
     return [*facts, *name_facts(metadata, facts)]
 
 
@@ -46,7 +46,7 @@ def channel_count(metadata: SourceMetadata) -> int:
 
 
 def name_facts(metadata: SourceMetadata, known: list[Fact]) -> list[Fact]:
-    """Return the facts of channel names, image name, file name and format; names in `known` are not repeated."""
+    """Return the facts of channel names, image name, file name and format; names in `known` are omitted."""
     named = {(fact.channel, fact.value.casefold()) for fact in known if fact.kind in (Kind.NAME, Kind.TITLE)}
     facts: list[Fact] = []
     for index, name in enumerate(metadata.channel_names):

@@ -1,4 +1,4 @@
-"""Facts to evidence: what each fact of a channel speaks for, and how strongly."""
+"""Turn facts into evidence: what each fact of a channel speaks for, and how strongly."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rules that look up one word: modes, microscopes, detectors, light sources."""
+"""Rules for the microscope: words for modes and devices; wavelengths, pinhole, scanner, format."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ _TABLES = {Kind.MODE: "mode", Kind.MICROSCOPE: "microscope", Kind.DETECTOR: "det
 _IN_TEXT = {Kind.NAME: "mode_in_name", Kind.TITLE: "mode_in_title", Kind.FILE: "mode_in_file"}
 _IN_TITLES = ("confocal", "spinningdisk", "twophoton", "widefield", "tirf", "lightsheet", "sted")
 
-# A detector of these kinds among others of the instrument took one of the channels, nobody knows which.
+# A detector of these kinds among others of the instrument recorded one of the channels, unknown which.
 _OF_ONE_CHANNEL = ("transmitted", "brightfield", "twophoton")
 
 
 def device_findings(facts: Sequence[Fact], vocabulary: Vocabulary) -> Iterator[Finding]:
-    """Yield the findings of every word for an instrument or a mode."""
+    """Yield the findings from words for instruments and modes."""
     for fact in facts:
         if fact.kind in _TABLES:
             yield from _own_field(fact, facts, vocabulary)
@@ -39,14 +39,14 @@ def _own_field(fact: Fact, facts: Sequence[Fact], vocabulary: Vocabulary) -> Ite
 
 
 def _rule(table: str, entry: Device) -> str:
-    """Return what a finding counts as: what a program says in two fields, or a camera and its model, count once."""
+    """Return the rule a finding counts under, so that repetitions of one statement count once."""
     if entry.scanner_default:
         return "scanner default"
     return f"a {entry.speaks_for}" if entry.speaks_for in ("camera", "laserscanning") else f"{table} {entry.name}"
 
 
 def _sources(facts: Sequence[Fact], kind: Kind) -> int:
-    """Return how many parts of a kind the instrument lists without saying which channel used them."""
+    """Return the number of parts of a kind that the instrument lists without assigning them to a channel."""
     return len({fact.source for fact in facts if fact.kind is kind and fact.channel is None})
 
 
@@ -69,7 +69,7 @@ _PHYSICAL_WEIGHT = 0.6  # from which on two-photon excitation is evident
 
 
 def optics_findings(facts: Sequence[Fact], devices: Sequence[Finding], vocabulary: Vocabulary) -> Iterator[Finding]:
-    """Yield the findings of wavelengths, pinhole, scanner, pixels and format; `devices` come from single words."""
+    """Yield the findings from wavelengths, pinhole, scanner, pixels and format, given those of `devices`."""
 
     def row(rule: str, fact: Fact) -> Finding:
         entry = vocabulary.rules[rule]

@@ -1,4 +1,4 @@
-"""Rules for what the channel shows: dyes, antibodies and fusion proteins in fields, names and titles."""
+"""Rules for the specimen: dyes, antibodies and fusion proteins in fields, names and titles."""
 
 from __future__ import annotations
 
@@ -82,10 +82,10 @@ class _Mention:
 
 
 def _in_title(fact: Fact, facts: Sequence[Fact], channels: int, vocabulary: Vocabulary) -> Iterator[Finding]:
-    """Yield what a title says of this channel.
+    """Yield the findings of a title for this channel.
 
-    A title speaks of the whole image: it counts for a channel only if a fluorophore beside the label has the channel's
-    colour, or if there is but one channel and one structure.
+    A title describes the whole image: it counts for a channel only if a fluorophore beside the label has the channel's
+    colour, or if there is one channel and one structure.
     """
     if _NEGATED.search(fact.value):
         return

@@ -1,4 +1,4 @@
-"""Words that group inference knows: dyes, antibodies, fusion proteins, instruments, detectors, light sources, modes.
+"""Vocabulary of group inference: dyes, antibodies, fusion proteins, instruments, detectors, light sources, modes.
 
 The words are TOML files beside this module; ``docs/groups.md`` says how to add some.
 """

@@ -98,7 +98,7 @@ class VocabularyFile(BaseModel):
 
 
 def entry_name(data: dict[str, Any], location: tuple[int | str, ...]) -> str:
-    """Return how to call the entry at a pydantic error location, e.g. ``label 'DAPI'`` or ``label 3``."""
+    """Return the name of the entry at a pydantic error location, e.g. ``label 'DAPI'`` or ``label 3``."""
     table, *rest = location or ("file",)
     if not rest or not isinstance(rest[0], int):
         return f"table '{table}'"
@@ -117,7 +117,7 @@ _FILLERS = ("red", "green", "blue", "orange", "yellow", "deepred", "farred")
 _MAGNIFICATION = re.compile(r"^\d+x?")
 _NUMBERED = re.compile(r"^([a-z]+)\d+x?$")  # a name and a number: "BF 1", "Bright_2"
 _LEAST_LETTERS = 3  # of a spelling recognised inside an unbroken word
-_LONGEST_WORD = 120  # letters of an unbroken word that is taken apart; a longer one is no name
+_LONGEST_WORD = 120  # letters of an unbroken word that is split; a longer one is not a name
 _LONGEST_TEXT = 1000  # letters of a text that are looked at; more is a dump
 
 
@@ -178,7 +178,7 @@ class Index:
     whole: dict[str, Entry] = field(default_factory=dict)
 
     def add(self, entry: Entry) -> None:
-        """Take in an entry with all its spellings."""
+        """Add an entry with all its spellings."""
         for alias in (entry.name, *entry.aliases):
             tokens = tokenize(alias)
             spelling = "".join(token.text for token in tokens)
@@ -193,7 +193,7 @@ class Index:
     def find(self, text: str) -> list[Match]:
         """Return the entries named in `text`, from left to right, longest first, without overlaps.
 
-        Only the first 1,000 letters are looked at.
+        Only the first 1,000 letters are searched.
         """
         text = text[:_LONGEST_TEXT]
         tokens = tokenize(text)

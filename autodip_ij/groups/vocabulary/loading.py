@@ -1,4 +1,4 @@
-"""The vocabulary: shipped files, the user's own, and one given for this run."""
+"""Load the vocabulary: shipped files, the user's own, and one given for this run."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _SHIPPED = ("labels", "structures", "carriers", "modes", "microscopes", "detecto
 
 @dataclass(frozen=True)
 class Factor:
-    """What a kind of metadata counts: in a field of one channel, and in a field of the whole image."""
+    """Factor of a kind of metadata, in a field of one channel and of the whole image."""
 
     channel: float
     image: float
@@ -30,7 +30,7 @@ class Factor:
 
 @dataclass(frozen=True)
 class Rule:
-    """A rule that looks at numbers or at several facts together."""
+    """A rule on numbers or on several facts together."""
 
     weight: float
     speaks_for: str
@@ -39,7 +39,7 @@ class Rule:
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """Words that inference knows, and what each kind of evidence counts."""
+    """Words that inference knows, and the weight of each kind of evidence."""
 
     files: tuple[VocabularyFile, ...]
     kinds: Mapping[str, Factor]
@@ -101,7 +101,7 @@ def load_vocabulary(extra: str | Path | None = None) -> Vocabulary:
     Raises
     ------
     autodip_ij.errors.BadInput
-        If a file is missing, is no TOML, or has an entry that cannot be; the line names the file and the entry.
+        If a file is missing, is not TOML, or has an invalid entry; the line names the file and the entry.
     """
     paths = [path for path in (user_file(),) if path.is_file()]
     if extra:
@@ -115,7 +115,7 @@ def load_vocabulary(extra: str | Path | None = None) -> Vocabulary:
 
 
 def user_file() -> Path:
-    """Return where the user's own vocabulary is looked for."""
+    """Return the path of the user's own vocabulary."""
     from platformdirs import user_config_path
 
     return user_config_path("autodip_ij", appauthor=False) / "vocabulary.toml"
@@ -125,7 +125,7 @@ def read_vocabulary_file(path: Path) -> VocabularyFile:
     """Read and check one vocabulary file; errors as in `load_vocabulary`."""
     try:
         if path.exists() and not path.is_file():
-            raise BadInput(f"vocabulary {path}: is no file; check the path")
+            raise BadInput(f"vocabulary {path}: is not a file; check the path")
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise BadInput(f"vocabulary {path}: cannot be read ({error.strerror}); check the path") from None

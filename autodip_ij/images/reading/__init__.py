@@ -1,4 +1,4 @@
-"""One module per family of files.
+"""Readers: one module per format, named as the format.
 
 Every module has one function::
 

@@ -1,4 +1,4 @@
-"""Files with other axes than T, C, Z: where each of their planes goes."""
+"""Map the axes of a file to scenes, time points, channels and slices."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ _ROLES = {
 
 @dataclass(frozen=True)
 class AxisPlan:
-    """How the leading axes of a file become scenes, time points, channels and slices.
+    """Assignment of the leading axes of a file to scenes, time points, channels and slices.
 
-    Spectral axes and colour samples multiply the channels. Whatever else there is (positions, views, angles, phases,
-    mosaic tiles that nobody stitched) makes scenes.
+    Spectral axes and colour samples multiply the channels. All other axes (positions, views, angles, phases,
+    unstitched mosaic tiles) become scenes.
 
     Attributes
     ----------
@@ -61,12 +61,12 @@ class AxisPlan:
         return int(np.ravel_multi_index([index[letter] for letter, _ in lengths], [length for _, length in lengths]))
 
     def scene_label(self, scene: int) -> str:
-        """Return e.g. ``P=3``, or nothing where there is one scene."""
+        """Return e.g. ``P=3``; empty if there is only one scene."""
         index = self.index(scene, 0, 0, 0)
         return " ".join(f"{letter}={index[letter]}" for letter, length in self._of(SCENE) if length > 1)
 
     def letters(self) -> str:
-        """Return the roles that the file has an axis for, and Y, X, in the order of ``TCZYX``."""
+        """Return the axes that the file has, in the order of ``TCZYX``."""
         present = {self.roles[letter] for letter, _ in self.axes}
         return "".join(role for role in "TCZ" if role in present) + "YX"
 
@@ -75,15 +75,15 @@ class AxisPlan:
 
 
 def plan_axes(axes: Sequence[tuple[str, int]], unnamed: str = "") -> AxisPlan:
-    """Return where the planes of a file go.
+    """Assign the axes of a file to scenes, time points, channels and slices.
 
     Parameters
     ----------
     axes
         Letter and length of every axis but Y and X, slowest first.
     unnamed
-        Letters that mean no more than 'one after the other'; each becomes the first of Z, T, C that the file lacks:
-        pages without a name are slices, as in ImageJ.
+        Letters without a meaning of their own; each becomes the first of Z, T, C that the file lacks: unnamed pages are
+        slices, as in ImageJ.
 
     Examples
     --------

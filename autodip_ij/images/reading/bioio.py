@@ -1,4 +1,4 @@
-"""Every other format that an installed bioio reader knows."""
+"""Any other format, through an installed bioio reader."""
 
 from __future__ import annotations
 
@@ -54,13 +54,13 @@ def read_scenes(path: Path) -> list[Image]:
     Raises
     ------
     autodip_ij.errors.UnreadableFile
-        If no installed reader knows the file.
+        If no installed reader supports the file.
     """
     refusal = UnreadableFile(
-        f"{path.name}: no format that is known here, it holds {looks_like(path)}; readable are "
-        f"{' '.join(sorted(set(readable_suffixes())))}, and what an installed bioio reader knows"
+        f"{path.name}: unknown format, the file contains {looks_like(path)}; supported are "
+        f"{' '.join(sorted(set(readable_suffixes())))}, and the formats of installed bioio readers"
     )
-    if not path.suffix or looks_like(path) in ("text", "nothing but zeros"):
+    if not path.suffix or looks_like(path) in ("text", "only zeros"):
         raise refusal
     try:
         from bioio import BioImage
@@ -76,7 +76,7 @@ def read_scenes(path: Path) -> list[Image]:
 
 
 def _scene(path: Path, opened: Any, number: int, name: str) -> Image:
-    """Return one scene."""
+    """Return one scene of an opened file."""
     opened.set_scene(number)
     sizes = dict(opened.dims.items())
     samples = int(sizes.get("S", 1))
@@ -107,7 +107,7 @@ def _scene(path: Path, opened: Any, number: int, name: str) -> Image:
 
 
 def _channels(opened: Any, ome: Any, number: int, count: int, samples: int) -> tuple[Channel, ...]:
-    """Return the channels out of the OME record, else by the names that bioio has."""
+    """Return the channels from the OME record, else with the names that bioio reports."""
     if ome and number < len(ome.images):
         return channels_of(ome.images[number].pixels, count * samples)
     names = [str(name) for name in opened.channel_names or ()] or [""] * count

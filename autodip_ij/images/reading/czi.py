@@ -1,4 +1,4 @@
-"""Channel names, colours, display ranges, pixel size and time of a CZI file, out of its metadata document."""
+"""Zeiss CZI, through pylibCZIrw; `SourceMetadata.native` is ``{"xml": str}``, the ZISRAW metadata document."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class ZeissDocument:
     Parameters
     ----------
     xml
-        Its text; damaged ends are tolerated.
+        Its text; a damaged end is tolerated.
     """
 
     def __init__(self, xml: str) -> None:
@@ -102,7 +102,7 @@ class ZeissDocument:
 
 
 def ome_of(xml: str, source: str) -> OME | None:
-    """Return the OME record of a CZI metadata document; None where bioio-czi, which has the style sheets, is absent."""
+    """Return the OME record of a CZI metadata document; None without bioio-czi, which ships the style sheets."""
     spec = find_spec("bioio_czi")
     folders = list(spec.submodule_search_locations or ()) if spec else []
     sheet = next((Path(folder) / "czi-to-ome-xslt/xslt/czi-to-ome.xsl" for folder in folders), None)
@@ -114,7 +114,7 @@ def ome_of(xml: str, source: str) -> OME | None:
     root = result.getroot()
     if root is None:
         return None
-    # What a file leaves out the style sheets write as empty attributes, which are no valid OME values.
+    # The style sheets write missing values as empty attributes, which OME does not allow.
     for element in root.iter(etree.Element):
         for name, value in list(element.attrib.items()):
             if not value.strip():
@@ -149,7 +149,7 @@ _PIXELS: dict[str, tuple[np.dtype[Any], int]] = {
 
 @dataclass(frozen=True)
 class CziPlanes:
-    """Reads planes of one scene; a mosaic is put together by libCZI, later tiles over earlier ones.
+    """Reads planes of one scene; libCZI assembles mosaics, later tiles over earlier ones.
 
     Attributes
     ----------
@@ -191,7 +191,7 @@ class CziPlanes:
 
 
 def read_scenes(path: Path) -> list[Image]:
-    """Return every scene of a CZI file; views, phases, rotations and illuminations make scenes of their own."""
+    """Return every scene of a CZI file; views, phases, rotations and illuminations become separate scenes."""
     with czi.open_czi(str(path)) as file:
         box = dict(file.total_bounding_box_no_pyramid)
         pixel_types = [file.pixel_types[channel] for channel in sorted(file.pixel_types)]

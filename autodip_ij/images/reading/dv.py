@@ -1,4 +1,8 @@
-"""DeltaVision, through the package mrc."""
+"""DeltaVision, through the package mrc.
+
+`SourceMetadata.native` is ``{"header": {field: value}, "extended": [{field: value}]}``: the header with its ``lens``
+name, and the extended header of the first plane of each channel, empty if the file has none.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +46,7 @@ class DvPlanes:
 
 
 def read_scenes(path: Path) -> list[Image]:
-    """Return the one image of a DeltaVision file; wavelengths of the header name its channels."""
+    """Return the image of a DeltaVision file; channels are named by the wavelengths in the header."""
     with DVFile(path) as file:
         plan = plan_axes([(axis, length) for axis, length in file.sizes.items() if axis not in "YX"])
         shape = (plan.length("T"), plan.length("C"), plan.length("Z"), file.sizes["Y"], file.sizes["X"])

@@ -1,4 +1,4 @@
-"""What readers find beside the pixels, in units and numbers that can be relied on."""
+"""Shared by the readers: units, numbers and texts out of metadata, and what a TIFF series states."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ SAMPLE_COLORS = ((255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255))
 
 @dataclass(frozen=True)
 class Facts:
-    """What one series says about itself.
+    """Metadata of one series of a TIFF file.
 
     Attributes
     ----------
@@ -89,14 +89,14 @@ class Facts:
 
 
 def sample_channels(name: str, samples: int) -> list[Channel]:
-    """Return the channels that the colour samples of one channel become."""
+    """Split a colour channel into one channel per sample."""
     return [
         Channel(f"{name} {SAMPLE_NAMES[i]}".strip(), SAMPLE_COLORS[i]) for i in range(min(samples, len(SAMPLE_NAMES)))
     ]
 
 
 def convert(value: float | None, unit: str, target: str, table: dict[str, float]) -> float | None:
-    """Return `value` in another unit of `table`; None where there is no value, or no way."""
+    """Convert `value` to another unit of `table`; None without a value or without both units."""
     if value is None or unit == target:
         return value
     if unit in table and target in table:
@@ -105,14 +105,14 @@ def convert(value: float | None, unit: str, target: str, table: dict[str, float]
 
 
 def median_step(stamps: Sequence[float]) -> float | None:
-    """Return the median distance of ascending time stamps; None for fewer than two, or where they do not ascend."""
+    """Return the median step of ascending time stamps; None for fewer than two, or if they do not ascend."""
     steps = [after - before for before, after in pairwise(stamps)]
     step = median(steps) if steps else 0.0
     return step if step > 0 else None
 
 
 def color_of(value: Any) -> tuple[int, int, int] | None:
-    """Return the colour of a hexadecimal text such as ``#FF00FF00`` (alpha first) or ``00FF00``; None for others."""
+    """Parse a hexadecimal colour such as ``#FF00FF00`` (alpha first) or ``00FF00``; None for any other text."""
     digits = str(value or "").strip().lstrip("#")
     if len(digits) not in (6, 8):
         return None
@@ -124,7 +124,7 @@ def color_of(value: Any) -> tuple[int, int, int] | None:
 
 
 def number_of(value: Any) -> float:
-    """Return a finite number; 0 for anything that is none."""
+    """Return `value` as a finite number; 0 for anything else."""
     try:
         number = float(value)
     except (TypeError, ValueError):
@@ -133,23 +133,23 @@ def number_of(value: Any) -> float:
 
 
 def positive_of(value: Any) -> float | None:
-    """Return a number above 0; None for anything else."""
+    """Return `value` as a number above 0; None for anything else."""
     found = number_of(value)
     return found if found > 0 else None
 
 
 def first_of(settings: Mapping[str, Any], *keys: str) -> Any:
-    """Return the value of the first of `keys` that has one; None where none has."""
+    """Return the value of the first of `keys` that is set; None if none is."""
     return next((settings[key] for key in keys if settings.get(key) is not None), None)
 
 
 def count_of(settings: Mapping[str, Any], *keys: str) -> int:
-    """Return the value of the first of `keys` that has one as an integer; 0 where none has."""
+    """Return the value of the first of `keys` that is set, as an integer; 0 if none is."""
     return int(number_of(first_of(settings, *keys)))
 
 
 def texts_of(value: Any) -> list[str]:
-    """Return the texts of a cell array, however it is nested."""
+    """Return the texts of a (nested) cell array."""
     return list(_flat(value)) if value is not None else []
 
 

@@ -1,4 +1,4 @@
-"""Lazy pixels: checked against what the file can hold before anything is allocated, and told apart from damage."""
+"""Lazy pixels: checked against the size of the file before memory is allocated; damage becomes one error line."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ _LONGEST_CAUSE = 160
 
 
 def unreadable(path: str | Path, cause: object, where: str = "") -> UnreadableFile:
-    """Return the error for a file that its reader gave up on.
+    """Return the error for a file that its reader cannot read.
 
     Parameters
     ----------
     path
         The file; only its name is shown.
     cause
-        What the reader said; shortened to one line.
+        The reader's error; shortened to one line.
     where
         The part of the file, e.g. a plane; empty for the file itself.
     """
-    # Some readers quote the bytes that they stumbled over.
+    # Some readers quote the offending bytes.
     plain = re.sub(r"""b(['"]).*?\1""", "...", str(cause))
     text = " ".join(plain.split()) or type(cause).__name__
     short = text if len(text) <= _LONGEST_CAUSE else text[: _LONGEST_CAUSE - 3] + "..."
@@ -48,17 +48,17 @@ def unreadable(path: str | Path, cause: object, where: str = "") -> UnreadableFi
 
 
 PLANES_UNQUESTIONED = 100_000
-"""Planes that any file may declare, also where few of them were written: a run that was stopped early."""
+"""Planes that any file may declare, even if few were written, as by an acquisition that was stopped early."""
 
 DEFLATE = 1100
 """The most that deflate and zlib, in PNG, TIFF and ND2, can shorten anything, and a little more."""
 
 _SMALL = 2**28
-"""Bytes of a plane up to which nobody asks how much memory is free."""
+"""Bytes of a plane up to which the free memory is not checked."""
 
 
 def check_planes(path: Path, planes: int, held: int) -> None:
-    """Refuse a file that declares many more planes than its bytes could describe.
+    """Refuse a file that declares more planes than its bytes could describe.
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ def check_planes(path: Path, planes: int, held: int) -> None:
 
 
 def check_pixels(path: Path, declared: int, held: int, most: float, where: str = "") -> None:
-    """Refuse pixels that could not come out of what is stored.
+    """Refuse pixels that cannot be decoded from the bytes stored.
 
     Parameters
     ----------
@@ -90,11 +90,11 @@ def check_pixels(path: Path, declared: int, held: int, most: float, where: str =
         The part of the file, for the message.
     """
     if declared > max(held * most, 2**20):
-        raise unreadable(path, f"it declares {declared:,} bytes of pixels and holds {held:,}", where)
+        raise unreadable(path, f"it declares {declared:,} bytes of pixels but contains {held:,}", where)
 
 
 def check_plane_memory(path: Path, shape: tuple[int, ...], itemsize: int) -> None:
-    """Refuse to read a plane (Y, X) that does not fit into the memory that is free.
+    """Refuse to read a plane (Y, X) that exceeds the free memory.
 
     Raises
     ------
@@ -113,7 +113,7 @@ def check_plane_memory(path: Path, shape: tuple[int, ...], itemsize: int) -> Non
 
 
 def out_of_memory(path: Path, what: str = "reading it takes more than is free") -> OutOfMemory:
-    """Return the error for a file that is larger than the memory, which is no damage."""
+    """Return the error for a file that exceeds the memory; the file is not damaged."""
     return OutOfMemory(f"{path.name}: not enough memory ({what}); crop it, or use a machine with more memory")
 
 
@@ -148,19 +148,19 @@ def lazy_planes(
     Raises
     ------
     autodip_ij.errors.BadInput
-        If the values are no grey values, or there are none.
+        If the values are not grey values, or there are none.
     autodip_ij.errors.UnreadableFile
-        When a plane is computed that the file does not hold.
+        When a plane is computed that the file does not contain.
     """
     import dask.array as da
 
     kind = np.dtype(dtype).newbyteorder("=")
     if kind.kind not in "biuf":
         raise BadInput(
-            f"{path.name}: values of type {kind} are no grey values; save magnitude or phase as real numbers"
+            f"{path.name}: values of type {kind} are not grey values; save magnitude or phase as real numbers"
         )
     if 0 in shape:
-        raise BadInput(f"{path.name}: holds no pixels (T, C, Z, Y, X = {shape})")
+        raise BadInput(f"{path.name}: contains no pixels (T, C, Z, Y, X = {shape})")
     if held is None and path.is_file():
         held = path.stat().st_size
     if held is not None:

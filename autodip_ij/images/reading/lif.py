@@ -1,4 +1,4 @@
-"""Channel names, colours and display ranges of a LIF image, out of its XML element."""
+"""Leica LIF, through liffile; `SourceMetadata.native` is ``{"xml": str}``, the ``<Element>`` of the image."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def channels_of(element: Element, count: int, bands: Sequence[str]) -> tuple[Cha
     Returns
     -------
     tuple of Channel
-        Names are dyes, else detectors or filter cubes; nothing is made up where neither stands in the file.
+        Names are dyes, else detectors or filter cubes; empty if the file has none of these.
     """
     described = element.findall("./Data/Image/ImageDescription/Channels/ChannelDescription")
     described.sort(key=lambda entry: int(entry.get("BytesInc", 0)))
@@ -168,7 +168,7 @@ def read_scenes(path: Path) -> list[Image]:
     with liffile.LifFile(path) as file:
         for number, image in enumerate(file.images):
             if image.is_flim:
-                _log.warning("%s: %s is a lifetime image and left out", path.name, image.name)
+                _log.warning("%s: %s is a lifetime image and is skipped", path.name, image.name)
                 continue
             memory = image.memory_block
             if memory.offset + memory.size > path.stat().st_size:

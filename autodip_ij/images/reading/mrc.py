@@ -1,4 +1,4 @@
-"""MRC volumes and stacks of electron microscopy, through mrcfile."""
+"""MRC images, stacks and volumes of electron microscopy, through mrcfile."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def read_scenes(path: Path) -> list[Image]:
     """Return the image, stack or volume of an MRC file; sections are slices, volumes of a stack are scenes."""
     with _opened(path) as file:
         shape, dtype = file.data.shape, file.data.dtype
-        # A header that was not filled in makes mrcfile divide 0 by 0.
+        # An empty header makes mrcfile divide 0 by 0.
         with np.errstate(invalid="ignore", divide="ignore"):
             voxel = file.voxel_size
         size = {axis: float(voxel[axis]) if 0 < voxel[axis] < np.inf else None for axis in "zyx"}

@@ -1,4 +1,8 @@
-"""Nikon ND2, through the package nd2."""
+"""Nikon ND2, through the package nd2.
+
+`SourceMetadata.native` is ``{"attributes": dict, "metadata": dict, "text_info": dict, "experiment": list}``, JSON-like:
+``dataclasses.asdict`` of `nd2.ND2File.metadata`, and so on.
+"""
 
 from __future__ import annotations
 
@@ -106,7 +110,7 @@ def read_scenes(path: Path) -> list[Image]:
 
 
 def _channels(metadata: Any, count: int, samples: int) -> tuple[Channel, ...]:
-    """Return names and colours; the samples of a colour camera one by one."""
+    """Return names and colours; each sample of a colour camera is a channel."""
     described = metadata.get("channels") or [] if isinstance(metadata, Mapping) else []
     entries: list[Channel] = []
     for i in range(count):
@@ -128,7 +132,7 @@ def _position_names(experiment: list[Any]) -> list[str]:
 
 
 def _frame_interval(experiment: list[Any]) -> float | None:
-    """Return seconds between frames: as measured, else as asked for; None for series of several intervals."""
+    """Return seconds between frames: measured, else requested; None for series of several intervals."""
     for loop in experiment:
         if loop.get("type") == "TimeLoop":
             measured = (loop["parameters"].get("periodDiff") or {}).get("avg") or 0

@@ -1,4 +1,8 @@
-"""Compound files (OIB): sector chains that run in circles, which a reader would follow until memory is full."""
+"""Olympus FluoView OIB and OIF, through oiffile.
+
+`SourceMetadata.native` is ``{"main": {section: {key: value}}, "plane": ...}``: the main settings file, and the settings
+of the first plane (objective, pinhole) in the same form.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +28,9 @@ _END = 0xFFFFFFFA  # from here on numbers are marks and no sectors
 
 
 def refuse_circles(path: Path) -> None:
-    """Raise where a chain of sectors comes back to itself, or a table is longer than the file.
+    """Refuse a compound file with a circular chain of sectors, or a table longer than the file.
+
+    A reader would follow the circle until the memory is full.
 
     Raises
     ------
@@ -72,14 +78,14 @@ def _joined(tables: list[npt.NDArray[np.uint32]]) -> npt.NDArray[np.uint32]:
 
 
 def _refuse_circle(table: npt.NDArray[np.uint32]) -> None:
-    """Raise where following `table` from any sector does not come to an end."""
+    """Raise if following `table` from any sector never ends."""
     length = len(table)
     # Every step doubles the distance; the last place is the end, which leads to itself.
     reached = np.append(np.where(table < length, table, length).astype(np.int64), length)
     for _ in range(length.bit_length()):
         reached = reached[reached]
     if (reached != length).any():
-        raise ValueError("a chain of its sectors runs in a circle")
+        raise ValueError("a chain of its sectors is circular")
 
 
 @dataclass(frozen=True)
@@ -112,7 +118,7 @@ class OifPlanes:
 
 
 def read_scenes(path: Path) -> list[Image]:
-    """Return the image of an OIB or OIF file; its axes beyond T, C, Z make scenes, wavelengths make channels."""
+    """Return the image of an OIB or OIF file; axes other than T, C, Z become scenes, wavelengths become channels."""
     refuse_circles(path)
     # The planes of an OIF lie in a folder beside it.
     folder = path.with_name(f"{path.name}.files")
@@ -152,7 +158,7 @@ def read_scenes(path: Path) -> list[Image]:
 def _channels(
     main: Mapping[str, Mapping[str, Any]], count: int, colors: list[tuple[int, int, int]], total: int
 ) -> tuple[Channel, ...]:
-    """Return the channels: named by their dye, else as the software calls them."""
+    """Return the channels: named by their dye, else by the name in the software."""
     entries = []
     for i in range(count):
         section = main.get(f"Channel {i + 1} Parameters", {})

@@ -1,6 +1,6 @@
-"""OME records with single values that OME does not allow: these are left out and named, the rest is kept.
+"""Repair OME records: remove and report values that OME does not allow, preserve the rest.
 
-Acquisition programs write such records every day: ``Binning="1"``, a wavelength of 0, a unit ``um``, a date as people
+Acquisition programs routinely write such records: ``Binning="1"``, a wavelength of 0, a unit ``um``, a date as people
 write it, elements of their own. One of them makes the whole record unreadable to a strict parser.
 """
 
@@ -30,20 +30,20 @@ _NAMED_CHARACTER = re.compile(r"&(\w+);")
 _HTML = name2codepoint.keys() - {"amp", "lt", "gt", "quot"}
 
 _SYNONYMS = {"scmos": "CMOS"}
-"""Words of the trade for a value that OME calls otherwise."""
+"""Common words for values that have another name in OME."""
 
 _LONGEST = 40
 """Letters of a value that are quoted."""
 
 _NEEDED = {"DimensionOrder": "XYZCT", "Type": "uint8"}
-"""What ``<Pixels>`` must have to be an image: the pixels of the file tell better than these."""
+"""Required attributes of ``<Pixels>``; the pixels of the file take precedence over these values."""
 
 
 def document_of(xml: str) -> bytes:
-    """Return the text of an OME document as one that XML allows, in the newest namespace where it has none."""
+    """Return an OME document as well-formed XML, in the newest namespace if it has none."""
     root = root_of(xml)
     if root is None:
-        raise ValueError("no OME document")
+        raise ValueError("not an OME document")
     for element in root.iter(etree.Element):
         if not etree.QName(element).namespace:
             element.tag = f"{{{_NAMESPACE}}}{element.tag}"
@@ -52,9 +52,9 @@ def document_of(xml: str) -> bytes:
 
 
 def root_of(xml: str) -> Any:
-    r"""Return the root of an OME document; None where it is none.
+    r"""Return the root of an OME document; None for any other text.
 
-    Control characters are left out, named characters of HTML are understood, entities are not followed.
+    Control characters are dropped, named HTML characters are resolved, entities are not followed.
 
     Examples
     --------
@@ -72,7 +72,7 @@ def root_of(xml: str) -> Any:
 
 
 def mend(root: Any) -> list[str]:
-    """Remove from an OME document, in place, what OME does not allow; return what was removed, each in a few words.
+    """Remove, in place, what OME does not allow; return a short description of each removal.
 
     Parameters
     ----------
@@ -86,7 +86,7 @@ def mend(root: Any) -> list[str]:
 
 
 def _mend_identifiers(root: Any) -> None:
-    """Put the name of the class before identifiers that lack it, in parts and in references to them alike."""
+    """Prefix identifiers with the class name where it is missing, in parts and in references to them."""
     named = [(element, _id_pattern(_name(element))) for element in root.iter(f"{{{_NAMESPACE}}}*") if element.get("ID")]
     given = [(element, *found, str(element.get("ID"))) for element, found in named if found]
     taken = {value for _, _, pattern, value in given if re.fullmatch(pattern, value)}
@@ -105,7 +105,7 @@ def _mend_identifiers(root: Any) -> None:
 
 @cache
 def _id_pattern(name: str) -> tuple[str, str] | None:
-    """Return the word that identifiers of an element begin with, and their pattern; None where any will do."""
+    """Return the prefix and the pattern of the identifiers of an element; None if any is valid."""
     kind = getattr(model, name, None)
     info = kind.model_fields.get("id") if isinstance(kind, type) and issubclass(kind, BaseModel) else None
     extra = info.json_schema_extra if info is not None else None
@@ -152,20 +152,20 @@ def _mend_attributes(element: Any, kind: type[BaseModel], fields: Mapping[Any, s
         meant = _meant(kind, known, value)
         if meant is not None:
             element.set(attribute, meant)
-            # A unit or word under another name is understood; nothing is lost.
+            # A synonym is resolved; nothing is lost.
             continue
         if _name(element) == "Pixels" and attribute in _NEEDED:
             element.set(attribute, _NEEDED[attribute])
         else:
             del element.attrib[attribute]
         if attribute.endswith("Unit") and attribute[:-4] in element.attrib:
-            # A number without its unit would be taken in the default one.
+            # A number without its unit would be read in the default unit.
             del element.attrib[attribute[:-4]]
         removed.append(said)
 
 
 def _meant(kind: type[BaseModel], field: str, value: str) -> str | None:
-    """Return the spelling of OME for a unit or a word of a list; None where none is meant."""
+    """Return OME's spelling of a unit or an enumerated word; None if it is neither."""
     choices = _choices(kind, field)
     if choices in (UnitsLength, UnitsTime):
         unit = unit_name(value)
@@ -185,7 +185,7 @@ def _letters(text: str) -> str:
 
 
 def _missing(element: Any, kind: type[BaseModel]) -> str | None:
-    """Return the first attribute, or element inside, that `element` must have and has not."""
+    """Return the first required attribute or child that `element` lacks; None if complete."""
     inside = {_name(child) for child in element if isinstance(child.tag, str)}
     for (what, name), field in _fields(kind).items():
         there = inside if what == "Element" else element.attrib
@@ -229,7 +229,7 @@ def _allowed(kind: type[BaseModel], field: str, value: str) -> bool:
 
 @cache
 def _adapter(kind: type[BaseModel], field: str) -> TypeAdapter[Any]:
-    """Return what checks one value of a field."""
+    """Return the validator of a field."""
     info = kind.model_fields[field]
     annotation: Any = Annotated[(info.annotation, *info.metadata)] if info.metadata else info.annotation
     return TypeAdapter(annotation, config=None if _inner(kind, field) else {"arbitrary_types_allowed": True})
@@ -250,7 +250,7 @@ def _repeats(kind: type[BaseModel], field: str) -> bool:
 
 
 def _described(kind: type[BaseModel]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Yield every field with what it is in XML."""
+    """Yield every field with its XML description."""
     for field, info in kind.model_fields.items():
         extra = info.json_schema_extra
         if isinstance(extra, Mapping):

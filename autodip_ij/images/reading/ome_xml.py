@@ -1,4 +1,4 @@
-"""Names, colours, pixel size and frame interval out of OME records, and files that hold nothing but a record."""
+"""OME records: parse them, read names, colours, sizes and times; OME-XML files, which have no pixels."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _NAMED = 5
-"""Values left out of a record that are named; the others are counted."""
+"""Omitted values that are named in the log; the others are counted."""
 
 
 DISPLAY_NAMESPACE = "autodip_ij/display"
-"""Namespace of the map annotation in which this package keeps display ranges, for which OME has no place."""
+"""Namespace of the map annotation in which this package stores display ranges, for which OME has no place."""
 
 
 def parse_ome(xml: str, source: str) -> OME | None:
-    """Return an OME record, without the values in it that OME does not allow, which are named in the log.
+    """Parse an OME record; values that OME does not allow are omitted and named in the log.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ def parse_ome(xml: str, source: str) -> OME | None:
     Returns
     -------
     OME or None
-        None, with a line in the log, where the text is no record at all.
+        None, with a line in the log, if the text is not a record.
     """
     from ome_types import from_xml
 
@@ -53,15 +53,15 @@ def parse_ome(xml: str, source: str) -> OME | None:
         return tree
 
     with warnings.catch_warnings(record=True) as said:
-        # References to what the file leaves out harm nobody.
+        # References to missing parts are harmless.
         warnings.simplefilter("always")
         try:
             ome = from_xml(xml, validate=False)
-            # ome-types numbers identifiers outside the schema anew, sometimes as others are numbered already.
+            # ome-types renumbers identifiers outside the schema, sometimes with numbers that are taken.
             if not any("Casting invalid" in str(entry.message) for entry in said):
                 return ome
         except Exception as error:
-            _log.debug("%s: its OME-XML is no valid one (%s)", source, error)
+            _log.debug("%s: its OME-XML is not valid (%s)", source, error)
         try:
             ome = from_xml(document_of(xml), validate=False, transformations=[mended])
         except Exception as error:
@@ -70,7 +70,7 @@ def parse_ome(xml: str, source: str) -> OME | None:
     if removed:
         more = f" and {len(removed) - _NAMED} more" if len(removed) > _NAMED else ""
         _log.warning(
-            "%s: left out of its OME record, since OME does not allow it: %s%s",
+            "%s: omitted from its OME record because OME does not allow it: %s%s",
             source,
             ", ".join(removed[:_NAMED]),
             more,
@@ -79,7 +79,7 @@ def parse_ome(xml: str, source: str) -> OME | None:
 
 
 def channels_of(pixels: Pixels, count: int) -> tuple[Channel, ...]:
-    """Return names and colours of `count` channels; the colour samples of one channel are counted one by one."""
+    """Return names and colours of `count` channels; each colour sample counts as a channel."""
     entries: list[Channel] = []
     for channel in pixels.channels:
         samples = int(channel.samples_per_pixel or 1)
@@ -94,7 +94,7 @@ def channels_of(pixels: Pixels, count: int) -> tuple[Channel, ...]:
 
 
 def with_display_ranges(channels: tuple[Channel, ...], ome: OME) -> tuple[Channel, ...]:
-    """Return `channels` with the display ranges that this package wrote into the record, if it did."""
+    """Add the display ranges that this package stored in the record, if any."""
     kept = ome.structured_annotations.map_annotations if ome.structured_annotations else []
     found = next((entry for entry in kept if entry.namespace == DISPLAY_NAMESPACE), None)
     if found is None or found.value is None:
@@ -122,7 +122,7 @@ def pixel_size_of(pixels: Pixels) -> PixelSize:
 
 
 def _frame_interval(pixels: Pixels) -> tuple[float | None, str]:
-    """Return the time between frames: as stated, else the median distance of the time stamps of the first channel."""
+    """Return the frame interval: as stated, else the median step of the time stamps of the first channel."""
     if pixels.time_increment:
         return pixels.time_increment, pixels.time_increment_unit.value
     stamps = [
@@ -149,7 +149,7 @@ _DTYPES = {
 
 
 def read_metadata(path: Path) -> list[SceneMetadata]:
-    """Return what the file says about each of its images."""
+    """Return the metadata of each image of an OME-XML file."""
     ome = parse_ome(path.read_text(encoding="utf-8-sig"), path.name)
     if ome is None:
         raise ValueError("no OME record")

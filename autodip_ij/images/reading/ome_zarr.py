@@ -1,4 +1,4 @@
-"""Axes, channels and pixel size out of the attributes of an OME-Zarr image."""
+"""OME-Zarr folders and archives, through zarr."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from autodip_ij.images.reading.ome_xml import channels_of, parse_ome
 from autodip_ij.images.reading.recognition import stem_of
 
 OME_XML = "OME/METADATA.ome.xml"
-"""Where the OME record of an OME-Zarr stands, by the layout of bioformats2raw."""
+"""Path of the OME record inside an OME-Zarr, as written by bioformats2raw."""
 
 
 def axes_of(multiscale: Mapping[str, Any], ndim: int) -> str:
@@ -132,7 +132,7 @@ class ZarrPlanes:
 
 
 class FilesOnly(LocalStore):
-    """A folder in which nothing but files is opened: a pipe among the chunks would block for ever."""
+    """A folder store that opens regular files only: a pipe among the chunks would block forever."""
 
     async def get(self, key: str, *args: Any, **kwargs: Any) -> Any:
         """Return the content of a file; see the base class."""
@@ -142,7 +142,7 @@ class FilesOnly(LocalStore):
 
 @contextmanager
 def opened(path: Path) -> Iterator[Any]:
-    """Open the topmost group for reading, and close it again."""
+    """Open the topmost group for reading; a context manager."""
     store = FilesOnly(path, read_only=True) if path.is_dir() else ZipStore(path, mode="r")
     try:
         yield zarr.open_group(store, mode="r", path=_top(path))
@@ -158,7 +158,8 @@ def read_scenes(path: Path) -> list[Image]:
         groups = _image_groups(root, path.name)
         if not groups:
             raise UnreadableFile(
-                f"{path.name}: is Zarr but no OME-Zarr image (no 'multiscales' attribute); give the folder of an image"
+                f"{path.name}: is Zarr but not an OME-Zarr image (no 'multiscales' attribute); "
+                "give the folder of an image"
             )
         scenes: list[Image] = []
         for number, inner in enumerate(groups):
@@ -168,7 +169,7 @@ def read_scenes(path: Path) -> list[Image]:
 
 
 def attributes(group: Any) -> Mapping[str, Any]:
-    """Return the OME attributes of a group, which version 0.5 keeps one level deeper."""
+    """Return the OME attributes of a group; version 0.5 nests them one level deeper."""
     found = dict(group.attrs)
     return found["ome"] if isinstance(found.get("ome"), Mapping) else found
 
@@ -188,7 +189,7 @@ def _image_groups(root: Any, where: str) -> list[str]:
 
 
 def _fields(root: Any, wells: list[str], where: str) -> list[str]:
-    """Return the paths of the fields of a plate that are there; wells and fields that are missing are named."""
+    """Return the paths of the fields of a plate; missing wells and fields are named in the log."""
     there: list[str] = []
     missing: list[str] = []
     for well in wells:
@@ -202,7 +203,7 @@ def _fields(root: Any, wells: list[str], where: str) -> list[str]:
             (there if known else missing).append(f"{well}/{field['path']}")
     if missing and there:
         named = ", ".join(missing[:_NAMED]) + (f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else "")
-        _log.warning("%s: wells or fields that the plate names and does not hold: %s", where, named)
+        _log.warning("%s: wells or fields that the plate names but does not contain: %s", where, named)
     return there
 
 
@@ -222,7 +223,8 @@ def _scenes_of(path: Path, group: Any, inner: str, number: int, ome: Any) -> lis
         check_planes(path, planes, _stored_bytes(path, "/".join(part for part in (inner, level) if part), planes))
     if "image-label" in found:
         raise BadInput(
-            f"{path.name}: is a label image; its values number objects, and denoising would mix them; give the image"
+            f"{path.name}: is a label image: its values are object numbers, which denoising would mix; "
+            "give the intensity image"
         )
     record = ome.images[min(number, len(ome.images) - 1)] if ome and ome.images else None
     channels = channels_from_omero(found.get("omero", {}), shape[1])
@@ -254,13 +256,13 @@ def _scenes_of(path: Path, group: Any, inner: str, number: int, ome: Any) -> lis
 
 
 def _refuse_objects(path: Path, array: Any) -> None:
-    """Refuse an array whose chunks are Python objects: reading one may run code that somebody put into the file."""
+    """Refuse an array whose chunks are Python objects: reading one may run arbitrary code from the file."""
     stored = array.metadata.to_dict()
     codecs = [stored.get("compressor"), *(stored.get("filters") or ()), *(stored.get("codecs") or ())]
     named = {str(codec.get("id") or codec.get("name") or "") for codec in codecs if isinstance(codec, Mapping)}
     if any("pickle" in name.lower() for name in named) or array.dtype.hasobject:
         raise UnreadableFile(
-            f"{path.name}: its pixels are stored as Python objects, which are not opened; save it anew"
+            f"{path.name}: its pixels are stored as Python objects, which are not opened; save it again"
         )
 
 
@@ -280,7 +282,7 @@ def _stored_bytes(path: Path, array: str, enough: int) -> int:
 
 
 def _ome_xml(path: Path) -> str | None:
-    """Return the OME-XML that bioformats2raw, and this package, put beside the arrays."""
+    """Return the OME-XML that bioformats2raw, and this package, store beside the arrays."""
     if path.is_dir():
         file = path / OME_XML
         refuse_special(file)

@@ -1,4 +1,4 @@
-"""Open an image file of any known format, lazily."""
+"""Open an image file of any supported format, lazily."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def open_image(path: str | Path, scene: str | int = "") -> Image:
     autodip_ij.errors.EnvironmentProblem
         If the package that reads the format is not installed; the message has the pip line.
     autodip_ij.errors.BadInput
-        If the scene is unknown or the values are no grey values.
+        If the scene is unknown or the values are not grey values.
     """
     scenes = read_scenes(path)
     return scenes[parse_scene(str(scene), [entry.name for entry in scenes])]
@@ -58,7 +58,7 @@ def scene_names(path: str | Path) -> list[str]:
 
 
 def open_metadata(path: str | Path) -> list[SceneMetadata]:
-    """Return what a file says about each of its scenes; also for ``.ome.xml`` files, which have no pixels.
+    """Return the metadata of each scene of a file, also of ``.ome.xml`` files, which have no pixels.
 
     Raises
     ------
@@ -87,7 +87,7 @@ def read_scenes(path: str | Path) -> list[Image]:
     name = _identify(file)
     if name == "ome-xml":
         raise UnreadableFile(
-            f"{file.name}: holds OME-XML metadata and no pixels; inspect it, or open the image file it belongs to"
+            f"{file.name}: contains OME-XML metadata but no pixels; inspect it, or open the image file it belongs to"
         )
     try:
         reader = import_module(f"autodip_ij.images.reading.{formats.by_name(name).reader if name else 'bioio'}")
@@ -103,12 +103,12 @@ def read_scenes(path: str | Path) -> list[Image]:
     except Exception as error:
         raise unreadable(file, error) from error
     if not scenes:
-        raise UnreadableFile(f"{file.name}: holds no image; open it in Fiji to see what it holds")
+        raise UnreadableFile(f"{file.name}: contains no image; open it in Fiji to see its content")
     return [replace(scene, scene=number) for number, scene in enumerate(scenes)]
 
 
 def _existing(path: str | Path) -> Path:
-    """Return `path`, or say why there is nothing to read."""
+    """Return `path` as an existing file or folder; raise if there is nothing to read."""
     if _ADDRESS.match(str(path)):
         raise UnreadableFile(f"{path}: is an address; download the file or folder and give its path")
     file = Path(path).expanduser()
@@ -135,16 +135,16 @@ def _existing(path: str | Path) -> Path:
 
 
 def _identify(path: Path) -> str | None:
-    """Return the format of a file; None where only a further bioio reader might know it.
+    """Return the format of a file; None if only another bioio reader might support it.
 
     Raises
     ------
     autodip_ij.errors.UnreadableFile
-        If name and content disagree, or a folder is no OME-Zarr.
+        If name and content disagree, or a folder is not an OME-Zarr.
     """
     promised, shown = by_suffix(path), sniff(path)
     if path.is_dir() and shown is None:
-        what = "holds no Zarr group" if promised else "is a folder"
+        what = "contains no Zarr group" if promised else "is a folder"
         raise UnreadableFile(f"{path.name}: {what}; give an image file or an OME-Zarr folder")
     if promised is None:
         if shown is not None:
@@ -156,12 +156,24 @@ def _identify(path: Path) -> str | None:
         held = formats.by_name(shown)
         usual = (held.usual or held.suffixes[-1]) + (".zip" if shown == "zarr" and path.is_file() else "")
         raise UnreadableFile(
-            f"{path.name}: is named as {promised.title} but holds {held.title}; rename it to end in {usual}"
+            f"{path.name}: is named like {promised.title} but contains {held.title}; rename it to end in {usual}"
         )
     raise UnreadableFile(
-        f"{path.name}: is no {promised.title} file, it holds {looks_like(path)}; give the file that the "
-        "microscope wrote"
+        f"{path.name} is not {_with_article(promised.title)} file: it contains {looks_like(path)}. "
+        "Open the original file from the microscope."
     )
+
+
+def _with_article(title: str) -> str:
+    """Return the name of a format with its indefinite article, as it is spoken.
+
+    Examples
+    --------
+    >>> [_with_article(title) for title in ("TIFF", "MRC", "OME-Zarr", "Leica LIF")]
+    ['a TIFF', 'an MRC', 'an OME-Zarr', 'a Leica LIF']
+    """
+    vowels = "AEFHILMNORSX" if title.isupper() else "AEIOU"
+    return f"{'an' if title[0] in vowels else 'a'} {title}"
 
 
 def _missing_package(path: Path, name: str | None, error: ModuleNotFoundError) -> EnvironmentProblem:

@@ -1,4 +1,4 @@
-"""PNG, JPEG and JPEG 2000 pictures."""
+"""PNG, JPEG and JPEG 2000, through imagecodecs and pillow."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _MOST = 10_000
 
 @dataclass(frozen=True)
 class PhotoPlanes:
-    """Decodes the picture and returns one colour; transparency is left out.
+    """Decodes the picture and returns one colour; transparency is omitted.
 
     Attributes
     ----------

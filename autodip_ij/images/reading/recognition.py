@@ -1,4 +1,4 @@
-"""Which format a file has: what its name promises, and what its first bytes show."""
+"""Recognise the format of a file by its name and by its first bytes."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def _alternatives(suffixes: tuple[str, ...]) -> str:
 
 
 def sniff(path: Path) -> str | None:
-    """Return the name of the format that the content of `path` shows; None if it shows none of them.
+    """Return the name of the format that the content of `path` has; None for any other.
 
     Parameters
     ----------
@@ -136,7 +136,7 @@ def sniff(path: Path) -> str | None:
 
 
 def looks_like(path: Path) -> str:
-    """Return what the content of an unrecognised file is, in words for a message."""
+    """Describe the content of an unrecognised file for a message."""
     with path.open("rb") as file:
         head = file.read(512)
     if head.startswith(b"\x89HDF"):
@@ -144,11 +144,11 @@ def looks_like(path: Path) -> str:
     if head.startswith(b"PK\x03\x04"):
         return "a zip archive without OME-Zarr"
     if not any(head):
-        return "nothing but zeros"
+        return "only zeros"
     # Text holds no byte below 9 and nothing between carriage return and space.
     if all(byte >= 32 or byte in b"\t\n\r\f" for byte in head):
         return "text"
-    return "no image data that is known here"
+    return "no image data of a supported format"
 
 
 def _is_old_mrc(head: bytes, size: int) -> bool:

@@ -1,4 +1,4 @@
-"""Images that lie in several files: which files belong together, so that a batch takes them as one input."""
+"""Images spread over several files: find the files of a set, so that a batch treats them as one input."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _MICRO_MANAGER = ("MMStack", "NDTiff")
 
 
 def set_members(path: Path) -> tuple[Path, ...]:
-    """Return the files of the set that `path` is in, the one with its record first; `path` alone where it is in none.
+    """Return the files of the set that `path` is in, the one with its record first; `path` alone if it is in none.
 
     Sets of OME-TIFF (whichever file holds the record, also in the parent folder or in a companion file), of
     Micro-Manager and of NDTiff are known. A file that cannot be read is in none: opening it says why.
@@ -36,19 +36,19 @@ def set_members(path: Path) -> tuple[Path, ...]:
     try:
         return files_of_set(path)
     except Exception as error:
-        _log.debug("%s: not looked at for a set of files (%s)", path.name, error)
+        _log.debug("%s: not checked for a set of files (%s)", path.name, error)
         return (path,)
 
 
 def one_of_each_set(paths: Iterable[Path]) -> list[Path]:
-    """Return `paths` with one file of each set: the one with its record, else the first of it that is there.
+    """Reduce `paths` to one file per set: the one with the record, else the first one present.
 
     Only files that name others are read as images; a folder may hold thousands that do not.
 
     Parameters
     ----------
     paths
-        Files and folders; their order is kept.
+        Files and folders; their order is preserved.
     """
     given = list(paths)
     by_place = {os.path.abspath(path): path for path in given}
@@ -65,7 +65,7 @@ def one_of_each_set(paths: Iterable[Path]) -> list[Path]:
 
 
 def _names_others(path: Path) -> bool:
-    """Return whether a file looks as if it were part of a set: by its name, or by names of files in it."""
+    """Return whether a file may be part of a set, by its name or by names of files in it."""
     found = by_suffix(path)
     if found is None or found.name != "tiff" or not path.is_file():
         return False

@@ -44,11 +44,11 @@ _TIFFFILE = logging.getLogger("tifffile")
 _TIFFFILE.addHandler(logging.NullHandler())
 
 _PRIVATE_TAG = re.compile(r"TiffTag (?!34412|5083[89]|3362[89]|3363[01])(3[2-9]|[4-6]\d)\d{3} @")
-"""Complaints about tags that no reader here needs; LSM, ImageJ and MetaMorph keep their metadata in those excepted."""
+"""Complaints about tags that no reader here needs; the exceptions hold the metadata of LSM, ImageJ and MetaMorph."""
 
 
 _UNNAMED = "IQU"
-"""Letters of tifffile for pages that nothing is known about but their order."""
+"""Letters of tifffile for pages of which only the order is known."""
 
 
 def read_scenes(path: Path) -> list[Image]:
@@ -75,7 +75,7 @@ def read_scenes(path: Path) -> list[Image]:
 
 
 def _series_of(tif: TiffFile) -> list[TiffPageSeries]:
-    """Return the series of a file; of a whole slide the stains in full resolution, without overview and label."""
+    """Return the series of a file; of a whole slide only the stains in full resolution."""
     series: list[TiffPageSeries] = tif.series
     if series and series[0].kind == "scanimage":
         return [scanimage_series(tif)]
@@ -83,7 +83,7 @@ def _series_of(tif: TiffFile) -> list[TiffPageSeries]:
 
 
 def _scenes_of(series: TiffPageSeries, path: Path, facts: Facts, number: int | None) -> list[Image]:
-    """Return the images of one series, the `number`-th of several: more than one where it has axes beyond T, C, Z."""
+    """Return the images of one series, the `number`-th of several: several if it has axes other than T, C, Z."""
     axes, shape = series.get_axes(False), tuple(series.get_shape(False))
     # A letter may come twice, e.g. QQYX; the plan needs them apart.
     axes = "".join(axis if axes.index(axis) == i else chr(0xE000 + i) for i, axis in enumerate(axes))
@@ -149,14 +149,14 @@ def _scenes_of(series: TiffPageSeries, path: Path, facts: Facts, number: int | N
 def _written_scenes(
     plan: AxisPlan, axes: str, shape: tuple[int, ...], pages: npt.NDArray[np.int64], path: Path
 ) -> list[int]:
-    """Return the scenes of which anything was written: a grid may have cells that the stage never went to."""
+    """Return the scenes with any written page: a grid may have cells that the stage never visited."""
     if not len(pages):
         return list(range(plan.length(SCENE)))
     first = first_pages(plan, axes, shape, pages)
     kept = [int(scene) for scene in np.flatnonzero(first >= 0)]
     if len(kept) < len(first):
         _log.info(
-            "%s: %d of %d positions were never written and are left out", path.name, len(first) - len(kept), len(first)
+            "%s: %d of %d positions were never written and are omitted", path.name, len(first) - len(kept), len(first)
         )
     return kept
 
@@ -192,7 +192,7 @@ def _colors(series: TiffPageSeries) -> npt.NDArray[np.uint8] | None:
 
 
 def _palette(series: TiffPageSeries) -> npt.NDArray[np.uint8] | None:
-    """Return the colours (3, n) of a picture with a palette; None where the stored values are grey values themselves.
+    """Return the colours (3, n) of a picture with a palette; None if the stored values are grey values.
 
     A palette that rises evenly from black to one colour shows grey values in that colour, as microscopes do it, and one
     of greys, inverted or curved, shows them too.

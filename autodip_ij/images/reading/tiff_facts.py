@@ -1,4 +1,4 @@
-"""The chain of directories in a TIFF: one that runs in a circle would be followed until memory is full."""
+"""Metadata of a TIFF series: from its OME record, from ImageJ and LSM, or from the acquisition program."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def facts_of_scene(facts: Facts, series: TiffPageSeries, scene: int, count: int,
 
 
 def _completed(facts: Facts, recorded: Facts | None) -> Facts:
-    """Return facts with an OME record, which goes before what else the file says of names, colours and sizes."""
+    """Merge facts with an OME record, which takes precedence for names, colours and sizes."""
     if recorded is None:
         return facts
     size, other = recorded.pixel_size, facts.pixel_size
@@ -101,7 +101,7 @@ def _completed(facts: Facts, recorded: Facts | None) -> Facts:
 
 
 def _image_in(ome: OME, file_name: str) -> int | None:
-    """Return the only image of a record whose planes lie in a file; None where there is none, or more than one."""
+    """Return the index of the only image of a record with planes in a file; None unless there is exactly one."""
     found = [
         i
         for i, image in enumerate(ome.images)
@@ -111,14 +111,14 @@ def _image_in(ome: OME, file_name: str) -> int | None:
 
 
 def _ome_facts(ome: OME, series: TiffPageSeries, number: int) -> Facts:
-    """Return what the OME record says of this series; tifffile leaves out images without pixels."""
+    """Return the facts of this series from the OME record; tifffile skips images without pixels."""
     named = [i for i, image in enumerate(ome.images) if image.name and image.name == series.name]
     position = named[0] if len(named) == 1 else min(number, len(ome.images) - 1)
     return _image_facts(ome, position, _channel_count(series))
 
 
 def _image_facts(ome: OME, position: int, channels: int) -> Facts:
-    """Return what one image of an OME record says of its `channels`."""
+    """Return the facts of one image of an OME record."""
     image = ome.images[position]
     return Facts(
         "ome-tiff",
@@ -136,7 +136,7 @@ def _channel_count(series: TiffPageSeries) -> int:
 
 
 def imagej_facts(tif: TiffFile, found: Mapping[str, Any], series: TiffPageSeries) -> Facts:
-    """Return what an ImageJ file says: names from slice labels, colours from look-up tables, and so on."""
+    """Return the facts of an ImageJ file: names from slice labels, colours from look-up tables, etc."""
     sizes = dict(zip(series.get_axes(False), series.get_shape(False), strict=True))
     count = sizes.get("C", 1)
     labels = _as_list(found.get("Labels"))
@@ -179,7 +179,7 @@ def _imagej_pixel_size(tif: TiffFile, found: Mapping[str, Any], lengths: Mapping
 
 
 def _lsm_facts(found: Mapping[str, Any]) -> Facts:
-    """Return what a Zeiss LSM file says; lengths are in metres."""
+    """Return the facts of a Zeiss LSM file, whose lengths are in metres."""
     colors = found.get("ChannelColors") or {}
     names, values = colors.get("ColorNames") or [], colors.get("Colors") or []
     entries = tuple(
@@ -191,7 +191,7 @@ def _lsm_facts(found: Mapping[str, Any]) -> Facts:
 
 
 def _common_label(labels: list[str]) -> str:
-    """Return the label of the slices of one channel; nothing where they differ, or where it names a file."""
+    """Return the label of the slices of one channel; empty if they differ or name a file."""
     found = {str(label or "").strip() for label in labels}
     label = found.pop().partition("\n")[0] if len(found) == 1 else ""
     return "" if is_file_name(label) else label
@@ -207,7 +207,7 @@ def lut_color(lut: np.ndarray) -> tuple[int, int, int] | None:
 
 
 def _as_list(value: Any) -> list[Any]:
-    """Return a list of what tifffile gives alone where there is one."""
+    """Return a list; tifffile gives a single entry without one."""
     if value is None:
         return []
     return list(value) if isinstance(value, list | tuple) else [value]

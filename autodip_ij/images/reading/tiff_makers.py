@@ -1,4 +1,4 @@
-"""TIFF as acquisition programs write it: Micro-Manager, NDTiff, ScanImage, QPTIFF of slide scanners, MetaMorph.
+"""Metadata of TIFF from acquisition programs: Micro-Manager, NDTiff, ScanImage, QPTIFF, MetaMorph.
 
 tifffile reads their metadata; here they become names, colours, sizes, axes, and a text for group inference.
 """
@@ -47,7 +47,7 @@ _MATLAB_COLORS = {
 
 
 def micromanager_facts(tif: TiffFile, series: TiffPageSeries) -> Facts:
-    """Return what Micro-Manager wrote beside the pixels: names, colours, sizes, positions, devices."""
+    """Return the facts of a Micro-Manager file: names, colours, sizes, positions, devices."""
     found = tif.micromanager_metadata or {}
     summary: Mapping[str, Any] = found.get("Summary") or _NO_SETTINGS
     plane = _properties(tif.pages.first.tags.valueof(51123))
@@ -80,13 +80,13 @@ def _properties(value: Any) -> dict[str, Any]:
 
 
 def _ndtiff_channels(path: Path) -> list[str]:
-    """Return the names of the channels in the order in which they were recorded; empty where they have numbers."""
+    """Return the names of the channels in the order in which they were recorded; empty if they are numbered."""
     found = [entry[0].get("channel") for entry in read_ndtiff_index(path.parent / "NDTiff.index")]
     return list(dict.fromkeys(name for name in found if isinstance(name, str)))
 
 
 def _packed_color(value: Any) -> tuple[int, int, int] | None:
-    """Return the colour of a packed integer; None for white, which means that nobody chose one."""
+    """Return the colour of a packed integer; None for white, the default."""
     try:
         number = int(value) & 0xFFFFFF
     except (TypeError, ValueError):
@@ -130,7 +130,7 @@ def scanimage_series(tif: TiffFile) -> TiffPageSeries:
 
 
 def scanimage_facts(tif: TiffFile, series: TiffPageSeries) -> Facts:
-    """Return what ScanImage says: names of the saved channels, field of view, distance of slices, time of volumes."""
+    """Return the facts of a ScanImage file: saved channels, field of view, slice distance, volume interval."""
     settings = scanimage_settings(tif)
     sizes = dict(zip(series.get_axes(False), series.get_shape(False), strict=True))
     saved = _saved_channels(settings) or [1]
@@ -221,7 +221,7 @@ def _time_stamp(page: Any) -> float:
 
 
 def qptiff_facts(series: TiffPageSeries) -> Facts:
-    """Return what a whole-slide image of Akoya or PerkinElmer says: one stain a page, its size in the resolution."""
+    """Return the facts of a whole-slide image of Akoya or PerkinElmer: one stain per page."""
     described = [_leaves(page) for page in series.pages]
     colored = series.get_shape(False)[-1] in (3, 4) and series.get_axes(False).endswith("S")
     entries = tuple(Channel(texts.get("Name", ""), _comma_color(texts.get("Color", ""))) for texts in described)
@@ -243,7 +243,7 @@ def qptiff_facts(series: TiffPageSeries) -> Facts:
 
 
 def resolution_size(series: TiffPageSeries) -> PixelSize:
-    """Return the pixel size by the resolution tags, for programs that are known to mean it."""
+    """Return the pixel size from the resolution tags, for programs that use them for it."""
     tags = series.keyframe.tags
     unit = _PER_UNIT.get(int(tags.valueof("ResolutionUnit", 1)))
     sizes = []
@@ -277,7 +277,7 @@ def _comma_color(text: str) -> tuple[int, int, int] | None:
 
 
 def stk_facts(tif: TiffFile, series: TiffPageSeries) -> Facts:
-    """Return what a MetaMorph stack says: calibration, distances, times, the illumination setting as the name."""
+    """Return the facts of a MetaMorph stack: calibration, distances, times, illumination setting."""
     found: Mapping[str, Any] = tif.stk_metadata or _NO_SETTINGS
     sizes = dict(zip(series.get_axes(False), series.get_shape(False), strict=True))
     unit = unit_name(found.get("CalibrationUnits") or "")
@@ -299,7 +299,7 @@ def stk_facts(tif: TiffFile, series: TiffPageSeries) -> Facts:
 
 
 def metaseries_facts(tif: TiffFile) -> Facts:
-    """Return what a plane of MetaMorph or MetaXpress says in its XML."""
+    """Return the facts in the XML of a MetaMorph or MetaXpress plane."""
     found: Mapping[str, Any] = tif.metaseries_metadata or _NO_SETTINGS
     plane: Mapping[str, Any] = found.get("PlaneInfo") or _NO_SETTINGS
     unit = unit_name(plane.get("spatial-calibration-units") or "")

@@ -1,4 +1,4 @@
-"""Where the pixels of a TIFF are: its chain of pages, checked before anything is allocated, and the planes in them."""
+"""Pages of a TIFF: check their chain and their sizes, locate the pixels, read planes."""
 
 from __future__ import annotations
 
@@ -30,7 +30,9 @@ _LOSSY = 100_000
 
 
 def refuse_circular_chain(path: Path) -> None:
-    """Raise where the directory behind a page is one that came before.
+    """Refuse a file whose chain of directories is circular.
+
+    A reader would follow it until the memory is full.
 
     tifffile looks for circles among the first hundred pages only. A chain that is broken otherwise is left to it.
 
@@ -56,7 +58,7 @@ def refuse_circular_chain(path: Path) -> None:
         counts, links = struct.Struct(order + count), struct.Struct(order + link)
         while 0 < offset <= size - counts.size:
             if offset in seen:
-                raise ValueError(f"behind page {len(seen) - 1} follows one that came before")
+                raise ValueError(f"the chain of its pages is circular after page {len(seen) - 1}")
             seen.add(offset)
             file.seek(offset)
             after = offset + counts.size + entry * counts.unpack(file.read(counts.size))[0]
@@ -113,7 +115,7 @@ class TiffPlanes:
         return self.palette[color][indices]
 
     def _stored(self, t: int, c: int, z: int) -> npt.NDArray[Any]:
-        """Return the values of a plane as they stand in the file."""
+        """Return the stored values of a plane."""
         index = self.plan.index(self.scene, t, c, z)
         if self.offset is not None:
             mapped = np.memmap(self.path, self.dtype, "r", self.offset, self.shape)
@@ -134,7 +136,7 @@ class TiffPlanes:
 
 
 def where_pixels_are(series: TiffPageSeries, path: Path) -> tuple[int | None, tuple[str, ...], npt.NDArray[np.int64]]:
-    """Return offset, files and pages as in `TiffPlanes`; refuse a file that ends before its pixels do."""
+    """Return offset, files and pages as in `TiffPlanes`; refuse a truncated file."""
     if not series.is_multifile and series.dataoffset is not None:
         size = Path(series.keyframe.parent.filehandle.path).stat().st_size
         end = series.dataoffset + series.size * series.dtype.itemsize

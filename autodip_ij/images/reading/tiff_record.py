@@ -29,7 +29,7 @@ class OmeRecord:
     Attributes
     ----------
     path
-        The file that was asked for.
+        The file that was requested.
     home
         The file in which the record stands: the same, another TIFF, or a companion file.
     root
@@ -42,12 +42,12 @@ class OmeRecord:
 
     @property
     def tiff(self) -> Path:
-        """The TIFF to open: the one with the record, else the one that was asked for."""
+        """The TIFF to open: the one with the record, else the one requested."""
         return self.home if self.home.name.lower().endswith(_TIFF) else self.path
 
     @property
     def text(self) -> str:
-        """The record as text, as it stands in its file."""
+        """The record as text, unchanged."""
         return etree.tostring(self.root, encoding="unicode")
 
     def text_with_paths(self) -> str:
@@ -58,7 +58,7 @@ class OmeRecord:
         Raises
         ------
         autodip_ij.errors.UnreadableFile
-            If it names a file outside its folder and the parent, or what is no file, or not the one asked for.
+            If it names a file outside its folder and the parent, or not a file, or not the one requested.
         """
         root = deepcopy(self.root)
         places = self._places()
@@ -92,8 +92,8 @@ class OmeRecord:
         if self.tiff != self.path:
             if keys and own is None:
                 raise UnreadableFile(
-                    f"{self.path.name}: refers to the record in {self.home.name}, which does not name it; put the "
-                    "files together that were recorded together"
+                    f"{self.path.name}: refers to the record in {self.home.name}, which does not name it; put "
+                    "the files of one acquisition together"
                 )
             known = {self._own_key(keys, self.home, self.root): self.home} | known
         places = {key: known.get(key) or self._find(key[0]) for key in keys}
@@ -109,7 +109,7 @@ class OmeRecord:
             return next(same, named[0])
         identifier = root.get("UUID") if root is not None else None
         identified = [key for key in keys if identifier and key[1] == identifier]
-        # The record of one file was kept when the file was renamed, copied or cropped.
+        # A renamed, copied or cropped file retains its record.
         return identified[0] if identified else keys[0] if len(keys) == 1 and self.home == self.path else None
 
     def _find(self, name: str) -> Path:
@@ -120,7 +120,7 @@ class OmeRecord:
 
 
 def ome_record_of(path: Path) -> OmeRecord | None:
-    """Return the OME record that describes the TIFF file `path`; None where there is none.
+    """Return the OME record that describes the TIFF file `path`; None if there is none.
 
     A file that only refers to its record is followed to it, in its own folder or the parent. A TIFF without any record
     is looked for in the companion files there.
@@ -167,14 +167,14 @@ def _companions(folder: Path, changed: int) -> tuple[Path, ...]:
 
 
 def _root_of_tiff(path: Path) -> Any:
-    """Return the ``<OME>`` element in the description of a TIFF; None where there is none."""
+    """Return the ``<OME>`` element in the description of a TIFF; None if there is none."""
     with TiffFile(path) as tif:
         text = tif.ome_metadata if tif.pages else None
     return root_of(text) if text else None
 
 
 def _root_of_file(path: Path) -> Any:
-    """Return the ``<OME>`` element of a companion file; None where there is none."""
+    """Return the ``<OME>`` element of a companion file; None if there is none."""
     return root_of(path.read_text(encoding="utf-8-sig", errors="replace"))
 
 

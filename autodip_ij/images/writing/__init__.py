@@ -1,4 +1,4 @@
-"""One module per format that is written, each a function of image, file, data type and provenance."""
+"""Writers: one module per file type; shared here, the planes in the order they are written."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def planes(image: Image, dtype: np.dtype[Any], order: str) -> Iterator[npt.NDArray[Any]]:
-    """Yield every plane (Y, X) in `dtype`, read when its turn comes.
+    """Yield every plane (Y, X) in `dtype`, read on demand.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Metadata of formats without an OME record, as OME annotations: a written file still says where it came from."""
+"""Build the OME record of a written image: its source's record, or the source's metadata as annotations."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ _PLACEHOLDER: AnnotationID = "Annotation:0"
 
 
 def native_annotations(metadata: SourceMetadata) -> list[Any]:
-    """Return annotations with the metadata of the source: texts as they are, tables as maps of dotted names.
+    """Return annotations that preserve the metadata of the source: texts unchanged, tables as maps of dotted names.
 
     Parameters
     ----------
@@ -86,7 +86,7 @@ _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe
 
 
 def clean_text(text: str) -> str:
-    r"""Return a text without control characters, which neither XML nor a terminal takes, and without half characters.
+    r"""Remove control characters and lone surrogates, which neither XML nor a terminal accepts.
 
     Examples
     --------
@@ -97,7 +97,7 @@ def clean_text(text: str) -> str:
 
 
 def clean_texts(ome: OME) -> None:
-    """Clean every text of a record."""
+    """Clean every text of a record, in place."""
     for entry in _models(ome):
         for name in type(entry).model_fields:
             value = getattr(entry, name)
@@ -202,7 +202,7 @@ def _start(image: Image) -> tuple[OME, model.Image, Pixels | None]:
 
 
 def _empty_pixels() -> Pixels:
-    """Return pixels that stand in until those of the image are known."""
+    """Return placeholder pixels."""
     return Pixels(
         id="Pixels:0", dimension_order="XYZCT", type="uint8", size_t=1, size_c=1, size_z=1, size_y=1, size_x=1
     )
@@ -227,7 +227,7 @@ def _channels(image: Image, before: Pixels | None) -> list[model.Channel]:
 
 
 def _planes(image: Image, before: Pixels | None) -> list[Any]:
-    """Return times, positions and exposures of the planes, where the source counts channels as the image does."""
+    """Return times, positions and exposures of the planes, if the source has the same channels."""
     if before is None or len(before.channels) != image.shape[1]:
         return []
     length_t, length_c, length_z = image.shape[:3]

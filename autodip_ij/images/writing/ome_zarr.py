@@ -45,9 +45,9 @@ def write_ome_zarr(
     Parameters
     ----------
     image
-        What to write; axes that it lacks are left out.
+        What to write; axes that it lacks are omitted.
     path
-        Folder or archive to make.
+        Folder or archive to create.
     dtype
         Data type.
     provenance
@@ -132,7 +132,7 @@ def _fill(levels: list[Any], image: Image, dtype: np.dtype[Any], axes: str) -> l
 
 
 def _halved(plane: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Return means of 2 x 2 pixels, of what is there at an odd border."""
+    """Return means of 2 x 2 pixels, of fewer at an odd border."""
     from autodip_ij.images.window import cast
 
     padded = np.pad(plane, [(0, side % 2) for side in plane.shape], mode="edge").astype(np.float64)
@@ -196,7 +196,7 @@ def _rendering(image: Image, c: int, dtype: np.dtype[Any], extremes: tuple[float
 
 
 def _ome_xml(image: Image, dtype: np.dtype[Any], provenance: str) -> str:
-    """Return the OME record, which says nothing about where pixels are; types that OME lacks become the nearest."""
+    """Return the OME record without pixel locations; types that OME lacks become the nearest."""
     described = {"float16": "float32", "int64": "int32", "uint64": "uint32"}.get(dtype.name, dtype.name)
     ome = make_ome(image, np.dtype(described), provenance)
     ome.images[0].pixels.tiff_data_blocks = []

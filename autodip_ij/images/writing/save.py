@@ -1,4 +1,4 @@
-"""Write an image: one function, three formats, never a half-written file."""
+"""Write an image in one of three formats, atomically."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _ZARR = (".ome.zarr", ".zarr")
 _ZARR_ZIP = (".ome.zarr.zip", ".zarr.zip", ".ozx")
 _IMAGEJ_TIFF = (".tif", ".tiff")
 _UNFIT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
-"""What neither XML nor UTF-8 can hold."""
+"""Characters that neither XML nor UTF-8 can encode."""
 WRITABLE_SUFFIXES = (*_OME_TIFF, *_ZARR_ZIP, *_ZARR, *_IMAGEJ_TIFF)
 """Suffixes that `write` takes, longest first within a family."""
 
@@ -116,7 +116,7 @@ def _writer(
 
 
 def refuse_suffix(target: Path) -> None:
-    """Refuse a name that does not end as one of the formats that are written.
+    """Refuse a name without a writable suffix.
 
     Raises
     ------
@@ -129,7 +129,7 @@ def refuse_suffix(target: Path) -> None:
 
 
 def refuse_type(target: Path, dtype: np.dtype[Any]) -> None:
-    """Refuse a type of grey values that the format of `target` does not have.
+    """Refuse a data type that the format of `target` does not support.
 
     Raises
     ------
@@ -154,7 +154,7 @@ def _dtype(dtype: npt.DTypeLike) -> np.dtype[Any]:
     except TypeError:
         raise BadInput(f"data type '{dtype}' is not known; use same, float32, uint16, uint8, ...") from None
     if kind.kind not in "biuf":
-        raise BadInput(f"values of type {kind} are no grey values; use same, float32, uint16, uint8, ...")
+        raise BadInput(f"values of type {kind} are not grey values; use same, float32, uint16, uint8, ...")
     return kind.newbyteorder("=")
 
 
@@ -163,16 +163,16 @@ def _refuse(image: Image, target: Path, overwrite: bool) -> None:
     if image.source is not None and _same(target, image.source):
         raise UnwritableOutput(f"{target.name}: output and input are the same file; choose another output name")
     if not target.parent.is_dir():
-        raise UnwritableOutput(f"{target}: the folder {target.parent} does not exist; make it first")
+        raise UnwritableOutput(f"{target}: the folder {target.parent} does not exist; create it first")
     if not os.path.lexists(target):
         return
     if not overwrite:
-        raise UnwritableOutput(f"{target.name}: exists already; choose another name, or overwrite it")
+        raise UnwritableOutput(f"{target.name}: already exists; choose another name, or overwrite it")
     refuse_folder(target)
 
 
 def refuse_folder(target: Path) -> None:
-    """Refuse to replace a folder that is no OME-Zarr image.
+    """Refuse to replace a folder that is not an OME-Zarr image.
 
     Raises
     ------

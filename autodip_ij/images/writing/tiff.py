@@ -1,4 +1,4 @@
-"""OME-TIFF with a record of our own, and ImageJ hyperstacks, through tifffile."""
+"""Write OME-TIFF and ImageJ hyperstacks, through tifffile."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def write_imagej_tiff(image: Image, path: Path, dtype: np.dtype[Any], provenance
     with TiffWriter(path, imagej=True) as tif:
         tif.write(
             planes(image, dtype, "TZC"),
-            # With the axis of samples named, a picture of one column is not taken for one of single samples.
+            # With the axis of samples named, a picture of one column is not mistaken for one of single samples.
             shape=(t, z, c, y, x, 1),
             dtype=dtype,
             photometric="minisblack",
@@ -148,7 +148,7 @@ def _properties(image: Image, provenance: str) -> dict[str, Any]:
 
 
 def _mode(image: Image) -> str:
-    """Return how ImageJ shows the channels: over each other where they have colours, else one at a time."""
+    """Return how ImageJ shows the channels: composite if they have colours, else one at a time."""
     return "composite" if any(entry.color for entry in image.channels) else "grayscale"
 
 
@@ -171,7 +171,7 @@ def _luts(image: Image) -> list[np.ndarray]:
 
 
 def _ramp(channel: Channel) -> np.ndarray:
-    """Return a look-up table (3, 256) from black to the colour of `channel`; grey where it has none."""
+    """Return a look-up table (3, 256) from black to the colour of `channel`; grey if it has none."""
     color = np.asarray(channel.color or (255, 255, 255), float)
     return np.rint(np.outer(color, np.arange(256) / 255)).astype(np.uint8)
 
