@@ -164,6 +164,9 @@ class DenoiseSettings(BaseModel):
         ),
         Shown("Guides of the fit", fiji=False),
     ] = None
+    negative_slope: Annotated[float | None, overriding("negative_slope"), Shown("Slope of LeakyReLU", fiji=False)] = (
+        None
+    )
     guard: Annotated[
         Literal["warn", "stop", "off"],
         Field(

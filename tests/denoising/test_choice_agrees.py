@@ -15,6 +15,7 @@ from autodip_ij.cli.app import run
 from autodip_ij.denoising import channels as looks
 from autodip_ij.denoising.inspection import inspect
 from autodip_ij.denoising.plan import plan_run
+from autodip_ij.denoising.recipe import fit_arguments
 from autodip_ij.evaluation.datasets.synthetic import make_sample
 from autodip_ij.images import Image, open_image, write
 from autodip_ij.settings import DenoiseSettings
@@ -109,6 +110,13 @@ def test_settings_and_selection_count_as_in_a_run(tmp_path):
         (shown,) = inspect(path, settings).scenes[0].channels
         assert shown.parameters.model_dump() == done.choice.parameters.record(), given
         assert shown.estimate.bytes == done.bytes
+
+
+def test_the_slope_of_the_network_can_be_set():
+    settings = DenoiseSettings.parse(negative_slope="0.02", group="confocal/actin", device="cpu")
+    (channel,) = plan_run(Image.from_array(noisy((64, 64))), settings).channels
+    assert fit_arguments(channel.recipe, 1)[0].negative_slope == 0.02
+    assert "slope of LeakyReLU 0.02 instead of 0.2" in channel.reason
 
 
 def test_it_is_said_what_was_looked_at(tmp_path):
