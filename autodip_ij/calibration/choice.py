@@ -1,127 +1,40 @@
-"""Iterations belong to a size of tile: a larger one of the same content takes more of them.
-
-A network of the same number of weights fits more structure then. The best stop of a fit with a random input is taken to
-grow in proportion to the side; on two images it was measured to grow even faster (see benchmarks/results/README.md).
-A guided fit, which starts from estimates of the clean plane, has its best stop at the same count; one that ends
-where it reaches the noise needs no count.
-"""
+"""The one policy: from decision, plane and noise to the parameters of a fit."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import cache
-from math import sqrt
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from autodip_ij.calibration.blend import blend_in_words
+from autodip_ij.calibration.blend import blend_in_words, check_blend
 from autodip_ij.calibration.group_table import from_group, table_entry, what_is_known
 from autodip_ij.calibration.model import Calibration, Choice
+from autodip_ij.calibration.narrowing import Narrowed, narrowed, scaled_to
 from autodip_ij.calibration.pack.rows import EFFORTS
 from autodip_ij.calibration.parameters import by_plain_name, label_of
-from autodip_ij.calibration.strategies import STRATEGIES, policy_strategy
-from autodip_ij.calibration.transfer import CannotCompare, check_comparable, transfer_nearest
+from autodip_ij.calibration.strategies import SIMILARITIES, STRATEGIES, known_pool, policy_strategy
+from autodip_ij.calibration.transfer import (
+    CannotCompare,
+    Neighbour,
+    check_comparable,
+    choice_of,
+    members_of,
+    rank,
+    transfer,
+    transfer_nearest,
+)
 from autodip_ij.errors import BadInput, nearest
 from autodip_ij.groups.model import GroupDecision, group_name, split_group
-from autodip_ij.images.tiles import plan_tiles
-from autodip_ij.noise.plane import NoisyPlane, shared_noise_of
-
-_WITHIN = 1.25
-"""Sides so near to one another are taken as equal."""
-_FEWEST = 25
-
-
-def side_of(shape: Sequence[int], tile: int, overlap: int) -> float:
-    """Return the side, px, of a square with as many pixels as the tiles of a plane (Y, X)."""
-    height, width = shape
-    cut = plan_tiles((height, width), tile, overlap)[0]
-    return sqrt(cut.height * cut.width)
-
-
-def scaled_to(choice: Choice, calibrated_px: int | None, side_px: float) -> Choice:
-    """Return `choice` with the iterations that suit tiles of another side than those of the calibration.
-
-    Parameters
-    ----------
-    choice
-        What was chosen.
-    calibrated_px
-        Side of the images that the calibration was made from; None where it holds for every size, as published.
-    side_px
-        Side of the tiles of the image, from `side_of`.
-
-    Examples
-    --------
-    >>> from autodip_ij.calibration.parameters import Parameters
-    >>> found = Choice(Parameters(5, 16, 4, 600), "autodip", "widefield", "group", "known")
-    >>> scaled_to(found, 512, 256).reason
-    'known; 300 iterations for tiles of 256 px, from 600 for 512 px'
-    >>> scaled_to(found, 512, 500) == found
-    True
-    """
-    usual = choice.parameters.iterations
-    ends_by_itself = choice.parameters.guides or choice.parameters.discrepancy
-    if calibrated_px is None or ends_by_itself or 1 / _WITHIN < side_px / calibrated_px < _WITHIN:
-        return choice
-    iterations = max(min(usual, _FEWEST), round(usual * side_px / calibrated_px))
-    if iterations == usual:
-        return choice
-    said = f"{iterations} iterations for tiles of {side_px:.0f} px, from {usual} for {calibrated_px} px"
-    return replace(
-        choice,
-        parameters=choice.parameters.with_iterations(iterations),
-        reason=f"{choice.reason}; {said}",
-        details={**choice.details, "iterations_for_px": {"calibrated": calibrated_px, "used": round(side_px)}},
-    )
-
 
 Plane = npt.NDArray[np.float32]
 
-_NOISE: dict[str, str] = {
-    "white": "noise that differs from pixel to pixel",
-    "correlated": "noise that neighbouring pixels share",
-}
-
-
-@dataclass(frozen=True)
-class Narrowed:
-    """A calibration after a look at the noise of a plane.
-
-    Attributes
-    ----------
-    calibration
-        As its images with that kind of noise give it.
-    noise_known
-        Whether the noise could be modelled; without it no fit can end where it reaches the noise.
-    words
-        What was seen, for the reason; empty where the calibration does not depend on the noise.
-    kind
-        Kind of noise whose table it is; None for that of all images.
-    """
-
-    calibration: Calibration
-    noise_known: bool = True
-    words: str = ""
-    kind: str | None = None
-
-
-def narrowed(calibration: Calibration, plane: Callable[[], Plane] | None, microscope: str | None = None) -> Narrowed:
-    """Return a calibration as the noise of a plane (Y, X) in [0, 1] narrows it; it is read only where it matters."""
-    if not calibration.noise_tables:
-        return Narrowed(calibration)
-    if plane is None:
-        return Narrowed(calibration, words="before a look at the noise of the pixels, which may change them")
-    noisy = NoisyPlane(plane(), shared_noise_of(microscope))
-    kind = noisy.kind()
-    noise_known = kind != "correlated" or noisy.noise().a is not None
-    of_kind = calibration.for_noise(kind)
-    if kind is None or of_kind is calibration:
-        return Narrowed(of_kind, noise_known)
-    return Narrowed(of_kind, noise_known, f"of the images with {_NOISE[kind]}", kind)
+POLICY = "policy"
+"""The strategy of a run: see `choose`."""
 
 
 def choose(
@@ -135,7 +48,11 @@ def choose(
     side_px: float | None = None,
     overrides: Mapping[str, Any] | None = None,
 ) -> Choice:
-    """Choose the parameters for one channel.
+    """Choose the parameters of one channel: the policy of runs, inspections, enlargements and Fiji alike.
+
+    The group's own entry where microscope and specimen are known, else the most similar calibration image; of the
+    images with the kind of noise that the plane has; with the iterations that suit the tiles; with single parameters
+    overridden. `autodip transfer` shows the same for other strategies (`choose_by`).
 
     Parameters
     ----------
@@ -177,6 +94,51 @@ def choose(
     >>> choose(load_calibration("paper"), "confocal/mito", overrides={"iterations": 300}).parameters.iterations
     300
     """
+    choice, _ = choose_by(
+        POLICY,
+        calibration,
+        decision_or_group,
+        effort=effort,
+        effort_given=effort_given,
+        plane=plane,
+        weights=weights,
+        side_px=side_px,
+        overrides=overrides,
+    )
+    return choice
+
+
+def choose_by(
+    strategy: str,
+    calibration: Calibration,
+    decision_or_group: GroupDecision | str,
+    *,
+    pool: str | None = None,
+    effort: str | None = None,
+    effort_given: bool | None = None,
+    plane: Plane | Callable[[], Plane] | None = None,
+    weights: str | Path | None = None,
+    side_px: float | None = None,
+    overrides: Mapping[str, Any] | None = None,
+) -> tuple[Choice, tuple[Neighbour, ...]]:
+    """Choose the parameters of one channel by a strategy; return them with the ranking behind a named similarity.
+
+    Parameters
+    ----------
+    strategy
+        ``policy``, or one of `autodip_ij.calibration.strategies.STRATEGIES`, which needs a plane.
+    pool
+        Calibration images that a named strategy considers; by default those that share all that is known.
+    calibration, decision_or_group, effort, effort_given, plane, weights, side_px, overrides
+        As in `choose`.
+
+    Raises
+    ------
+    autodip_ij.calibration.transfer.CannotCompare
+        If a named strategy cannot run with this calibration.
+    autodip_ij.errors.BadInput
+        As `choose`; also for an unknown strategy or pool.
+    """
     _check_effort(effort)
     if isinstance(decision_or_group, GroupDecision):
         microscope, specimen = decision_or_group.microscope, decision_or_group.specimen
@@ -184,34 +146,38 @@ def choose(
         microscope, specimen = split_group(decision_or_group)
     reader = _reader(plane)
     seen = narrowed(calibration, reader, microscope)
-    if microscope and specimen:
+    neighbours: tuple[Neighbour, ...] = ()
+    if strategy != POLICY:
+        within = pool or known_pool(microscope, specimen)
+        choice, neighbours = _by_name(seen.calibration, strategy, within, microscope, specimen, effort, reader, weights)
+    elif microscope and specimen:
         choice = from_group(seen.calibration, microscope, specimen, effort)
     else:
-        strategy = policy_strategy(microscope, specimen, published=not calibration.noise_tables)
-        choice = _from_nearest_image(seen.calibration, strategy, microscope, specimen, effort, reader, weights)
-    return finished(choice, seen, effort=effort, effort_given=effort_given, side_px=side_px, overrides=overrides or {})
+        similarity = policy_strategy(microscope, specimen, published=not calibration.noise_tables)
+        choice = _from_nearest_image(seen.calibration, similarity, microscope, specimen, effort, reader, weights)
+    given = (effort is not None) if effort_given is None else effort_given
+    return _finished(choice, seen, effort, given, side_px, overrides or {}), neighbours
 
 
-def finished(
+def _finished(
     choice: Choice,
     seen: Narrowed,
-    *,
-    effort: str | None = None,
-    effort_given: bool | None = None,
-    side_px: float | None = None,
-    overrides: Mapping[str, Any] | None = None,
+    effort: str | None,
+    effort_given: bool,
+    side_px: float | None,
+    overrides: Mapping[str, Any],
 ) -> Choice:
-    """Return what a run makes of parameters that were found by whatever strategy; arguments as in `choose`."""
+    """Return what a run makes of parameters that were found by whatever strategy."""
     if choice.parameters.discrepancy and not seen.noise_known:
         choice = replace(
             choice,
             parameters=replace(choice.parameters, discrepancy=0.0),
             reason=f"{choice.reason}; to a count of iterations, since its noise cannot be modelled",
         )
-    if side_px is not None and "iterations" not in (overrides or {}):
+    if side_px is not None and "iterations" not in overrides:
         choice = scaled_to(choice, seen.calibration.side_px, side_px)
-    given = (effort is not None) if effort_given is None else effort_given
-    choice = with_overrides(_with_effort_said(seen.calibration, choice, effort, given), overrides or {})
+    choice = with_overrides(_with_effort_said(seen.calibration, choice, effort, effort_given), overrides)
+    check_blend(choice.parameters)
     words = (choice.reason, seen.words, blend_in_words(choice.parameters))
     details = {**choice.details, "noise": seen.kind} if seen.kind else choice.details
     return replace(choice, reason="; ".join(word for word in words if word), details=details)
@@ -236,6 +202,8 @@ def with_overrides(choice: Choice, overrides: Mapping[str, Any]) -> Choice:
         return choice
     overrides = by_plain_name(overrides)
     usual = choice.parameters
+    if overrides.get("classical") and "classical_weight" not in overrides and not usual.classical_weight:
+        raise BadInput("classical needs its share of the result: give classical_weight, 0.4 for 40 %")
     parameters = usual.with_overrides(overrides)
     said = [f"{label_of(name)} {value}{_instead_of(getattr(usual, name), value)}" for name, value in overrides.items()]
     shortened = usual.with_iterations(parameters.iterations)
@@ -258,6 +226,29 @@ def _instead_of(usual: Any, value: Any) -> str:
 
 def _or_none(value: Any) -> Any:
     return "none" if value == "" else value
+
+
+def _by_name(
+    calibration: Calibration,
+    strategy: str,
+    pool: str,
+    microscope: str | None,
+    specimen: str | None,
+    effort: str | None,
+    plane: Callable[[], Plane] | None,
+    weights: str | Path | None,
+) -> tuple[Choice, tuple[Neighbour, ...]]:
+    """Return what a strategy chooses within a pool, and the ranking behind it; none for the group table."""
+    if plane is None:
+        raise CannotCompare("there are no pixels to compare it with")
+    if strategy not in SIMILARITIES:
+        known = {"microscope": microscope, "specimen": specimen}
+        return transfer(calibration, plane(), strategy, pool, effort=effort, **known), ()
+    members = members_of(calibration, pool, microscope, specimen)
+    neighbours = rank(strategy, plane(), members, calibration_images=calibration.images, weights=weights)
+    group = group_name(microscope if "microscope" in pool else None, specimen if "specimen" in pool else None)
+    found = choice_of(calibration, neighbours, strategy, group, effort)
+    return replace(found, reason=f"{what_is_known(microscope, specimen)}; {found.reason}"), neighbours
 
 
 def _from_nearest_image(

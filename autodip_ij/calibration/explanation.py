@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +11,12 @@ import numpy as np
 import numpy.typing as npt
 
 from autodip_ij._support.pictures import Row, Tile, picture
-from autodip_ij.calibration.choice import choose, finished, narrowed
-from autodip_ij.calibration.group_table import what_is_known
+from autodip_ij.calibration.choice import POLICY, choose_by
 from autodip_ij.calibration.model import Calibration, Choice
-from autodip_ij.calibration.strategies import SIMILARITIES, STRATEGIES, known_pool
-from autodip_ij.calibration.transfer import CannotCompare, Neighbour, choice_of, members_of, rank, transfer
+from autodip_ij.calibration.strategies import SIMILARITIES, STRATEGIES
+from autodip_ij.calibration.transfer import CannotCompare, Neighbour
 from autodip_ij.errors import EnvironmentProblem
-from autodip_ij.groups.model import GroupDecision, group_name
+from autodip_ij.groups.model import GroupDecision
 
 THUMBNAILS = 7
 COLUMNS = 4
@@ -49,12 +48,11 @@ def explain(
     calibration: Calibration,
     plane: npt.NDArray[Any],
     decision: GroupDecision,
-    strategy: str = "policy",
+    strategy: str = POLICY,
     *,
     pool: str | None = None,
-    effort: str | None = None,
     weights: str | Path | None = None,
-    side_px: float | None = None,
+    **asked: Any,
 ) -> Explanation:
     """Return what a strategy chooses for a plane, with the ranking behind it.
 
@@ -72,42 +70,26 @@ def explain(
         One of `STRATEGIES`, or ``policy`` for what denoising would do.
     pool
         Which calibration images are looked at; by default those that share all that is known.
-    effort
-        For calibrations that know efforts.
     weights
         Folder of LPIPS backbone weights.
-    side_px
-        Side of the tiles that a run would fit, as in `autodip_ij.calibration.choice.choose`.
+    asked
+        Effort, side of the tiles and overrides of a run, as in `autodip_ij.calibration.choice.choose`.
 
     Raises
     ------
     autodip_ij.errors.BadInput
         For an unknown strategy or pool.
     """
-    microscope, specimen = decision.microscope, decision.specimen
-    if strategy == "policy":
-        choice = choose(calibration, decision, effort=effort, plane=np.asarray(plane), weights=weights, side_px=side_px)
-        if choice.strategy == "group":
-            return Explanation(strategy, choice)
-        ranked = explain(calibration, plane, decision, choice.strategy, pool=pool, effort=effort, weights=weights)
-        return replace(ranked, strategy=strategy, choice=choice)
-    seen = narrowed(calibration, lambda: np.asarray(plane), microscope)
-    pool = pool or known_pool(microscope, specimen)
-    neighbours: tuple[Neighbour, ...] = ()
+    pixels = np.asarray(plane)
     try:
-        if strategy not in SIMILARITIES:
-            known = {"microscope": microscope, "specimen": specimen}
-            found = transfer(seen.calibration, plane, strategy, pool, effort=effort, **known)
-        else:
-            images = seen.calibration.images
-            members = members_of(seen.calibration, pool, microscope, specimen)
-            neighbours = rank(strategy, plane, members, calibration_images=images, weights=weights)
-            group = group_name(microscope if "microscope" in pool else None, specimen if "specimen" in pool else None)
-            found = choice_of(seen.calibration, neighbours, strategy, group, effort)
-            found = replace(found, reason=f"{what_is_known(microscope, specimen)}; {found.reason}")
+        choice, neighbours = choose_by(
+            strategy, calibration, decision, pool=pool, plane=pixels, weights=weights, **asked
+        )
     except (CannotCompare, EnvironmentProblem) as obstacle:
         return Explanation(strategy, None, obstacle=str(obstacle))
-    return Explanation(strategy, finished(found, seen, effort=effort, side_px=side_px), neighbours)
+    if strategy == POLICY and choice.strategy in SIMILARITIES:
+        neighbours = explain(calibration, pixels, decision, choice.strategy, pool=pool, weights=weights).neighbours
+    return Explanation(strategy, choice, neighbours)
 
 
 def thumbnails(plane: npt.NDArray[Any], neighbours: Sequence[Neighbour], strategy: str) -> bytes | None:

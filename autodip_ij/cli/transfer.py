@@ -81,14 +81,14 @@ def transfer(
         Print one JSON object for programs.
     """
     from autodip_ij.calibration import load_calibration
-    from autodip_ij.calibration.choice import side_of
     from autodip_ij.calibration.explanation import explain as explain_strategy
     from autodip_ij.denoising.channels import decide, representative, treated
-    from autodip_ij.denoising.plan import select
+    from autodip_ij.denoising.plan import asked, select
     from autodip_ij.images import open_image
     from autodip_ij.settings import DenoiseSettings
 
-    settings = DenoiseSettings.parse(group=group, channel=channel, scene=scene, lpips_weights=lpips_weights)
+    given = {"effort": effort} if effort else {}
+    settings = DenoiseSettings.parse(group=group, channel=channel, scene=scene, lpips_weights=lpips_weights, **given)
     chosen_calibration = load_calibration(calibration, criterion)
     image = open_image(input, scene)
     _, channels, _ = select(image, settings)
@@ -110,9 +110,7 @@ def transfer(
                 decision,
                 name,
                 pool=pool,
-                effort=effort,
-                weights=lpips_weights or None,
-                side_px=side_of(image.shape[3:], settings.tile, settings.overlap),
+                **asked(settings, image.shape[3:]),
             )
             for name in names
         ]

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from autodip_ij.calibration.blend import check_blend
 from autodip_ij.calibration.model import Choice
 from autodip_ij.calibration.parameters import Parameters
 from autodip_ij.denoising.channels import decide, representative, treated
@@ -275,22 +274,21 @@ def choose_for(
         noise and the nearest-image strategies; without it the group's own entry is taken.
     """
     from autodip_ij.calibration import choose, load_calibration
-    from autodip_ij.calibration.choice import side_of
 
-    choice = choose(
-        load_calibration(settings.calibration),
-        decision,
-        effort=settings.effort,
-        effort_given="effort" in settings.model_fields_set,
-        plane=plane,
-        weights=settings.lpips_weights or None,
-        side_px=side_of(shape, settings.tile, settings.overlap),
-        overrides=overrides(settings),
-    )
-    if settings.classical and settings.classical_weight is None and not choice.parameters.classical_weight:
-        raise BadInput("classical needs its share of the result: give classical_weight, 0.4 for 40 %")
-    check_blend(choice.parameters)
-    return choice
+    return choose(load_calibration(settings.calibration), decision, plane=plane, **asked(settings, shape))
+
+
+def asked(settings: DenoiseSettings, shape: Sequence[int]) -> dict[str, Any]:
+    """Return what settings ask of the policy `autodip_ij.calibration.choose` for planes of `shape` (Y, X), px."""
+    from autodip_ij.calibration.narrowing import side_of
+
+    return {
+        "effort": settings.effort,
+        "effort_given": "effort" in settings.model_fields_set,
+        "weights": settings.lpips_weights or None,
+        "side_px": side_of(shape, settings.tile, settings.overlap),
+        "overrides": overrides(settings),
+    }
 
 
 def overrides(settings: DenoiseSettings) -> dict[str, Any]:

@@ -9,8 +9,8 @@ import pytest
 
 import autodip_ij
 from autodip_ij.calibration import choose, load_calibration
-from autodip_ij.calibration.choice import side_of
 from autodip_ij.calibration.model import Calibration
+from autodip_ij.calibration.narrowing import side_of
 from autodip_ij.calibration.pack.write import PackContent, write_pack
 from autodip_ij.calibration.parameters import Parameters
 
