@@ -1,4 +1,4 @@
-"""What every command of the menu shares: how it is called, and how its failures are reported."""
+"""What all menu commands share: how they are called, and how their failures are reported."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import Any
 from autodip_ij.errors import AutodipError, Cancelled
 from autodip_ij.fiji.commands import caller, dialog, screen
 from autodip_ij.fiji.commands.menu import command_of
-from autodip_ij.fiji.commands.text import plain_text
+from autodip_ij.fiji.commands.text import in_dialog_terms, plain_text
 from autodip_ij.fiji.worker.messages import UnexpectedFailure, describe
 
 ANSWER = "autodip.answer"
@@ -30,10 +30,10 @@ Entry = Callable[[MutableMapping[str, Any]], Any]
 
 
 def menu_entry(entry: Entry) -> Entry:
-    """Make a function of the bridge an entry of the menu, which the script of the same name calls with its globals.
+    """Make a function of the bridge a menu entry, which the script of the same name calls with its globals.
 
-    SciJava calls a script twice: before its dialog, to prepare it, and to run it. The answer of a run is kept for the
-    macro that called, and Fiji opens no window for it: what there is to see was shown by the command itself.
+    SciJava calls a script twice: once before its dialog, to prepare it, and once to run it. The answer of a run is
+    stored for the calling macro. Fiji opens no window for it, because the command itself has shown its results.
     """
 
     @reported
@@ -73,7 +73,7 @@ def _resolve_output(name: str, module: Any) -> None:
 
 
 def reported(entry: Entry) -> Entry:
-    """Make a command of the menu report its failures and return None after them.
+    """Make a menu command report its failures and return None after one.
 
     While it runs, what is printed goes to standard error: `print` raises in a Python-mode script outside the editor.
     """
@@ -95,9 +95,9 @@ def reported(entry: Entry) -> Entry:
 
 
 def report(error: BaseException) -> None:
-    """Say what failed and what to do about it: in the Log, and as ImageJ's error, which ends a running macro.
+    """Report cause and remedy of a failure: in the Log, and as ImageJ's error, which ends a running macro.
 
-    Within a macro `IJ.error` comes back as Java's ``RuntimeException: Macro canceled``, which is to pass.
+    Within a macro `IJ.error` raises Java's ``RuntimeException: Macro canceled``, which must not be caught.
     """
     from scyjava import jimport
 
@@ -115,7 +115,7 @@ def report(error: BaseException) -> None:
 
 
 def cancelled(error: Cancelled) -> None:
-    """Say in one line that the user stopped the command; a running macro ends, as when a dialog is cancelled."""
+    """Report a cancellation in one line and end a running macro, as cancelling a dialog does."""
     from scyjava import jimport
 
     screen.status(str(error))
@@ -139,22 +139,22 @@ def _end_macro() -> None:
 
 
 def is_macro_canceled(error: BaseException) -> bool:
-    """Whether this is ImageJ's own way out of a macro that was ended; it must pass, or the macro would go on."""
+    """Whether this is the exception with which ImageJ ends a macro; if it were caught, the macro would continue."""
     return _MACRO_CANCELED in str(error) and type(error).__name__.endswith("RuntimeException")
 
 
 def message_of(error: BaseException) -> str:
     """Return one line for the user: cause and remedy."""
     if isinstance(error, AutodipError) and not isinstance(error, UnexpectedFailure):
-        return str(error)
+        return in_dialog_terms(str(error))
     text = str(error) if isinstance(error, UnexpectedFailure) else describe(error)["message"]
-    return f"{text}. This should not happen; the Log has the details for a report"
+    return f"{text}. This is a defect of AUTO-DIP; please report it with the details in the Log"
 
 
 def details_of(error: BaseException) -> str:
-    """Return what helps to find the cause: a traceback, or the last words of the worker; empty for expected errors."""
+    """Return what helps to find the cause: a traceback or the last output of the worker; empty for expected errors."""
     own = getattr(error, "details", "")
     if isinstance(error, AutodipError):
-        foreseen = not isinstance(error, UnexpectedFailure) and error.exit_code == 2
-        return "" if foreseen else str(own)
+        expected = not isinstance(error, UnexpectedFailure) and error.exit_code == 2
+        return "" if expected else str(own)
     return "".join(traceback.format_exception(error))

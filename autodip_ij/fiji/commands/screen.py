@@ -1,21 +1,21 @@
-"""Answers of jobs as rows of an ImageJ table."""
+"""What a command shows in Fiji: Log, status line, images, and the answers of jobs as ImageJ tables."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from autodip_ij.fiji.commands.text import log_lines, plain_text
+from autodip_ij.fiji.commands.text import in_dialog_terms, log_lines, plain_text
 
 Row = dict[str, str | float | int | None]
 
 
 def inspection_rows(inspection: dict[str, Any]) -> Iterator[Row]:
-    """Yield one row a fact: each channel with its decision, its parameters and then each piece of evidence."""
+    """Yield one row per fact: each channel with its decision and parameters, followed by each piece of evidence."""
     for scene in inspection["scenes"]:
         for channel in scene["channels"]:
             group = "/".join(part for part in (channel["microscope"], channel["specimen"]) if part) or "unknown"
-            # As ImageJ counts.
+            # Indices from 1, as in ImageJ.
             facts: Row = {
                 "Scene": scene["name"],
                 "Channel": channel["index"] + 1,
@@ -45,7 +45,7 @@ def _parameters(channel: dict[str, Any]) -> str:
 
 
 def evaluation_rows(rows: Sequence[dict[str, Any]], title: str) -> Iterator[Row]:
-    """Yield one row a plane, with indices from 1 as ImageJ counts, and a column for each measure that applies."""
+    """Yield one row per plane, with indices from 1 as in ImageJ, and a column for each measure that applies."""
     from autodip_ij.evaluation.scoring.measures import MEASURES
 
     used = [measure for measure in MEASURES if any(row[measure.name] is not None for row in rows)]
@@ -55,7 +55,7 @@ def evaluation_rows(rows: Sequence[dict[str, Any]], title: str) -> Iterator[Row]
 
 
 def folder_rows(answer: dict[str, Any]) -> Iterator[Row]:
-    """Yield one row a file."""
+    """Yield one row per file."""
     for row in answer["files"]:
         yield {
             "File": row["file"],
@@ -64,12 +64,12 @@ def folder_rows(answer: dict[str, Any]) -> Iterator[Row]:
             "Group": row["group"],
             "Quality": row["quality"],
             "Seconds": row["seconds"],
-            "Message": row["message"],
+            "Message": in_dialog_terms(row["message"]),
         }
 
 
 def is_headless() -> bool:
-    """Whether there is no screen, so that no window may be opened."""
+    """Whether there is no display, so that no window can be opened."""
     from scyjava import jimport
 
     return bool(jimport("java.awt.GraphicsEnvironment").isHeadless())
@@ -83,7 +83,7 @@ def has_window() -> bool:
 
 
 def macro_options() -> str:
-    """Return the options with which a macro calls the command of this thread; empty outside a macro."""
+    """Return the options that a macro passes to the command of this thread; empty outside a macro."""
     from scyjava import jimport
 
     options = jimport("ij.Macro").getOptions() if jimport("ij.IJ").isMacro() else None
@@ -91,16 +91,16 @@ def macro_options() -> str:
 
 
 def log(message: str) -> None:
-    """Write a message to the Log, in lines that can be read in the window as it opens; one line where there is none."""
+    """Write a message to the Log, wrapped to the initial width of its window; as one line without a display."""
     from scyjava import jimport
 
-    text = f"AUTO-DIP: {message}"
+    text = f"AUTO-DIP: {in_dialog_terms(message)}"
     for line in log_lines(text) if has_window() else [plain_text(text)]:
         jimport("ij.IJ").log(line)
 
 
 def status(message: str) -> None:
-    """Write into the status line."""
+    """Show a message in the status line."""
     from scyjava import jimport
 
     if has_window():
@@ -108,24 +108,24 @@ def status(message: str) -> None:
 
 
 def show(imp: Any) -> None:
-    """Open an image: a window, or, in headless and batch-mode macros, a title to select."""
+    """Open an image: as a window or, in headless and batch-mode macros, under a title to select."""
     from jpype import JException
 
     try:
         imp.show()
     except JException as error:
-        # Without a screen and outside a macro an image cannot be shown; the script returns it all the same.
+        # Without a display and outside a macro an image cannot be shown; the script still returns it.
         if "HeadlessException" not in str(error.getClass().getName()):
             raise
 
 
 def table(rows: Iterable[Mapping[str, str | float | int | None]], title: str) -> Any:
-    """Show rows as an ImageJ table (the Results table, if titled so) and return it; gaps stay empty.
+    """Show rows as an ImageJ table (titled "Results": the Results table) and return it; missing values stay empty.
 
     Parameters
     ----------
     rows
-        One mapping of column to value a row.
+        One mapping of column to value per row.
     title
         Title of the window.
     """

@@ -8,15 +8,20 @@ import unicodedata
 from collections.abc import Iterator
 from typing import Any
 
+from autodip_ij._support.fields import choices_of
+from autodip_ij.fiji.commands.menu import command_of
+from autodip_ij.groups.model import group_names
+from autodip_ij.settings import DenoiseSettings
+
 LINE_LETTERS = 48
-"""Letters that fit into about 400 pixels of the Log."""
+"""Characters that fit into about 400 pixels of the Log."""
 _CHANNEL = re.compile(r"\b([Cc]hannel) (\d+)(?![\d/]| of )")
 
 
 def plain_text(text: str) -> str:
-    r"""Return a text on one line, without control characters, marks that turn its direction, and halves of letters.
+    r"""Return a text on one line, without control characters, bidirectional marks and lone surrogates.
 
-    A text that Java's windows would take for HTML gets a blank before it.
+    A text that Java's windows would treat as HTML gets a leading space.
 
     Examples
     --------
@@ -31,7 +36,7 @@ def plain_text(text: str) -> str:
 
 
 def log_lines(text: str) -> list[str]:
-    """Return a text as lines that fit into the Log as it opens; those that go on are indented.
+    """Return a text as lines that fit into the Log at its initial size; continuation lines are indented.
 
     Examples
     --------
@@ -44,7 +49,7 @@ def log_lines(text: str) -> list[str]:
 
 
 def counted_from_one(text: str) -> str:
-    """Return a line of a run with its channels counted as ImageJ counts them.
+    """Return a message of a run with its channels counted from 1, as in ImageJ.
 
     Examples
     --------
@@ -54,6 +59,45 @@ def counted_from_one(text: str) -> str:
     return _CHANNEL.sub(lambda found: f"{found[1]} {int(found[2]) + 1}", text)
 
 
+_LABELS = {entry.name: re.split(r" \(|:", entry.label)[0] for entry in command_of("run_image").fields}
+_VALUES = {choice for name in DenoiseSettings.model_fields for choice in choices_of(DenoiseSettings, name)}
+_VALUE = "|".join([r"\d[\d.]*", "N", *map(re.escape, sorted({*_VALUES, *group_names()}, key=len, reverse=True))])
+_OPTION = rf"--([a-z][a-z-]*)(?: ({_VALUE})(?![\w/-]))?"
+_OPTIONS = re.compile(rf"{_OPTION}(?: {_OPTION})*")
+
+
+def in_dialog_terms(text: str) -> str:
+    """Replace options of the command line (``--name value``) by the fields of Fiji's dialogs.
+
+    A setting without a field is shown as it is typed under *More settings*.
+
+    Examples
+    --------
+    >>> in_dialog_terms("this is long: --group nucleus: 12 times cheaper")
+    'this is long: Group = nucleus: 12 times cheaper'
+    >>> in_dialog_terms("choose a narrower network with --width, or compute with --device cpu")
+    'choose a narrower network with width in More settings, or compute with device=cpu in More settings'
+    >>> in_dialog_terms("--depth 5 --skip 4 --iterations 500 (tested): 53 times cheaper")
+    'depth=5 skip=4 in More settings, Iterations = 500 (tested): 53 times cheaper'
+    """
+    return _OPTIONS.sub(_in_dialog_terms, text)
+
+
+def _in_dialog_terms(options: re.Match[str]) -> str:
+    typed, fields = [], []
+    for option, value in re.findall(_OPTION, options[0]):
+        name = option.replace("-", "_")
+        if name in _LABELS:
+            fields.append(f"{_LABELS[name]} = {value}" if value else _LABELS[name])
+        elif name == "overwrite":
+            typed.append("overwrite=true")
+        elif name in DenoiseSettings.model_fields and name != "channel":  # which the dialogs count from 1
+            typed.append(f"{name}={value}" if value else name)
+        else:
+            return options[0]
+    return ", ".join([*([f"{' '.join(typed)} in More settings"] if typed else []), *fields])
+
+
 _CHOICE = re.compile(
     r"^(channel \d+[^:]*): group (\S+), confidence ([\d.]+) -> .*?((?:at most )?\d+ iterations)\.", re.DOTALL
 )
@@ -61,7 +105,7 @@ _QUALITY = re.compile(r"^quality\b")
 
 
 def briefly(message: str) -> str:
-    """Return a line of a run without what the record has at length; empty where a verdict says it.
+    """Return a message of a run without the details that the record holds; empty where a verdict line repeats it.
 
     Examples
     --------
@@ -77,7 +121,7 @@ def briefly(message: str) -> str:
 
 
 def verdict_lines(report: dict[str, Any]) -> Iterator[str]:
-    """Yield one line a channel of a report: how the fit is judged, and the checks that are not green.
+    """Yield one line per channel of a report: the verdict on its fit, and the checks that are not green.
 
     Examples
     --------
@@ -92,12 +136,12 @@ def verdict_lines(report: dict[str, Any]) -> Iterator[str]:
             yield f"{name}: {channel['treatment']}"
             continue
         if channel["fit"]["stopped"]:
-            name = f"{name}: stopped after {channel['fit']['iterations']} iterations, that result was kept"
+            name = f"{name}: stopped after {channel['fit']['iterations']} iterations, with the result at that point"
         yield f"{name}: {channel['fit_verdict']}{_flagged(channel['checks'])}"
 
 
 def _flagged(checks: list[dict[str, Any]]) -> str:
-    """Name the checks that are amber or red, and say what to do about a red one."""
+    """Name the checks that are amber or red, with the advice of the first red one."""
     named = {
         colour: [check["name"].replace("_", " ") for check in checks if check["verdict"] == colour]
         for colour in ("red", "amber")
