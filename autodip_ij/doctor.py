@@ -1,4 +1,4 @@
-"""What this installation has and lacks, with the way out of each lack."""
+"""Check this installation: what works, what is missing, and the remedy for each problem."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ State = Literal["ok", "missing", "broken"]
 
 @dataclass(frozen=True)
 class Check:
-    """One finding.
+    """Result of one check.
 
     Attributes
     ----------
     name
-        What was looked at.
+        What was checked.
     state
-        ``ok``; ``missing`` (something optional is not there); ``broken`` (denoising cannot work).
+        ``ok``; ``missing`` (something optional is absent); ``broken`` (denoising cannot work).
     finding
-        What was found.
+        Description of the result.
     remedy
-        What to do; empty if nothing.
+        What to do about it; empty if nothing.
     """
 
     name: str
@@ -34,7 +34,7 @@ class Check:
 
 
 def checks() -> list[Check]:
-    """Run every check; takes a few seconds, because torch and the readers are really imported."""
+    """Run every check; takes a few seconds, because it imports torch and the readers."""
     return [_python(), _engine(), *_devices(), *_readers(), *_extras(), _lpips(), _calibrations()]
 
 
@@ -45,7 +45,7 @@ def _python() -> Check:
 
 
 def _engine() -> Check:
-    """Fit for two iterations, which shows whether torch works at all here."""
+    """Run a fit of two iterations to verify that torch works."""
     import numpy as np
 
     try:
@@ -62,7 +62,7 @@ def _engine() -> Check:
 def _devices() -> list[Check]:
     try:
         import torch
-    except Exception:  # told by the fit already
+    except Exception:  # reported by the fit already
         return []
     found = []
     if torch.cuda.is_available():
@@ -73,11 +73,11 @@ def _devices() -> list[Check]:
                 Check(f"GPU cuda:{index}", "ok", f"{properties.name}, {memory:.0f} GB, CUDA {torch.version.cuda}")
             )
     elif torch.version.cuda is None:
-        remedy = "with an NVIDIA card, install a CUDA build of torch (see pytorch.org, Get Started)"
-        found.append(Check("GPU", "missing", "this torch is a build without CUDA", remedy))
+        remedy = "with an NVIDIA GPU, install a CUDA build of torch (see pytorch.org, Get Started)"
+        found.append(Check("GPU", "missing", "this build of torch does not support CUDA", remedy))
     else:
-        remedy = "with an NVIDIA card, install or update its driver (nvidia-smi must list the card)"
-        found.append(Check("GPU", "missing", f"no CUDA device seen by torch {torch.__version__}", remedy))
+        remedy = "with an NVIDIA GPU, install or update its driver (nvidia-smi must list the GPU)"
+        found.append(Check("GPU", "missing", f"torch {torch.__version__} detects no CUDA device", remedy))
     if torch.backends.mps.is_available():
         found.append(Check("GPU mps", "ok", "Apple GPU"))
     return found
@@ -114,13 +114,15 @@ def _lpips() -> Check:
 
     try:
         if lpips_available():
-            return Check("LPIPS weights", "ok", "at hand")
+            return Check("LPIPS weights", "ok", "available")
     except Exception as error:
         return Check(
             "LPIPS weights", "missing", f"{type(error).__name__}: {error}", "install torchvision and lpips again"
         )
-    remedy = "run once with a network, or name a folder with --lpips-weights or $AUTODIP_LPIPS_WEIGHTS"
-    return Check("LPIPS weights", "missing", "nearest-image transfer by LPIPS falls back to the group table", remedy)
+    remedy = "run once with network access, or specify a folder with --lpips-weights or $AUTODIP_LPIPS_WEIGHTS"
+    return Check(
+        "LPIPS weights", "missing", "nearest-neighbour transfer by LPIPS falls back to the group table", remedy
+    )
 
 
 def _calibrations() -> Check:
@@ -128,5 +130,5 @@ def _calibrations() -> Check:
 
     names = list_calibrations()
     if not names:
-        return Check("calibrations", "broken", "no table is shipped with this installation", "install autodip_ij again")
+        return Check("calibrations", "broken", "this installation contains no calibration", "install autodip_ij again")
     return Check("calibrations", "ok", ", ".join(f"{known.name} ({known.groups} groups)" for known in names))

@@ -1,4 +1,4 @@
-"""Errors a user may meet: one base, each also a built-in, each with the exit code of the command line."""
+"""Errors for users: one base class, each also a built-in exception, each with its exit code of the command line."""
 
 from __future__ import annotations
 
@@ -6,23 +6,23 @@ from collections.abc import Iterable
 
 
 class AutodipError(Exception):
-    """Base of every error raised on purpose; its text is one line: what was found and what to do."""
+    """Base class of all deliberate errors; the message is one line with cause and remedy."""
 
     exit_code = 1
 
 
 class BadInput(AutodipError, ValueError):
-    """The input, an option or a value cannot be used as given (exit code 2)."""
+    """An invalid input, option or value (exit code 2)."""
 
     exit_code = 2
 
 
 class UnreadableFile(BadInput, OSError):
-    """A file is missing, damaged, empty, or not what its name says (exit code 2)."""
+    """A file is missing, damaged, empty, or not of the format its name implies (exit code 2)."""
 
 
 class UnwritableOutput(BadInput, OSError):
-    """An output cannot be written: permissions, disk space, or it exists already (exit code 2)."""
+    """An output cannot be written: permissions, disk space, or it already exists (exit code 2)."""
 
 
 class EnvironmentProblem(AutodipError, RuntimeError):
@@ -36,16 +36,16 @@ class OutOfMemory(EnvironmentProblem, MemoryError):
 
 
 class Cancelled(AutodipError):
-    """The user asked to stop and to discard (exit code 130)."""
+    """The user cancelled the run and discarded its result (exit code 130)."""
 
     exit_code = 130
 
 
 class Interrupted(KeyboardInterrupt):
-    """Ctrl-C or the wish to end the process, raised where the main thread stands.
+    """Ctrl-C or a request to terminate the process, raised in the main thread.
 
-    Not `KeyboardInterrupt` itself: Python notes one that passes through ``exec`` of a text, which every dataclass
-    runs while a module is imported, and ends ``python -m`` by the signal instead of the exit code, caught or not.
+    `KeyboardInterrupt` itself would not do: if one passes through ``exec`` of a string, which every dataclass runs
+    while a module is imported, Python ends ``python -m`` by the signal instead of the exit code, caught or not.
     """
 
 
@@ -94,13 +94,13 @@ def require(extra: str) -> None:
 
 
 def failed_import(error: BaseException) -> EnvironmentProblem | None:
-    """Return what `error` says of this installation if it was raised while a package was loaded, else None."""
+    """Return the installation problem behind `error` if it was raised while importing a package, else None."""
     package = _root(error.name) if isinstance(error, ImportError) else ""
     if isinstance(error, ModuleNotFoundError) and (problem := missing_extra(package)):
         return problem
     place = error.__traceback__
     while place is not None:
-        # Python leaves its own machinery out of the traceback, but not the code at the top of the module.
+        # Python omits its import machinery from the traceback, but not the top-level code of the module.
         if place.tb_frame.f_code.co_name == "<module>" and (loaded := _root(place.tb_frame.f_globals.get("__name__"))):
             package = loaded
             break
@@ -115,13 +115,13 @@ def failed_import(error: BaseException) -> EnvironmentProblem | None:
 
 
 def _root(module: str | None) -> str:
-    """Return the package of a module; empty for one of this project, or for a program."""
+    """Return the top-level package of a module; empty for this project and for programs."""
     root = str(module or "").split(".")[0]
     return "" if root in (__package__, "__main__") else root
 
 
 def nearest(value: str, choices: Iterable[str]) -> str:
-    """Return ``"; did you mean 'x'?"``, or the list of choices where nothing is near.
+    """Return ``"; did you mean 'x'?"``, or the list of choices where none is similar.
 
     Examples
     --------

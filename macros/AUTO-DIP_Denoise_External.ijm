@@ -4,7 +4,7 @@
 //   run("AUTO-DIP Denoise External", "group=[confocal/actin] iterations=300");
 //   runMacro("/path/AUTO-DIP_Denoise_External.ijm", "group=auto program=[/opt/autodip/bin/autodip]");
 // Keys: group calibration effort iterations seed device dtype (as in `autodip denoise --help`) and program.
-// What is not given has the default of the program. The result is a new image; runMacro returns "ok: <its title>".
+// All other settings have the program's defaults. The result is a new image; runMacro returns "ok: <its title>".
 
 requires("1.53t");
 
@@ -12,7 +12,7 @@ var KEYS = newArray("group", "calibration", "effort", "iterations", "seed", "dev
 var LABEL = "AUTO-DIP Denoise External";
 
 if (nImages == 0)
-	exit(LABEL + ": there is no image; open one first");
+	exit(LABEL + ": no image is open; open one first");
 given = givenOptions();
 readOptions(given, KEYS);
 if (List.get("given") == "" && !isUnattended())
@@ -20,7 +20,7 @@ if (List.get("given") == "" && !isUnattended())
 program = findProgram();
 result = denoiseSelectedImage(program);
 if (getArgument() != "" || isUnattended())
-	return "ok: " + result; // for runMacro; from its menu, Fiji would open it as a window
+	return "ok: " + result; // for runMacro; for a menu command, Fiji would show it in a window
 
 function denoiseSelectedImage(program) {
 	source = getImageID();
@@ -34,12 +34,12 @@ function denoiseSelectedImage(program) {
 	wasBatch = is("Batch Mode");
 	setBatchMode(true);
 	copy = duplicateOf(source);
-	rename(title); // the name is read for the group, and stays in the file
+	rename(title); // the group may be inferred from the name, which the file also stores
 	lows = displayRanges(false);
 	highs = displayRanges(true);
 	dtype = "float32";
 	if (bitDepth() == 24 || List.get("dtype") == "same") {
-		dtype = "same"; // an RGB picture comes back as one
+		dtype = "same"; // an RGB image remains RGB
 	} else if (isCalibrated()) {
 		run("32-bit"); // shown values instead of stored ones: a 32-bit image has no density calibration
 	}
@@ -59,7 +59,7 @@ function denoiseSelectedImage(program) {
 		exit(LABEL + ": " + error);
 	}
 
-	// The copy has everything ImageJ knows of the image: it takes the new pixels and becomes the result.
+	// The copy has all properties of the image in ImageJ: it receives the new pixels and becomes the result.
 	open(output);
 	denoised = getImageID();
 	selectImage(copy);
@@ -73,7 +73,7 @@ function denoiseSelectedImage(program) {
 	stem = withoutSuffix(title);
 	name = stem + "-autodip";
 	rename(name);
-	report = replace(printed, "\n *", ""); // one line, as the commands of Fiji write it
+	report = replace(printed, "\n *", ""); // one line, as written by the commands in Fiji
 	setMetadata("Info", getMetadata("Info") + "\n[AUTO-DIP]\nreport = " + report + "\n[/AUTO-DIP]");
 	if (nSlices > 1)
 		Stack.setPosition(channel, slice, frame);
@@ -84,7 +84,7 @@ function denoiseSelectedImage(program) {
 	return name;
 }
 
-// A copy of the whole image, also where a part of it is selected; the selection stays.
+// Returns a copy of the whole image, even if a part of it is selected; the selection is restored.
 function duplicateOf(image) {
 	selectImage(image);
 	selected = selectionType() != -1;
@@ -107,7 +107,7 @@ function isCalibrated() {
 	return (calibrate(0) != 0 || calibrate(1) != 1);
 }
 
-// Lower or upper grey values of the display of all channels; converting and copying pixels resets them.
+// Returns the lower or upper display limits of all channels; converting and copying pixels resets them.
 function displayRanges(upper) {
 	ends = newArray(1);
 	if (is("composite")) {
@@ -165,7 +165,7 @@ function logMessages(name, printed) {
 }
 
 function fileNameFrom(title) {
-	// Letters of any language stay; what a file system may refuse becomes a dash.
+	// Letters of any language remain; characters that a file system may reject become dashes.
 	name = withoutSuffix(title);
 	name = replace(name, "[\\\\/:*?\"<>|\\p{Cntrl}]", "-");
 	if (lengthOf(name) > 100)
@@ -182,7 +182,7 @@ function makeTemporaryFolder() {
 	folder = getDirectory("temp") + "autodip-" + d2s(getTime(), 0) + "-" + floor(random * 1e9) + File.separator;
 	File.makeDirectory(folder);
 	if (!File.isDirectory(folder))
-		exit(LABEL + ": cannot make the temporary folder " + folder);
+		exit(LABEL + ": cannot create the temporary folder " + folder);
 	return folder;
 }
 
@@ -195,13 +195,13 @@ function deleteTemporary(folder, input, output) {
 	ok = File.delete(folder);
 }
 
-// ---- the same in both External macros: options, the program, its answers ----
+// ---- identical in both External macros: options, the program, its answers ----
 
 function isUnattended() {
 	return is("Batch Mode") || getInfo("java.awt.headless") == "true";
 }
 
-// Options come as argument of runMacro, or through run("<label>", "<options>") of another macro.
+// Options are passed as the argument of runMacro, or through run("<label>", "<options>") of another macro.
 function givenOptions() {
 	options = getArgument();
 	if (options == "")
@@ -211,7 +211,7 @@ function givenOptions() {
 	return options;
 }
 
-// Puts `key=value key=[a value with blanks]` into the list; a key that is not known is an error, not silence.
+// Puts `key=value key=[a value with spaces]` into the list; an unknown key is an error.
 function readOptions(options, keys) {
 	keys = Array.concat(keys, "program");
 	List.clear();
@@ -221,10 +221,10 @@ function readOptions(options, keys) {
 		word = substring(rest, 0, indexOf(rest + " ", " "));
 		equals = indexOf(word, "=");
 		if (equals < 1)
-			exit(LABEL + ": '" + word + "' is no option; write key=value, or key=[a value with blanks]");
+			exit(LABEL + ": '" + word + "' is not an option; write key=value, or key=[a value with spaces]");
 		key = substring(word, 0, equals);
 		if (!contains(keys, key))
-			exit(LABEL + ": unknown option '" + key + "'; choose of: " + String.join(keys, ", "));
+			exit(LABEL + ": unknown option '" + key + "'; choose one of: " + String.join(keys, ", "));
 		rest = substring(rest, equals + 1);
 		end = indexOf(rest + " ", " ");
 		begin = 0;
@@ -232,7 +232,7 @@ function readOptions(options, keys) {
 			begin = 1;
 			end = indexOf(rest, "]");
 			if (end == -1)
-				exit(LABEL + ": the value of '" + key + "' begins with [ and has no ]");
+				exit(LABEL + ": the value of '" + key + "' begins with [ but has no closing ]");
 		}
 		List.set(key, substring(rest, begin, end));
 		rest = String.trim(substring(rest + " ", end + 1));
@@ -247,8 +247,8 @@ function contains(array, value) {
 	return false;
 }
 
-// What was given, as options of the program; iterations=0 stands for those of the group. The list of ImageJ keeps whole
-// numbers of a dialog with decimals, as in 0.0.
+// Returns the given options as arguments of the program; iterations=0 leaves the number to the group. ImageJ's list
+// stores integers from a dialog with decimals, as in 0.0.
 function optionsFor(keys) {
 	options = newArray(0);
 	for (k = 0; k < keys.length; k++) {
@@ -266,12 +266,12 @@ function setUnlessDefault(key, value, default) {
 		List.set(key, value);
 }
 
-// The program given, or the one that answered last time, or one that is found; asked for if there is none.
+// Returns the given program, else the one used last time, else one found in the usual places; asks if there is none.
 function findProgram() {
 	given = List.get("program");
 	if (given != "") {
 		if (!answers(given))
-			exit(LABEL + ": " + given + " does not answer as autodip " + remedy());
+			exit(LABEL + ": " + given + " is not autodip " + remedy());
 		remember(given);
 		return given;
 	}
@@ -283,16 +283,16 @@ function findProgram() {
 			return candidates[c];
 	}
 	if (isUnattended())
-		exit(LABEL + ": the program autodip is not found " + remedy());
+		exit(LABEL + ": the program autodip was not found " + remedy());
 	chosen = File.openDialog("Where is the program autodip?");
 	if (!answers(chosen))
-		exit(LABEL + ": " + chosen + " does not answer as autodip " + remedy());
+		exit(LABEL + ": " + chosen + " is not autodip " + remedy());
 	remember(chosen);
 	return chosen;
 }
 
 function remedy() {
-	return "(install autodip_ij with pip and give the path of autodip, or of its python, as program=[...])";
+	return "(install autodip_ij with pip and specify the path of autodip, or of its Python, as program=[...])";
 }
 
 function rememberedProgram() {
@@ -300,7 +300,7 @@ function rememberedProgram() {
 	return program;
 }
 
-// ImageJ writes its preferences when it is closed; a run without windows leaves the user's choice alone.
+// ImageJ writes its preferences when it is closed; a run without windows does not change the user's choice.
 function remember(program) {
 	if (!isUnattended())
 		call("ij.Prefs.set", "autodip.program", program);
@@ -326,8 +326,8 @@ function answers(program) {
 	return matches(String.trim(printed), "\\d+\\.\\d+\\S*");
 }
 
-// Runs the program with an array of arguments and returns what it prints. exec() takes its arguments one by one, so the
-// call is written out and evaluated; every argument arrives as it is, whatever blanks or quotes it has.
+// Runs the program with an array of arguments and returns its output. exec() takes separate arguments, so the call is
+// composed and evaluated; every argument is passed unchanged, whatever spaces or quotes it contains.
 function runProgram(program, arguments) {
 	words = Array.concat(program, arguments);
 	if (matches(File.getName(program), "(?i)python[0-9.]*(\\.exe)?"))
@@ -337,7 +337,7 @@ function runProgram(program, arguments) {
 		word = escaped(words[w]);
 		quoted[w] = "\"" + word + "\"";
 	}
-	showStatus("!AUTO-DIP: the program is working");
+	showStatus("!AUTO-DIP: running the program");
 	list = String.join(quoted, ",");
 	printed = eval("return exec(" + list + ");");
 	showStatus("");
@@ -359,10 +359,10 @@ function errorIn(printed) {
 	texts = textsOf(printed, "error");
 	if (texts.length > 0)
 		return texts[0];
-	return "the program made no result; it printed: " + printed;
+	return "the program wrote no result; it printed: " + printed;
 }
 
-// The texts that stand for `key` in the JSON the program prints: one, or those of an array.
+// Returns the texts of `key` in the JSON that the program prints: one, or those of an array.
 function textsOf(json, key) {
 	texts = newArray(0);
 	at = indexOf(json, "\"" + key + "\":");

@@ -4,8 +4,8 @@
 //   run("AUTO-DIP Denoise Folder External", "input=[/data/raw] output=[/data/denoised] group=auto");
 //   runMacro("/path/AUTO-DIP_Denoise_Folder_External.ijm", "input=[/data/raw] output=[/data/denoised] channel=0");
 // Keys: input output group calibration effort channel iterations seed device dtype (as in `autodip batch --help`) and program.
-// Finished files are skipped, so that a stopped run goes on where it was. A file that fails does not stop the rest: the Log
-// and the table status.csv in the output folder say why. runMacro returns "<n> done, <n> skipped, <n> failed".
+// Finished files are skipped, so that an interrupted run resumes. A file that fails does not stop the others: the Log and
+// the table status.csv in the output folder give the reason. runMacro returns "<n> done, <n> skipped, <n> failed".
 
 requires("1.53t");
 
@@ -17,11 +17,11 @@ readOptions(given, Array.concat(newArray("input", "output"), KEYS));
 if (List.get("given") == "" && !isUnattended())
 	askForOptions();
 if (List.get("input") == "" || List.get("output") == "")
-	exit(LABEL + ": give input=[folder] and output=[another folder]");
+	exit(LABEL + ": specify input=[folder] and output=[another folder]");
 program = findProgram();
 counts = denoiseFolder(program);
 if (getArgument() != "" || isUnattended())
-	return counts; // for runMacro; from its menu, Fiji would open it as a window
+	return counts; // for runMacro; for a menu command, Fiji would show it in a window
 showStatus(counts);
 
 function denoiseFolder(program) {
@@ -53,7 +53,7 @@ function count(array, value) {
 	return found.length;
 }
 
-// One text for every time the key stands in the JSON.
+// Returns one text for each occurrence of the key in the JSON.
 function textsOfAll(json, key) {
 	all = newArray(0);
 	at = indexOf(json, "\"" + key + "\":");
@@ -87,13 +87,13 @@ function askForOptions() {
 	List.set("program", Dialog.getString());
 }
 
-// ---- the same in both External macros: options, the program, its answers ----
+// ---- identical in both External macros: options, the program, its answers ----
 
 function isUnattended() {
 	return is("Batch Mode") || getInfo("java.awt.headless") == "true";
 }
 
-// Options come as argument of runMacro, or through run("<label>", "<options>") of another macro.
+// Options are passed as the argument of runMacro, or through run("<label>", "<options>") of another macro.
 function givenOptions() {
 	options = getArgument();
 	if (options == "")
@@ -103,7 +103,7 @@ function givenOptions() {
 	return options;
 }
 
-// Puts `key=value key=[a value with blanks]` into the list; a key that is not known is an error, not silence.
+// Puts `key=value key=[a value with spaces]` into the list; an unknown key is an error.
 function readOptions(options, keys) {
 	keys = Array.concat(keys, "program");
 	List.clear();
@@ -113,10 +113,10 @@ function readOptions(options, keys) {
 		word = substring(rest, 0, indexOf(rest + " ", " "));
 		equals = indexOf(word, "=");
 		if (equals < 1)
-			exit(LABEL + ": '" + word + "' is no option; write key=value, or key=[a value with blanks]");
+			exit(LABEL + ": '" + word + "' is not an option; write key=value, or key=[a value with spaces]");
 		key = substring(word, 0, equals);
 		if (!contains(keys, key))
-			exit(LABEL + ": unknown option '" + key + "'; choose of: " + String.join(keys, ", "));
+			exit(LABEL + ": unknown option '" + key + "'; choose one of: " + String.join(keys, ", "));
 		rest = substring(rest, equals + 1);
 		end = indexOf(rest + " ", " ");
 		begin = 0;
@@ -124,7 +124,7 @@ function readOptions(options, keys) {
 			begin = 1;
 			end = indexOf(rest, "]");
 			if (end == -1)
-				exit(LABEL + ": the value of '" + key + "' begins with [ and has no ]");
+				exit(LABEL + ": the value of '" + key + "' begins with [ but has no closing ]");
 		}
 		List.set(key, substring(rest, begin, end));
 		rest = String.trim(substring(rest + " ", end + 1));
@@ -139,8 +139,8 @@ function contains(array, value) {
 	return false;
 }
 
-// What was given, as options of the program; iterations=0 stands for those of the group. The list of ImageJ keeps whole
-// numbers of a dialog with decimals, as in 0.0.
+// Returns the given options as arguments of the program; iterations=0 leaves the number to the group. ImageJ's list
+// stores integers from a dialog with decimals, as in 0.0.
 function optionsFor(keys) {
 	options = newArray(0);
 	for (k = 0; k < keys.length; k++) {
@@ -158,12 +158,12 @@ function setUnlessDefault(key, value, default) {
 		List.set(key, value);
 }
 
-// The program given, or the one that answered last time, or one that is found; asked for if there is none.
+// Returns the given program, else the one used last time, else one found in the usual places; asks if there is none.
 function findProgram() {
 	given = List.get("program");
 	if (given != "") {
 		if (!answers(given))
-			exit(LABEL + ": " + given + " does not answer as autodip " + remedy());
+			exit(LABEL + ": " + given + " is not autodip " + remedy());
 		remember(given);
 		return given;
 	}
@@ -175,16 +175,16 @@ function findProgram() {
 			return candidates[c];
 	}
 	if (isUnattended())
-		exit(LABEL + ": the program autodip is not found " + remedy());
+		exit(LABEL + ": the program autodip was not found " + remedy());
 	chosen = File.openDialog("Where is the program autodip?");
 	if (!answers(chosen))
-		exit(LABEL + ": " + chosen + " does not answer as autodip " + remedy());
+		exit(LABEL + ": " + chosen + " is not autodip " + remedy());
 	remember(chosen);
 	return chosen;
 }
 
 function remedy() {
-	return "(install autodip_ij with pip and give the path of autodip, or of its python, as program=[...])";
+	return "(install autodip_ij with pip and specify the path of autodip, or of its Python, as program=[...])";
 }
 
 function rememberedProgram() {
@@ -192,7 +192,7 @@ function rememberedProgram() {
 	return program;
 }
 
-// ImageJ writes its preferences when it is closed; a run without windows leaves the user's choice alone.
+// ImageJ writes its preferences when it is closed; a run without windows does not change the user's choice.
 function remember(program) {
 	if (!isUnattended())
 		call("ij.Prefs.set", "autodip.program", program);
@@ -218,8 +218,8 @@ function answers(program) {
 	return matches(String.trim(printed), "\\d+\\.\\d+\\S*");
 }
 
-// Runs the program with an array of arguments and returns what it prints. exec() takes its arguments one by one, so the
-// call is written out and evaluated; every argument arrives as it is, whatever blanks or quotes it has.
+// Runs the program with an array of arguments and returns its output. exec() takes separate arguments, so the call is
+// composed and evaluated; every argument is passed unchanged, whatever spaces or quotes it contains.
 function runProgram(program, arguments) {
 	words = Array.concat(program, arguments);
 	if (matches(File.getName(program), "(?i)python[0-9.]*(\\.exe)?"))
@@ -229,7 +229,7 @@ function runProgram(program, arguments) {
 		word = escaped(words[w]);
 		quoted[w] = "\"" + word + "\"";
 	}
-	showStatus("!AUTO-DIP: the program is working");
+	showStatus("!AUTO-DIP: running the program");
 	list = String.join(quoted, ",");
 	printed = eval("return exec(" + list + ");");
 	showStatus("");
@@ -251,10 +251,10 @@ function errorIn(printed) {
 	texts = textsOf(printed, "error");
 	if (texts.length > 0)
 		return texts[0];
-	return "the program made no result; it printed: " + printed;
+	return "the program wrote no result; it printed: " + printed;
 }
 
-// The texts that stand for `key` in the JSON the program prints: one, or those of an array.
+// Returns the texts of `key` in the JSON that the program prints: one, or those of an array.
 function textsOf(json, key) {
 	texts = newArray(0);
 	at = indexOf(json, "\"" + key + "\":");

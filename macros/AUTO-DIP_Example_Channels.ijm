@@ -1,7 +1,7 @@
-// Example: denoises chosen channels of an image file in Fiji, each with a group of its own, and puts them together again.
+// Example: denoises selected channels of an image file in Fiji, each with its own group, and merges them again.
 //
 // Open it in Fiji's script editor (Python mode) and press Run. The group of a channel is inferred from the metadata unless
-// one is given here, which is what this example is for: a dye the metadata do not name.
+// it is given here: use this example for a dye that the metadata do not name.
 
 #@ File (label = "Image") input
 #@ File (label = "Folder for the results", style = "directory") output
@@ -12,7 +12,7 @@
 wanted = split(channels, ",");
 group = split(groups, ",");
 if (wanted.length != group.length)
-	exit("AUTO-DIP Example Channels: " + wanted.length + " channels and " + group.length + " groups; give one group a channel");
+	exit("AUTO-DIP Example Channels: " + wanted.length + " channels and " + group.length + " groups; specify one group per channel");
 name = File.getNameWithoutExtension(input);
 merge = "";
 for (i = 0; i < wanted.length; i++) {
@@ -21,7 +21,7 @@ for (i = 0; i < wanted.length; i++) {
 	run("AUTO-DIP Denoise File...", "input=[" + input + "] output=[" + target + "] group=[" + String.trim(group[i]) + "]"
 		+ " channels=[" + channel + "] effort=[Auto (from Settings)] iterations=" + iterations + " dtype=float32 options=[]");
 	if (!File.exists(target))
-		exit("AUTO-DIP Example Channels: channel " + channel + " was not denoised; the Log says why");
+		exit("AUTO-DIP Example Channels: channel " + channel + " was not denoised; see the Log for the reason");
 	open(target);
 	merge = merge + "c" + (i + 1) + "=[" + getTitle() + "] ";
 }

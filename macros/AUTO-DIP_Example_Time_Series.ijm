@@ -1,8 +1,8 @@
-// Example: denoises the selected time series in Fiji and checks that its brightness over time is kept.
+// Example: denoises the selected time series in Fiji and checks that its brightness over time is preserved.
 //
-// Open it in Fiji's script editor (Python mode), open a time series, and press Run. Every frame is fitted on its own with
+// Open it in Fiji's script editor (Python mode), open a time series, and press Run. Every frame is fitted separately, with
 // one grey-value window for the whole series, so that the result does not flicker. The mean of each frame before and
-// after is written into a table; the columns should agree within noise.
+// after is written to a table; the columns should agree within noise.
 
 #@ String (label = "Group", value = "Auto (from metadata)") group
 #@ Integer (label = "Iterations (0 = from group)", value = 0) iterations
@@ -11,9 +11,9 @@
 noisy = getTitle();
 Stack.getDimensions(width, height, channels, slices, frames);
 if (frames == 1)
-	exit("AUTO-DIP Example Time Series: " + noisy + " has one frame; Image > Properties... sets what is time and what is z");
+	exit("AUTO-DIP Example Time Series: " + noisy + " has one frame; check frames and slices in Image > Properties...");
 if (range != "") {
-	// A trial on a few frames tells how long the whole series will take.
+	// A trial on a few frames shows how long the whole series will take.
 	run("Duplicate...", "title=[" + File.getNameWithoutExtension(noisy) + "-trial] duplicate frames=" + range);
 	noisy = getTitle();
 }
@@ -21,7 +21,7 @@ run("AUTO-DIP Denoise...", "group=[" + group + "] scope=[Whole image] channels=[
 	+ " iterations=" + iterations + " dtype=float32 output=[New image] options=[]");
 denoised = getTitle();
 if (denoised == noisy)
-	exit("AUTO-DIP Example Time Series: nothing was denoised; the Log says why");
+	exit("AUTO-DIP Example Time Series: nothing was denoised; see the Log for the reason");
 
 before = meanOfFrames(noisy);
 after = meanOfFrames(denoised);

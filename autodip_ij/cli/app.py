@@ -1,4 +1,4 @@
-"""The command ``autodip``: names the commands, turns errors into one line and an exit code, and holds no logic.
+"""The command ``autodip``: its commands, and the conversion of errors to one line and an exit code.
 
 Exit codes: 0 done; 1 some of the work failed; 2 bad input or usage; 3 the environment lacks something; 130 cancelled.
 """
@@ -21,23 +21,23 @@ EXIT_CODES = {
 
 COMMANDS = {
     "denoise": ("denoise:denoise", "Denoise a microscope file."),
-    "inspect": ("inspect:inspect", "Show what a file's metadata say and how it would be denoised."),
-    "batch": ("batch:batch", "Denoise a folder of files; goes on where it was stopped."),
-    "demo": ("demo:demo", "Make a sample, denoise it, and show the figures."),
+    "inspect": ("inspect:inspect", "Show the metadata of a file and how it would be denoised."),
+    "batch": ("batch:batch", "Denoise a folder of files; resumes after an interruption."),
+    "demo": ("demo:demo", "Create a synthetic sample, denoise it, and show the scores."),
     "doctor": ("doctor:doctor", "Check this installation: packages, readers, devices."),
-    "calibration": ("calibration:app", "List and show calibrations."),
+    "calibration": ("calibration:app", "List calibrations and show their parameters."),
     "calibrate": ("calibrate:calibrate", "Find the best parameters for your own images by grid search."),
     "transfer": ("transfer:transfer", "Show which calibration images a file resembles."),
-    "evaluate": ("evaluate:evaluate", "Measure image quality; lay out the paper's tables."),
+    "evaluate": ("evaluate:evaluate", "Measure image quality; reproduce the paper's tables."),
     "published": ("evaluate:published", "Rebuild the paper's calibration and validation images from an FMD folder."),
-    "superres": ("superres:superres", "Enlarge an image two or four times with a deep image prior."),
-    "fiji": ("fiji:app", "Install into Fiji, check the installation."),
+    "superres": ("superres:superres", "Enlarge an image two- or fourfold with a deep image prior."),
+    "fiji": ("fiji:app", "Install into Fiji; check the installation."),
 }
-"""Command: where its function is (below `autodip_ij.cli`), and its line in the help."""
+"""For each command: its function, relative to `autodip_ij.cli`, and its line in the help."""
 
 
 def build_app() -> Any:
-    """Return the cyclopts application; a command's module is imported when it is called."""
+    """Return the cyclopts application; each command's module is imported when it is called."""
     from cyclopts import App
 
     from autodip_ij._version import __version__
@@ -45,7 +45,7 @@ def build_app() -> Any:
     app = App(
         name="autodip",
         version=__version__,
-        help="Denoise fluorescence microscopy images with a deep image prior; settings come from the file's metadata.",
+        help="Denoise fluorescence microscopy images with a deep image prior, with parameters chosen by metadata.",
         suppress_keyboard_interrupt=False,
         help_epilogue="Exit codes: " + "; ".join(f"{code} {meaning}" for meaning, code in EXIT_CODES.items()) + ".",
     )
@@ -55,25 +55,25 @@ def build_app() -> Any:
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
-    """Run ``autodip`` with `arguments` (by default those of the process) and exit with its code."""
+    """Run ``autodip`` with `arguments` (default: those of the process) and exit with its code."""
     _end_tidily()
     _warn_in_lines()
     sys.exit(run(list(sys.argv[1:] if arguments is None else arguments)))
 
 
 def _end_tidily() -> None:
-    """Have the wish to end the process, or a closed terminal, leave nothing half done, as a second Ctrl-C does."""
+    """Exit cleanly on a termination signal or a closed terminal, as on a second Ctrl-C."""
     from autodip_ij.errors import interrupt
 
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):
         number = getattr(signal, name, None)
-        # A parent such as nohup may have had it ignored.
+        # A parent such as nohup may have set it to be ignored.
         if number is not None and signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
             signal.signal(number, interrupt)
 
 
 def _warn_in_lines() -> None:
-    """Have warnings of the library and of readers, which quote files, shown as one line of text each."""
+    """Show warnings of the library and of readers, which may quote file contents, as one line of plain text each."""
     import logging
 
     from autodip_ij._support.text import plain
@@ -91,8 +91,8 @@ def _warn_in_lines() -> None:
 def run(arguments: list[str]) -> int:
     """Run ``autodip`` and return its exit code.
 
-    The text of an error goes to standard error as one line. With ``--json`` it stands on standard output too, as an
-    object with ``error`` and ``exit_code``: some callers, such as ImageJ macros, see nothing else.
+    An error is written to standard error as one line. With ``--json`` it is also written to standard output as an
+    object with ``error`` and ``exit_code``, because some callers, such as ImageJ macros, see nothing else.
     """
     debug, as_json = "--debug" in arguments, "--json" in arguments
     arguments = [argument for argument in arguments if argument != "--debug"]
@@ -122,7 +122,7 @@ def _by_current_names(arguments: list[str]) -> list[str]:
 
 
 def explained(error: Exception) -> tuple[str, int]:
-    """Return the one line that tells a user what went wrong, and the exit code."""
+    """Return the message for an error in one line, and the exit code."""
     from cyclopts import CycloptsError, UnknownCommandError
     from pydantic import ValidationError
 
@@ -137,7 +137,7 @@ def explained(error: Exception) -> tuple[str, int]:
 
         invalid = error if isinstance(error, ValidationError) else cause
         assert isinstance(invalid, ValidationError)
-        # pydantic keeps of the model its name alone.
+        # Of the model, pydantic stores only the name.
         model: type[DenoiseSettings] = DenoiseSettings
         if invalid.title != model.__name__:
             from autodip_ij.denoising.superresolution import SuperresSettings as model
@@ -148,10 +148,10 @@ def explained(error: Exception) -> tuple[str, int]:
     if isinstance(error, CycloptsError):
         return " ".join(str(error).split()), EXIT_CODES["bad input or usage"]
     if isinstance(error, MemoryError):
-        return "not enough memory; select fewer planes or use smaller --tile", EXIT_CODES["environment"]
+        return "not enough memory; select fewer planes or use a smaller --tile", EXIT_CODES["environment"]
     if problem := failed_import(error):
         return str(problem), problem.exit_code
-    return f"{type(error).__name__}: {error} (a defect; run again with --debug and report it)", 1
+    return f"{type(error).__name__}: {error} (a defect of autodip; run again with --debug and report it)", 1
 
 
 def _failed(message: str, code: int, debug: bool, as_json: bool) -> int:

@@ -26,30 +26,30 @@ def batch(
     quiet: Annotated[bool, Parameter(negative="")] = False,
     json: Annotated[bool, Parameter(negative="")] = False,
 ) -> int:
-    """Denoise a folder of files; start it again and it goes on where it was.
+    """Denoise a folder of files; run it again after an interruption to resume.
 
-    Finished files are skipped where output, sidecar, input and settings agree. A file that fails is reported and the
-    rest is done all the same (exit code 1). `OUTPUT/status.csv` tells at every moment what is done.
+    Finished files are skipped if output, sidecar, input and settings agree. A file that fails is reported, and the
+    others are still processed (exit code 1). `OUTPUT/status.csv` always lists the state of every file.
 
     Parameters
     ----------
     input
-        Folder (with its sub-folders), pattern in quotes ("raw/*.czi"), or list: .txt with a path a line, or .csv with a
-        column `file` and columns named like settings.
+        Folder (with its sub-folders), pattern in quotes ("raw/*.czi"), or list: .txt with one path per line, or .csv
+        with a column `file` and columns named as settings.
     output
-        Folder for the results; not the input folder nor inside it.
+        Folder for the results, outside the input folder.
     format
         .ome.tif, .ome.zarr, or .tif (ImageJ).
     all_scenes
-        Denoise every scene of files with several, each into its own output.
+        Denoise all scenes of a file, each into its own output.
     overwrite
-        Replace outputs of other inputs or settings; results that agree are skipped all the same.
+        Replace outputs of other inputs or settings; results that agree are still skipped.
     workers
-        Files to work on at once, each in its own process.
+        Number of files to process at once, each in its own process.
     scheduler
         Address (tcp://host:8786) or file (*.json) of a Dask scheduler, instead of processes on this machine.
     quiet
-        Show nothing but errors.
+        Show errors only.
     json
         Print the result as JSON on standard output.
     """

@@ -46,27 +46,27 @@ def calibrate(
     quiet: Flag = False,
     json: Flag = False,
 ) -> int:
-    """Find the best network and stop for your own images, and write them as a calibration pack.
+    """Find the best network and number of iterations for your own images, and write them as a calibration pack.
 
-    Every network of the grid is fitted once to every noisy image and compared with the clean one at every stop. Start
-    the same command again after an interruption, and it goes on where it was. Use the pack with
+    Every network of the grid is fitted once to every noisy image and compared with the clean image at every stop. Run
+    the same command again after an interruption to resume. Use the pack with
     `autodip denoise FILE --calibration OUTPUT`.
 
     Parameters
     ----------
     data
-        Folder of noisy and clean images: a pairs.csv, or a public data set. Of images larger than 512 px the centre is
-        used, unless --crop says otherwise.
+        Folder of noisy and clean images: with a pairs.csv, or a public data set. Of images larger than 512 px only the
+        centre is used, unless --crop is given.
     output
         Calibration pack to write: a folder, or .zip.
     grid
-        TOML file of what to try; by default the grid of the paper, 70 networks and 30 stops.
+        TOML file of the grid to search; by default that of the paper, 70 networks and 30 stops.
     select
-        Calibrate on so many images of each group, chosen to cover their variety (UMAP); on all by default.
+        Number of images per group to calibrate on, selected by UMAP to cover their variety; all by default.
     validation
-        Set so many further images of each group aside for validation; they are listed in the pack.
+        Number of further images per group to reserve for validation; the pack lists them.
     share_fields
-        Take validation images from fields of view that have calibration images, as published.
+        Allow validation images from fields of view that also provide calibration images, as published.
     selection_seed
         Seed of the selection.
     seed
@@ -78,27 +78,27 @@ def calibrate(
     lpips_weights
         Folder of LPIPS backbone weights; also $AUTODIP_LPIPS_WEIGHTS.
     workers
-        Processes on this machine; by default one per GPU, or as many as cores and memory allow.
+        Number of processes on this machine; by default one per GPU, or as many as cores and memory allow.
     threads
-        Threads of each process.
+        Number of threads of each process.
     scheduler
         Address (tcp://host:8786) or file (*.json) of a Dask scheduler, instead of processes on this machine.
     name
         Name of the calibration; by default that of the output.
     source
-        What the data are, for the record.
+        Description of the data for the pack.
     licence
-        Licence of the pack, for the record.
+        Licence of the pack.
     images
-        Put the noisy images into the pack, for the strategies that compare pixels; --no-images leaves only descriptors.
+        Store the noisy images in the pack, for strategies that compare pixels; --no-images stores only descriptors.
     keep_jobs
-        Keep the results of single fits, so that a larger grid can go on from them.
+        Retain the results of single fits, so that a larger grid can reuse them.
     dry_run
-        Only show what would be done and what it costs.
+        Only show the plan and its cost.
     overwrite
-        Replace a pack that is there.
+        Replace an existing pack.
     quiet
-        Show nothing but errors.
+        Show errors only.
     json
         Print the plan (with --dry-run) or the path of the pack as JSON.
     """
@@ -122,7 +122,7 @@ def calibrate(
             pairs, chosen = select_pairs(
                 pairs, select, validation=validation, share_fields=share_fields, seed=selection_seed
             )
-        with_lpips = _lpips_at_hand(lpips_weights, progress, download=not dry_run)
+        with_lpips = _lpips_available(lpips_weights, progress, download=not dry_run)
         options = SearchOptions(wanted.crop or LARGEST_SIDE, seed, device, precision, with_lpips, lpips_weights or None)
         plan = plan_search(pairs, tried, options)
         count = workers if workers is not None else default_workers(plan, threads)
@@ -130,7 +130,9 @@ def calibrate(
             _show_plan(plan, count, scheduler, json)
             return 0
         if plan.too_deep:
-            progress.log(f"{sum(plan.too_deep.values())} fits left out: the images are too small for so many levels")
+            progress.log(
+                f"{sum(plan.too_deep.values())} fits omitted: the images are too small for this number of levels"
+            )
         title = source or f"{dataset.name}: {', '.join(sorted({pair.dataset for pair in pairs}))}"
         written = run(
             plan,
@@ -156,8 +158,8 @@ def calibrate(
     return 0
 
 
-def _lpips_at_hand(weights: str, progress: Progress, *, download: bool) -> bool:
-    """Whether LPIPS can be measured; says what is left out where it cannot."""
+def _lpips_available(weights: str, progress: Progress, *, download: bool) -> bool:
+    """Whether LPIPS can be measured; report the omitted criteria if it cannot."""
     from autodip_ij.errors import EnvironmentProblem
     from autodip_ij.metrics import lpips_available
     from autodip_ij.metrics.perceptual_distance import lpips_network
@@ -173,7 +175,7 @@ def _lpips_at_hand(weights: str, progress: Progress, *, download: bool) -> bool:
         if weights:
             raise
         cause = str(error)
-    progress.log(f"LPIPS cannot be measured yet, so the criteria lpips and lpips_psnr are left out: {cause}")
+    progress.log(f"LPIPS cannot be measured yet, so the criteria lpips and lpips_psnr are omitted: {cause}")
     return False
 
 
@@ -220,7 +222,7 @@ def _show_plan(plan: SearchPlan, workers: int, scheduler: str | None, as_json: b
 
 
 def _command_line() -> str:
-    """Return the command line with names in place of paths, which are nobody's business when the pack is shared."""
+    """Return the command line with file names in place of paths, which a shared pack must not reveal."""
     import shlex
 
     def without_folder(word: str) -> str:

@@ -8,19 +8,19 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
-app = App(name="calibration", help="List and show calibrations.")
+app = App(name="calibration", help="List calibrations and show their parameters.")
 
 JsonFlag = Annotated[bool, Parameter(name="--json", negative="")]
 
 
 @app.command(name="list")
 def list_command(*, as_json: JsonFlag = False) -> None:
-    """List the calibrations that can be chosen by name.
+    """List the calibrations that can be selected by name.
 
     Parameters
     ----------
     as_json
-        Print a JSON array for programs.
+        Print a JSON array.
     """
     from autodip_ij.calibration import list_calibrations
 
@@ -52,18 +52,18 @@ def show_command(
     images: Annotated[bool, Parameter(negative="")] = False,
     as_json: JsonFlag = False,
 ) -> None:
-    """Show the parameters of every group, and what a fit of 512 x 512 pixels costs.
+    """Show the parameters of every group and the cost of a fit of 512 x 512 pixels.
 
     Parameters
     ----------
     calibration
         Name of a shipped calibration, or the path of a pack (folder or zip).
     criterion
-        What "best" shall mean: l1, mse, ssim, psnr, lpips, lpips_psnr, ...; the calibration's own default if left out.
+        Criterion for the best parameters: l1, mse, ssim, psnr, lpips, lpips_psnr, ...; by default that of the pack.
     images
-        Show the parameters of the single calibration images too.
+        Also show the parameters of the single calibration images.
     as_json
-        Print one JSON object for programs.
+        Print a JSON object.
     """
     from autodip_ij.calibration import load_calibration
     from autodip_ij.calibration.advice import operations
@@ -109,11 +109,11 @@ def show_command(
     if images and singles:
         console.print(_table(singles, "image", found.knows_effort))
     elif images:
-        console.print("this calibration comes without its images")
+        console.print("this calibration does not include its images")
 
 
 def _table(rows: list[dict[str, object]], key: str, with_effort: bool) -> object:
-    """Return a table of what differs between the rows; what is on in all of them alike stands below it."""
+    """Return a table of the values that differ between the rows; those shared by all rows are listed below it."""
     from rich.table import Table
 
     from autodip_ij.calibration.parameters import DEFAULTS, STORED, label_of
@@ -129,8 +129,8 @@ def _table(rows: list[dict[str, object]], key: str, with_effort: bool) -> object
     for name in shown:
         table.add_column(labels[name])
     table.add_column("TFLOP", justify="right")
-    said = f"In all of them: {', '.join(alike)}. " if alike else ""
-    table.caption = text(f"{said}TFLOP: of a plane of 512 x 512 pixels.")
+    said = f"Common to all: {', '.join(alike)}. " if alike else ""
+    table.caption = text(f"{said}TFLOP: for a plane of 512 x 512 pixels.")
     for row in rows:
         effort = [str(row["effort"] or "")] if with_effort else []
         values = [_shown(row, name) for name in shown]

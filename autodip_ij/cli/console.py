@@ -1,6 +1,7 @@
-"""What commands show on a terminal: a bar with remaining time, lines and tables; Ctrl-C stops.
+"""Terminal output of commands: a progress bar with remaining time, lines and tables; Ctrl-C cancels.
 
-Names of files, scenes and channels are text from outside: no mark-up, colour or command in them reaches the terminal.
+Names of files, scenes and channels are untrusted text: no mark-up, colour or escape sequence in them reaches the
+terminal.
 """
 
 from __future__ import annotations
@@ -25,20 +26,20 @@ if TYPE_CHECKING:
 
 
 def say(words: object) -> None:
-    """Print one line on standard output, whatever its encoding."""
+    """Print one line on standard output, in any encoding."""
     encoding = sys.stdout.encoding or "utf-8"
     print(plain(str(words)).encode(encoding, "backslashreplace").decode(encoding))
 
 
 def text(words: object, style: str = "") -> Text:
-    """Return text from outside for the terminal, as it stands there."""
+    """Return untrusted text for the terminal, without interpreting it."""
     from rich.text import Text
 
     return Text(plain(str(words)), style=style)
 
 
 def add_row(table: Table, *cells: object) -> None:
-    """Add a row of text from outside to a table."""
+    """Add a row of untrusted text to a table."""
     table.add_row(*(text(cell) for cell in cells))
 
 
@@ -46,7 +47,7 @@ _SECONDS_BETWEEN_LINES = 10.0
 
 
 class ConsoleProgress(Silent):
-    """Shows a bar on standard error; the first Ctrl-C asks the work to stop, a second one ends the process at once."""
+    """Progress bar on standard error; a first Ctrl-C requests cancellation, a second one ends the process at once."""
 
     def __init__(self, console: Console) -> None:
         from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -60,32 +61,32 @@ class ConsoleProgress(Silent):
             TimeRemainingColumn(),
             console=console,
             transient=True,
-            disable=not console.is_terminal,  # in a file its end would be an empty line
+            disable=not console.is_terminal,  # in a file it would leave an empty line
         )
         self._task: Any = None
         self._stop = Stop.NO
-        self._told = self._began = time.monotonic()
+        self._reported = self._began = time.monotonic()
 
     def start(self, total: int, message: str) -> None:
         """Show the bar."""
         self._bar.start()
         self._task = self._bar.add_task(plain(message), total=total)
-        self._told = self._began = time.monotonic()
+        self._reported = self._began = time.monotonic()
 
     def advance(self, steps: int = 1, message: str | None = None) -> None:
         """Move the bar."""
         if self._task is not None:
             self._bar.update(self._task, advance=steps, description=None if message is None else plain(message))
             if not self._bar.console.is_terminal:
-                self._tell()
+                self._report()
 
-    def _tell(self) -> None:
-        """Write a line now and then where no bar can be drawn: into a file, a pipe, the log of a cluster's job."""
+    def _report(self) -> None:
+        """Write a line from time to time where no bar can be drawn: to a file, a pipe, the log of a cluster job."""
         now = time.monotonic()
         task = self._bar.tasks[self._task]
-        if now - self._told < _SECONDS_BETWEEN_LINES or task.total is None:
+        if now - self._reported < _SECONDS_BETWEEN_LINES or task.total is None:
             return
-        self._told = now
+        self._reported = now
         left = (now - self._began) * (task.total - task.completed) / max(task.completed, 1)
         about = f", about {duration(left)} left" if task.completed else ""
         count = f"{task.completed:.0f} of {task.total:.0f}"
@@ -93,15 +94,15 @@ class ConsoleProgress(Silent):
         self.log(f"{counted}{about}")
 
     def stop_request(self) -> Stop:
-        """Return whether Ctrl-C was pressed."""
+        """Return the request of Ctrl-C."""
         return self._stop
 
     def log(self, message: str) -> None:
-        """Print one line above the bar."""
+        """Print a message above the bar."""
         self._bar.console.print(text(message), highlight=False)
 
     def interrupt(self, signum: int, frame: FrameType | None) -> None:
-        """Handle Ctrl-C: ask first, insist the second time."""
+        """Handle Ctrl-C: request cancellation first, interrupt the second time."""
         if self._stop is not Stop.NO:
             raise Interrupted
         self._stop = Stop.DISCARD
@@ -117,7 +118,7 @@ class ConsoleProgress(Silent):
 
 @contextmanager
 def console_progress(*, quiet: bool) -> Iterator[Progress]:
-    """Show progress on standard error while the block runs; nothing at all if `quiet`."""
+    """Show progress on standard error while the block runs, unless `quiet`."""
     from rich.console import Console
 
     if quiet:

@@ -21,18 +21,18 @@ def demo(
     seed: int = 1,
     quiet: Annotated[bool, Parameter(negative="")] = False,
 ) -> None:
-    """Make a sample with known noise, denoise it as any file, and show the figures against the clean image.
+    """Create a sample with known noise, denoise it like any file, and compare it with the clean image.
 
     Parameters
     ----------
     folder
-        Where sample, result, sidecar and picture are written; earlier ones are replaced.
+        Folder for sample, result, sidecar and picture; existing ones are replaced.
     device
         auto, cuda, mps or cpu.
     seed
         Seed of the fits.
     quiet
-        Show the figures only.
+        Show only the scores.
     """
     from autodip_ij.cli.console import console_progress
     from autodip_ij.denoising.api import denoise_file
@@ -44,7 +44,7 @@ def demo(
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UnwritableOutput(f"{folder}: cannot make the folder ({error.strerror})") from error
+        raise UnwritableOutput(f"{folder}: cannot create the folder ({error.strerror})") from error
     sample = make_sample()
     source = write(sample.noisy, folder / "sample.ome.tif", dtype="same", overwrite=True)
     settings = DenoiseSettings.parse(device=device, seed=seed)
@@ -65,7 +65,7 @@ def _show(sample: Sample, result: FileResult, folder: Path) -> None:
     denoised = np.asarray(read(result.output)).reshape(sample.clean.shape)
     noisy = np.asarray(sample.noisy).reshape(sample.clean.shape)
     table = Table(
-        "channel", "group", "iterations", "PSNR noisy", "PSNR denoised", "SSIM noisy", "SSIM denoised", "mean kept"
+        "channel", "group", "iterations", "PSNR noisy", "PSNR denoised", "SSIM noisy", "SSIM denoised", "mean preserved"
     )
     for c, channel in enumerate(result.report.channels):
         scale: dict[str, Any] = {"data_range": float(np.ptp(sample.clean[c]))}
@@ -90,7 +90,7 @@ def _show(sample: Sample, result: FileResult, folder: Path) -> None:
 
 
 def _picture(sample: Sample, noisy: np.ndarray[Any, Any], denoised: np.ndarray[Any, Any], folder: Path) -> Path:
-    """Draw one row of pictures a channel: noisy, denoised, clean, and what was removed."""
+    """Draw one row of images per channel: noisy, denoised, clean, and residual."""
     import numpy as np
 
     from autodip_ij._support.files import write_bytes

@@ -22,16 +22,16 @@ def denoise(
 ) -> None:
     """Denoise one scene of a microscope file.
 
-    Writes the image, and beside it `OUTPUT.autodip.json` with everything that was decided and done.
+    Writes the image and, beside it, `OUTPUT.autodip.json` with all decisions, parameters and results.
 
     Parameters
     ----------
     output
-        .ome.tif, .ome.zarr or .tif (ImageJ); NAME_autodip.ome.tif beside the input if left out.
+        .ome.tif, .ome.zarr or .tif (ImageJ); by default NAME_autodip.ome.tif beside the input.
     overwrite
-        Replace an output that is there.
+        Replace an existing output.
     quiet
-        Show nothing but errors.
+        Show errors only.
     json
         Print the report as JSON on standard output.
     """
@@ -45,7 +45,7 @@ def denoise(
 
         from autodip_ij.denoising.report import to_json
 
-        # Through pydantic's own text, which knows no NaN; then ASCII, which reads the same in every console's encoding.
+        # pydantic's JSON contains no NaN; ASCII reads the same in every console's encoding.
         print(dumps(loads(to_json(result.report)), indent=2))
     elif not quiet:
         say(result.output)

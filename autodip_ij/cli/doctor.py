@@ -25,7 +25,7 @@ def doctor(*, json: Annotated[bool, Parameter(negative="")] = False) -> int:
 
 
 def show_checks(found: Sequence[Check], *, as_json: bool) -> int:
-    """Print checks for a person or as JSON; return the exit code."""
+    """Print checks as text or as JSON; return the exit code."""
     if as_json:
         from dataclasses import asdict
         from json import dumps

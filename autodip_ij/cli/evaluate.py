@@ -45,42 +45,42 @@ def evaluate(
     """Measure image quality: of one file against another, or of methods on a data set.
 
     With two files: `autodip evaluate REFERENCE IMAGE`. With a data folder, a pairs.csv or an index.csv:
-    `autodip evaluate DATA --method noisy --method gaussian:sigma_px=2 --method dip --out RESULTS`. A run that was
-    stopped goes on in the same RESULTS.
+    `autodip evaluate DATA --method noisy --method gaussian:sigma_px=2 --method dip --out RESULTS`. An interrupted
+    run resumes in the same RESULTS.
 
     Parameters
     ----------
     reference
-        Clean image, or data folder or table.
+        Clean image (ground truth), or data folder or table.
     image
-        Image that is compared with the clean one.
+        Image to compare with the clean one.
     noisy
-        What IMAGE was made from, for the measures of the residual.
+        Noisy image from which IMAGE was computed, for the measures of the residual.
     value_range
-        Width of the fixed grey-value scale of two files; 255 for 8-bit references if left out.
+        Width of the fixed grey-value scale of two files; by default 255 for 8-bit references.
     method
         Methods: noisy, dip, a comparison method, or fit with parameters. Parameters after a colon, for one group with
         its name in front: gaussian:sigma_px=1,widefield.sigma_px=3.
     table
-        Lay out Table I or II of the paper beside the published values.
+        Reproduce Table I or II of the paper beside the published values.
     out
-        Folder for results; DATA_evaluation in the current folder if left out.
+        Folder for results; by default DATA_evaluation in the current folder.
     against
-        Method that the others are tested against; the first if left out.
+        Reference method for the statistical tests; by default the first.
     panels
-        Draw so many panels of images, one a group.
+        Number of panels of images to draw, one per group.
     calibration
-        For Table I: calibration whose images and parameters are transferred.
+        For Table I: calibration whose parameters are transferred.
     criterion
-        For Table I: what "best" means in that calibration.
+        For Table I: criterion for the best parameters in that calibration.
     grid
-        For Table I: pack of a grid search over the validation images, in which scores are looked up.
+        For Table I: pack of a grid search over the validation images, from which scores are taken.
     check
-        Only say what is in the data folder, and what is missing.
+        Only list the contents of the data folder and what is missing.
     json
-        Print one JSON object for programs.
+        Print a JSON object.
     quiet
-        Show nothing but errors.
+        Show errors only.
     """
     parts = selection or Selection(), scoring or Scoring(), running or Running()
     request = Request(*parts, against=against, panels=panels)
@@ -131,22 +131,22 @@ def published(
     """Rebuild the published calibration and validation images from an FMD folder.
 
     Writes OUT/pack, a calibration pack with the images and their published parameters, and OUT/pairs, the noisy and
-    clean images of both sets for `autodip evaluate`. The published UMAP reducer is not available; it is fitted anew.
+    clean images of both sets for `autodip evaluate`. The published UMAP reducer is not available; a new one is fitted.
 
     Parameters
     ----------
     fmd
-        Folder that holds Confocal_BPAE_B and so on; raw captures suffice.
+        Folder with Confocal_BPAE_B and the other FMD folders; raw captures suffice.
     out
-        Folder to be made.
+        Folder to create.
     lpips_weights
         Folder of LPIPS backbone weights, for descriptors with features.
     overwrite
-        Replace what is there.
+        Replace existing files.
     json
-        Print one JSON object for programs.
+        Print a JSON object.
     quiet
-        Show nothing but errors.
+        Show errors only.
     """
     from autodip_ij.cli.console import console_progress
     from autodip_ij.evaluation.paper.rebuild import rebuild
@@ -246,7 +246,7 @@ def _lines(files: Mapping[str, Path]) -> Sequence[str]:
 
 
 def _strict(record: Any) -> str:
-    """Return JSON that every reader accepts: no NaN, no infinity."""
+    """Return JSON without NaN and infinity, which not every reader accepts."""
 
     def finite(value: Any) -> Any:
         if isinstance(value, Mapping):

@@ -1,4 +1,4 @@
-"""``autodip fiji``: install into Fiji, remove from it, check it."""
+"""``autodip fiji``: install into Fiji, uninstall, check."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from autodip_ij.fiji.install.folder import FijiFolder
     from autodip_ij.fiji.install.install import Step
 
-app = App(name="fiji", help="Install the menu commands and macros into Fiji, remove them, check the installation.")
+app = App(name="fiji", help="Install the menu commands and macros into Fiji, remove them, or check the installation.")
 
 
 @app.command
@@ -25,19 +25,19 @@ def install(
 ) -> None:
     """Copy scripts and macros into a Fiji (or ImageJ) folder and add autodip_ij to Fiji's Python environment.
 
-    Again after an update of autodip_ij: what is the same stays, what is older is replaced.
+    Run it again after an update of autodip_ij: older files are replaced, all others remain unchanged.
 
     Parameters
     ----------
     fiji
-        Folder of Fiji, or of an ImageJ without Python, which gets the macros that call the command line; by default the
-        Fiji in one of the places where people keep it.
+        Folder of Fiji, or of an ImageJ without Python, which gets only the macros that call the command line; by
+        default the Fiji in one of the usual places.
     requirement
-        What pip installs into Fiji's environment; by default this autodip_ij, from where it was installed here.
+        Requirement that pip installs into Fiji's environment; by default this autodip_ij, from its own source.
     overwrite
-        Replace files of other origin, and files that were changed since they were installed.
+        Replace files of other origin and files changed since their installation.
     dry_run
-        Only say what would be done.
+        Only show what would be done.
     """
     from autodip_ij.fiji.install.folder import FijiFolder
     from autodip_ij.fiji.install.install import install as install_into
@@ -50,14 +50,14 @@ def install(
 
 @app.command
 def uninstall(*, fiji: Path | None = None, dry_run: Annotated[bool, Parameter(negative="")] = False) -> None:
-    """Remove what `autodip fiji install` put into a folder; files that were changed since are kept.
+    """Remove the files that `autodip fiji install` wrote, except those changed since.
 
     Parameters
     ----------
     fiji
-        Folder of Fiji or ImageJ; by default the Fiji in one of the places where people keep it.
+        Folder of Fiji or ImageJ; by default the Fiji in one of the usual places.
     dry_run
-        Only say what would be done.
+        Only show what would be done.
     """
     from autodip_ij.fiji.install.folder import FijiFolder
     from autodip_ij.fiji.install.install import uninstall as uninstall_from
@@ -68,12 +68,12 @@ def uninstall(*, fiji: Path | None = None, dry_run: Annotated[bool, Parameter(ne
 
 @app.command
 def doctor(*, fiji: Path | None = None, json: Annotated[bool, Parameter(negative="")] = False) -> int:
-    """Check Fiji, its launch mode, its Python environment, scripts, Java, worker and GPU; exit code 3 if one is broken.
+    """Check Fiji: launch mode, Python environment, scripts, Java, worker and GPU; exit code 3 if any is broken.
 
     Parameters
     ----------
     fiji
-        Folder of Fiji; without it, only the Python environment that this command runs in.
+        Folder of Fiji; by default only the Python environment of this command is checked.
     json
         Print the checks as JSON.
     """
@@ -87,7 +87,7 @@ def doctor(*, fiji: Path | None = None, json: Annotated[bool, Parameter(negative
 
 @app.command
 def headers() -> None:
-    """Write the menu scripts of this checkout again from their declarations; for developers of autodip_ij."""
+    """Regenerate the menu scripts of this checkout from their declarations; for developers of autodip_ij."""
     from autodip_ij.fiji.commands.scripts import scripts_folder, write_scripts
 
     for path in write_scripts(scripts_folder()):
@@ -102,9 +102,9 @@ def _show(folder: FijiFolder, steps: Sequence[Step], dry_run: bool) -> None:
 
 def _next_steps(folder: FijiFolder) -> str:
     if not folder.is_fiji:
-        return "Restart ImageJ: the commands are in Plugins > AUTO-DIP, and ask once for the program autodip."
+        return "Restart ImageJ: the commands are in Plugins > AUTO-DIP; they ask once for the program autodip."
     return (
-        "Two clicks are left, in Fiji: Edit > Options > Python...\n"
+        "Two steps remain, in Fiji: Edit > Options > Python...\n"
         "  1. Build Python environment   2. tick 'Launch in Python mode', OK\n"
         "Restart Fiji: the commands are in Plugins > AUTO-DIP. Check with: autodip fiji doctor --fiji "
         f'"{folder.root}"'

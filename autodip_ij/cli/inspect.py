@@ -23,18 +23,18 @@ def inspect(
     pixels: bool = True,
     json: Annotated[bool, Parameter(negative="")] = False,
 ) -> None:
-    """Show, for every channel, the group with its evidence, the parameters and why, and the estimated cost.
+    """Show the group of every channel with its evidence, the parameters with the reason, and the estimated cost.
 
-    The parameters are those that a run takes: like it, this looks at the middle of one plane of every channel.
+    The parameters are those of a run, which also inspects the middle of one plane of every channel.
 
     Parameters
     ----------
     input
-        Microscope file, or an OME-XML text.
+        Microscope file, or a file with OME-XML.
     pixels
-        Look at pixels; without it the parameters may differ from those of a run.
+        Inspect pixels; with --no-pixels the parameters may differ from those of a run.
     json
-        Print one JSON object for programs.
+        Print a JSON object.
     """
     import sys
 
@@ -64,14 +64,14 @@ def inspect(
 
 
 def _show(scene: SceneInspection, console: Console) -> None:
-    """Print one scene; a plate has hundreds, so that none waits for the last."""
+    """Print one scene as soon as it is inspected; a plate has hundreds."""
     from autodip_ij.cli.console import text
 
     size = " x ".join(f"{axis} {length}" for axis, length in scene.shape.items())
     title = text("scene ").append_text(text(scene.name, "bold"))
     console.print()
     console.print(title.append(f": {size}, {scene.dtype or 'no pixels'}"), highlight=False)
-    console.print(text(f"looked at: {scene.looked_at}"), highlight=False)
+    console.print(text(f"inspected: {scene.looked_at}"), highlight=False)
     console.print(_overview(scene))
     for channel in scene.channels:
         console.print()

@@ -20,20 +20,20 @@ def superres(
     quiet: Annotated[bool, Parameter(negative="")] = False,
     json: Annotated[bool, Parameter(negative="")] = False,
 ) -> None:
-    """Enlarge one scene of a microscope file two or four times with a deep image prior.
+    """Enlarge one scene of a microscope file two- or fourfold with a deep image prior.
 
-    The network draws the fine image, and the loss compares it with the file through a downsampler. It sharpens what the
-    pixel grid blurred; it does not resolve beyond the optics. The cost of an iteration grows with the square of the
-    scale. The pixel size of the result is corrected.
+    The network generates the fine image, and the loss compares it with the file after downsampling. This sharpens what
+    the pixel grid blurred, but does not resolve beyond the optics. The cost of an iteration grows with the square of
+    the scale. The pixel size of the result is corrected.
 
     Parameters
     ----------
     output
-        .ome.tif, .ome.zarr or .tif (ImageJ); NAME_autodip_x2.ome.tif beside the input if left out.
+        .ome.tif, .ome.zarr or .tif (ImageJ); by default NAME_autodip_x2.ome.tif beside the input.
     overwrite
-        Replace an output that is there.
+        Replace an existing output.
     quiet
-        Show nothing but errors.
+        Show errors only.
     json
         Print the report as JSON on standard output.
     """

@@ -44,7 +44,7 @@ def transfer(
 ) -> None:
     """Show which calibration images a file resembles, and the parameters that follow.
 
-    With the strategy policy they are those that denoising takes, from the same look at the pixels.
+    The strategy policy gives the parameters of a denoising run, from the same inspection of the pixels.
 
     Parameters
     ----------
@@ -53,16 +53,16 @@ def transfer(
     calibration
         Name of a shipped calibration, or the path of a pack.
     criterion
-        What "best" shall mean; the calibration's own default if left out.
+        Criterion for the best parameters; by default the calibration's own.
     strategy
-        How likeness is measured; policy is what denoising does, all shows every strategy.
+        Measure of similarity; policy is that of a denoising run, all shows every strategy.
     pool
-        Which calibration images are looked at: those that share microscope, specimen, both, or all; by default those
-        that share all that is known.
+        Calibration images to compare with: those with the same microscope, specimen, both, or all; by default those
+        that share everything known.
     group
         Group of the image; auto infers it from the metadata.
     effort
-        For calibrations that know efforts.
+        Effort, for calibrations that distinguish efforts.
     channel
         Channels: index from 0, range, name; all by default.
     time
@@ -74,11 +74,11 @@ def transfer(
     lpips_weights
         Folder of LPIPS backbone weights; also $AUTODIP_LPIPS_WEIGHTS.
     explain
-        Show the whole ranking, and write a picture of the nearest images where the calibration has them.
+        Show the whole ranking, and write a picture of the nearest neighbours if the calibration includes its images.
     picture
-        Where that picture goes; NAME_transfer_cN.png in the current folder by default.
+        Path of that picture; by default NAME_transfer_cN.png in the current folder.
     json
-        Print one JSON object for programs.
+        Print a JSON object.
     """
     from autodip_ij.calibration import load_calibration
     from autodip_ij.calibration.explanation import explain as explain_strategy
@@ -187,7 +187,7 @@ def _show(decision: GroupDecision, found: list[Explanation], file: Path | None, 
     if decision.leave_alone:
         say(f"returned unchanged: {decision.leave_alone}")
         return
-    say(f"looked at: {looked_at}")
+    say(f"inspected: {looked_at}")
     table = Table("strategy", "nearest image", "distance", "network", "iterations", "fits")
     for answer in found:
         if answer.choice is None:

@@ -1,4 +1,4 @@
-"""The bridge to Fiji: images, progress, worker process, installation. Java lives here, and is started by others.
+"""The bridge to Fiji: images, progress, worker process, installation. Only this package uses Java.
 
 >>> import autodip_ij.fiji
 >>> result = autodip_ij.fiji.denoise(imp, group="confocal/actin")  # doctest: +SKIP

@@ -374,7 +374,7 @@ def test_a_signal_while_a_module_is_imported_ends_with_the_documented_code(tmp_p
     # A text handed to exec, as a dataclass does on import, is where Python keeps a KeyboardInterrupt in mind.
     (tmp_path / "interrupted.py").write_text(
         "import os, signal\n"
-        "from autodip_ij import cli\n"
+        "from autodip_ij.cli import app as cli\n"
         "def run(arguments):\n"
         "    try:\n"
         f"        exec('os.kill(os.getpid(), signal.{name})\\nfor _ in range(10**6): pass', globals())\n"

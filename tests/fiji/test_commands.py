@@ -158,7 +158,7 @@ def test_a_slice_is_replaced_in_place(script, log, rng):
     assert changed[0, 0, 1].any()
     assert not changed[0, 1].any()
     assert not changed[0, 0, 0].any()
-    assert "only a part of the image is replaced" in log()
+    assert "only part of the image is replaced" in log()
 
 
 def test_the_whole_image_is_replaced_by_a_32_bit_one(script, log, rng):

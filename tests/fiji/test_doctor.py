@@ -72,7 +72,7 @@ def test_a_sound_installation_has_no_problem_and_shows_what_was_found(fiji: Fiji
         ("rm plugins/AUTO-DIP/AUTO-DIP_Denoise_External.ijm", "scripts and macros", "autodip fiji install --fiji"),
         ("write plugins/AUTO-DIP/AUTO-DIP_Denoise_External.ijm // old", "scripts and macros", "--overwrite"),
         ("write config/environment.yml dependencies:\n  - pip\n", "config/environment.yml", "autodip fiji install"),
-        ("write config/environment.yml [", "config/environment.yml", "mend the file"),
+        ("write config/environment.yml [", "config/environment.yml", "correct the file"),
         ("rm python/linux64/bin/python", "Python environment", "Build Python environment"),
         ("write python/linux64/bin/python #!/bin/sh\nexit 1", "Python environment", "-m pip install autodip_ij"),
         ("write java/linux64/jdk-21/bin/java #!/bin/sh\necho 'version \"1.8.0_402\"' >&2", "Java", "11 or newer"),
@@ -115,7 +115,7 @@ def test_the_command_exits_with_3_where_something_is_broken(
     assert cli.run(["fiji", "doctor", "--fiji", str(fiji.root)]) == 3
     out = capsys.readouterr().out
     assert "broken  launch mode: not Python" in out
-    assert "-> Edit > Options > Python...: tick 'Launch in Python mode', restart" in out
+    assert "-> Edit > Options > Python...: tick 'Launch in Python mode' and restart" in out
     assert cli.run(["fiji", "doctor", "--fiji", str(fiji.root), "--json"]) == 3
     found = json.loads(capsys.readouterr().out)
     assert {tuple(check) for check in found} == {("name", "state", "finding", "remedy")}

@@ -62,12 +62,12 @@ def test_an_error_meant_for_the_user_is_one_line(lines, imagej):
 def test_an_unforeseen_error_brings_its_traceback(lines, imagej):
     fail(ZeroDivisionError("division by zero"))
     assert "in fail" in lines() or "raise error" in lines()
-    assert "This should not happen" in lines()
+    assert "This is a defect of AUTO-DIP" in lines()
 
 
 def test_a_cancel_is_said_without_being_an_error(lines, imagej):
-    fail(Cancelled("stopped by the user; nothing was changed"))
-    assert "stopped by the user" in lines()
+    fail(Cancelled("cancelled by the user; nothing was changed"))
+    assert "cancelled by the user" in lines()
 
 
 def test_no_dialog_is_opened_without_a_screen(imagej, monkeypatch):
@@ -107,9 +107,8 @@ def test_imagejs_own_way_out_of_a_macro_passes(imagej):
 
 def test_a_message_says_cause_and_remedy():
     assert message_of(BadInput("a; do b")) == "a; do b"
-    assert (
-        message_of(ValueError("odd")) == "ValueError: odd. This should not happen; the Log has the details for a report"
-    )
+    expected = "ValueError: odd. This is a defect of AUTO-DIP; please report it with the details in the Log"
+    assert message_of(ValueError("odd")) == expected
 
 
 @pytest.fixture
@@ -129,20 +128,20 @@ def no_current_image(imagej):
 def test_no_image_is_said(imagej, lines):
     """A headless macro, or IJ.run with an image, gives the script none: SciJava would cancel in silence."""
     assert run(imagej, imp=None) is None
-    assert "there is no image" in lines()
+    assert "no image is open" in lines()
 
 
 @pytest.mark.usefixtures("no_current_image")
 def test_a_closed_image_is_said(imagej, lines):
     assert run(imagej, imp=imagej.java("ij.ImagePlus")()) is None
-    assert "there is no image" in lines()
+    assert "no image is open" in lines()
 
 
 def test_an_image_in_use_is_said(imagej, lines):
     imp = to_imageplus(np.zeros((1, 1, 1, 8, 8), np.uint8), "busy")
     imp.lock()
     assert run(imagej, imp=imp) is None
-    assert "another command works on it" in lines()
+    assert "another command is using this image" in lines()
     imp.unlock()
 
 
@@ -229,14 +228,14 @@ def test_a_cancel_ends_the_macro_with_one_line_in_the_log(imagej, lines, monkeyp
     from autodip_ij.fiji.commands import bridge
 
     def stopped(*arguments, **options):
-        raise Cancelled("stopped by the user; nothing was changed")
+        raise Cancelled("cancelled by the user; nothing was changed")
 
     monkeypatch.setattr(bridge.open_image, "denoise", stopped)
     command = command_of("run_image")
     imagej.register(command.leaf, imagej.info(scripts_folder() / command.file_name))
     text = f'newImage("m", "8-bit ramp", 32, 32, 1); run("{command.leaf}", "group=actin"); return "went on";'
     assert str(imagej.IJ.runMacro(text)) != "went on"
-    assert lines().splitlines().count("AUTO-DIP: stopped by the user; nothing was changed") == 1
+    assert lines().splitlines().count("AUTO-DIP: cancelled by the user; nothing was changed") == 1
     assert "Macro Error" not in lines()
 
 
@@ -245,7 +244,7 @@ def test_evaluating_an_image_against_itself_is_refused(imagej, lines):
     imp = to_imageplus(np.zeros((1, 1, 1, 8, 8), np.uint8), "twice")
     module = imagej.run(imagej.info(scripts_folder() / command.file_name), reference=imp, image=imp)
     assert module.getOutput(command.output[1]) is None
-    assert "reference and image are the same, twice; choose two images" in lines()
+    assert "reference and image are the same, twice; choose two different images" in lines()
 
 
 def test_control_characters_of_a_file_do_not_reach_log_tables_and_titles(imagej, lines):

@@ -101,7 +101,7 @@ def test_a_file_of_other_origin_is_refused_before_anything_is_changed(fiji: Fiji
     foreign.parent.mkdir()
     foreign.write_text("// mine\n")
     before = contents(fiji)
-    with pytest.raises(BadInput, match=r"AUTO-DIP_Denoise_External\.ijm; move them away, or --overwrite"):
+    with pytest.raises(BadInput, match=r"AUTO-DIP_Denoise_External\.ijm; move them away, or use --overwrite"):
         install(fiji, requirement=REQUIREMENT)
     assert contents(fiji) == before
     install(fiji, requirement=REQUIREMENT, overwrite=True)
@@ -203,7 +203,7 @@ def test_the_folder_its_parent_or_its_program_name_the_installation(fiji: FijiFo
 
 
 def test_a_folder_without_fiji_is_refused_with_what_is_expected(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match="no Fiji and no ImageJ"):
+    with pytest.raises(BadInput, match="neither Fiji nor ImageJ"):
         FijiFolder.at(tmp_path)
     with pytest.raises(BadInput, match="no such folder"):
         FijiFolder.at(tmp_path / "nowhere")

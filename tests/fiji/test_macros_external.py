@@ -241,11 +241,11 @@ def test_a_calibrated_image_is_denoised_in_the_values_it_shows(
     [
         ("group=confocl program=[{program}]", "unknown group 'confocl'; did you mean 'confocal'?"),
         ("iterations=-3 program=[{program}]", "iterations"),
-        ("iteration=3 program=[{program}]", "unknown option 'iteration'; choose of: group, calibration"),
-        ("quickly program=[{program}]", "'quickly' is no option; write key=value"),
-        ("group=[confocal program=x", "begins with [ and has no ]"),
-        ("program=[/no where/autodip]", "/no where/autodip does not answer as autodip"),
-        ("program=[{other}]", "does not answer as autodip"),
+        ("iteration=3 program=[{program}]", "unknown option 'iteration'; choose one of: group, calibration"),
+        ("quickly program=[{program}]", "'quickly' is not an option; write key=value"),
+        ("group=[confocal program=x", "begins with [ but has no closing ]"),
+        ("program=[/no where/autodip]", "/no where/autodip is not autodip"),
+        ("program=[{other}]", "is not autodip"),
     ],
 )
 def test_what_goes_wrong_ends_the_macro_with_its_reason(
@@ -301,7 +301,7 @@ def test_the_dialog_can_be_left_as_it_opens(
 
 def test_no_image_is_said(macro: RunMacro, capfd: pytest.CaptureFixture[str]) -> None:
     assert macro(f'marker = runMacro({quoted(IMAGE)}, "group=all"); return marker;') == "[aborted]"
-    assert "there is no image; open one first" in "".join(capfd.readouterr())
+    assert "no image is open; open one first" in "".join(capfd.readouterr())
 
 
 def denoise_folder(options: str) -> str:
@@ -333,7 +333,7 @@ def test_a_folder_that_cannot_be_done_is_an_error_of_the_macro(
     assert macro(denoise_folder(f"input=[{converted}] output=[{converted}] program=[{program}]")) == "[aborted]"
     assert "the output folder is the input folder" in "".join(capfd.readouterr())
     assert macro(denoise_folder(f"input=[{converted}]")) == "[aborted]"
-    assert "give input=[folder] and output=[another folder]" in "".join(capfd.readouterr())
+    assert "specify input=[folder] and output=[another folder]" in "".join(capfd.readouterr())
 
 
 def test_a_macro_command_of_another_macro_gets_its_options(

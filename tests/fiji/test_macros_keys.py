@@ -71,7 +71,7 @@ def test_the_choices_of_the_dialogs_are_those_of_the_settings() -> None:
 
 
 def test_both_external_macros_share_one_text() -> None:
-    first, second = (path.read_text().partition("// ---- the same in both")[2] for path in EXTERNAL)
+    first, second = (path.read_text().partition("// ---- identical in both")[2] for path in EXTERNAL)
     assert first == second
     assert len(first) > 1000
 

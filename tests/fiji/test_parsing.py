@@ -25,9 +25,9 @@ DENOISE, SETTINGS = command_of("run_image"), command_of("settings")
     [
         ("iteration=5", "unknown key 'iteration'; did you mean 'iterations'"),
         ("Group=all", "unknown key 'Group'; did you mean 'group'"),
-        ("iterations=1.5", "iterations: '1.5' is not possible (a whole number is needed)"),
+        ("iterations=1.5", "iterations: '1.5' is not possible (an integer is needed)"),
         ("iterations=many", "iterations: 'many'"),
-        ("group=confocal actin", "'actin' is not of the form key=value; values with blanks stand in brackets"),
+        ("group=confocal actin", "'actin' is not of the form key=value; put values with spaces in brackets"),
         ("group=[confocal", "a bracket is not closed"),
         ("=5", "not of the form key=value"),
     ],
@@ -42,7 +42,7 @@ def test_what_would_have_no_effect_is_refused(line, message):
 def test_only_true_and_false_are_truth_values(value):
     with pytest.raises(BadInput, match="write isolate=true or isolate=false"):
         check_macro_line(SETTINGS, f"isolate={value}")
-    with pytest.raises(BadInput, match="'isolate' alone"):
+    with pytest.raises(BadInput, match="'isolate' has no value"):
         check_macro_line(SETTINGS, "isolate")
 
 

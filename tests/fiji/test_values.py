@@ -89,9 +89,9 @@ def test_channels_are_counted_from_one_and_the_old_key_from_zero(variables, chan
 @pytest.mark.parametrize(
     ("variables", "message"),
     [
-        ({"channels": "0"}, "the first channel is 1, as ImageJ counts"),
+        ({"channels": "0"}, "as in ImageJ, the first channel is 1"),
         ({"channels": "0-2"}, "the first channel is 1"),
-        ({"channels": "1", "channel": "0"}, "give one of them"),
+        ({"channels": "1", "channel": "0"}, "specify one of them"),
     ],
 )
 def test_a_channel_that_cannot_be_meant_is_refused(variables, message):

@@ -162,7 +162,7 @@ def test_a_worker_that_died_while_idle_is_started_again_with_a_message(engine):
         time.sleep(0.02)
     watcher = Watcher()
     run_double(engine, watcher)
-    assert "starting it again" in watcher.lines[0]
+    assert "starting a new one" in watcher.lines[0]
 
 
 @posix

@@ -1,1 +1,1 @@
-"""The menu commands: their parameters, what they say, how they end."""
+"""The menu commands: declarations, input checks, dialogs, messages and error reports."""

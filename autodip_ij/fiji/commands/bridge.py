@@ -1,7 +1,7 @@
 """The commands of *Plugins > AUTO-DIP*: one function each, called by its script with the script's variables.
 
-Values come in as Java's, checked settings go to the work, results and tables go back to Fiji; `failure.reported` stands
-around each, so that nothing fails in silence.
+Each converts Java values to checked settings, runs a job, and returns results and tables to Fiji. `entry.menu_entry`
+wraps each function, so that no command fails silently.
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ def run_folder(variables: Variables) -> str:
 
 def _path(text: str | None, name: str, meaning: str) -> str:
     if not text or not text.strip():
-        raise BadInput(f"{name} is missing: give {meaning}, in a macro as {name}=[/path/with blanks]")
+        raise BadInput(f"{name} is missing: specify {meaning}; in a macro, write {name}=[/path/with spaces]")
     return text
 
 
@@ -129,7 +129,7 @@ def inspect(variables: Variables) -> str:
     settings, options, _ = split_values(command, values, read_preferences(values["tasks"]))
     imp = None if values["input"] else image_for(variables)
     if imp is None and not values["input"]:
-        raise BadInput("nothing to inspect: select an image, or give a file as input=[/path/of/the/file]")
+        raise BadInput("nothing to inspect: select an image, or specify a file as input=[/path/to/file]")
     with _progress(values["tasks"], options) as progress, _runner(options).arrays() as shared:
         if imp is None:
             job, request = "inspect_file", {"input": values["input"]}
@@ -143,14 +143,14 @@ def inspect(variables: Variables) -> str:
 
 @menu_entry
 def evaluate(variables: Variables) -> str:
-    """*AUTO-DIP Evaluate...*: measure an image against a reference into the Results table; return the rows as JSON."""
+    """*AUTO-DIP Evaluate...*: compare an image with a reference in the Results table; return the rows as JSON."""
     command, values = _called("evaluate", variables)
     preferences = read_preferences(values["tasks"])
     images = {name: values[name] for name in ("reference", "image")}
     if any(imp is None for imp in images.values()):
         raise BadInput(TWO_IMAGES)
     if images["reference"] == images["image"]:
-        raise BadInput(f"reference and image are the same, {images['image'].getTitle()}; choose two images")
+        raise BadInput(f"reference and image are the same, {images['image'].getTitle()}; choose two different images")
     shapes = {name: dimensions(imp) for name, imp in images.items()}
     if shapes["reference"] != shapes["image"]:
         raise BadInput(f"the images differ in size (T, C, Z, Y, X): {shapes['reference']} and {shapes['image']}")
@@ -170,7 +170,7 @@ def evaluate(variables: Variables) -> str:
 
 @menu_entry
 def settings(variables: Variables) -> str:
-    """*AUTO-DIP Settings...*: keep the defaults (SciJava stores them), test the worker; return the findings."""
+    """*AUTO-DIP Settings...*: check the defaults (SciJava stores them) and test the worker; return the findings."""
     _, values = _called("settings", variables)
     tasks = values["tasks"]
     chosen = Preferences(**{name: values[name] for name in Preferences().__dict__})
@@ -196,9 +196,9 @@ def settings(variables: Variables) -> str:
 
 @menu_entry
 def release(variables: Variables) -> str:
-    """*AUTO-DIP Release GPU*: end the worker, which gives its memory back; the next run starts it again."""
+    """*AUTO-DIP Release GPU*: end the worker, which frees its memory; the next run starts a new one."""
     _called("release", variables)
-    message = "the worker was ended, its memory is free" if worker().release() else "there is no worker to end"
+    message = "the worker was ended and its memory freed" if worker().release() else "no worker is running"
     screen.log(message)
     screen.status(f"AUTO-DIP: {message}")
     return message
@@ -213,7 +213,7 @@ def denoise(
     on_stop: Stop = Stop.DISCARD,
     **settings: Any,
 ) -> Any:
-    """Denoise an ImagePlus from Python (PyImageJ, Python-mode scripts of your own) and return the result, not shown.
+    """Denoise an ImagePlus from Python (PyImageJ, your own Python-mode scripts); return the result without showing it.
 
     Parameters
     ----------
@@ -222,18 +222,18 @@ def denoise(
     tasks
         SciJava's TaskService, for a progress bar with a cancel button; ``ij.task()`` in PyImageJ.
     isolate
-        Compute in the worker process.
+        Compute in the worker process instead of Fiji's own.
     preview
         Show a live preview.
     on_stop
-        Whether Esc and the cancel button discard the work or keep the result so far.
+        Whether Esc and the cancel button discard the run or return the result so far.
     **settings
         Fields of `autodip_ij.settings.DenoiseSettings`.
 
     Raises
     ------
     autodip_ij.errors.AutodipError
-        With cause and remedy; nothing is caught here.
+        With cause and remedy.
 
     Examples
     --------

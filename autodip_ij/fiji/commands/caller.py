@@ -1,8 +1,8 @@
-"""Who called a command: a macro or the menu, which image that caller means, and whether the dialog is still to come.
+"""Find out who called a command (a macro or the menu), which image the caller means, and whether a dialog will follow.
 
-SciJava runs a script in a thread of its pool. ImageJ keeps the current image of a macro in batch mode, or without a
-screen, by thread; so what `WindowManager` calls current in the thread of the script is the image of the front window,
-or one that an earlier command left with that thread, and not the image of the macro.
+SciJava runs a script in a thread of its pool. In batch mode, or without a display, ImageJ stores the current image of a
+macro per thread. In the thread of the script, `WindowManager` therefore returns the image of the front window, or one
+that an earlier command left with that thread, instead of the macro's image.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _INITIALIZER = "org.scijava.module.process.InitPreprocessor"
 
 
 def before_dialog() -> bool:
-    """Whether SciJava asks the script to prepare its inputs, before it shows the dialog (``initializer="run"``)."""
+    """Whether SciJava is asking the script to prepare its inputs before the dialog opens (``initializer="run"``)."""
     from scyjava import jimport
 
     frames = jimport("java.lang.Thread").currentThread().getStackTrace()
@@ -24,7 +24,7 @@ def before_dialog() -> bool:
 
 
 def current_image(tasks: Any) -> Any:
-    """Return the image that is current for the caller of this command; None if there is none.
+    """Return the current image of the caller of this command; None if there is none.
 
     Parameters
     ----------
@@ -46,9 +46,9 @@ def current_image(tasks: Any) -> Any:
 
 
 def make_current(imp: Any, tasks: Any) -> None:
-    """Make an image without a window current for the macro that called, as ImageJ's own commands do.
+    """Make an image without a window the current one of the calling macro, as ImageJ's own commands do.
 
-    One with a window is current for everybody.
+    An image with a window is current for every caller.
     """
     from scyjava import jimport
 
@@ -58,7 +58,7 @@ def make_current(imp: Any, tasks: Any) -> None:
 
 
 def leave_thread(tasks: Any) -> None:
-    """Let go of what ImageJ holds as the current image of this thread: a later command in it would be given that."""
+    """Clear ImageJ's current image of this thread; otherwise a later command in the same thread would receive it."""
     if next(_callers(tasks), None) is not None:
         _forget_image_of_thread()
 
@@ -70,12 +70,12 @@ def _forget_image_of_thread() -> None:
 
 
 def is_usable(imp: Any) -> bool:
-    """Whether an ImagePlus has pixels; ImageJ and SciJava give empty ones for images that are gone."""
+    """Whether an ImagePlus has pixels; ImageJ and SciJava substitute empty ones for closed images."""
     return imp is not None and int(imp.getWidth()) > 0 and imp.getProcessor() is not None
 
 
 def _callers(tasks: Any) -> Iterator[Any]:
-    """Yield the threads that wait for this one, the nearest first; none where the caller runs the script itself."""
+    """Yield the threads that wait for this one, nearest first; none where the caller runs the script itself."""
     if tasks is None:
         return
     from scyjava import jimport
@@ -90,7 +90,7 @@ def _callers(tasks: Any) -> Iterator[Any]:
 
 
 def _image_of(thread: Any) -> Any:
-    """Return the current image of another thread, which ImageJ tells no one; None if it has none."""
+    """Return the current image of another thread, which ImageJ keeps private; None if it has none."""
     from jpype import JException
     from scyjava import jimport
 

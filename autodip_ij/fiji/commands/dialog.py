@@ -1,4 +1,4 @@
-"""An open image as a job that only looks at it gets it, and what such a look tells the dialog."""
+"""Prepare a command before its dialog opens: choose the image, check the inputs, announce group and time."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from autodip_ij.settings import DenoiseSettings
 
 _log = logging.getLogger(__name__)
 LOOK_SECONDS = 2.0
-"""How long a dialog waits for what it could say."""
+"""How long a dialog waits for group and time before it opens without them."""
 
 
 def describe(imp: Any, shared: SharedArrays) -> dict[str, Any]:
-    """Return the values of the job ``inspect_open_image``; the middle plane of each channel is shared."""
+    """Return the values of the job ``inspect_open_image`` and share the middle plane of each channel."""
     times, channels, slices, height, width = dimensions(imp)
     middle = Selection((times // 2,), tuple(range(channels)), (slices // 2,))
     to_array(imp, middle, shared.add("planes", dtype_of(imp), (1, channels, 1, height, width)))
@@ -44,9 +44,9 @@ def describe(imp: Any, shared: SharedArrays) -> dict[str, Any]:
 
 
 def look(imp: Any, tasks: Any) -> tuple[str, str]:
-    """Return the groups found and the expected time for a dialog about to open; empty where they are not known in time.
+    """Return the detected groups and the expected time for a dialog; empty texts where they are not known in time.
 
-    The worker is asked, which so is ready when OK is pressed.
+    The worker does the inspection, so that it is running by the time OK is pressed.
     """
     preferences = read_preferences(tasks)
     if not (preferences.isolate and worker().is_idle):
@@ -64,9 +64,9 @@ def look(imp: Any, tasks: Any) -> tuple[str, str]:
                     )
                 )
         except AutodipError as problem:
-            _log.info("nothing could be said before the dialog: %s", problem)  # the run itself will say it
+            _log.info("no inspection before the dialog: %s", problem)  # the run itself will report it
 
-    screen.status("AUTO-DIP: looking at the metadata")
+    screen.status("AUTO-DIP: reading the metadata")
     asking = threading.Thread(target=ask, name="AUTO-DIP-Look", daemon=True)
     asking.start()
     asking.join(LOOK_SECONDS)
@@ -74,7 +74,7 @@ def look(imp: Any, tasks: Any) -> tuple[str, str]:
 
 
 def in_words(channels: list[dict[str, Any]]) -> tuple[str, str]:
-    """Return the groups of an inspection and its time in words.
+    """Return the groups of an inspection and its time as text.
 
     Examples
     --------
@@ -88,29 +88,29 @@ def in_words(channels: list[dict[str, Any]]) -> tuple[str, str]:
 
 def _group(microscope: str | None, specimen: str | None) -> str:
     if not (microscope or specimen):
-        return "nothing"
+        return "none"
     return f"{microscope or 'microscope unknown'}, {specimen or 'specimen unknown'}"
 
 
 _REFUSED = "autodip_refused"
-NO_IMAGE = "there is no image; open one and select it, or denoise a file with AUTO-DIP Denoise File..."
-TWO_IMAGES = "two images are needed: a reference and the image to measure; open both"
+NO_IMAGE = "no image is open; open one, or denoise a file with AUTO-DIP Denoise File..."
+TWO_IMAGES = "two images are needed: open the reference and the image to compare with it"
 
 
 def prepare(command: MenuCommand, variables: MutableMapping[str, Any]) -> None:
-    """Check what can be checked, and give the module of the script its image and, for a macro, its defaults.
+    """Check the inputs, and set the image and, for a macro, the default values of the script's module.
 
     Parameters
     ----------
     command
-        The command that was called.
+        The called command.
     variables
-        The globals of its script; what is written there comes back with the next call of the same module.
+        The globals of its script; entries added here are still there in the next call of the same module.
 
     Raises
     ------
     autodip_ij.errors.BadInput
-        If the command cannot be done; no dialog follows then, and the run itself does nothing.
+        If the command cannot run; no dialog opens then, and the run itself does nothing.
     """
     module = variables.get(caller.MODULE)
     if module is None:
@@ -121,11 +121,11 @@ def prepare(command: MenuCommand, variables: MutableMapping[str, Any]) -> None:
         _take_images(command, module, variables)
         for entry in command.inputs:
             if entry.visibility == "INVISIBLE":
-                module.resolveInput(entry.name)  # else it would have a field all the same
+                module.resolveInput(entry.name)  # otherwise the dialog would show a field for it
         if line:
-            _fill_left_out(command, module, variables["tasks"])
+            _fill_omitted(command, module, variables["tasks"])
         elif command.entry == "run_image" and screen.has_window():
-            _tell_beforehand(module, variables["tasks"])
+            _announce(module, variables["tasks"])
     except BaseException:
         variables[_REFUSED] = True
         for entry in command.inputs:
@@ -134,7 +134,7 @@ def prepare(command: MenuCommand, variables: MutableMapping[str, Any]) -> None:
 
 
 def is_refused(variables: Mapping[str, Any]) -> bool:
-    """Whether the command was refused before its dialog, so that nothing is left to be done or said."""
+    """Whether the command was refused before its dialog, so that nothing remains to be done or reported."""
     return bool(variables.get(_REFUSED))
 
 
@@ -153,16 +153,16 @@ def _take_images(command: MenuCommand, module: Any, variables: Mapping[str, Any]
             raise BadInput(TWO_IMAGES)
 
 
-def _tell_beforehand(module: Any, tasks: Any) -> None:
-    """Say in the dialog which group the metadata give, and how long it will take."""
+def _announce(module: Any, tasks: Any) -> None:
+    """Show in the dialog which group the metadata imply, and the expected time."""
     found, time = look(module.getInput("imp"), tasks)
     group = module.getInfo().getInput("group")
-    group.setLabel(plain_text(f"Group: from the metadata (found: {found})" if found else "Group"))
-    module.setInput("note", f"Expected time with these settings: {time or 'said in the Log when it is known'}")
+    group.setLabel(plain_text(f"Group: from the metadata (detected: {found})" if found else "Group"))
+    module.setInput("note", f"Expected time with these settings: {time or 'see the Log after the start'}")
 
 
 def image_for(variables: Mapping[str, Any]) -> Any:
-    """Return the image a command is to work on: the one it was given, or the current one of its caller."""
+    """Return the image for a command: the one passed to it, or the current one of its caller."""
     from scyjava import jimport
 
     given = variables.get("imp")
@@ -171,7 +171,7 @@ def image_for(variables: Mapping[str, Any]) -> Any:
     return caller.current_image(variables.get("tasks"))
 
 
-def _fill_left_out(command: MenuCommand, module: Any, tasks: Any) -> None:
+def _fill_omitted(command: MenuCommand, module: Any, tasks: Any) -> None:
     stored = vars(read_preferences(tasks))
     for entry in command.inputs:
         if module.isInputResolved(entry.name):

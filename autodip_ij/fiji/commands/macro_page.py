@@ -1,4 +1,4 @@
-"""Write the keys on the macro page from their declarations: ``python -m autodip_ij.fiji.commands.macro_page``."""
+"""Generate the key tables of the macro page: ``python -m autodip_ij.fiji.commands.macro_page``."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from autodip_ij.settings import DenoiseSettings
 
 _HEAD = "| key | in | values, default in bold | meaning |\n| --- | --- | --- | --- |\n"
 _OWN_KEYS = {
-    "input": "a folder, a pattern or a list of files",
-    "output": "a folder outside the input",
-    "program": "the program autodip, or a Python that has the package",
+    "input": "a folder, a pattern, or a list of files",
+    "output": "a folder outside the input folder",
+    "program": "the program autodip, or a Python with the package",
 }
 
 _Row = tuple[str, str, str]
@@ -31,7 +31,7 @@ def macro_page_tables() -> dict[str, str]:
 
 
 def _table(commands: dict[str, list[_Row]]) -> str:
-    """Return one table for several commands; a row that several have in common names them in its second column."""
+    """Return one table for several commands; the second column names the commands that share a row."""
     having: dict[_Row, list[str]] = {}
     for leaf, rows in commands.items():
         for row in rows:
@@ -56,7 +56,7 @@ def _field_row(field: Input) -> _Row:
 
 
 def _external_lines() -> list[str]:
-    """Return a line for each macro that calls the program: its settings, and the keys of its own."""
+    """Return one line for each macro that calls the program: its settings and its own keys."""
     lines = []
     for path in sorted(shipped("macros").glob("*_External.ijm")):
         head = re.search(r"^// Keys: (.+) \(as in `autodip", path.read_text(encoding="ascii"), flags=re.MULTILINE)

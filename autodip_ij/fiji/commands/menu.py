@@ -1,7 +1,7 @@
-"""The seven commands of the menu, their fields and outputs, declared once.
+"""Declarations of the seven menu commands with their fields and outputs.
 
-Script headers, the conversion of values and the tests all read these declarations; what is a setting of a denoising run
-comes from `autodip_ij.settings` with its name, bounds, choices and help.
+Script headers, the conversion of values and the tests all use these declarations. Settings of a denoising run come from
+`autodip_ij.settings` with their names, bounds, choices and help.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ WHOLE_IMAGE, CURRENT_CHANNEL, CURRENT_SLICE = "Whole image", "Current channel", 
 NEW_IMAGE, REPLACE_IMAGE = "New image", "Replace the image"
 RESULT_32_BIT, RESULT_AS_SOURCE = "32-bit", "as the source"
 RESULT_TYPES = {RESULT_32_BIT: "float32", RESULT_AS_SOURCE: "same"}
-"""What the dialog calls the values of the setting ``dtype``, which macros may give too."""
+"""Names of the values of the setting ``dtype`` in the dialog; macros may use either."""
 DISCARD, KEEP = "Discard", "Keep the result so far"
 
 MenuValue = str | int | bool | None
@@ -33,27 +33,27 @@ class Input:
     Attributes
     ----------
     name
-        Key in macros: lower case, and never the end of another after ``_`` or a digit, where ImageJ would confuse them.
+        Key in macros: lower case, and never the end of another key after ``_`` or a digit, which ImageJ would confuse.
     kind
-        SciJava type, boxed: ``Integer``, ``Boolean``, ``String``, ``File``, ``ImagePlus``; ``TaskService`` is no field.
+        SciJava type, boxed: ``Integer``, ``Boolean``, ``String``, ``File``, ``ImagePlus``, or ``TaskService``.
     label, help
         Text before the field, and its tooltip.
     value
         Default; None for none.
     choices
-        What a drop-down offers. SciJava does not hold macros to it.
+        Entries of a drop-down list. SciJava does not enforce them for macros.
     low, high
-        Bounds of a number. SciJava does not hold macros to them either.
+        Bounds of a number. SciJava does not enforce them for macros.
     style
         SciJava's widget style.
     initializer
-        Method of the script's module that SciJava calls before the dialog.
+        Method of the script's module that SciJava calls before the dialog opens.
     visibility
-        ``INVISIBLE`` for a key that macros may give and no dialog shows; ``MESSAGE`` for a text in the dialog, no key.
+        ``INVISIBLE`` for a macro key without a field in the dialog; ``MESSAGE`` for a text in the dialog without a key.
     persist
         Whether SciJava remembers the value, under ``autodip.<name>``.
     required
-        Whether SciJava cancels, without a word, a run that lacks it; so it is never asked to.
+        Whether SciJava silently cancels a run without this input; never set for the commands of this package.
     """
 
     name: str
@@ -72,7 +72,7 @@ class Input:
 
     @property
     def is_field(self) -> bool:
-        """Whether the dialog shows it."""
+        """Whether the dialog shows this input."""
         return not self.visibility and (self.kind not in ("TaskService", "ImagePlus") or bool(self.label))
 
 
@@ -87,11 +87,11 @@ class MenuCommand:
     entry
         Function of `autodip_ij.fiji.commands.bridge`.
     inputs
-        In the order of the dialog.
+        Inputs in the order of the dialog.
     output
-        (SciJava type, name) of what the script returns.
+        SciJava type and name of the value that the script returns.
     options
-        Keys that the field *More settings* takes besides the settings without a field.
+        Keys that the field *More settings* accepts besides the settings without a field.
     """
 
     leaf: str
@@ -102,7 +102,7 @@ class MenuCommand:
 
     @property
     def file_name(self) -> str:
-        """Name of the script; SciJava makes the leaf of it."""
+        """Name of the script file, from which SciJava derives the leaf."""
         return self.leaf.replace(" ", "_") + ".py"
 
     @property
@@ -112,7 +112,7 @@ class MenuCommand:
 
 
 def setting(name: str, **changes: Any) -> Input:
-    """Return the input of a field of `DenoiseSettings`; an optional number becomes 0 where it is left to the group."""
+    """Return the input for a field of `DenoiseSettings`; an optional number is 0 where the group decides."""
     declared = DenoiseSettings.model_fields[name]
     look = shown(DenoiseSettings, name)
     bounds, choices = bounds_of(DenoiseSettings, name), choices_of(DenoiseSettings, name)
@@ -138,7 +138,7 @@ _CHANNELS = Input(
     value="",
 )
 _CHANNEL = setting("channel", visibility="INVISIBLE")
-"""The key of the command line, which counts from 0: macros written for it go on working."""
+"""The key with the command line's count from 0, still accepted from macros."""
 _EFFORT = setting(
     "effort", value=AUTO_SETTING, choices=(AUTO_SETTING, *choices_of(DenoiseSettings, "effort")), persist=False
 )
@@ -169,15 +169,17 @@ SETTINGS_FIELDS = (
         "isolate",
         "Boolean",
         "Run in a worker process",
-        "Compute outside Fiji, so that a crash cannot take Fiji with it",
+        "Compute in a separate process, so that a crash does not affect Fiji",
         value=True,
         persist=True,
     ),
-    Input("preview", "Boolean", "Show a live preview", "A window with the plane in work", value=True, persist=True),
+    Input(
+        "preview", "Boolean", "Show a live preview", "A window with the plane being denoised", value=True, persist=True
+    ),
     Input(
         "stop",
         label="When stopped",
-        help="What happens to the result so far when a run is cancelled, or Esc is pressed",
+        help="What happens to the result so far when a run is cancelled or Esc is pressed",
         value=DISCARD,
         choices=(DISCARD, KEEP),
         persist=True,
@@ -196,7 +198,7 @@ COMMANDS = (
             Input(
                 "scope",
                 label="Apply to",
-                help="Which planes of the image take part",
+                help="Which planes of the image to denoise",
                 value=WHOLE_IMAGE,
                 choices=(WHOLE_IMAGE, CURRENT_CHANNEL, CURRENT_SLICE),
             ),
@@ -222,12 +224,18 @@ COMMANDS = (
         "run_file",
         (
             _TASKS,
-            Input("input", "File", "Input image", "Any format autodip reads; an OME-Zarr folder too", style="both"),
+            Input(
+                "input",
+                "File",
+                "Input image",
+                "Any format that autodip reads, including OME-Zarr folders",
+                style="both",
+            ),
             Input(
                 "output",
                 "File",
                 "Output image",
-                "Ending .ome.tif, .ome.zarr or .tif; beside the input if empty",
+                "With the suffix .ome.tif, .ome.zarr or .tif; beside the input if empty",
                 style="save",
             ),
             *_RUN_FIELDS,
@@ -240,8 +248,12 @@ COMMANDS = (
         "run_folder",
         (
             _TASKS,
-            Input("input", "File", "Input folder", "Sub-folders are searched too", style="directory"),
-            Input("output", "File", "Output folder", "Another folder than the input", style="directory"),
+            Input(
+                "input", "File", "Input folder", "Folder with the images, including its sub-folders", style="directory"
+            ),
+            Input(
+                "output", "File", "Output folder", "Folder for the results, outside the input folder", style="directory"
+            ),
             *_RUN_FIELDS,
         ),
         ("String", "summary"),
@@ -264,19 +276,19 @@ COMMANDS = (
         "evaluate",
         (
             _TASKS,
-            Input("reference", "ImagePlus", "Reference", "The clean image"),
-            Input("image", "ImagePlus", "Image", "The image to measure, of the same dimensions"),
+            Input("reference", "ImagePlus", "Reference", "The clean image (ground truth)"),
+            Input("image", "ImagePlus", "Image", "The image to compare with it, of the same dimensions"),
             Input(
                 "scope",
                 label="Apply to",
-                help="Which planes are measured",
+                help="Which planes to compare",
                 value=WHOLE_IMAGE,
                 choices=(WHOLE_IMAGE, CURRENT_SLICE),
             ),
             Input(
                 "scale",
                 label="Grey-value scale",
-                help="Width of the scale of PSNR and SSIM, e.g. 255; any number in macros",
+                help="Width of the grey-value scale of PSNR and SSIM, e.g. 255; macros may give any number",
                 value=AUTO_SCALE,
                 choices=(AUTO_SCALE, "255", "4095", "65535"),
             ),
@@ -289,7 +301,7 @@ COMMANDS = (
         (
             _TASKS,
             *SETTINGS_FIELDS,
-            Input("test", "Boolean", "Test the worker now", "Start it and say what is wrong, if anything", value=True),
+            Input("test", "Boolean", "Test the worker now", "Start the worker and report any problem", value=True),
         ),
         ("String", "findings"),
     ),
@@ -298,5 +310,5 @@ COMMANDS = (
 
 
 def command_of(entry: str) -> MenuCommand:
-    """Return the command whose function in the bridge is `entry`."""
+    """Return the command whose function in the bridge is named `entry`."""
     return next(command for command in COMMANDS if command.entry == entry)

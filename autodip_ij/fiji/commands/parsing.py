@@ -1,4 +1,4 @@
-"""Texts of dialogs and macros as values; whatever would not do what it says is refused.
+"""Parse the texts of dialogs and macros; refuse whatever would not have the effect it states.
 
 ImageJ looks for each key it knows and ignores everything else, and SciJava drops a value that it cannot convert. A
 misspelt key, a capital letter or ``iterations=1.5`` would leave the default in force without a message.
@@ -21,33 +21,33 @@ _TRUTH = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no"
 
 
 def check_macro_line(command: MenuCommand, line: str) -> None:
-    """Refuse a macro's options that would not do what they say.
+    """Raise an error for macro options that ImageJ or SciJava would silently ignore.
 
     Raises
     ------
     autodip_ij.errors.BadInput
-        For an unknown key, with the nearest one; for words that are no pair; for a value that is no whole number or no
-        truth value where one is needed.
+        For an unknown key, with the nearest valid one; for a word without ``=``; for a value that is not an integer or
+        not a boolean where one is needed.
     """
     inputs = {entry.name: entry for entry in command.inputs}
     # ImageJ finds the key `weights` in `lpips_weights=...`, too.
     inputs |= {now: inputs[name] for name, now in RENAMED.items() if name in inputs}
     for key, value in pairs(line):
         if value is None and key not in inputs:
-            raise BadInput(f"'{key}' is not of the form key=value; values with blanks stand in brackets: key=[a b]")
+            raise BadInput(f"'{key}' is not of the form key=value; put values with spaces in brackets: key=[a b]")
         if key not in inputs:
             raise BadInput(f"unknown key '{key}'{nearest(key, [e.name for e in command.fields])}")
         kind = inputs[key].kind
         if value is None:
-            raise BadInput(f"'{key}' alone means nothing; write {key}=true or {key}=[a value]")
+            raise BadInput(f"'{key}' has no value; write {key}=true or {key}=[a value]")
         if kind == "Integer" and not re.fullmatch(r"[+-]?\d+", value):
-            raise BadInput(f"{key}: '{value}' is not possible (a whole number is needed)")
+            raise BadInput(f"{key}: '{value}' is not possible (an integer is needed)")
         if kind == "Boolean" and value.lower() not in ("true", "false"):
             raise BadInput(f"{key}: '{value}' is not possible; write {key}=true or {key}=false")
 
 
 def pairs(line: str) -> Iterator[tuple[str, str | None]]:
-    """Yield keys and values as ImageJ splits them; None for a word without ``=``.
+    """Yield keys and values, split as ImageJ splits them; the value is None for a word without ``=``.
 
     Examples
     --------
@@ -68,7 +68,7 @@ def pairs(line: str) -> Iterator[tuple[str, str | None]]:
 
 
 def _value(line: str, start: int) -> tuple[str, int]:
-    """Return the value at `start` and where it ends."""
+    """Return the value at `start` and the position of its end."""
     opening = line[start : start + 1]
     if opening == "'" and "'" in line[start + 1 :]:
         end = line.index("'", start + 1)
@@ -85,12 +85,12 @@ def _value(line: str, start: int) -> tuple[str, int]:
 
 
 def choose(text: str, choices: Sequence[str], name: str) -> str:
-    """Return the choice that a text means, without regard to case; its first word is enough.
+    """Return the choice that a text names, ignoring case; an unambiguous beginning is enough.
 
     Raises
     ------
     autodip_ij.errors.BadInput
-        If it means none; the message names the nearest.
+        If it names none or several; the message suggests the nearest.
 
     Examples
     --------
@@ -106,12 +106,12 @@ def choose(text: str, choices: Sequence[str], name: str) -> str:
 
 
 def parse_options(text: str, allowed: Sequence[str]) -> dict[str, str]:
-    """Return the pairs of a text such as ``seed=3 vocabulary='my words.toml'``.
+    """Parse the *More settings* of a dialog, such as ``seed=3 vocabulary='my words.toml'``.
 
     Raises
     ------
     autodip_ij.errors.BadInput
-        For anything else, and for keys that are not allowed; the message names the nearest.
+        For any other form, and for unknown keys; the message suggests the nearest valid key.
 
     Examples
     --------
@@ -133,7 +133,7 @@ def parse_options(text: str, allowed: Sequence[str]) -> dict[str, str]:
 
 
 def from_zero(channels: str) -> str:
-    """Return channels counted from 1 as the command line counts them; numbers from 100 on are names (wavelengths).
+    """Convert channels counted from 1 to the command line's count from 0; numbers from 100 are names (wavelengths).
 
     Raises
     ------
@@ -151,12 +151,12 @@ def from_zero(channels: str) -> str:
 def _one_less(found: re.Match[str]) -> str:
     numbers = [int(number) for number in found[0].split("-")]
     if 0 in numbers:
-        raise BadInput(f"channels: '{found[0]}' is not possible; the first channel is 1, as ImageJ counts")
+        raise BadInput(f"channels: '{found[0]}' is not possible; as in ImageJ, the first channel is 1")
     return "-".join(str(number - 1) for number in numbers)
 
 
 def truth(value: str | bool, name: str) -> bool:
-    """Return a truth value given as ``true`` or ``false``."""
+    """Return a boolean given as ``true``, ``yes``, ``on``, ``1`` or their opposites."""
     if isinstance(value, bool):
         return value
     if value.strip().lower() not in _TRUTH:
@@ -165,17 +165,17 @@ def truth(value: str | bool, name: str) -> bool:
 
 
 def stop_meaning(text: str) -> Stop:
-    """Return what cancelling does: ``Discard`` or ``Keep the result so far``."""
+    """Return the effect of a cancellation: ``Discard`` or ``Keep the result so far``."""
     return Stop.KEEP if choose(text, (DISCARD, KEEP), "stop") == KEEP else Stop.DISCARD
 
 
 def scale_of(text: str) -> float | None:
-    """Return the width of the grey-value scale, or None for the span of the reference.
+    """Return the width of the grey-value scale; None for the range of the reference.
 
     Raises
     ------
     autodip_ij.errors.BadInput
-        If it is neither automatic nor a positive number.
+        If it is neither ``auto`` nor a positive number.
     """
     if AUTO_SCALE.lower().startswith(text.strip().lower()[:4] or "auto"):
         return None

@@ -1,7 +1,7 @@
 """Write the menu scripts from their declarations (``python -m autodip_ij.fiji.commands.scripts``) and register them.
 
-SciJava ignores a ``#@`` line with a typing error, and a bound written twice drifts, so no line of a script is written
-by hand.
+SciJava silently ignores a ``#@`` line with a typing error, and bounds written in two places diverge; therefore no line
+of a script is written by hand.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from autodip_ij.errors import EnvironmentProblem
 from autodip_ij.fiji.commands.menu import COMMANDS, Input, MenuCommand, MenuValue
 
 SHEBANG = "#!Python"
-"""Exactly so: ``#!python`` and ``#! Python`` start Jython."""
+"""Must be spelled exactly like this: ``#!python`` and ``#! Python`` start Jython."""
 
 _BODY = """\
 try:
@@ -25,9 +25,9 @@ except ImportError as problem:
     from scyjava import jimport
     ij = jimport("ij.IJ")
     ij.redirectErrorMessages(jimport("java.awt.GraphicsEnvironment").isHeadless())
-    ij.error("AUTO-DIP", f"autodip_ij cannot be loaded ({{problem}}). Put it into Fiji's environment: "
+    ij.error("AUTO-DIP", f"autodip_ij cannot be loaded ({{problem}}). Install it into Fiji's environment: "
              "Edit > Options > Python..., or run: autodip fiji install")
-    globals().pop("__builtins__")  # SciJava calls again with these globals, and with a Java object in its place
+    globals().pop("__builtins__")  # SciJava calls again with these globals, and a Java object in its place
     raise
 {output} = {entry}(globals())
 """
@@ -66,12 +66,12 @@ def _literal(value: MenuValue) -> str:
         return str(value)
     text = str(value)
     if '"' in text or "\\" in text or "\n" in text:
-        raise ValueError(f"{text!r}: SciJava's header lines hold no quotes, backslashes and line ends")
+        raise ValueError(f"{text!r}: SciJava's header lines cannot contain quotes, backslashes or line breaks")
     return f'"{text}"'
 
 
 def script_text(command: MenuCommand) -> str:
-    """Return the whole script of a command."""
+    """Return the complete script of a command."""
     kind, output = command.output
     lines = [SHEBANG, *(header_line(entry) for entry in command.inputs), f"#@output {kind} {output}"]
     return "\n".join(lines) + "\n" + _BODY.format(entry=command.entry, output=output)
@@ -90,14 +90,14 @@ def write_scripts(folder: Path) -> list[Path]:
 
 
 def scripts_folder() -> Path:
-    """Return where the scripts stand in this checkout or installation."""
+    """Return the folder of the scripts in this checkout or installation."""
     return shipped("fiji_scripts") / "Plugins" / "AUTO-DIP"
 
 
 def scripts_path() -> Path:
-    """Return the folder for ``-Dscijava.scripts.path=...``, given to Java before it starts.
+    """Return the folder for the option ``-Dscijava.scripts.path=...``, to be set before Java starts.
 
-    This way macros of the gateway find the commands too; ImageJ makes its table of commands once, when it starts.
+    With it, macros that run in the gateway find the commands too; ImageJ reads its table of commands once, at start.
 
     Examples
     --------
@@ -109,18 +109,18 @@ def scripts_path() -> Path:
 
 
 def register(ij: Any) -> list[str]:
-    """Make the commands of *Plugins > AUTO-DIP* known to a gateway that is running; return their names.
+    """Register the commands of *Plugins > AUTO-DIP* with a running gateway; return their names.
 
     Parameters
     ----------
     ij
-        What ``imagej.init()`` returned, or a SciJava context.
+        The gateway that ``imagej.init()`` returned, or a SciJava context.
 
     Returns
     -------
     list of str
         Names in the menu; ``ij.module().getModuleById("script:Plugins/AUTO-DIP/<file>")`` and the search bar find them.
-        Commands that are there already, because Fiji found their scripts itself, stay as they are.
+        Commands that Fiji has already discovered itself remain unchanged.
 
     Raises
     ------
@@ -155,7 +155,7 @@ def _require_python(context: Any) -> None:
     if language is None or "jython" in str(language.getClass().getName()).lower():
         raise EnvironmentProblem(
             "this gateway cannot run Python scripts: start it with a Fiji folder, or add org.scijava:scripting-python "
-            "to its endpoints; autodip_ij.fiji.denoise(imp) works without"
+            "to its endpoints; autodip_ij.fiji.denoise(imp) works without it"
         )
     objects = context.service(java("org.scijava.object.ObjectService"))
     functions = objects.getObjects(java("java.util.function.Function"))
@@ -164,7 +164,7 @@ def _require_python(context: Any) -> None:
 
 
 def _script_info(context: Any, file_name: str, leaf: str) -> Any:
-    """Return the SciJava module of a script, made as SciJava's own ScriptFinder makes it."""
+    """Return the SciJava module of a script, constructed as SciJava's own ScriptFinder does."""
     from scyjava import jimport
 
     url = jimport("java.io.File")(str(scripts_folder() / file_name)).toURI().toURL()

@@ -1,4 +1,4 @@
-"""The defaults of *AUTO-DIP Settings...*, kept by SciJava under the keys ``autodip.<name>``."""
+"""The values of a command: the stored defaults of *AUTO-DIP Settings...*, and the settings and options of a run."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Preferences:
-    """Defaults of every command; see `autodip_ij.fiji.commands.menu.SETTINGS_FIELDS`."""
+    """Defaults of all commands, stored by SciJava as ``autodip.<name>``; see `menu.SETTINGS_FIELDS` for the fields."""
 
     device: str = "auto"
     effort: str = "standard"
@@ -31,13 +31,13 @@ class Preferences:
     stop: str = DISCARD
 
     def settings(self) -> dict[str, Any]:
-        """Return those settings of a denoising run that are not what they would be anyway."""
+        """Return the denoising settings that differ from the built-in defaults."""
         plain = Preferences()
         given = {name: getattr(self, name) for name in _SETTINGS if getattr(self, name) != getattr(plain, name)}
         return current_names(given, warn=False)
 
     def check(self) -> None:
-        """Refuse values that no run could use.
+        """Raise an error for values that no run can use.
 
         Raises
         ------
@@ -49,7 +49,7 @@ class Preferences:
 
 
 def read_preferences(tasks: Any) -> Preferences:
-    """Return the stored defaults; what cannot be used is forgotten, so that it does not spoil every later run.
+    """Return the stored defaults; remove invalid ones, so that they do not make every later run fail.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ def read_preferences(tasks: Any) -> Preferences:
         try:
             changed.check()
         except BadInput as error:
-            _log.warning("the stored setting is forgotten: %s", error)
+            _log.warning("a stored setting was invalid and has been reset: %s", error)
             forget(tasks, entry.name)
             continue
         preferences = changed
@@ -105,16 +105,16 @@ def _key(name: str) -> tuple[Any, str]:
 
 @dataclass(frozen=True)
 class RunOptions:
-    """How a command runs, apart from the denoising itself.
+    """Options of a command that do not change the result.
 
     Attributes
     ----------
     isolate
-        In the worker process rather than in Fiji's.
+        Compute in the worker process rather than in Fiji's.
     preview
-        With a live preview where there is a screen.
+        Show a live preview where there is a display.
     stop
-        What Esc and the cancel button mean.
+        Effect of Esc and the cancel button.
     """
 
     isolate: bool = True
@@ -123,14 +123,14 @@ class RunOptions:
 
 
 def collect(command: MenuCommand, variables: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the values of the inputs of a command as Python's: texts, numbers, truth values, paths as texts, images.
+    """Convert the inputs of a command to Python values: text, numbers, booleans, paths as text, images.
 
     Parameters
     ----------
     command
-        Whose inputs are wanted.
+        Command that declares the inputs.
     variables
-        The globals of its script. What is missing there, or null, has the default of the input.
+        The globals of its script. A missing or null variable takes the default of the input.
     """
     convert = {"Integer": int, "Boolean": bool, "String": str, "File": str}
     values = {}
@@ -145,9 +145,9 @@ def split_values(
 ) -> tuple[DenoiseSettings, RunOptions, dict[str, str]]:
     """Return the denoising settings, the run options, and the other keys given under *More settings*.
 
-    The settings hold as set by the user (`pydantic.BaseModel.model_fields_set`) only what was: a dialog gives a value
-    for each of its fields, also where nobody chose one. Keys under *More settings* come before the fields of Settings,
-    fields of the dialog have their own keys.
+    Only settings that the user chose count as set (`pydantic.BaseModel.model_fields_set`): a dialog passes a value for
+    each of its fields, even for those left unchanged. Keys under *More settings* override the stored defaults; the
+    fields of the dialog cannot be given there.
 
     Raises
     ------
@@ -165,7 +165,9 @@ def split_values(
             chosen[name] = values[name]
     if values.get("channels", "").strip():
         if "channel" in chosen:
-            raise BadInput("channel (counted from 0) and channels (counted from 1) were both given; give one of them")
+            raise BadInput(
+                "channel (counted from 0) and channels (counted from 1) exclude each other; specify one of them"
+            )
         chosen["channel"] = from_zero(values["channels"])
     if "dtype" in chosen:
         word = str(chosen["dtype"]).strip().lower()
@@ -182,6 +184,6 @@ def split_values(
 
 
 def _is_automatic(value: Any, declared: Input) -> bool:
-    """Whether a value leaves the setting to where it comes from by itself: ``Auto (...)`` in any spelling."""
+    """Whether a value leaves the choice to the program: ``Auto (...)``, in any spelling."""
     word = str(declared.value).split(maxsplit=1)[0].lower() if declared.value else ""
     return word == AUTO and str(value).strip().lower().startswith(AUTO)

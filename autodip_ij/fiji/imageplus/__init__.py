@@ -1,1 +1,1 @@
-"""ImageJ's images to arrays and back, with their looks and their source."""
+"""Conversion of ImageJ's images to arrays and back, with their appearance and source."""

@@ -1,4 +1,4 @@
-"""What comes back with the pixels: scale and units, colours, display ranges, labels, overlay, ROI, Info, title."""
+"""Transfer the appearance of an image to its result: calibration, LUTs, display ranges, labels, overlay, ROI, Info."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ _SINGLE_LABEL = "Slice_Label"
 
 
 def dress(result: Any, source: Any, selection: Selection, *, title: str, provenance: str) -> None:
-    """Give `result` the appearance of `source`.
+    """Copy the appearance of `source` to `result`.
 
     Parameters
     ----------
     result
-        A fresh ImagePlus with the planes of `selection`, of the type of the source or 32-bit. A multi-channel result is
-        turned into a composite by `as_composite` before.
+        A new ImagePlus with the planes of `selection`, of the type of the source or 32-bit. A multi-channel result must
+        first be turned into a composite by `as_composite`.
     source
-        The ImagePlus it was made from.
+        The ImagePlus from which it was computed.
     selection
-        The planes of the source it holds.
+        The planes of the source that it holds.
     title
         Title of the result.
     provenance
-        Block of text added to the Info.
+        Block of text appended to the Info.
     """
     result.setTitle(title)
     _copy_calibration(result, source, selection)
@@ -40,7 +40,7 @@ def dress(result: Any, source: Any, selection: Selection, *, title: str, provena
 
 
 def as_composite(result: Any, source: Any, selection: Selection) -> Any:
-    """Return `result` as a composite if the source shows its channels by LUTs of their own, else unchanged."""
+    """Return `result` as a composite if the source shows each channel with its own LUT, else unchanged."""
     from scyjava import jimport
 
     composite = jimport("ij.CompositeImage")
@@ -81,7 +81,7 @@ def _copy_display(result: Any, source: Any, selection: Selection) -> None:
 
 
 def _luts(result: Any, source: Any, selection: Selection) -> list[Any]:
-    """Return one LUT per channel of the result, holding its display range in the result's grey values."""
+    """Return one LUT per channel of the result, with its display range in the result's grey values."""
     from scyjava import jimport
 
     if is_rgb(source):
@@ -105,7 +105,7 @@ def _luts(result: Any, source: Any, selection: Selection) -> list[Any]:
 def slice_label(imp: Any, index: int) -> str | None:
     """Return the label of a plane (index from 1), or None.
 
-    The label of an image that is no stack is a property; in its place ImageJ gives the title and the whole Info.
+    A single plane stores its label as a property; its stack returns the title and the entire Info instead.
     """
     if int(imp.getStackSize()) == 1:
         label = imp.getProp(_SINGLE_LABEL)
@@ -131,7 +131,7 @@ def _copy_labels(result: Any, source: Any, selection: Selection) -> None:
 
 
 def _planes(result: Any, source: Any, selection: Selection) -> list[tuple[int, tuple[int, int, int]]]:
-    """Return (stack index in the result, position in the source) of every plane of the result."""
+    """Return (stack index in the result, position in the source) of each plane of the result."""
     return [
         (stack_index(result, *target), place)
         for target, place in selection.positions()
@@ -140,7 +140,7 @@ def _planes(result: Any, source: Any, selection: Selection) -> list[tuple[int, t
 
 
 def _copy_annotations(result: Any, source: Any, selection: Selection) -> None:
-    """Copy overlay and ROI; elements that belong to planes which are not in the result are left out."""
+    """Copy overlay and ROI, except overlay elements on planes that the result does not contain."""
     roi = source.getRoi()
     if roi is not None:
         result.setRoi(roi.clone())
@@ -156,7 +156,7 @@ def _copy_annotations(result: Any, source: Any, selection: Selection) -> None:
 
 
 def _move(roi: Any, source: Any, result: Any, selection: Selection) -> bool:
-    """Give an overlay element its place in the result; False if its plane is not there."""
+    """Move an overlay element to its plane in the result; return False if the result lacks that plane."""
     if roi.hasHyperStackPosition():
         wanted = (int(roi.getTPosition()), int(roi.getCPosition()), int(roi.getZPosition()))
     elif int(roi.getPosition()) > 0:
@@ -176,7 +176,7 @@ def _move(roi: Any, source: Any, result: Any, selection: Selection) -> bool:
 
 
 def copy_info(result: Any, source: Any, provenance: str) -> None:
-    """Copy the text properties of `source`, its Info first, and add the provenance block to the Info."""
+    """Copy the text properties of `source`, including its Info, and append the provenance block to the Info."""
     from scyjava import jimport
 
     properties = source.getProperties()
@@ -198,7 +198,7 @@ def _copy_position(result: Any, source: Any, selection: Selection) -> None:
 
 
 def result_title(title: str) -> str:
-    """Return the title of the result: the source's without the ending of a file name, and ``-autodip``.
+    """Return the title of the result: the source's title without its file suffix, followed by ``-autodip``.
 
     Examples
     --------

@@ -1,7 +1,7 @@
-"""ImagePlus to array and back, plane by plane, by pixel arrays.
+"""Convert an ImagePlus to an array and back, plane by plane, through Java pixel arrays.
 
-The way through ImgLib2 loses units, LUTs, labels and display ranges, and a bare array gets wrong axes there. Here an
-array always is (T, C, Z, Y, X), and what is not pixels travels in `autodip_ij.fiji.imageplus.appearance`.
+Conversion through ImgLib2 loses units, LUTs, labels and display ranges, and assigns wrong axes to a bare array. Here an
+array is always (T, C, Z, Y, X); `autodip_ij.fiji.imageplus.appearance` transfers everything but the pixels.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _JAVA_ELEMENTS = {
 
 @dataclass(frozen=True)
 class Selection:
-    """Indices along T, C and Z (from 0) of the planes that take part.
+    """Indices along T, C and Z (from 0) of the selected planes.
 
     For an RGB image C counts red, green and blue.
     """
@@ -54,7 +54,7 @@ class Selection:
 
 
 def is_rgb(imp: Any) -> bool:
-    """Whether an ImagePlus holds colour pictures."""
+    """Whether an ImagePlus is an RGB image."""
     return int(imp.getBitDepth()) == RGB_DEPTH
 
 
@@ -64,11 +64,11 @@ def dimensions(imp: Any) -> tuple[int, int, int, int, int]:
     Raises
     ------
     autodip_ij.errors.BadInput
-        If the image is empty, as ImageJ's stand-in for a closed image is, or an RGB image with channels besides.
+        If the image is empty, as ImageJ's placeholder for a closed image is, or an RGB image with several channels.
     """
     title, x, y = str(imp.getTitle()), int(imp.getWidth()), int(imp.getHeight())
     if x == 0 or y == 0 or int(imp.getStackSize()) == 0:
-        raise BadInput(f"{title or 'image'}: it is empty, {x} x {y} pixels; select an open image and run again")
+        raise BadInput(f"{title or 'image'}: the image is empty ({x} x {y} pixels); select an open image and run again")
     channels = int(imp.getNChannels())
     if is_rgb(imp):
         if channels != 1:
@@ -78,7 +78,7 @@ def dimensions(imp: Any) -> tuple[int, int, int, int, int]:
 
 
 def dtype_of(imp: Any) -> np.dtype[Any]:
-    """Return the pixel type of an ImagePlus; colours of an RGB image are 8-bit."""
+    """Return the pixel type of an ImagePlus; the colours of an RGB image are 8-bit."""
     return DTYPES[8 if is_rgb(imp) else int(imp.getBitDepth())]
 
 
@@ -95,16 +95,16 @@ def stack_index(imp: Any, t: int, c: int, z: int) -> int:
 
 
 def to_array(imp: Any, selection: Selection | None = None, out: Pixels | None = None) -> Pixels:
-    """Copy planes of an ImagePlus into an array; the ROI is ignored, raw values are taken.
+    """Copy planes of an ImagePlus into an array, as raw values and without regard to the ROI.
 
     Parameters
     ----------
     imp
         8-, 16- or 32-bit or RGB, of any dimensions; a virtual stack is read one plane at a time.
     selection
-        The planes wanted; all by default.
+        Planes to copy; all by default.
     out
-        Where to write, (T, C, Z, Y, X) of the selection; a new array by default.
+        Array to write to, (T, C, Z, Y, X) of the selection; a new one by default.
 
     Returns
     -------
@@ -114,7 +114,7 @@ def to_array(imp: Any, selection: Selection | None = None, out: Pixels | None = 
     Raises
     ------
     autodip_ij.errors.BadInput
-        If a plane is not of the type of the image, as can happen in virtual stacks.
+        If a plane differs in type from the image, as can happen in virtual stacks.
     """
     selection = selection or whole(imp)
     height, width = dimensions(imp)[3:]
@@ -149,7 +149,7 @@ def _read_colours(imp: Any, selection: Selection, out: Pixels) -> None:
 
 
 def to_imageplus(array: Pixels, title: str, *, rgb: bool = False) -> Any:
-    """Make an ImagePlus of an array (T, C, Z, Y, X): pixels and dimensions, nothing else.
+    """Create an ImagePlus from an array (T, C, Z, Y, X): pixels and dimensions only.
 
     Parameters
     ----------
@@ -158,12 +158,12 @@ def to_imageplus(array: Pixels, title: str, *, rgb: bool = False) -> Any:
     title
         Title of the new image.
     rgb
-        Put the three channels together into colour pictures; values are rounded and clipped to 0..255.
+        Combine the three channels into RGB pixels; values are rounded and clipped to 0..255.
 
     Raises
     ------
     autodip_ij.errors.BadInput
-        For a data type that ImageJ does not have.
+        For a data type that ImageJ does not support.
     """
     from scyjava import jimport
 
@@ -184,7 +184,7 @@ def to_imageplus(array: Pixels, title: str, *, rgb: bool = False) -> Any:
 
 
 def pack_colours(planes: Pixels) -> npt.NDArray[np.int32]:
-    """Return colour pixels 0xFFRRGGBB (Y, X) of planes (3, Y, X), rounded and clipped to 0..255.
+    """Pack planes (3, Y, X) into colour pixels 0xFFRRGGBB (Y, X), rounded and clipped to 0..255.
 
     Examples
     --------
@@ -196,23 +196,23 @@ def pack_colours(planes: Pixels) -> npt.NDArray[np.int32]:
 
 
 def java_pixels(plane: Pixels) -> Any:
-    """Return the Java array (byte, short, int or float) of a plane; Java integers are signed, the bits stay."""
+    """Return the Java array (byte, short, int, float) of a plane; Java integers are signed, the bits are unchanged."""
     import jpype
 
     code = f"{plane.dtype.kind}{plane.dtype.itemsize}"
     if code not in _JAVA_ELEMENTS:
-        raise BadInput(f"{plane.dtype} pixels: ImageJ has uint8, uint16 and float32; convert to one of them")
+        raise BadInput(f"{plane.dtype} pixels: ImageJ supports uint8, uint16 and float32; convert to one of them")
     element, view = _JAVA_ELEMENTS[code]
     flat = np.require(plane, plane.dtype.newbyteorder("="), ["C", "W"]).ravel().view(np.uint8)
     pixels = jpype.JArray(getattr(jpype, element))(plane.size)
-    # Through a direct buffer Java copies in one go, several times faster than JPype fills an array.
+    # Copying through a direct buffer is several times faster than filling an array by JPype.
     buffer = jpype.nio.convertToDirectBuffer(flat).order(jpype.JClass("java.nio.ByteOrder").nativeOrder())
     (getattr(buffer, view)() if view else buffer).get(pixels)
     return pixels
 
 
 def replace_planes(imp: Any, array: Pixels, selection: Selection) -> None:
-    """Put planes into an ImagePlus of the same pixel type, in place.
+    """Replace planes of an ImagePlus of the same pixel type, in place.
 
     Parameters
     ----------
@@ -221,7 +221,7 @@ def replace_planes(imp: Any, array: Pixels, selection: Selection) -> None:
     array
         (T, C, Z, Y, X) of the selection, in the pixel type of the image; for RGB, all three colours.
     selection
-        Where the planes go.
+        Planes to replace.
     """
     stack = imp.getStack()
     if is_rgb(imp):
@@ -241,19 +241,19 @@ def replace_planes(imp: Any, array: Pixels, selection: Selection) -> None:
 
 
 def has_density_function(imp: Any) -> bool:
-    """Whether the grey values shown for an ImagePlus differ from those it stores."""
+    """Whether the grey values shown for an ImagePlus differ from its stored ones."""
     return bool(imp.getCalibration().calibrated()) and int(imp.getBitDepth()) in (8, 16)
 
 
 def shown_values(imp: Any, raw: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
-    """Return the values that ImageJ would show for raw values of `imp`.
+    """Return the values that ImageJ shows for raw values of `imp`.
 
     Parameters
     ----------
     imp
-        Its calibration is used: exactly for a straight line, else its table of shown values, interpolated.
+        Image with the calibration: applied exactly if it is a straight line, else by interpolation in its table.
     raw
-        Raw values, also between and beyond those of the image; any shape.
+        Raw values of any shape, including values between and beyond those of the image.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Denoise an image that is open in Fiji: planes out, job, planes back, appearance."""
+"""Denoise an image that is open in Fiji: copy its planes, run the job, and return a result with its appearance."""
 
 from __future__ import annotations
 
@@ -35,18 +35,18 @@ from autodip_ij.settings import DenoiseSettings
 
 @dataclass(frozen=True)
 class Task:
-    """What is to be done with an open image.
+    """A request to denoise an open image.
 
     Attributes
     ----------
     imp
         The ImagePlus.
     settings
-        How to denoise.
+        Settings of the run.
     scope
         ``Whole image``, ``Current channel`` or ``Current slice``.
     replace
-        Put the result into the image instead of opening a new one.
+        Write the result into the image instead of opening a new one.
     """
 
     imp: Any
@@ -56,12 +56,12 @@ class Task:
 
     @property
     def names_channels(self) -> bool:
-        """Whether the user chose channels, instead of taking all."""
+        """Whether the user selected channels explicitly."""
         return bool(self.settings.channel.strip()) or self.scope != WHOLE_IMAGE
 
 
 def denoise(task: Task, runner: Runner, progress: Progress, *, preview: bool = False) -> Any:
-    """Denoise an open image and return the result, an ImagePlus that is not shown; the image itself if it is replaced.
+    """Denoise an open image and return the result, an ImagePlus that is not shown yet, or the replaced image itself.
 
     Raises
     ------
@@ -72,7 +72,7 @@ def denoise(task: Task, runner: Runner, progress: Progress, *, preview: bool = F
         raise BadInput(NO_IMAGE)
     dimensions(task.imp)
     if not task.imp.lockSilently():
-        raise BadInput(f"{task.imp.getTitle()}: another command works on it; wait until it is done")
+        raise BadInput(f"{task.imp.getTitle()}: another command is using this image; wait until it has finished")
     try:
         return _denoise_locked(task, runner, progress, preview)
     finally:
@@ -94,7 +94,7 @@ def _denoise_locked(task: Task, runner: Runner, progress: Progress, preview: boo
         answer = runner.run(
             "autodip_ij.fiji.worker.jobs:denoise_pixels",
             {
-                # The planes were chosen here: only they travel.
+                # The planes were selected here, and only they are sent.
                 "settings": settings.model_dump(exclude_unset=True, exclude={"channel", "time", "z"}),
                 "chosen": _as_settings(task, selection),
                 "origin": origin.to_json(),
@@ -114,12 +114,12 @@ def _denoise_locked(task: Task, runner: Runner, progress: Progress, preview: boo
 
 
 def select(task: Task, names: tuple[str, ...]) -> Selection:
-    """Return the planes that take part.
+    """Return the planes to denoise.
 
     Raises
     ------
     autodip_ij.errors.BadInput
-        For a channel, time point or slice that is not there.
+        For a channel, time point or slice that does not exist.
     """
     imp, settings = task.imp, task.settings
     times, channels, slices, _, _ = dimensions(imp)
@@ -138,7 +138,7 @@ def select(task: Task, names: tuple[str, ...]) -> Selection:
 
 
 def _as_settings(task: Task, selection: Selection) -> dict[str, str]:
-    """Return the settings that choose the same planes; an axis that takes part as a whole has an empty one."""
+    """Return the settings that select the same planes; the setting of a complete axis is empty."""
     every = whole(task.imp)
     named = ",".join(map(str, selection.channels)) if task.names_channels else ""
     return {"channel": named} | {
@@ -148,27 +148,27 @@ def _as_settings(task: Task, selection: Selection) -> dict[str, str]:
 
 
 def _settings_for(task: Task, selection: Selection, progress: Progress) -> DenoiseSettings:
-    """Return the settings with the pixel type the result has to have."""
+    """Return the settings with the pixel type required for the result."""
     title = str(task.imp.getTitle())
     rgb = is_rgb(task.imp)
     if task.replace:
         if task.imp.getStack().isVirtual():
-            raise BadInput(f"{title}: a virtual stack cannot be replaced; let the result open as a new image")
+            raise BadInput(f"{title}: a virtual stack cannot be replaced; choose New image as the result")
         if rgb and len(selection.channels) != 3:
             raise BadInput(
-                f"{title}: single colours of an RGB image cannot be replaced; open the result as a new image"
+                f"{title}: single colours of an RGB image cannot be replaced; choose New image as the result"
             )
     whole_colours = rgb and len(selection.channels) == 3
     in_place = task.replace and selection != whole(task.imp)
     if task.settings.dtype == "same" or not (whole_colours or in_place):
         return task.settings
-    reason = "an RGB image stays RGB" if whole_colours else "only a part of the image is replaced"
-    progress.log(f"{title}: {reason}, so the result has its pixel type, rounded and clipped")
+    reason = "an RGB image stays RGB" if whole_colours else "only part of the image is replaced"
+    progress.log(f"{title}: {reason}, so the result has the same pixel type, rounded and clipped")
     return task.settings.model_copy(update={"dtype": "same"})
 
 
 def _make_new(imp: Any, target: Pixels, selection: Selection, block: str) -> Any:
-    """Return a new image with the result and the appearance of the source."""
+    """Return the result as a new image with the appearance of the source."""
     result = to_imageplus(
         _in_shown_values(imp, target), result_title(str(imp.getTitle())), rgb=_colours(imp, selection)
     )
@@ -178,7 +178,7 @@ def _make_new(imp: Any, target: Pixels, selection: Selection, block: str) -> Any
 
 
 def _put_back(imp: Any, target: Pixels, selection: Selection, block: str) -> Any:
-    """Put the result into the source image itself and return it."""
+    """Write the result into the source image and return it."""
     if target.dtype == dtype_of(imp):
         replace_planes(imp, target, selection)
         copy_info(imp, imp, block)
@@ -198,7 +198,7 @@ def _colours(imp: Any, selection: Selection) -> bool:
 
 
 def _in_shown_values(imp: Any, target: Pixels) -> Pixels:
-    """Return a 32-bit result in the grey values that ImageJ shows for the source."""
+    """Convert a 32-bit result to the grey values that ImageJ shows for the source."""
     if target.dtype != np.float32 or not has_density_function(imp):
         return target
     return np.stack([shown_values(imp, volume) for volume in target])
@@ -211,7 +211,7 @@ def _unused(title: str) -> str:
 
 
 def selected_planes(imp: Any, scope: str) -> Selection:
-    """Return every plane of an image, or the one in view."""
+    """Select all planes of an image, or the current one."""
     if scope == CURRENT_SLICE:
         channels = (0, 1, 2) if is_rgb(imp) else (int(imp.getC()) - 1,)
         return Selection((int(imp.getT()) - 1,), channels, (int(imp.getZ()) - 1,))
@@ -219,7 +219,7 @@ def selected_planes(imp: Any, scope: str) -> Selection:
 
 
 def place_next_beside(source: Any) -> None:
-    """Have the next image window open to the right of the source's, where the screen has room for it."""
+    """Open the next image window to the right of the source's, if the screen has room for it."""
     from scyjava import jimport
 
     window = source.getWindow() if screen.has_window() else None
@@ -228,5 +228,5 @@ def place_next_beside(source: Any) -> None:
     bounds, free = window.getBounds(), window.getGraphicsConfiguration().getBounds()
     x = int(bounds.x + bounds.width)
     if x + int(bounds.width) <= int(free.x + free.width):
-        # Moving it once it is open would race with the window system.
+        # Moving an open window would race with the window system.
         jimport("ij.gui.ImageWindow").setNextLocation(x, int(bounds.y))

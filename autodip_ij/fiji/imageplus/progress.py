@@ -1,4 +1,4 @@
-"""Progress in Fiji: a SciJava task with its cancel button, the status line, the Log, Esc, and the live preview."""
+"""Progress in Fiji: a SciJava task with a cancel button, status line, Log, Esc, and the live preview."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _LARGEST_SIDE = 512
 
 
 class Preview:
-    """The window; it opens with the first plane, and closing it ends the previews but not the run.
+    """Window of the live preview: opens with the first plane; closing it ends the previews, not the run.
 
     Parameters
     ----------
     title
-        Title of the image in work.
+        Title of the image being denoised.
     """
 
     def __init__(self, title: str) -> None:
@@ -40,11 +40,11 @@ class Preview:
 
     @property
     def is_open(self) -> bool:
-        """Whether a plane would be seen: before the first one too, but no more once the user closed the window."""
+        """Whether a plane would be visible: true until the user closes the window, also before the first plane."""
         return self._frame is None or bool(self._frame.isVisible())
 
     def show(self, plane: npt.NDArray[np.float32], words: str) -> None:
-        """Show a plane (Y, X), from its 0.1 to its 99.9 percentile, with `words` in the title."""
+        """Show a plane (Y, X), scaled from its 0.1 to its 99.9 percentile, with `words` in the title."""
         words = plain_text(words)
         self._words = words if words.startswith(self._title) else f"{self._title}, {words}"
         pixels = np.ascontiguousarray(plane, np.float32)[None, None, None]
@@ -89,13 +89,13 @@ class Preview:
         self._frame = frame
 
     def set_times(self, times: str) -> None:
-        """Put elapsed and remaining time into the title."""
+        """Show elapsed and remaining time in the title."""
         self._times = times
         if self._frame is not None:
             self._frame.setTitle(f"{self._words}{times}")
 
     def stop_pressed(self) -> bool:
-        """Whether the user asks to stop and keep."""
+        """Whether the user pressed the button to stop with the result so far."""
         return self._button is not None and bool(self._button.isSelected())
 
     def close(self) -> None:
@@ -105,16 +105,16 @@ class Preview:
 
 
 class FijiProgress(Silent):
-    """A `Progress` on a SciJava task; calls come from any thread, one at a time.
+    """A `Progress` reporter on a SciJava task; may be called from any thread, one call at a time.
 
     Parameters
     ----------
     tasks
         SciJava's TaskService; None outside SciJava.
     on_stop
-        What cancelling and Esc mean the first time; the second time they always discard.
+        Effect of the first cancellation or Esc; a second one always discards.
     preview
-        Window for previews; None for none.
+        Window for previews; None for no previews.
     """
 
     def __init__(self, tasks: Any = None, on_stop: Stop = Stop.DISCARD, preview: Preview | None = None) -> None:
@@ -135,12 +135,12 @@ class FijiProgress(Silent):
         self._requested_at = float("inf")
         self.messages: list[str] = []
         if self._task is not None:
-            # With the click: starting a worker takes a while, and must be seen and cancelled like the rest.
+            # Starting a worker takes a while; it must be visible and cancellable from the click on.
             self._task.setStatusMessage("AUTO-DIP")
             self._task.start()
 
     def start(self, total: int, message: str) -> None:
-        """Begin a stage: one of `total` steps, or, with 0, one whose end cannot be told."""
+        """Begin a stage of `total` steps, or, with 0, of unknown length."""
         self._total, self._done, self._title = total, 0, plain_text(message)
         self._first = None
         if self._task is not None:
@@ -148,7 +148,7 @@ class FijiProgress(Silent):
         self._show()
 
     def advance(self, steps: int = 1, message: str | None = None) -> None:
-        """Move bar and remaining time, a few times a second at most."""
+        """Update the bar and the remaining time, a few times a second at most."""
         self._done += steps
         if self._first is None:
             self._first = time.monotonic(), self._done
@@ -166,9 +166,9 @@ class FijiProgress(Silent):
             self._window.set_times(self.times())
 
     def times(self) -> str:
-        """Return in words the time since the click and what the steps left will take at the pace of those done.
+        """Return as text the time since the click and the estimated time of the remaining steps.
 
-        The pace is that between steps alone: what came before the first of them is not to be done again.
+        The estimate uses the pace between steps; the preparation before the first step does not count.
         """
         now = time.monotonic()
         elapsed = f", {duration(now - self._began)}"
@@ -179,7 +179,7 @@ class FijiProgress(Silent):
         return f"{elapsed}, about {duration(remaining)} left"
 
     def wants_preview(self) -> bool:
-        """Whether the window is open and its picture a second old."""
+        """Whether the window is open and its last plane at least a second old."""
         due = time.monotonic() - self._previewed >= PREVIEW_SECONDS
         return due and self._window is not None and self._window.is_open
 
@@ -190,7 +190,7 @@ class FijiProgress(Silent):
             self._window.show(plane, title)
 
     def stop_request(self) -> Stop:
-        """Return what the user wants: the task's cancel button, Esc, and the button of the preview are looked at."""
+        """Return the user's request: from the task's cancel button, Esc, or the button of the preview."""
         asked = self._asked()
         if asked is Stop.NO:
             return self._request
@@ -203,7 +203,7 @@ class FijiProgress(Silent):
         return self._request
 
     def _asked(self) -> Stop:
-        """Return what is newly asked for; Esc counts each time it is pressed."""
+        """Return a new request; Esc counts each time it is pressed."""
         if self._ij.escapePressed():
             self._ij.resetEscape()
             return self._on_stop
@@ -215,7 +215,7 @@ class FijiProgress(Silent):
         return Stop.NO
 
     def log(self, message: str) -> None:
-        """Write one line into the Log, with channels counted as ImageJ counts them."""
+        """Write one message into the Log, in the terms of Fiji's dialogs."""
         self.messages.append(message)
         screen.log(counted_from_one(message))
 

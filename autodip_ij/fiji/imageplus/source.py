@@ -1,4 +1,4 @@
-"""The record of a run as a block of text in the Info of an image."""
+"""The source of an open image, and the provenance record of a run in the Info of its result."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ BEGIN, END = "[AUTO-DIP]", "[/AUTO-DIP]"
 
 
 def provenance_block(report: dict[str, Any], metadata: str = "") -> str:
-    """Return the lines for a person, with channels counted from 1, and the whole report as JSON, counted from 0.
+    """Return a readable summary with channels counted from 1, and the whole report as JSON, counted from 0.
 
     Parameters
     ----------
     report
         `autodip_ij.denoising.report.Report` as a dictionary.
     metadata
-        Where the instrument metadata came from.
+        Source of the instrument metadata.
     """
     lines = [
         BEGIN,
@@ -62,12 +62,12 @@ def _quality(channel: dict[str, Any]) -> str:
 
 
 def without_blocks(info: str) -> str:
-    """Return an Info text without the records of earlier runs, whose words would be taken for metadata."""
+    """Return an Info text without the records of earlier runs, whose words would be mistaken for metadata."""
     return re.sub(rf"\n?{re.escape(BEGIN)}.*?({re.escape(END)}|\Z)", "", info, flags=re.DOTALL)
 
 
 def recorded_report(info: str) -> dict[str, Any] | None:
-    """Return the report of the last run recorded in an Info text; None if there is none."""
+    """Return the report of the last run recorded in an Info text; None if it records no run."""
     found = re.findall(r"^report = (\{.*\})$", info, flags=re.MULTILINE)
     return json.loads(found[-1]) if found else None
 
@@ -78,7 +78,7 @@ _OME_TIMES = {"sec": "s", "seconds": "s", "msec": "ms", "minutes": "min", "hours
 
 
 def origin_of(imp: Any) -> Origin:
-    """Return what is known of the source of an ImagePlus; reads no file."""
+    """Collect what is known about the source of an ImagePlus; reads no file."""
     details = imp.getOriginalFileInfo()
     description = str(getattr(details, "description", None) or "") if details is not None else ""
     info = without_blocks(str(imp.getInfoProperty() or ""))
@@ -98,7 +98,7 @@ def origin_of(imp: Any) -> Origin:
 
 
 def _paths(imp: Any, details: Any) -> tuple[str, ...]:
-    """Return the files the image may have come from: where ImageJ or Bio-Formats opened it, and where the Info says."""
+    """Return the files from which the image may have been opened, according to ImageJ, Bio-Formats and the Info."""
     found = []
     if details is not None and details.fileName:
         found.append(Path(str(details.directory or "")) / str(details.fileName))
@@ -110,13 +110,13 @@ def _paths(imp: Any, details: Any) -> tuple[str, ...]:
 
 
 def _ome_xml(text: str) -> str:
-    """Return the OME record in a text; empty if there is none."""
+    """Return the OME record in a text; empty if it contains none."""
     start, end = text.find("<OME"), text.rfind("</OME>")
     return text[start : end + len("</OME>")] if 0 <= start < end else ""
 
 
 def channels_of(imp: Any, names: tuple[str, ...]) -> tuple[Channel, ...]:
-    """Return name, colour and display range of every channel."""
+    """Return name, colour and display range of each channel."""
     from jpype import JInt
 
     if is_rgb(imp):
@@ -128,13 +128,13 @@ def channels_of(imp: Any, names: tuple[str, ...]) -> tuple[Channel, ...]:
     made = []
     for index, name in enumerate(names):
         lut = luts[min(index, len(luts) - 1)]
-        colour = int(lut.getRGB(JInt(255))) & 0xFFFFFF  # a bare int would fit two overloads
+        colour = int(lut.getRGB(JInt(255))) & 0xFFFFFF  # a plain int would match two overloads
         made.append(Channel(name, (colour >> 16, colour >> 8 & 255, colour & 255), (float(lut.min), float(lut.max))))
     return tuple(made)
 
 
 def pixel_size_of(imp: Any) -> PixelSize:
-    """Return the scale of an ImagePlus in OME's units; lengths are None where it has none."""
+    """Return the pixel size of an ImagePlus in OME units; lengths are None for an uncalibrated image."""
     calibration = imp.getCalibration()
     unit, time_unit = str(calibration.getUnit()), str(calibration.getTimeUnit())
     interval = float(calibration.frameInterval) or None

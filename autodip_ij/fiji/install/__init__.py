@@ -1,1 +1,1 @@
-"""What is put into a Fiji folder, and whether it works there."""
+"""Installation into a Fiji folder, and checks of the installation."""

@@ -1,4 +1,4 @@
-"""What keeps AUTO-DIP from working in a Fiji, with the way out of each problem."""
+"""Check whether AUTO-DIP works in a Fiji, with a remedy for each problem."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ from autodip_ij.fiji.install.install import shipped_files
 
 BRIDGE_PACKAGES = ("pyimagej", "scyjava", "jpype1", "appose")
 OLDEST_JAVA = 11
-"""What scyjava asks for; the current Fiji brings 21."""
+"""Required by scyjava; current Fiji ships Java 21."""
 
 _OPTIONS = "Edit > Options > Python..."
 _SECONDS = 120
 
 
 def environment_checks() -> list[Check]:
-    """Check the Python environment that this runs in, and a worker process of it."""
+    """Check the Python environment of this process, and start a worker in it."""
     return [*_packages(), _java(None), *_worker()]
 
 
 def fiji_checks(folder: FijiFolder) -> list[Check]:
-    """Check an application folder and the Python environment that belongs to it."""
+    """Check an application folder and its Python environment."""
     if not folder.is_fiji:
-        kind = Check("application", "ok", f"ImageJ without Python, {folder.root}: only the External macros can work")
+        kind = Check("application", "ok", f"ImageJ without Python, {folder.root}: only the External macros work there")
         return [kind, _installed(folder), _java(folder)]
     return [
         _application(folder),
@@ -49,18 +49,20 @@ def fiji_checks(folder: FijiFolder) -> list[Check]:
 
 def _application(folder: FijiFolder) -> Check:
     versions = {name: folder.jar_version(name) for name in ("fiji", "ij", "imagej-legacy", "scripting-python")}
-    found = ", ".join(f"{name} {number}" for name, number in versions.items() if number) or "no jar of it"
+    found = ", ".join(f"{name} {number}" for name, number in versions.items() if number) or "no jar file"
     if versions["scripting-python"] is None:
-        remedy = "update Fiji (Help > Update...), or download the current one"
-        return Check("Fiji", "broken", f"{found}; without scripting-python there is no Python mode", remedy)
+        remedy = "update Fiji (Help > Update...), or download the current version"
+        return Check("Fiji", "broken", f"{found}; Python mode needs scripting-python, which is missing", remedy)
     return Check("Fiji", "ok", found)
 
 
 def _launch_mode(folder: FijiFolder) -> Check:
     if folder.python_mode:
         return Check("launch mode", "ok", "Python")
-    found = folder.configuration().get("launch-mode", "none is set") or "none is set"
-    return Check("launch mode", "broken", f"not Python ({found})", f"{_OPTIONS}: tick 'Launch in Python mode', restart")
+    found = folder.configuration().get("launch-mode", "not set") or "not set"
+    return Check(
+        "launch mode", "broken", f"not Python ({found})", f"{_OPTIONS}: tick 'Launch in Python mode' and restart"
+    )
 
 
 def _installed(folder: FijiFolder) -> Check:
@@ -75,7 +77,7 @@ def _installed(folder: FijiFolder) -> Check:
     differing = [path.name for path, content in expected.items() if content_of(folder.root / path) != content]
     if differing:
         found = f"of version {manifest.version}, differing from {__version__}: {', '.join(differing)}"
-        return Check(name, "broken", found, f"{remedy} (--overwrite drops your changes)")
+        return Check(name, "broken", found, f"{remedy} (--overwrite discards your changes)")
     return Check(name, "ok", f"{len(expected)} files of version {manifest.version}")
 
 
@@ -83,14 +85,14 @@ def _environment_line(folder: FijiFolder) -> Check:
     name, remedy = "config/environment.yml", f'autodip fiji install --fiji "{folder.root}"'
     content = content_of(folder.environment_file)
     if content is None:
-        return Check(name, "missing", "is not there", "update Fiji, or build its Python environment by hand")
+        return Check(name, "missing", "not found", "update Fiji, or build its Python environment by hand")
     text = content.decode("utf-8", errors="replace")
     try:
         line = package_line(text, "autodip_ij")
     except AutodipError as error:
-        return Check(name, "broken", str(error), "mend the file")
+        return Check(name, "broken", str(error), "correct the file")
     if line is None:
-        return Check(name, "broken", "does not ask for autodip_ij", remedy)
+        return Check(name, "broken", "does not list autodip_ij", remedy)
     return Check(name, "ok", text.splitlines()[line].strip())
 
 
@@ -117,19 +119,19 @@ def _packages() -> list[Check]:
         try:
             found.append(Check(package, "ok", version(package)))
         except PackageNotFoundError:
-            found.append(Check(package, "broken", "is not installed", "pip install 'autodip_ij[fiji]'"))
+            found.append(Check(package, "broken", "not installed", "pip install 'autodip_ij[fiji]'"))
     return found
 
 
 def _java(folder: FijiFolder | None) -> Check:
     program = _java_program(folder)
     if program is None:
-        remedy = "let Fiji start once: it brings one" if folder else "install a Java 21, or set JAVA_HOME"
+        remedy = "start Fiji once: it installs Java" if folder else "install Java 21, or set JAVA_HOME"
         return Check("Java", "missing", "none found", remedy)
     said = _run([str(program), "-version"]).stderr
     match = re.search(r'version "((?:1\.)?(\d+)[^"]*)"', said)
     if match is None:
-        return Check("Java", "broken", f"{program} does not tell its version", "install a Java 21, or set JAVA_HOME")
+        return Check("Java", "broken", f"{program} does not report its version", "install Java 21, or set JAVA_HOME")
     found = f"{match[1]} at {program}"
     if int(match[2]) < OLDEST_JAVA:
         remedy = f"Java {OLDEST_JAVA} or newer is needed; Fiji updates its own by Help > Update..."
@@ -148,7 +150,7 @@ def _java_program(folder: FijiFolder | None) -> Path | None:
 
 
 def _worker() -> list[Check]:
-    """Start a worker and let it check itself: what it can compute is what Fiji can."""
+    """Start a worker and let it run the checks, since it computes for Fiji."""
     from autodip_ij.fiji.worker.service import Engine
     from autodip_ij.progress import Silent
 

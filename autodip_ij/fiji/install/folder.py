@@ -1,4 +1,4 @@
-"""What an installation put into an application folder, with a hash of every file."""
+"""The folder of a Fiji or ImageJ: found, described, and the manifest of what was installed into it."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ MANIFEST = PurePosixPath("plugins/AUTO-DIP/autodip-install.json")
 
 @dataclass
 class Manifest:
-    """What an installation put where.
+    """Record of an installation: its files, folders and environment lines.
 
     Attributes
     ----------
     version
-        Version of autodip_ij that installed.
+        Version of autodip_ij that wrote the files.
     files
         SHA-256 of every installed file, by its path relative to the folder.
     folders
-        Folders that were made for them.
+        Folders that were created for them.
     environment_lines
         Lines added to ``config/environment.yml``.
     """
@@ -42,7 +42,7 @@ class Manifest:
 
     @classmethod
     def read(cls, folder: FijiFolder) -> Manifest | None:
-        """Return the manifest of `folder`; None if nothing is installed there.
+        """Return the manifest of `folder`; None if nothing is installed in it.
 
         Raises
         ------
@@ -57,7 +57,7 @@ class Manifest:
             return None
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise UnreadableFile(
-                f"{path}: damaged ({type(error).__name__}); delete it and the AUTO-DIP files beside it, then install"
+                f"{path}: damaged ({type(error).__name__}); delete it and the AUTO-DIP files beside it, then reinstall"
             ) from error
 
     def write(self, folder: FijiFolder) -> None:
@@ -71,7 +71,7 @@ def digest(content: bytes) -> str:
 
 
 def content_of(path: Path) -> bytes | None:
-    """Return the content of a file; None if it is not there."""
+    """Return the content of a file; None if it does not exist."""
     try:
         return path.read_bytes()
     except FileNotFoundError:
@@ -81,13 +81,13 @@ def content_of(path: Path) -> bytes | None:
 
 
 def replace_file(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all, with its folders; one of equal content is left alone."""
+    """Write a file atomically, with its folders; a file with the same content remains untouched."""
     if content_of(path) != content:
         write_bytes(path, content)
 
 
 def delete_file(path: Path) -> None:
-    """Remove a file, if it is there."""
+    """Remove a file if it exists."""
     try:
         path.unlink(missing_ok=True)
     except OSError as error:
@@ -100,14 +100,14 @@ _PYTHONS = ("bin/python", "python.exe", "Scripts/python.exe")
 
 @dataclass(frozen=True)
 class FijiFolder:
-    """The folder of an application.
+    """The folder of a Fiji or ImageJ application.
 
     Attributes
     ----------
     root
         The folder that holds ``plugins``.
     is_fiji
-        Whether it is a Fiji (or another ImageJ2), not an ImageJ alone.
+        Whether it is a Fiji (or another ImageJ2) rather than a plain ImageJ.
     """
 
     root: Path
@@ -115,7 +115,7 @@ class FijiFolder:
 
     @classmethod
     def at(cls, path: str | Path) -> FijiFolder:
-        """Recognise the folder at `path`; its program, or the folder that holds it, will do.
+        """Recognise the application at `path`: its folder, its program, or the folder that contains it.
 
         Raises
         ------
@@ -125,7 +125,7 @@ class FijiFolder:
         given = Path(path).expanduser()
         start = given.parent if given.is_file() else given
         if not start.is_dir():
-            raise BadInput(f"{given}: no such folder; give the folder in which Fiji is (Fiji.app, or Fiji)")
+            raise BadInput(f"{given}: no such folder; specify the folder of Fiji (Fiji.app or Fiji)")
         # On macOS the program is an application within the folder: Fiji/Fiji.app/Contents/MacOS/...
         around = start.parents[:3] if any(part.endswith(".app") for part in start.parts) else ()
         for root in (start, *(start / name for name in ("Fiji.app", "Fiji", "ImageJ")), *around):
@@ -134,29 +134,29 @@ class FijiFolder:
             if (root / "plugins").is_dir() and (root / "ij.jar").is_file():
                 return cls(root.resolve(), is_fiji=False)
         raise BadInput(
-            f"{given}: no Fiji and no ImageJ (folders 'plugins' and 'jars', or 'plugins' and 'ij.jar'); "
-            "give the folder in which Fiji is"
+            f"{given}: neither Fiji nor ImageJ (folders 'plugins' and 'jars', or 'plugins' and 'ij.jar'); "
+            "specify the folder of Fiji"
         )
 
     @classmethod
     def find(cls) -> FijiFolder:
-        """Return the one Fiji in the places where people keep it.
+        """Return the only Fiji in the usual places.
 
         Raises
         ------
         autodip_ij.errors.BadInput
             If there is none, or more than one.
         """
-        # By number, not by name: some file systems take Fiji and fiji for the same.
+        # By inode, not by name: on some file systems Fiji and fiji are the same folder.
         found = {(at.st_dev, at.st_ino): folder for folder in cls._in_usual_places() for at in [folder.root.stat()]}
         if not found:
             raise BadInput(
                 "no Fiji in the usual places (home, desktop, downloads, applications, /opt, C:\\, the program path); "
-                "give its folder as --fiji FOLDER"
+                "specify its folder with --fiji FOLDER"
             )
         if len(found) > 1:
             roots = ", ".join(str(folder.root) for folder in found.values())
-            raise BadInput(f"more than one Fiji: {roots}; choose one as --fiji FOLDER")
+            raise BadInput(f"more than one Fiji: {roots}; choose one with --fiji FOLDER")
         return next(iter(found.values()))
 
     @classmethod
@@ -174,7 +174,7 @@ class FijiFolder:
 
     @property
     def environment_file(self) -> Path:
-        """What Fiji builds its Python environment from."""
+        """The file from which Fiji builds its Python environment."""
         return self.root / "config" / "environment.yml"
 
     def jar_version(self, name: str) -> str | None:
@@ -184,7 +184,7 @@ class FijiFolder:
         return next((match[1] for match in found if match), None)
 
     def configuration(self) -> dict[str, str]:
-        """Return the launcher's ``key = value`` settings; empty as long as Fiji has written none."""
+        """Return the launcher's ``key = value`` settings; empty if Fiji has written none."""
         settings: dict[str, str] = {}
         for name in ("config/jaunch/fiji.cfg", "config/fiji.cfg"):
             try:
@@ -203,7 +203,7 @@ class FijiFolder:
         return self.configuration().get("launch-mode", "").upper() == "PYTHON"
 
     def python(self) -> Path | None:
-        """Return the interpreter of Fiji's Python environment; None as long as there is none."""
+        """Return the interpreter of Fiji's Python environment; None if it has not been built."""
         return next(
             (place for folder in self._environments() for name in _PYTHONS if (place := folder / name).exists()), None
         )
@@ -215,7 +215,7 @@ class FijiFolder:
 
 
 def _usual_bases() -> list[Path]:
-    """Return the folders in which people put Fiji, which is unpacked rather than installed."""
+    """Return the folders into which users usually unpack Fiji."""
     home = Path.home()
     names = (
         "Desktop",
@@ -230,6 +230,6 @@ def _usual_bases() -> list[Path]:
         "bin",
     )
     variables = ("LOCALAPPDATA", "PROGRAMFILES", "SYSTEMDRIVE")
-    told = [Path(f"{os.environ[name]}{os.sep}") for name in variables if os.environ.get(name)]
+    given = [Path(f"{os.environ[name]}{os.sep}") for name in variables if os.environ.get(name)]
     system = ("/Applications", "/opt", "/usr/local", "/usr/local/share", "/usr/local/lib", "/usr/share", "/usr/lib")
-    return [home, *(home / name for name in names), *told, *map(Path, system)]
+    return [home, *(home / name for name in names), *given, *map(Path, system)]

@@ -1,7 +1,7 @@
-"""Puts scripts and macros into a Fiji or ImageJ folder, and takes exactly these away again.
+"""Install scripts and macros into a Fiji or ImageJ folder, and remove exactly these again.
 
-What was installed stands in a manifest with a hash of every file: a file that someone else put there, or that was
-changed since, is neither overwritten nor removed.
+A manifest records every installed file with its hash: a file of other origin, or one that has been changed since, is
+neither overwritten nor removed.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ EXTRAS = "readers,fiji"
 
 
 class Action(StrEnum):
-    """What happens to one file."""
+    """Action on one file."""
 
     INSTALL = "install"
     UPDATE = "update"
@@ -34,16 +34,16 @@ class Action(StrEnum):
 
 @dataclass(frozen=True)
 class Step:
-    """One file of the application folder, and what happens to it.
+    """One file of the application folder and the action on it.
 
     Attributes
     ----------
     action
-        What happens.
+        The action.
     path
-        Relative to the folder.
+        Path relative to the folder.
     note
-        Why, or what exactly.
+        Reason or details.
     """
 
     action: Action
@@ -51,16 +51,16 @@ class Step:
     note: str = ""
 
     def __str__(self) -> str:
-        """Return a line for the user."""
+        """Return the step as a line of output."""
         return f"{self.action:<9} {self.path}{f' ({self.note})' if self.note else ''}"
 
 
 def shipped_files(folder: FijiFolder) -> dict[PurePosixPath, bytes]:
-    """Return the content of every file that belongs into `folder`, by its place there.
+    """Return the content of every file to install into `folder`, by its path there.
 
-    Scripts become menu commands below ``scripts/Plugins/AUTO-DIP``; the macros that call the command line become menu
-    commands below ``plugins/AUTO-DIP``; the macros to be opened and changed go to ``macros/AUTO-DIP``. An ImageJ alone
-    cannot run the first and the last.
+    Scripts become menu commands below ``scripts/Plugins/AUTO-DIP``, and the macros that call the command line become
+    menu commands below ``plugins/AUTO-DIP``. The template macros go to ``macros/AUTO-DIP``. A plain ImageJ can run only
+    the macros that call the command line.
     """
     files: dict[PurePosixPath, bytes] = {}
     for path in sorted(shipped("macros").glob("*.ijm")):
@@ -78,28 +78,28 @@ def shipped_files(folder: FijiFolder) -> dict[PurePosixPath, bytes]:
 def install(
     folder: FijiFolder, *, requirement: str | None = None, overwrite: bool = False, dry_run: bool = False
 ) -> list[Step]:
-    """Install or update; doing it again changes nothing.
+    """Install into or update a folder; repeating it changes nothing.
 
     Parameters
     ----------
     folder
-        A Fiji, or an ImageJ alone.
+        A Fiji or a plain ImageJ.
     requirement
-        What pip installs into Fiji's Python environment; by default this package as it is installed here.
+        Requirement that pip installs into Fiji's Python environment; by default this package as installed here.
     overwrite
-        Replace files of other origin, and files that were changed since.
+        Replace files of other origin and files changed since their installation.
     dry_run
-        Only say what would be done.
+        Return the steps without changing anything.
 
     Returns
     -------
     list of Step
-        One a file.
+        One step per file.
 
     Raises
     ------
     autodip_ij.errors.BadInput
-        If a file of other origin, or one that was changed since, is in the way; nothing is changed then.
+        If a file of other origin, or one changed since, would be overwritten; nothing is changed then.
     autodip_ij.errors.UnwritableOutput
         If the folder cannot be written.
     """
@@ -109,9 +109,7 @@ def install(
     foreign = [str(step.path) for step in steps if step.action is Action.KEEP]
     if foreign:
         names = ", ".join(foreign)
-        raise BadInput(
-            f"{folder.root}: not of this installer, or changed since: {names}; move them away, or --overwrite"
-        )
+        raise BadInput(f"{folder.root}: of other origin or changed since: {names}; move them away, or use --overwrite")
     steps += _superseded(folder, files, old)
     manifest = Manifest(files={str(path): digest(content) for path, content in files.items()})
     manifest.files |= {str(step.path): old.files[str(step.path)] for step in steps if step.action is Action.KEEP}
@@ -131,16 +129,16 @@ def install(
 
 
 def uninstall(folder: FijiFolder, *, dry_run: bool = False) -> list[Step]:
-    """Remove what `install` put there; files that were changed since are kept.
+    """Remove the files that `install` wrote, except those changed since.
 
     Raises
     ------
     autodip_ij.errors.BadInput
-        If nothing is installed there.
+        If nothing is installed in the folder.
     """
     manifest = Manifest.read(folder)
     if manifest is None:
-        raise BadInput(f"{folder.root}: autodip_ij is not installed here")
+        raise BadInput(f"{folder.root}: autodip_ij is not installed in this folder")
     steps = [_removal(folder, PurePosixPath(path), expected) for path, expected in sorted(manifest.files.items())]
     text = _without_lines(folder, manifest.environment_lines)
     if text is not None:
@@ -161,9 +159,9 @@ def uninstall(folder: FijiFolder, *, dry_run: bool = False) -> list[Step]:
 
 
 def this_requirement() -> str:
-    """Return the requirement that gives Fiji's environment the same autodip_ij as this one.
+    """Return the requirement with which Fiji's environment gets the same autodip_ij as this one.
 
-    From a clone or an address it is that place; else the version of a package index.
+    It names the clone or address this package was installed from, else its version in a package index.
     """
     name = f"autodip_ij[{EXTRAS}]"
     try:
@@ -187,7 +185,7 @@ def _step(folder: FijiFolder, path: PurePosixPath, content: bytes, old: Manifest
 
 
 def _superseded(folder: FijiFolder, files: Iterable[PurePosixPath], old: Manifest) -> list[Step]:
-    """Return the removal of files that an older version installed and this one has no more."""
+    """Return the removal of files that an older version installed and this one lacks."""
     gone = [path for path in map(PurePosixPath, sorted(old.files)) if path not in set(files)]
     return [_removal(folder, path, old.files[str(path)]) for path in gone if (folder.root / path).exists()]
 
@@ -195,7 +193,7 @@ def _superseded(folder: FijiFolder, files: Iterable[PurePosixPath], old: Manifes
 def _removal(folder: FijiFolder, path: PurePosixPath, expected: str) -> Step:
     present = content_of(folder.root / path)
     if present is None:
-        return Step(Action.UNCHANGED, path, "is gone already")
+        return Step(Action.UNCHANGED, path, "already removed")
     if digest(present) != expected:
         return Step(Action.KEEP, path, "changed since it was installed")
     return Step(Action.REMOVE, path)
@@ -204,14 +202,14 @@ def _removal(folder: FijiFolder, path: PurePosixPath, expected: str) -> Step:
 def _environment(
     folder: FijiFolder, requirement: str, old: Manifest, manifest: Manifest
 ) -> tuple[bytes | None, Step | None]:
-    """Return the new content of ``environment.yml`` (None: as it is) and its step; notes the added lines."""
+    """Return the new content of ``environment.yml`` (None: unchanged) and its step; record the added lines."""
     if not folder.is_fiji:
         return None, None
     place = PurePosixPath(folder.environment_file.relative_to(folder.root).as_posix())
     present = content_of(folder.environment_file)
     if present is None:
         return None, Step(
-            Action.KEEP, place, f"is not there; install {requirement} into Fiji's Python environment by hand"
+            Action.KEEP, place, f"not found; install {requirement} into Fiji's Python environment by hand"
         )
     before = present.decode("utf-8")
     manifest.environment_lines = old.environment_lines
@@ -219,7 +217,7 @@ def _environment(
     line = before.splitlines()[at].strip() if at is not None else None
     ours = old.environment_lines[-1].strip() if old.environment_lines else None
     if line is not None and line != ours:
-        return None, Step(Action.UNCHANGED, place, f"'{line}' is yours")
+        return None, Step(Action.UNCHANGED, place, f"'{line}' was not added by this installer")
     if line == f"- {requirement}":
         return None, Step(Action.UNCHANGED, place, line)
     text, manifest.environment_lines = add_requirement(remove_lines(before, old.environment_lines), requirement)

@@ -1,1 +1,1 @@
-"""The worker process: how it is started, asked, watched and ended, and what it can do."""
+"""The worker process: its jobs, its messages, and how Fiji starts, watches and ends it."""

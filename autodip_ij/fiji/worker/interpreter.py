@@ -1,4 +1,4 @@
-"""The Python program of the worker: found, started and ended."""
+"""Find, start and end the Python program of the worker."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 from autodip_ij.errors import EnvironmentProblem
 
 GRACE_SECONDS = 3.0
-"""How long the worker may take to obey before it is killed."""
+"""Time that the worker has to react before it is killed."""
 
 
 def interpreter() -> Path:
@@ -25,7 +25,7 @@ def interpreter() -> Path:
     Raises
     ------
     autodip_ij.errors.EnvironmentProblem
-        If there is none where it should be.
+        If the environment has no Python program.
     """
     running = Path(sys.executable or "")
     if running.name.lower().startswith("python") and running.is_file():
@@ -40,22 +40,22 @@ def interpreter() -> Path:
 
 
 def python_service(*arguments: str, environment: Mapping[str, str]) -> Any:
-    """Return an Appose service, not started, that runs Python with `arguments` and this process's id after them."""
+    """Return an Appose service, not yet started, that runs Python with `arguments` followed by this process's id."""
     import multiprocessing.spawn
 
     import appose
 
     program = interpreter()
     if Path(sys.executable or "") != program:
-        # The tracker of shared memory is started as a process too, by multiprocessing.
+        # multiprocessing starts its tracker of shared memory as a process, too.
         multiprocessing.spawn.set_executable(str(program))
     service = appose.custom().base(sys.prefix).build().service([str(program)], *arguments, str(os.getpid()))
-    # Appose decodes the worker's lines by the locale of this process: plain ASCII is right in all of them.
+    # Appose decodes the worker's lines by the locale of this process: plain ASCII is correct in every locale.
     return service.env(PYTHONIOENCODING="ascii:backslashreplace", **environment)
 
 
 def cause_of_end(code: int) -> str:
-    """Say in words why a process ended.
+    """Describe why a process ended.
 
     Examples
     --------
@@ -72,14 +72,14 @@ def cause_of_end(code: int) -> str:
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
-    """Return when `condition` holds, or after `GRACE_SECONDS`."""
+    """Wait until `condition` holds, at most `GRACE_SECONDS`."""
     deadline = time.monotonic() + GRACE_SECONDS
     while time.monotonic() < deadline and not condition():
         time.sleep(0.02)
 
 
 def kill(service: Any) -> int:
-    """End the process if it lives, wait for the last of its output, and return its exit code."""
+    """End the process if it is running, wait for the rest of its output, and return its exit code."""
     if service.is_alive():
         service.kill()
     code = int(service.wait_for())

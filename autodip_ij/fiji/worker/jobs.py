@@ -1,6 +1,6 @@
-"""What Fiji has computed for it: jobs ``(values, arrays, progress) -> answer``, JSON and arrays in and out.
+"""The jobs that compute for Fiji: functions ``(values, arrays, progress) -> answer`` of JSON values and arrays.
 
-Jobs know no Java. They run in the worker process, or in Fiji's own by setting.
+Jobs do not use Java. They run in the worker process or, by setting, in Fiji's own.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Arrays = Mapping[str, npt.NDArray[Any]]
 
 
 class Stages:
-    """A `Progress` of one run: names what comes before the first step of its fits, and says briefly what is said."""
+    """`Progress` reporter of one run: names the stage before its fits, and shortens its messages."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
@@ -34,18 +34,18 @@ class Stages:
         return getattr(self._progress, name)
 
     def start(self, total: int, message: str) -> None:
-        """Begin the run: first its noise is measured and classical estimates are made."""
+        """Begin the run with the estimation of noise and the classical estimates."""
         self._title, self._fits = message, False
         self._progress.start(total, f"{message}: noise and classical estimate")
 
     def advance(self, steps: int = 1, message: str | None = None) -> None:
-        """Report steps of the fits."""
+        """Report completed steps of the fits."""
         if not self._fits:
             self._fits, message = True, message or f"{self._title}: fit"
         self._progress.advance(steps, message)
 
     def log(self, message: str) -> None:
-        """Say a line as the Log has it."""
+        """Report a message in the short form of the Log."""
         if line := briefly(message):
             self._progress.log(line)
 
@@ -57,18 +57,18 @@ def denoise_pixels(values: dict[str, Any], arrays: Arrays, progress: Progress) -
     ----------
     values
         ``settings`` (of `DenoiseSettings`), ``origin`` (`Origin`), ``channels`` (indices of the source's channels that
-        the arrays hold), ``chosen`` (settings ``channel``, ``time``, ``z`` that choose the same planes of the source),
-        ``explicit`` (whether the user named them), ``looks`` (name, colour, display range of each),
+        the arrays hold), ``chosen`` (settings ``channel``, ``time``, ``z`` that select the same planes of the source),
+        ``explicit`` (whether the user selected channels), ``looks`` (name, colour, display range of each),
         ``pixel_size``, ``title``, ``rgb``.
     arrays
         ``source`` and ``target``.
     progress
-        Is told, before anything is fitted, which groups were found and why.
+        Progress reporter; may request cancellation. Reports the groups and the reasons before the fits start.
 
     Returns
     -------
     dict
-        ``report`` (`autodip_ij.denoising.report.Report`), ``basis`` (what the groups rest on).
+        ``report`` (`autodip_ij.denoising.report.Report`), ``basis`` (the source of the metadata).
     """
     from autodip_ij.denoising.api import denoise_image
 
@@ -78,11 +78,11 @@ def denoise_pixels(values: dict[str, Any], arrays: Arrays, progress: Progress) -
     progress.log(f"{values['title']}: metadata from {found.basis}")
     source, target = arrays["source"], arrays["target"]
     if values["explicit"]:
-        # A channel the user names is denoised even where its metadata say that it is no fluorescence.
+        # A channel that the user selects is denoised even if its metadata identify it as not fluorescence.
         settings = settings.model_copy(update={"channel": f"0-{source.shape[1] - 1}"})
     image = _image(source, values, found)
     if settings.uncertainty:
-        progress.log("the uncertainty map is written beside files; for an open image save it and denoise the file")
+        progress.log("the uncertainty map is written for files only; to obtain it, save the image and denoise the file")
         settings = settings.model_copy(update={"uncertainty": False})
     progress.start(0, "Choosing the parameters")
     result = denoise_image(
@@ -90,16 +90,15 @@ def denoise_pixels(values: dict[str, Any], arrays: Arrays, progress: Progress) -
     )
     for t, c, z in np.ndindex(source.shape[:3]):
         target[t, c, z] = result.output.plane(t, c, z)
-    # Only the chosen planes travelled; the record names them as they are counted in the user's image.
+    # Only the selected planes were sent; the record counts them as in the user's image.
     report = result.report.model_copy(update={"settings": {**result.report.settings, **values["chosen"]}})
-    told = report.model_dump(mode="json")
-    for line in verdict_lines(told):
+    record = report.model_dump(mode="json")
+    for line in verdict_lines(record):
         progress.log(line)
-    return {"report": told, "basis": found.basis}
+    return {"report": record, "basis": found.basis}
 
 
 def _image(pixels: npt.NDArray[Any], values: dict[str, Any], found: Found) -> Image:
-
     looks = tuple(
         Channel(look["name"], _tuple(look["color"]), _tuple(look["display_range"])) for look in values["looks"]
     )
@@ -119,7 +118,7 @@ def _tuple(value: Any) -> Any:
 
 
 def denoise_file(values: dict[str, Any], arrays: Arrays, progress: Progress) -> dict[str, str]:
-    """Denoise the file ``input`` into ``output`` (empty: beside it); answer ``output``, ``sidecar`` and ``summary``."""
+    """Denoise the file ``input`` into ``output`` (empty: beside it); return ``output``, ``sidecar`` and ``groups``."""
     from autodip_ij.denoising.api import denoise_file as run
 
     settings = DenoiseSettings.parse(**values["settings"])
@@ -133,7 +132,7 @@ def denoise_file(values: dict[str, Any], arrays: Arrays, progress: Progress) -> 
 
 
 def denoise_folder(values: dict[str, Any], arrays: Arrays, progress: Progress) -> dict[str, Any]:
-    """Denoise the folder ``input`` into ``output``; answer the object of ``autodip batch --json`` and ``summary``."""
+    """Denoise the folder ``input`` into ``output``; return the object of ``autodip batch --json`` and ``summary``."""
     from autodip_ij.batch import run_batch
 
     settings = DenoiseSettings.parse(**values["settings"])
@@ -149,14 +148,14 @@ def denoise_folder(values: dict[str, Any], arrays: Arrays, progress: Progress) -
 
 
 def inspect_file(values: dict[str, Any], arrays: Arrays, progress: Progress) -> dict[str, Any]:
-    """Inspect the file ``input``; answer the object of ``autodip inspect --json``."""
+    """Inspect the file ``input``; return the object of ``autodip inspect --json``."""
     from autodip_ij.denoising.inspection import inspect
 
     return inspect(values["input"], DenoiseSettings.parse(**values["settings"])).model_dump(mode="json")
 
 
 def inspect_open_image(values: dict[str, Any], arrays: Arrays, progress: Progress) -> dict[str, Any]:
-    """Inspect an open image of the given ``shape``; of its pixels it has ``planes``, the middle one of each channel."""
+    """Inspect an open image of the given ``shape`` from ``planes``, the middle plane of each channel."""
     import dask.array as da
 
     from autodip_ij.denoising.inspection import Inspection, inspect_image
@@ -170,10 +169,10 @@ def inspect_open_image(values: dict[str, Any], arrays: Arrays, progress: Progres
 
 
 def evaluate(values: dict[str, Any], arrays: Arrays, progress: Progress) -> list[dict[str, float | None]]:
-    """Measure the array ``image`` against ``reference``, both (T, C, Z, Y, X); answer one row of measures a plane.
+    """Compare the array ``image`` with ``reference``, both (T, C, Z, Y, X); return one row of measures per plane.
 
-    ``range`` is the width of the grey-value scale, or None for the span of each reference plane; ``weights`` the folder
-    of LPIPS weights. Where LPIPS has none the rows come without it, and the user is told.
+    ``range`` is the width of the grey-value scale, or None for the range of each reference plane; ``weights`` is the
+    folder of LPIPS weights. Without weights the rows lack LPIPS, and a message says so.
     """
     from autodip_ij.errors import Cancelled, EnvironmentProblem
     from autodip_ij.evaluation.scoring.measures import score
@@ -193,12 +192,12 @@ def evaluate(values: dict[str, Any], arrays: Arrays, progress: Progress) -> list
         rows.append({**dict(zip("TCZ", place, strict=True)), **row})
         progress.advance()
         if progress.stop_request() is not Stop.NO:
-            raise Cancelled("stopped by the user; no table was made")
+            raise Cancelled("cancelled by the user; no table was created")
     return rows
 
 
 def probe(values: dict[str, Any], arrays: Arrays, progress: Progress) -> dict[str, Any]:
-    """Run the checks of ``autodip doctor`` in this process; answer a list of them and where Python is."""
+    """Run the checks of ``autodip doctor`` in this process; return them with the location of Python."""
     from autodip_ij.doctor import checks
 
     return {"python": sys.executable, "prefix": sys.prefix, "checks": [asdict(check) for check in checks()]}

@@ -1,6 +1,6 @@
-"""What the worker says, kept until the thread that waits for the job passes it on.
+"""Messages between Fiji and the worker: events, the queue of callers, and errors as records.
 
-Appose calls listeners on threads of its own, which must not touch Fiji.
+Appose calls listeners on its own threads, which must not call Fiji; events wait here for the thread of the caller.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ class Messages:
         self._done = 0
 
     def receive(self, event: Any) -> None:
-        """Keep one event of the task; called by Appose."""
+        """Store one event of the task; called by Appose."""
         self._events.append(event)
         self._arrived.set()
 
     def wait(self, seconds: float) -> None:
-        """Return when something has arrived, or after `seconds`."""
+        """Wait for an event, at most `seconds`."""
         self._arrived.wait(seconds)
         self._arrived.clear()
 
     def relay(self, progress: Progress, shared: SharedArrays) -> None:
-        """Pass on all that has arrived, in order."""
+        """Report all stored events, in order."""
         while self._events:
             event = self._events.popleft()
             info = event.info or {}
@@ -58,19 +58,19 @@ _POLL_SECONDS = 0.1
 
 @dataclass(eq=False)
 class Turn:
-    """A place in the line.
+    """A place in the queue.
 
     Attributes
     ----------
     brief
-        Whether those behind need not be told of it.
+        Whether the callers behind it get no message about waiting.
     """
 
     brief: bool = False
 
 
 class Queue:
-    """A line of callers; the one at its head works."""
+    """A queue of callers; the first one works."""
 
     def __init__(self) -> None:
         self._line: deque[Turn] = deque()
@@ -78,21 +78,21 @@ class Queue:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nobody works or waits."""
+        """Whether no caller works or waits."""
         return not self._line
 
     @property
     def is_brief(self) -> bool:
-        """Whether all who work or wait are done in no time."""
+        """Whether all callers in the queue are brief."""
         return all(turn.brief for turn in list(self._line))
 
     def wait(self, progress: Progress, *, brief: bool = False) -> Turn:
-        """Return a turn when it has come; to be given to `leave` when the work is done.
+        """Wait for a turn and return it; pass it to `leave` when the work is done.
 
         Raises
         ------
         autodip_ij.errors.Cancelled
-            If the user stops while waiting.
+            If the user cancels while waiting.
         """
         turn = Turn(brief)
         with self._changed:
@@ -104,11 +104,11 @@ class Queue:
                 if progress.stop_request() is not Stop.NO:
                     self._line.remove(turn)
                     self._changed.notify_all()
-                    raise Cancelled("stopped while waiting for another run; nothing was changed")
+                    raise Cancelled("cancelled while waiting for another run; nothing was changed")
         return turn
 
     def leave(self, turn: Turn) -> None:
-        """Let the next one work."""
+        """Let the next caller work."""
         with self._changed:
             self._line.remove(turn)
             self._changed.notify_all()
@@ -120,14 +120,14 @@ class WorkerCrashed(EnvironmentProblem):
     Attributes
     ----------
     details
-        What it wrote on standard error last.
+        The end of its standard error.
     """
 
     details: str = ""
 
 
 class UnexpectedFailure(AutodipError):
-    """An error nobody foresaw: a bug of this package or of one it uses.
+    """An unexpected error: a defect of this package or of one that it uses.
 
     Attributes
     ----------
@@ -144,15 +144,15 @@ def describe(error: BaseException) -> dict[str, str]:
     if isinstance(error, AutodipError):
         return {"kind": type(error).__name__, "message": str(error), "details": details}
     if _is_memory_error(error):
-        line = _first_line(error) or "no more memory could be had"
-        way_out = "process a smaller part of the image, a smaller tile, or close other programs"
-        return {"kind": OutOfMemory.__name__, "message": f"out of memory ({line}); {way_out}", "details": details}
+        line = _first_line(error) or "allocation failed"
+        remedy = "process a smaller part of the image, a smaller tile, or close other programs"
+        return {"kind": OutOfMemory.__name__, "message": f"out of memory ({line}); {remedy}", "details": details}
     line = f"{type(error).__name__}: {_first_line(error)}".rstrip(": ")
     return {"kind": UnexpectedFailure.__name__, "message": line, "details": details}
 
 
 def restore(record: dict[str, str]) -> AutodipError:
-    """Return the exception of a record, of its kind where this package knows it."""
+    """Return the exception of a record, as its own class where this package defines it."""
     kind = getattr(errors, record["kind"], UnexpectedFailure)
     error: AutodipError = kind(record["message"])
     error.details = record["details"]  # type: ignore[attr-defined]
@@ -164,5 +164,5 @@ def _first_line(error: BaseException) -> str:
 
 
 def _is_memory_error(error: BaseException) -> bool:
-    # torch.OutOfMemoryError is no MemoryError, and torch may not be imported here.
+    # torch.OutOfMemoryError is not a MemoryError, and torch must not be imported here.
     return isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"

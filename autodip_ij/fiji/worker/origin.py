@@ -1,7 +1,7 @@
-"""Where an open image comes from, and the groups that follow from it; knows no Java, and runs in the worker.
+"""Infer the groups of an open image from its source; runs in the worker, without Java.
 
-The file is read again for its full metadata where it still exists; else the OME record that Bio-Formats or an OME-TIFF
-left with the image; else the Info text, where Bio-Formats writes the original metadata; else the group is unknown.
+The best metadata available are used: the file itself, if it still exists; else the OME record that Bio-Formats or an
+OME-TIFF left with the image; else the Info text, to which Bio-Formats writes the original metadata.
 """
 
 from __future__ import annotations
@@ -23,22 +23,22 @@ _CHANNEL_LABEL = re.compile(r"\bc:(\d+)/(\d+)")
 
 @dataclass(frozen=True)
 class Origin:
-    """What an open image tells about its source.
+    """What an open image reveals about its source.
 
     Attributes
     ----------
     title
         Title of the image.
     paths
-        Files it may have come from, likeliest first.
+        Files from which it may have been opened, most likely first.
     info
         Its Info text, without records of earlier runs.
     ome_xml
-        OME record that came with it; empty if none.
+        OME record stored with it; empty if none.
     labels
         Slice labels.
     channel_labels
-        Label of the first plane of each channel; empty texts where there is none.
+        Label of the first plane of each channel; empty where it has none.
     series
         Index of the scene in the file, as Bio-Formats counts; None if unknown.
     """
@@ -70,7 +70,7 @@ class Origin:
 
 @dataclass(frozen=True)
 class Found:
-    """Group decisions of an open image, one a channel, and in words what they rest on."""
+    """Group decisions of an open image, one per channel, and a description of their source."""
 
     decisions: tuple[GroupDecision, ...]
     metadata: SourceMetadata
@@ -78,16 +78,16 @@ class Found:
 
 
 def decide(origin: Origin, settings: DenoiseSettings, progress: Progress) -> Found:
-    """Infer the groups of an open image from the best metadata to be had; the group the user gave comes before them.
+    """Infer the groups of an open image from the best metadata available; a group chosen by the user takes precedence.
 
     Parameters
     ----------
     origin
-        What is known of the image.
+        What is known about the image.
     settings
         ``group`` and ``vocabulary`` are used.
     progress
-        Hears why a source could not be used.
+        Progress reporter; receives the reason if a source cannot be used.
     """
     from autodip_ij.denoising.channels import with_given_group
     from autodip_ij.groups import infer_groups, load_vocabulary
@@ -98,23 +98,23 @@ def decide(origin: Origin, settings: DenoiseSettings, progress: Progress) -> Fou
         inferred = infer_groups(metadata, vocabulary)
         decisions = match_channels(inferred, origin)
         found = Found(tuple(with_given_group(decisions, settings)), metadata, basis)
-        # A weaker source must not know better which channel this is than the file itself.
+        # A weaker source must not overrule the file in the assignment of channels.
         if any(d.microscope or d.specimen or d.leave_alone for d in inferred):
             return found
         best = best or found
-    assert best is not None  # the last source is always there
+    assert best is not None  # the last source always exists
     return best
 
 
 def _sources(origin: Origin, progress: Progress) -> Iterator[tuple[SourceMetadata, str]]:
-    """Yield metadata and where they are from, best first."""
+    """Yield metadata and a description of their source, best first."""
     for path in origin.paths:
         yield from _from_file(Path(path), origin, progress)
     yield from _from_ome(origin, progress)
     native = {"info": origin.info, "labels": list(origin.labels)}
-    told = origin.info or any(origin.labels)
-    basis = "the Info text and the labels of the image" if told else "nothing: it has no file, Info or labels"
-    # A window may be called anything; the file was named by who took the image.
+    given = origin.info or any(origin.labels)
+    basis = "the Info text and the labels of the image" if given else "nothing: it has no file, Info or labels"
+    # A window can have any title; the name of a file was chosen by whoever acquired the image.
     file = Path(origin.paths[0]).name if origin.paths else None
     title = None if file else origin.title or None
     yield SourceMetadata("imagej", origin.channel_names, native=native, image_name=title, file_name=file), basis
@@ -131,12 +131,12 @@ def _from_file(path: Path, origin: Origin, progress: Progress) -> Iterator[tuple
         yield open_image(path, scene).metadata, f"the file {path}"
     except AutodipError as error:
         progress.log(f"{path.name} cannot be read again for its metadata: {error}")
-    except Exception as error:  # a fault of a reader must not keep an image that is open from being denoised
+    except Exception as error:  # a failing reader must not prevent an open image from being denoised
         progress.log(f"{path.name} cannot be read again for its metadata: {type(error).__name__}: {error}")
 
 
 def _scene(origin: Origin, names: Sequence[str]) -> str:
-    """Return the scene an image is: as Bio-Formats counts, or by the name it puts at the end of the title."""
+    """Return the scene of an image: by Bio-Formats' index, or by the name at the end of the title."""
     if origin.series is not None and origin.series < len(names):
         return str(origin.series)
     ending = origin.title.rpartition(" - ")[2]
@@ -166,9 +166,9 @@ def _from_ome(origin: Origin, progress: Progress) -> Iterator[tuple[SourceMetada
 
 
 def match_channels(decisions: Sequence[GroupDecision], origin: Origin) -> tuple[GroupDecision, ...]:
-    """Give each channel of the image its decision among those of the file, which may have more or fewer channels.
+    """Match the decisions of a file to the channels of the image, of which there may be more or fewer.
 
-    Where labels (``c:2/3``) or names do not tell which is which, only what all channels of the file share is kept.
+    Where neither labels (``c:2/3``) nor names identify a channel, only what all channels of the file share is used.
     """
     count = len(origin.channel_labels)
     if len(decisions) == count:
@@ -207,6 +207,6 @@ def _shared(decisions: Sequence[GroupDecision], name: str) -> GroupDecision:
         specimen=specimen,
         confidence=min((decision.confidence for decision in decisions), default=0.0) if known else 0.0,
         evidence=decisions[0].evidence if len(decisions) == 1 else (),
-        reason=f"the source has {len(decisions)} channels and which one this is cannot be told; "
-        + ("what all of them share was taken" if known else "they share nothing"),
+        reason=f"the source has {len(decisions)} channels, and this one cannot be identified; "
+        + ("what all of them share is used" if known else "they share nothing"),
     )

@@ -1,4 +1,4 @@
-"""The worker process: computes for Fiji in a process of its own, so that a crash or a kill leaves Fiji standing.
+"""The worker process: runs jobs for Fiji in a separate process, so that a crash or a kill does not affect Fiji.
 
 It is started by `autodip_ij.fiji.worker.service` as ``python -m autodip_ij.fiji.worker.process <process id of Fiji>``
 and speaks Appose's protocol (one JSON object a line on standard input and output). A job is a function
@@ -27,13 +27,13 @@ Job = Callable[[dict[str, Any], Mapping[str, npt.NDArray[Any]], Progress], Any]
 
 UPDATE_SECONDS = 0.2
 PREVIEW_SLOTS = 2
-"""Previews are written in turns, so that one can be shown while the next is made."""
+"""Number of buffers for previews, written alternately, so that one can be shown while the next is written."""
 STOP, WANTS_PREVIEW = 0, 1
-"""Bytes of the array `control`, set by Fiji: ask to keep what there is and stop; a preview would be shown."""
+"""Bytes of the array `control`, set by Fiji: stop and return the result so far; a preview would be shown."""
 
 
 class WorkerProgress(Silent):
-    """Tells Fiji's process what happens here, and asks it what the user wants."""
+    """`Progress` reporter of a job: sends messages to Fiji's process and receives the user's requests."""
 
     def __init__(self, task: Any, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
         self._task = task
@@ -50,7 +50,7 @@ class WorkerProgress(Silent):
         self._send({"start": message})
 
     def advance(self, steps: int = 1, message: str | None = None) -> None:
-        """Report steps done, a few times a second at most."""
+        """Report completed steps, a few times a second at most."""
         self._done += steps
         self._message = message or self._message
         if time.monotonic() - self._sent >= UPDATE_SECONDS or self._done >= self._total:
@@ -61,7 +61,7 @@ class WorkerProgress(Silent):
         return self._previews is not None and bool(self._control[WANTS_PREVIEW])
 
     def preview(self, plane: npt.NDArray[np.float32], title: str) -> None:
-        """Hand over a preview, thinned out where it is larger than the space for it."""
+        """Send a preview, subsampled if it is larger than its buffer."""
         if self._previews is None:
             return
         self._control[WANTS_PREVIEW] = 0
@@ -73,13 +73,13 @@ class WorkerProgress(Silent):
         self._send({"preview": title, "slot": self._slot, "shape": [height, width]})
 
     def stop_request(self) -> Stop:
-        """Return what the user wants: Appose's cancel discards, the control byte keeps."""
+        """Return the user's request: Appose's cancellation discards, the control byte stops with the result so far."""
         if self._task.cancel_requested:
             return Stop.DISCARD
         return Stop.KEEP if self._control[STOP] else Stop.NO
 
     def log(self, message: str) -> None:
-        """Send a line for the user."""
+        """Send a message to the user."""
         self._send({"log": message})
 
     def _send(self, info: dict[str, Any] | None = None) -> None:
@@ -88,7 +88,7 @@ class WorkerProgress(Silent):
 
 
 class _LogLines(logging.Handler):
-    """Sends the warnings of this package to Fiji's Log; those of libraries are written for programmers."""
+    """Sends warnings of this package to Fiji's Log, and those of other libraries to standard error."""
 
     def __init__(self, progress: Progress) -> None:
         super().__init__(logging.WARNING)
@@ -111,8 +111,8 @@ def perform(task: Any, job: str, blocks: Mapping[str, Any]) -> None:
     job
         ``module:function``.
     blocks
-        Shared arrays by name; ``values`` holds the job's values as UTF-8 JSON, ``control`` what Fiji asks for,
-        ``preview`` (if previews are wanted) is (`PREVIEW_SLOTS`, Y, X) float32. The others go to the job.
+        Shared arrays by name; ``values`` holds the job's values as UTF-8 JSON, ``control`` Fiji's requests,
+        ``preview`` (if previews are wanted) is (`PREVIEW_SLOTS`, Y, X) float32. All others are passed to the job.
     """
     from autodip_ij.fiji.worker.shared import attached
 
@@ -144,27 +144,27 @@ def outcome(
 
 
 def main() -> None:
-    """Serve jobs until standard input ends or Fiji's process is gone."""
+    """Serve jobs until standard input ends or Fiji's process has ended."""
     parent = int(sys.argv[1])
     protocol = _keep_protocol_clean()
     threading.Thread(target=_end_with, args=(parent,), name="AUTO-DIP-Parent-Watch", daemon=True).start()
     import faulthandler
 
-    faulthandler.enable()  # a native crash leaves its traceback on standard error, which Fiji shows
+    faulthandler.enable()  # a native crash writes its traceback to standard error, which Fiji shows
     import appose.python_worker
 
     if os.name == "nt":
-        # There an import hangs once standard input is being read (numpy issue 24290).
-        from autodip_ij.dip import fit  # noqa: F401  # brings torch
+        # On Windows an import hangs once standard input is being read (numpy issue 24290).
+        from autodip_ij.dip import fit  # noqa: F401  # imports torch
 
-    # Appose prints its answers; that `print` must be the only one to reach the protocol.
+    # Appose prints its answers; no other `print` may reach the protocol.
     appose.python_worker.__dict__["print"] = protocol
     appose.python_worker.main()
-    os._exit(0)  # threads of libraries must not keep the GPU after Fiji let go
+    os._exit(0)  # threads of libraries must not hold the GPU after Fiji has released it
 
 
 def _keep_protocol_clean() -> Callable[..., None]:
-    """Send whatever is printed, from Python or from C, to standard error; return a `print` for the protocol alone."""
+    """Redirect everything printed, by Python or C, to standard error; return a `print` for the protocol alone."""
     protocol: TextIO = os.fdopen(os.dup(1), "w", encoding="utf-8", newline="\n")
     os.dup2(2, 1)
     sys.stdout = sys.stderr
@@ -188,7 +188,7 @@ def _end_with(parent: int) -> None:
         while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
             time.sleep(0.5)
     except psutil.Error:
-        pass  # it is gone
+        pass  # it has ended
     os._exit(1)
 
 

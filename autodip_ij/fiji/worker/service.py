@@ -1,7 +1,7 @@
-"""Fiji's side of the worker: starts it, hands it one job at a time, watches, stops and restarts it.
+"""Fiji's side of the worker: starts it, runs one job at a time, and stops or restarts it.
 
-The worker stays warm between jobs. When the user discards a job the caller is free at once: a thread of its own waits
-up to `GRACE_SECONDS` for the worker to answer, and kills it otherwise; the next job waits for that thread, no longer.
+The worker keeps running between jobs. When the user discards a job, the caller returns at once, while a thread waits up
+to `GRACE_SECONDS` for the worker to react and then kills it; the next job waits for that thread only.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from autodip_ij.progress import Progress, Stop
 
 POLL_SECONDS = 0.1
 PREVIEW_SIDE = 1024
-"""Pixels along a side of a preview at most."""
+"""Largest side of a preview in pixels."""
 
 _SCRIPT = "from autodip_ij.fiji.worker.process import perform\nperform(task, job, blocks)"
 
 
 @dataclass
 class _Run:
-    """One job in work."""
+    """A running job."""
 
     service: Any
     task: Any = None
@@ -44,12 +44,12 @@ class _Run:
 
 
 class Engine:
-    """The worker process and the queue before it.
+    """The worker process and its queue of callers.
 
     Parameters
     ----------
     environment
-        Environment variables of the worker besides those of this process.
+        Environment variables of the worker in addition to those of this process.
 
     Examples
     --------
@@ -72,7 +72,7 @@ class Engine:
 
     @property
     def is_idle(self) -> bool:
-        """Whether a job would begin at once."""
+        """Whether a job would start at once."""
         return self._queue.is_empty
 
     def arrays(self) -> SharedArrays:
@@ -96,26 +96,26 @@ class Engine:
         job
             ``module:function`` of a function ``(values, arrays, progress) -> answer``.
         values
-            What JSON can hold.
+            Values that JSON can represent.
         shared
             Arrays for the job to read and write.
         progress
-            Is told, and asked whether to stop, every `POLL_SECONDS`.
+            Progress reporter; may request cancellation. Called every `POLL_SECONDS`.
         preview_of
-            Shape (Y, X) of the planes that may be previewed; None for no previews.
+            Shape (Y, X) of the planes to preview; None for no previews.
         brief
-            The job is done in no time, so that others need not be told that they wait for it.
+            The job takes no noticeable time; others get no message that they are waiting for it.
 
         Raises
         ------
         autodip_ij.errors.AutodipError
-            What the job raised; `WorkerCrashed` if the worker ended; `Cancelled` if the user discarded the job.
+            The error of the job; `WorkerCrashed` if the worker ended; `Cancelled` if the user discarded the job.
         TypeError
-            If `values` holds something JSON cannot.
+            If JSON cannot represent `values`.
         """
         encoded = np.frombuffer(json.dumps(dict(values)).encode("utf-8"), np.uint8)
         if not self.is_idle:
-            progress.start(0, "Starting the worker" if self._queue.is_brief else "Waiting for the run before")
+            progress.start(0, "Starting the worker" if self._queue.is_brief else "Waiting for the previous run")
         turn = self._queue.wait(progress, brief=brief)
         abandoned = False
         try:
@@ -128,14 +128,14 @@ class Engine:
             if self._follow(run, shared, progress) is Stop.DISCARD:
                 abandoned = True
                 threading.Thread(target=self._abandon, args=(run, turn), name="AUTO-DIP-Reaper").start()
-                raise Cancelled("stopped by the user; nothing was changed")
+                raise Cancelled("cancelled by the user; nothing was changed")
             return self._answer(run)
         finally:
             if not abandoned:
                 self._queue.leave(turn)
 
     def release(self) -> bool:
-        """End the worker, which frees the GPU; return whether there was one. A job in work is lost."""
+        """End the worker, which frees the GPU; return whether one was running. A running job is lost."""
         service, self._service = self._service, None
         if service is None or not service.is_alive():
             return False
@@ -148,7 +148,7 @@ class Engine:
 
     def _begin(self, job: str, shared: SharedArrays, progress: Progress) -> _Run:
         if self._service is not None and not self.is_alive:
-            progress.log(f"the AUTO-DIP worker {cause_of_end(kill(self._service))}; starting it again")
+            progress.log(f"the AUTO-DIP worker {cause_of_end(kill(self._service))}; starting a new one")
         try:
             if not self.is_alive:
                 progress.start(0, "Starting the worker")
@@ -177,7 +177,7 @@ class Engine:
         self.release()
 
     def _follow(self, run: _Run, shared: SharedArrays, progress: Progress) -> Stop:
-        """Relay until the job ends or the user discards it."""
+        """Relay messages until the job ends or the user discards it."""
         while True:
             ended = run.ended
             run.messages.relay(progress, shared)
@@ -204,15 +204,15 @@ class Engine:
 
     def _ended(self, run: _Run, code: int) -> Exception:
         if run.service is self._released:
-            return Cancelled("stopped: the worker was ended by AUTO-DIP Release GPU; nothing was changed")
+            return Cancelled("cancelled: AUTO-DIP Release GPU ended the worker; nothing was changed")
         if self._service is run.service:
             self._service = None
-        error = WorkerCrashed(f"the AUTO-DIP worker {cause_of_end(code)}; it is started again for the next run")
+        error = WorkerCrashed(f"the AUTO-DIP worker {cause_of_end(code)}; the next run starts a new one")
         error.details = "\n".join([*run.service.invalid_lines()[-20:], *run.service.error_lines()[-20:]])
         return error
 
     def _abandon(self, run: _Run, turn: Turn) -> None:
-        """Ask the worker to drop the job; kill it if it does not within the grace period."""
+        """Ask the worker to drop the job; kill the worker if it does not react within the grace period."""
         try:
             with suppress(OSError, ValueError):
                 run.task.cancel()
@@ -244,7 +244,7 @@ class Runner(Protocol):
 
 
 class InProcess:
-    """Runs jobs in the calling thread: for debugging, and where no worker can be started. A crash takes Fiji down."""
+    """Runs jobs in the calling thread, for debugging and where no worker can start; a crash then ends Fiji."""
 
     def __init__(self) -> None:
         self._queue = Queue()
@@ -262,7 +262,7 @@ class InProcess:
         *,
         preview_of: tuple[int, int] | None = None,
     ) -> Any:
-        """Run one job here; values go through JSON as they would on their way to the worker."""
+        """Run one job here; its values pass through JSON, as on the way to the worker."""
         turn = self._queue.wait(progress)
         try:
             arrays = {name: shared[name] for name in shared.blocks}
@@ -277,7 +277,7 @@ class InProcess:
 
 @cache
 def worker() -> Engine:
-    """Return the one worker of this Fiji."""
+    """Return the single worker of this Fiji."""
     return Engine()
 
 

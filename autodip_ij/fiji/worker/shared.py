@@ -1,4 +1,4 @@
-"""Blocks of memory that Fiji's process and the worker see both; Fiji's process makes and removes them."""
+"""Arrays in memory shared by Fiji's process and the worker; Fiji's process creates and removes them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _LINUX_BLOCKS = Path("/dev/shm")
 
 
 class SharedArrays:
-    """Named arrays in shared memory, removed when the `with` block is left, whatever happened in it.
+    """Named arrays in shared memory, removed at the end of the `with` block, also after an error.
 
     Examples
     --------
@@ -37,12 +37,12 @@ class SharedArrays:
         self.blocks: dict[str, Any] = {}
 
     def add(self, name: str, dtype: npt.DTypeLike, shape: tuple[int, ...]) -> npt.NDArray[Any]:
-        """Make an array and return it; let go of what is returned before the `with` block ends.
+        """Create an array and return it; drop all references to it before the `with` block ends.
 
         Raises
         ------
         autodip_ij.errors.OutOfMemory
-            If there is not that much memory to be shared.
+            If there is not enough shared memory.
         """
         from appose import NDArray, SharedMemory
 
@@ -52,7 +52,7 @@ class SharedArrays:
         try:
             block = SharedMemory(name=f"autodip-{os.getpid()}-{next(_COUNTER)}", create=True, rsize=size)
         except (OSError, MemoryError) as error:
-            raise OutOfMemory(f"{_amount(size)} of shared memory cannot be had ({error}); {_WAY_OUT}") from error
+            raise OutOfMemory(f"{_amount(size)} of shared memory cannot be allocated ({error}); {_REMEDY}") from error
         self.blocks[name] = NDArray(str(kind), list(shape), block)
         return self[name]
 
@@ -68,27 +68,27 @@ class SharedArrays:
         self.release()
 
     def release(self) -> None:
-        """Remove the blocks; does nothing the second time."""
+        """Remove the blocks; a second call does nothing."""
         close(self.blocks.values())
         for block in self.blocks.values():
             block.shm.unlink()
         self.blocks = {}
 
 
-_WAY_OUT = (
+_REMEDY = (
     "process fewer channels or slices at once, use AUTO-DIP Denoise File..., "
     "or switch off 'Run in a worker process' in AUTO-DIP Settings..."
 )
 
 
 def _refuse_if_full(size: int) -> None:
-    # Linux hands out blocks it has no room for and kills the process that writes to them: ask before.
+    # Linux allocates blocks beyond its capacity and kills the process that writes to them: check first.
     if not _LINUX_BLOCKS.is_dir():
         return
     free = shutil.disk_usage(_LINUX_BLOCKS).free
     if size > free:
         raise OutOfMemory(
-            f"the image needs {_amount(size)} of shared memory, {_amount(free)} are free in {_LINUX_BLOCKS}; {_WAY_OUT}"
+            f"the image needs {_amount(size)} of shared memory, {_amount(free)} are free in {_LINUX_BLOCKS}; {_REMEDY}"
         )
 
 
@@ -97,16 +97,16 @@ def _amount(size: int) -> str:
 
 
 def close(blocks: Any) -> None:
-    """Give up this process's view of blocks; arrays made of them must not be used any more."""
+    """Close this process's view of blocks; their arrays must not be used afterwards."""
     blocks = list(blocks)
     try:
         _close_all(blocks)
-    except BufferError:  # an array of a block is still referred to, perhaps by a cycle
+    except BufferError:  # an array still refers to a block, perhaps in a reference cycle
         gc.collect()
         try:
             _close_all(blocks)
         except BufferError:
-            return  # the view goes with its last array
+            return  # the view is closed with its last array
 
 
 def _close_all(blocks: list[Any]) -> None:
@@ -115,10 +115,10 @@ def _close_all(blocks: list[Any]) -> None:
 
 
 class PrivateArrays(SharedArrays):
-    """The same for a job that runs in this process: ordinary memory."""
+    """Named arrays in ordinary memory, for a job that runs in this process."""
 
     def add(self, name: str, dtype: npt.DTypeLike, shape: tuple[int, ...]) -> npt.NDArray[Any]:
-        """Make an array of zeros and return it."""
+        """Create an array of zeros and return it."""
         self.blocks[name] = np.zeros(shape, dtype)
         return self[name]
 
@@ -126,13 +126,13 @@ class PrivateArrays(SharedArrays):
         return np.asarray(self.blocks[name])
 
     def release(self) -> None:
-        """Forget the arrays."""
+        """Drop the arrays."""
         self.blocks = {}
 
 
 @contextmanager
 def attached(blocks: Mapping[str, Any]) -> Iterator[dict[str, npt.NDArray[Any]]]:
-    """Yield the arrays of blocks made by the other process, and give up the view afterwards."""
+    """Yield the arrays of blocks created by the other process, and close the view afterwards."""
     arrays = {name: np.asarray(block.ndarray()) for name, block in blocks.items()}
     try:
         yield arrays

@@ -1,7 +1,7 @@
 #!Python
 #@ TaskService (initializer="run") tasks
-#@ File (label="Input image", description="Any format autodip reads; an OME-Zarr folder too", style="both", required=false, persist=false) input
-#@ File (label="Output image", description="Ending .ome.tif, .ome.zarr or .tif; beside the input if empty", style="save", required=false, persist=false) output
+#@ File (label="Input image", description="Any format that autodip reads, including OME-Zarr folders", style="both", required=false, persist=false) input
+#@ File (label="Output image", description="With the suffix .ome.tif, .ome.zarr or .tif; beside the input if empty", style="save", required=false, persist=false) output
 #@ String (label="Group", description="Calibration group: auto (from the metadata), confocal/actin, confocal, actin, ... or all", value="Auto (from metadata)", choices={"Auto (from metadata)", "confocal/nucleus", "confocal/actin", "confocal/mito", "twophoton/nucleus", "twophoton/actin", "twophoton/mito", "widefield/nucleus", "widefield/actin", "widefield/mito", "confocal", "twophoton", "widefield", "nucleus", "actin", "mito", "all"}, required=false, persist=false) group
 #@ String (label="Channels (all if empty; counted from 1, or names)", description="Channels to denoise, counted from 1 as ImageJ does: 2, 1-3, DAPI, 1,DAPI (the command line counts from 0)", value="", required=false, persist=false) channels
 #@ String (label="Channels", description="Channels to denoise: index from 0 (Fiji's dialogs count from 1), range 0-2, name, list 0,DAPI; all if empty", value="", visibility=INVISIBLE, required=false, persist=false) channel
@@ -16,8 +16,8 @@ except ImportError as problem:
     from scyjava import jimport
     ij = jimport("ij.IJ")
     ij.redirectErrorMessages(jimport("java.awt.GraphicsEnvironment").isHeadless())
-    ij.error("AUTO-DIP", f"autodip_ij cannot be loaded ({problem}). Put it into Fiji's environment: "
+    ij.error("AUTO-DIP", f"autodip_ij cannot be loaded ({problem}). Install it into Fiji's environment: "
              "Edit > Options > Python..., or run: autodip fiji install")
-    globals().pop("__builtins__")  # SciJava calls again with these globals, and with a Java object in its place
+    globals().pop("__builtins__")  # SciJava calls again with these globals, and a Java object in its place
     raise
 written = run_file(globals())

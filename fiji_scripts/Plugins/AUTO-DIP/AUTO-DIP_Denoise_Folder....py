@@ -1,7 +1,7 @@
 #!Python
 #@ TaskService (initializer="run") tasks
-#@ File (label="Input folder", description="Sub-folders are searched too", style="directory", required=false, persist=false) input
-#@ File (label="Output folder", description="Another folder than the input", style="directory", required=false, persist=false) output
+#@ File (label="Input folder", description="Folder with the images, including its sub-folders", style="directory", required=false, persist=false) input
+#@ File (label="Output folder", description="Folder for the results, outside the input folder", style="directory", required=false, persist=false) output
 #@ String (label="Group", description="Calibration group: auto (from the metadata), confocal/actin, confocal, actin, ... or all", value="Auto (from metadata)", choices={"Auto (from metadata)", "confocal/nucleus", "confocal/actin", "confocal/mito", "twophoton/nucleus", "twophoton/actin", "twophoton/mito", "widefield/nucleus", "widefield/actin", "widefield/mito", "confocal", "twophoton", "widefield", "nucleus", "actin", "mito", "all"}, required=false, persist=false) group
 #@ String (label="Channels (all if empty; counted from 1, or names)", description="Channels to denoise, counted from 1 as ImageJ does: 2, 1-3, DAPI, 1,DAPI (the command line counts from 0)", value="", required=false, persist=false) channels
 #@ String (label="Channels", description="Channels to denoise: index from 0 (Fiji's dialogs count from 1), range 0-2, name, list 0,DAPI; all if empty", value="", visibility=INVISIBLE, required=false, persist=false) channel
@@ -16,8 +16,8 @@ except ImportError as problem:
     from scyjava import jimport
     ij = jimport("ij.IJ")
     ij.redirectErrorMessages(jimport("java.awt.GraphicsEnvironment").isHeadless())
-    ij.error("AUTO-DIP", f"autodip_ij cannot be loaded ({problem}). Put it into Fiji's environment: "
+    ij.error("AUTO-DIP", f"autodip_ij cannot be loaded ({problem}). Install it into Fiji's environment: "
              "Edit > Options > Python..., or run: autodip fiji install")
-    globals().pop("__builtins__")  # SciJava calls again with these globals, and with a Java object in its place
+    globals().pop("__builtins__")  # SciJava calls again with these globals, and a Java object in its place
     raise
 summary = run_folder(globals())

@@ -1,9 +1,9 @@
 #!Python
 #@ TaskService (initializer="run") tasks
-#@ ImagePlus (label="Reference", description="The clean image", required=false, persist=false) reference
-#@ ImagePlus (label="Image", description="The image to measure, of the same dimensions", required=false, persist=false) image
-#@ String (label="Apply to", description="Which planes are measured", value="Whole image", choices={"Whole image", "Current slice"}, required=false, persist=false) scope
-#@ String (label="Grey-value scale", description="Width of the scale of PSNR and SSIM, e.g. 255; any number in macros", value="Auto (span of the reference)", choices={"Auto (span of the reference)", "255", "4095", "65535"}, required=false, persist=false) scale
+#@ ImagePlus (label="Reference", description="The clean image (ground truth)", required=false, persist=false) reference
+#@ ImagePlus (label="Image", description="The image to compare with it, of the same dimensions", required=false, persist=false) image
+#@ String (label="Apply to", description="Which planes to compare", value="Whole image", choices={"Whole image", "Current slice"}, required=false, persist=false) scope
+#@ String (label="Grey-value scale", description="Width of the grey-value scale of PSNR and SSIM, e.g. 255; macros may give any number", value="Auto (span of the reference)", choices={"Auto (span of the reference)", "255", "4095", "65535"}, required=false, persist=false) scale
 #@output String measures
 try:
     from autodip_ij.fiji.commands.bridge import evaluate
@@ -11,8 +11,8 @@ except ImportError as problem:
     from scyjava import jimport
     ij = jimport("ij.IJ")
     ij.redirectErrorMessages(jimport("java.awt.GraphicsEnvironment").isHeadless())
-    ij.error("AUTO-DIP", f"autodip_ij cannot be loaded ({problem}). Put it into Fiji's environment: "
+    ij.error("AUTO-DIP", f"autodip_ij cannot be loaded ({problem}). Install it into Fiji's environment: "
              "Edit > Options > Python..., or run: autodip fiji install")
-    globals().pop("__builtins__")  # SciJava calls again with these globals, and with a Java object in its place
+    globals().pop("__builtins__")  # SciJava calls again with these globals, and a Java object in its place
     raise
 measures = evaluate(globals())
