@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, replace
 from math import ceil, log2
 
+from autodip_ij.dip.activations import ACTIVATIONS
 from autodip_ij.errors import BadInput, nearest
 
 ASCENDING = "asc_to512"
@@ -72,9 +73,9 @@ class Architecture:
     input_channels
         Channels of the random input.
     activation
-        ``leaky_relu``, ``relu``, ``silu`` (Swish), ``mish``, ``rswish`` (random slope below zero).
+        A name of `autodip_ij.dip.activations.ACTIVATIONS`.
     negative_slope
-        Slope of LeakyReLU below zero: 0.2 in the paper, 0.02 in the earlier report.
+        Slope of LeakyReLU below zero: 0.2 in the paper, 0.02 in the earlier report. Other activations ignore it.
     down
         ``stride``, ``max`` or ``average``.
     up
@@ -111,9 +112,15 @@ class Architecture:
         return (int(self.width),) * self.depth
 
     @property
+    def kernel_slope(self) -> float | None:
+        """Slope of the activation below zero in the fused kernels of the engines; None if they cannot compute it."""
+        row = ACTIVATIONS.get(self.activation)
+        return row.kernel_slope(self.negative_slope) if row and row.kernel_slope else None
+
+    @property
     def is_published_kind(self) -> bool:
-        """Whether this is the paper's network, or one that differs in size and slope alone; fast engines know these."""
-        variant = (self.activation in ("leaky_relu", "relu"), self.down, self.up, self.padding)
+        """Whether this is the paper's network but for size and slope, which the fast engines require."""
+        variant = (self.kernel_slope is not None, self.down, self.up, self.padding)
         return variant == (True, "stride", "bilinear", "reflect")
 
     def fitted_to(self, shape: tuple[int, int]) -> Architecture:

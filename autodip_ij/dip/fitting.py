@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from autodip_ij.dip.activations import ACTIVATIONS
 from autodip_ij.dip.architecture import Architecture
 from autodip_ij.dip.devices import memory_errors_explained, resolve_device
 from autodip_ij.dip.engines.loop import Diverged, Stepper, run
@@ -190,8 +191,9 @@ def engine_for(architecture: Architecture, device: str, name: str = "auto") -> E
     if architecture.is_published_kind:
         return CpuStepper
     if name == "cpu":
+        known = " or ".join(row.label for row in ACTIVATIONS.values() if row.kernel_slope)
         raise BadInput(
-            "engine cpu knows the paper's network only (stride, bilinear, reflect, ReLU or LeakyReLU); use auto"
+            f"engine cpu runs only networks of the paper's kind (stride, bilinear, reflect, {known}); use auto"
         )
     return EagerStepper
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
+from autodip_ij.dip.activations import ACTIVATIONS
 from autodip_ij.dip.architecture import ASCENDING, Architecture
 from autodip_ij.errors import BadInput, nearest
 
@@ -22,43 +22,6 @@ class _ConvTranspose2d(nn.ConvTranspose2d):
         """Leave the weights to `seeding.initialise`: PyTorch would draw them from its global generator."""
 
 
-class RSwish(nn.Module):
-    """Randomised Swish: ``x * sigmoid(x)`` above zero, a line of random slope below.
-
-    The earlier report gives it a random negative slope and no formula that could be found; this is our reading, after
-    RReLU (Xu et al. 2015): each element's slope is drawn anew at every step, evenly between 1/8 and 1/3, and is their
-    mean in evaluation. A fit, whose network stays in training mode, draws to its end.
-    """
-
-    LOWEST, HIGHEST = 1 / 8, 1 / 3
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._seed = 0
-        self._generator: torch.Generator | None = None
-
-    def reseed(self, seed: int) -> None:
-        """Begin the slopes anew: the same seed on the same device gives the same ones."""
-        self._seed, self._generator = seed, None
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the activation of `x`, elementwise."""
-        if not self.training:
-            return torch.where(x > 0, functional.silu(x), (self.LOWEST + self.HIGHEST) / 2 * x)
-        if self._generator is None or self._generator.device != x.device:
-            self._generator = torch.Generator(x.device).manual_seed(self._seed)
-        with torch.no_grad():
-            slope = torch.empty_like(x).uniform_(self.LOWEST, self.HIGHEST, generator=self._generator)
-        return torch.where(x > 0, functional.silu(x), slope * x)
-
-
-_ACTIVATIONS: dict[str, Callable[[float], nn.Module]] = {
-    "leaky_relu": lambda slope: nn.LeakyReLU(slope, inplace=True),
-    "relu": lambda _: nn.ReLU(inplace=True),
-    "silu": lambda _: nn.SiLU(inplace=True),
-    "mish": lambda _: nn.Mish(inplace=True),
-    "rswish": lambda _: RSwish(),
-}
 _PADDINGS: dict[str, Callable[[int], nn.Module]] = {"reflect": nn.ReflectionPad2d, "zero": nn.ZeroPad2d}
 _POOLS: dict[str, Callable[[], nn.Module]] = {
     # ceil_mode halves an odd side as the strided convolution does, so that every variant keeps the image size.
@@ -174,14 +137,14 @@ def _block(
     layers = _convolution(architecture, channels_in, channels_out, kernel=kernel, stride=2 if strided else 1)
     if halve and not strided:
         layers.append(_POOLS[architecture.down]())
-    activation = _ACTIVATIONS[architecture.activation](architecture.negative_slope)
+    activation = ACTIVATIONS[architecture.activation].module(architecture.negative_slope)
     return nn.Sequential(*layers, nn.BatchNorm2d(channels_out), activation)
 
 
 def check_architecture(architecture: Architecture) -> None:
     """Raise `BadInput` with the nearest valid value if `architecture` cannot be built."""
     for name, value, known in (
-        ("activation", architecture.activation, _ACTIVATIONS),
+        ("activation", architecture.activation, ACTIVATIONS),
         ("down", architecture.down, ("stride", *_POOLS)),
         ("up", architecture.up, _UPSAMPLERS),
         ("padding", architecture.padding, _PADDINGS),

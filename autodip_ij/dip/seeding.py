@@ -12,7 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from autodip_ij.dip.architecture import Architecture
-from autodip_ij.dip.network import Hourglass, RSwish
+from autodip_ij.dip.network import Hourglass
+from autodip_ij.dip.rswish import RSwish
 
 
 @dataclass(frozen=True)

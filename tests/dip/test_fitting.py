@@ -178,7 +178,7 @@ def test_variants_run_on_the_automatic_engine(plane):
     for architecture in (replace(NET, activation="silu"), replace(NET, up="nearest", down="max", padding="zero")):
         assert run(plane, architecture=architecture).engine == "eager"
     assert run(plane).engine == "cpu"
-    with pytest.raises(BadInput, match="paper's network only"):
+    with pytest.raises(BadInput, match="networks of the paper's kind"):
         run(plane, architecture=replace(NET, activation="silu"), engine="cpu")
 
 

@@ -39,7 +39,7 @@ class FusedHourglass:
     def __init__(
         self, architecture: Architecture, shape: tuple[int, int], compute_type: torch.dtype, workers: Workers
     ) -> None:
-        self._slope = architecture.negative_slope if architecture.activation == "leaky_relu" else 0.0
+        self._slope = architecture.kernel_slope or 0.0
         widths, skip = architecture.widths, architecture.skip
         inputs = (architecture.input_channels, *widths)
         self.parameters = FlatParameters(parameter_shapes(architecture), compute_type)

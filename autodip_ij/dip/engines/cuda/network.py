@@ -46,7 +46,7 @@ class FlatHourglass:
         self.compute_type = compute_type
         self.parameters = FlatParameters(parameter_shapes(architecture, multiple), compute_type, device)
         self._operations = operations or TorchOperations()
-        self._slope = architecture.negative_slope if architecture.activation == "leaky_relu" else 0.0
+        self._slope = architecture.kernel_slope or 0.0
         self._skip = skip_channels(architecture, multiple)
         self._no_shift = torch.zeros(self._skip + max(architecture.widths), device=device)
 
