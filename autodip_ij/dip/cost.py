@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from math import ceil
 
 from autodip_ij.dip.architecture import Architecture
-from autodip_ij.dip.machine import likely_device, remember, remembered
+from autodip_ij.dip.devices import likely_device, remember, remembered
 
 MAP_COPIES = {
     ("cpu", "bfloat16"): 1.17,
@@ -243,10 +243,10 @@ def _measured_speed(device: str, precision: str) -> dict[str, object]:
     import numpy as np
     from scipy.optimize import nnls
 
+    from autodip_ij.dip.devices import resolve_precision
     from autodip_ij.dip.engines.loop import shortest_block
     from autodip_ij.dip.fitting import engine_for
     from autodip_ij.dip.options import FitOptions
-    from autodip_ij.dip.precision import resolve_precision
 
     rows, seconds = [], []
     ran_in = resolve_precision(precision, device)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from importlib import import_module
 from typing import Any, Protocol, runtime_checkable
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from autodip_ij._support.specs import parse_spec
+from autodip_ij.dip.resampling import resampling_matrix
 from autodip_ij.errors import BadInput, nearest
 
 Loss = Callable[[Tensor], Tensor]
@@ -52,8 +53,6 @@ class LossKind:
 
 
 LOSSES: dict[str, LossKind] = {}
-_HOME = {"perceptual": "autodip_ij.dip.perceptual", "downsampled-mse": "autodip_ij.dip.superresolution"}
-"""Losses that register themselves when their module is first needed."""
 
 
 def register(
@@ -70,10 +69,8 @@ def register(
 
 def loss_kind(name: str) -> LossKind:
     """Return the registered loss `name`, or raise `BadInput` if there is none."""
-    if name in _HOME:
-        import_module(_HOME[name])
     if name not in LOSSES:
-        raise BadInput(f"loss: '{name}' is not known{nearest(name, LOSSES | _HOME)}")
+        raise BadInput(f"loss: '{name}' is not known{nearest(name, LOSSES)}")
     return LOSSES[name]
 
 
@@ -183,3 +180,122 @@ class _StabilisedSquaredError:
         variance = self._slope * u + self._offset
         root = torch.sqrt(torch.clamp(variance, min=0.0) + self._shift) * self._factor
         return root + torch.clamp(variance, max=0.0) * self._tangent
+
+
+WINDOW_PX = 11
+SIGMA_PX = 1.5
+
+
+@register("perceptual", accepts=("mse", "ssim", "lpips", "net", "weights"))
+def _perceptual(target: Tensor, options: Mapping[str, Any]) -> Loss:
+    """Weighted sum ``mse * MSE + ssim * (1 - SSIM) + lpips * LPIPS`` of output and target, both in [0, 1].
+
+    Options: the three weights (1, 0.1 and 0 if left out; not all 0), and for LPIPS `net` (``alex`` or ``squeeze``) and
+    `weights` (folder of its backbone, see `autodip_ij.metrics.perceptual_distance`). Both images are mapped to [-1, 1]
+    for LPIPS.
+    """
+    shares = {
+        name: float(options.get(name, default)) for name, default in (("mse", 1.0), ("ssim", 0.1), ("lpips", 0.0))
+    }
+    if min(shares.values()) < 0 or not any(shares.values()):
+        raise BadInput(f"weights of the perceptual loss are {shares}; none may be negative, and one must be above 0")
+    if shares["ssim"] and min(target.shape[-2:]) < WINDOW_PX:
+        raise BadInput(
+            f"SSIM needs at least {WINDOW_PX} px a side, not {tuple(target.shape[-2:])}; set its weight to 0"
+        )
+    terms: list[tuple[float, Loss]] = []
+    if shares["mse"]:
+        terms.append((shares["mse"], lambda output: functional.mse_loss(output, target)))
+    if shares["ssim"]:
+        terms.append((shares["ssim"], dissimilarity(target)))
+    if shares["lpips"]:
+        terms.append((shares["lpips"], lpips_distance(target, options)))
+
+    def loss(output: Tensor) -> Tensor:
+        return torch.stack([share * term(output) for share, term in terms]).sum()
+
+    return loss
+
+
+def dissimilarity(target: Tensor) -> Loss:
+    """Return ``1 - SSIM`` to `target` (1, 1, Y, X), with the window and constants of `autodip_ij.metrics.ssim`."""
+    offset = torch.arange(WINDOW_PX, dtype=torch.float32, device=target.device) - WINDOW_PX // 2
+    line = torch.exp(-(offset**2) / (2 * SIGMA_PX**2))
+    line = line / line.sum()
+    c1, c2 = 0.01**2, 0.03**2
+
+    def mean(x: Tensor) -> Tensor:
+        return functional.conv2d(functional.conv2d(x, line.view(1, 1, -1, 1)), line.view(1, 1, 1, -1))
+
+    mean_target = mean(target)
+    variance_target = mean(target**2) - mean_target**2
+
+    def loss(output: Tensor) -> Tensor:
+        mean_output = mean(output)
+        variance = mean(output**2) - mean_output**2
+        covariance = mean(output * target) - mean_output * mean_target
+        similarity = ((2 * mean_output * mean_target + c1) * (2 * covariance + c2)) / (
+            (mean_output**2 + mean_target**2 + c1) * (variance + variance_target + c2)
+        )
+        return 1 - similarity.mean()
+
+    return loss
+
+
+def lpips_distance(target: Tensor, options: Mapping[str, Any]) -> Loss:
+    """Return LPIPS to `target` (1, 1, Y, X), in the convention of its authors ([-1, 1])."""
+    from autodip_ij.metrics.perceptual_distance import SMALLEST_SIDE, lpips_network
+
+    model = lpips_network(options.get("net", "alex"), weights=options.get("weights"), device=str(target.device))
+    height, width = target.shape[-2:]
+    # As in the metric, small images are continued by mirror images; an index does it without copying the graph.
+    rows, columns = (
+        torch.from_numpy(_mirrored_index(side, max(side, SMALLEST_SIDE))).to(target.device) for side in (height, width)
+    )
+
+    def prepared(x: Tensor) -> Tensor:
+        return x[..., rows, :][..., columns].expand(-1, 3, -1, -1)
+
+    reference = prepared(target)
+    return lambda output: model(prepared(output), reference, normalize=True).mean()
+
+
+def _mirrored_index(length: int, target: int) -> Any:
+    """Return the indices that continue an axis of `length` by its mirror images to `target`, centred."""
+    before = (target - length) // 2
+    return np.pad(np.arange(length), (before, target - length - before), mode="symmetric")
+
+
+class Downsampler:
+    """Resamples (N, C, Y, X) tensors to a coarser grid; differentiable.
+
+    Parameters
+    ----------
+    fine, coarse
+        (Y, X) before and after.
+    kernel
+        One of `autodip_ij.dip.resampling.kernel_names`.
+    device
+        Where the tensors are.
+    """
+
+    def __init__(self, fine: tuple[int, int], coarse: tuple[int, int], kernel: str, device: torch.device | str) -> None:
+        matrices = [resampling_matrix(f, c, kernel) for f, c in zip(fine, coarse, strict=True)]
+        self._rows, self._columns = (torch.from_numpy(m.astype(np.float32)).to(device) for m in matrices)
+
+    def __call__(self, fine: Tensor) -> Tensor:
+        """Return the coarse image."""
+        return self._rows @ fine @ self._columns.T
+
+
+@register("downsampled-mse", needs=("observed",), accepts=("kernel",))
+def _downsampled_mse(target: Tensor, options: Mapping[str, Any]) -> Loss:
+    """Mean squared error to `observed` (Y, X) of the downsampled output; the target only gives the fine shape."""
+    observed = torch.as_tensor(np.asarray(options["observed"], np.float32), device=target.device)[None, None]
+    downsample = Downsampler(
+        (target.shape[-2], target.shape[-1]),
+        (observed.shape[-2], observed.shape[-1]),
+        options.get("kernel", "lanczos"),
+        target.device,
+    )
+    return lambda output: functional.mse_loss(downsample(output), observed)

@@ -21,10 +21,9 @@ import torch
 
 from autodip_ij.dip.architecture import Architecture
 from autodip_ij.dip.cost import fixed_bytes, operations_per_iteration, peak_bytes
-from autodip_ij.dip.devices import resolve_device
+from autodip_ij.dip.devices import resolve_device, resolve_precision
 from autodip_ij.dip.fitting import checked_plane, fit
 from autodip_ij.dip.options import FitOptions, FitResult, OnSnapshot, OnStep, Plane, Step
-from autodip_ij.dip.precision import resolve_precision
 from autodip_ij.errors import BadInput, OutOfMemory
 from autodip_ij.progress import Stop
 

@@ -6,59 +6,18 @@ does not resolve beyond the optics.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch import Tensor
-from torch.nn import functional
 
 from autodip_ij.dip.architecture import Architecture
 from autodip_ij.dip.fitting import fit
-from autodip_ij.dip.losses import Loss, register
 from autodip_ij.dip.options import FitOptions, FitResult, OnSnapshot, OnStep
-from autodip_ij.dip.resampling import check_kernel, resample, resampling_matrix
+from autodip_ij.dip.resampling import check_kernel, resample
 from autodip_ij.errors import BadInput
 
 SCALES = (2, 4)
-
-
-class Downsampler:
-    """Resamples (N, C, Y, X) tensors to a coarser grid; differentiable.
-
-    Parameters
-    ----------
-    fine, coarse
-        (Y, X) before and after.
-    kernel
-        One of `autodip_ij.dip.resampling.kernel_names`.
-    device
-        Where the tensors are.
-    """
-
-    def __init__(self, fine: tuple[int, int], coarse: tuple[int, int], kernel: str, device: torch.device | str) -> None:
-        matrices = [resampling_matrix(f, c, kernel) for f, c in zip(fine, coarse, strict=True)]
-        self._rows, self._columns = (torch.from_numpy(m.astype(np.float32)).to(device) for m in matrices)
-
-    def __call__(self, fine: Tensor) -> Tensor:
-        """Return the coarse image."""
-        return self._rows @ fine @ self._columns.T
-
-
-@register("downsampled-mse", needs=("observed",), accepts=("kernel",))
-def _downsampled_mse(target: Tensor, options: Mapping[str, Any]) -> Loss:
-    """Mean squared error to `observed` (Y, X) of the downsampled output; the target only gives the fine shape."""
-    observed = torch.as_tensor(np.asarray(options["observed"], np.float32), device=target.device)[None, None]
-    downsample = Downsampler(
-        (target.shape[-2], target.shape[-1]),
-        (observed.shape[-2], observed.shape[-1]),
-        options.get("kernel", "lanczos"),
-        target.device,
-    )
-    return lambda output: functional.mse_loss(downsample(output), observed)
 
 
 def fit_superresolution(

@@ -7,19 +7,19 @@ import numpy as np
 import pytest
 from torch.utils.flop_counter import FlopCounterMode
 
-from autodip_ij.dip import Architecture, estimate_cost, machine
+from autodip_ij.dip import Architecture, devices, estimate_cost
 from autodip_ij.dip.cost import (
     elements_per_iteration,
     operations_per_iteration,
     parameter_count,
     peak_bytes,
 )
-from autodip_ij.dip.seeding import build_network, fixed_input, streams
+from autodip_ij.dip.network import build_network, fixed_input, streams
 
 
 @pytest.fixture
 def own_cache(monkeypatch, tmp_path):
-    monkeypatch.setattr(machine, "_path", lambda: tmp_path / "machine.json")
+    monkeypatch.setattr(devices, "_path", lambda: tmp_path / "machine.json")
 
 
 # GFLOP forward and backward of an iteration at 512 x 512, skip 4: computed for the paper's networks.
@@ -104,7 +104,7 @@ def test_the_speed_is_measured_once_and_kept(own_cache, monkeypatch):
 def test_a_known_estimate_and_the_import_need_no_torch():
     code = (
         "import sys; from autodip_ij.dip import Architecture, estimate_cost\n"
-        "from autodip_ij.dip import machine; machine._may_have_gpu = lambda: False\n"
+        "from autodip_ij.dip import devices; devices._may_have_gpu = lambda: False\n"
         "estimate_cost(Architecture(5, 32), (300, 200), 100, device='auto', measure=False)\n"
         "assert 'torch' not in sys.modules and 'numba' not in sys.modules"
     )

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from autodip_ij.dip import machine, precision, resolve_device
+from autodip_ij.dip import devices, resolve_device
 from autodip_ij.errors import BadInput, EnvironmentProblem
 
 
@@ -15,7 +15,7 @@ def no_accelerator(monkeypatch):
 
 @pytest.fixture
 def own_cache(monkeypatch, tmp_path):
-    monkeypatch.setattr(machine, "_path", lambda: tmp_path / "cache" / "machine.json")
+    monkeypatch.setattr(devices, "_path", lambda: tmp_path / "cache" / "machine.json")
     return tmp_path / "cache" / "machine.json"
 
 
@@ -46,30 +46,30 @@ def test_unknown_devices_are_refused(name):
 @pytest.mark.parametrize(("gain", "chosen"), [(0.6, "float32"), (1.0, "float32"), (1.9, "bfloat16")])
 def test_the_processor_decides_on_bfloat16_once(monkeypatch, own_cache, gain, chosen):
     measured = []
-    monkeypatch.setattr(precision, "_bfloat16_gain", lambda: measured.append(gain) or gain)
-    assert [precision.resolve_precision("auto", "cpu") for _ in range(3)] == [chosen] * 3
+    monkeypatch.setattr(devices, "_bfloat16_gain", lambda: measured.append(gain) or gain)
+    assert [devices.resolve_precision("auto", "cpu") for _ in range(3)] == [chosen] * 3
     assert measured == [gain]
 
 
 def test_a_precision_that_was_asked_for_is_taken_without_measuring(monkeypatch, own_cache):
-    monkeypatch.setattr(precision, "_bfloat16_gain", lambda: pytest.fail("measured"))
-    assert precision.resolve_precision("bfloat16", "cpu") == "bfloat16"
-    assert precision.resolve_precision("float32", "cuda:0") == "float32"
-    assert precision.resolve_precision("auto", "mps") == "float32"
+    monkeypatch.setattr(devices, "_bfloat16_gain", lambda: pytest.fail("measured"))
+    assert devices.resolve_precision("bfloat16", "cpu") == "bfloat16"
+    assert devices.resolve_precision("float32", "cuda:0") == "float32"
+    assert devices.resolve_precision("auto", "mps") == "float32"
 
 
 def test_the_measurement_gives_a_usable_figure(own_cache):
-    assert 0.01 < precision._bfloat16_gain() < 100
+    assert 0.01 < devices._bfloat16_gain() < 100
 
 
 def test_a_damaged_or_unwritable_cache_is_no_problem(monkeypatch, own_cache, tmp_path):
     own_cache.parent.mkdir()
     own_cache.write_text("{not json")
-    assert machine.remembered("cpu", "speed") is None
-    machine.remember("cpu", "speed", [1, 2])
-    assert machine.remembered("cpu", "speed") == [1, 2]
-    assert machine.remembered("cuda:0", "speed") is None
+    assert devices.remembered("cpu", "speed") is None
+    devices.remember("cpu", "speed", [1, 2])
+    assert devices.remembered("cpu", "speed") == [1, 2]
+    assert devices.remembered("cuda:0", "speed") is None
     (tmp_path / "file").write_text("")
-    monkeypatch.setattr(machine, "_path", lambda: tmp_path / "file" / "machine.json")
-    machine.remember("cpu", "speed", 3)
-    assert machine.remembered("cpu", "speed") is None
+    monkeypatch.setattr(devices, "_path", lambda: tmp_path / "file" / "machine.json")
+    devices.remember("cpu", "speed", 3)
+    assert devices.remembered("cpu", "speed") is None

@@ -14,7 +14,7 @@ from autodip_ij.dip import Architecture, FitOptions
 from autodip_ij.dip.engines.cpu.engine import CpuStepper, Workers
 from autodip_ij.dip.engines.cpu.network import FusedHourglass
 from autodip_ij.dip.engines.reference import EagerStepper, ReferenceStepper
-from autodip_ij.dip.seeding import build_network, streams
+from autodip_ij.dip.network import build_network, streams
 
 CASES = {
     "paper": ((37, 53), Architecture(depth=4, width=16)),

@@ -16,14 +16,13 @@ from torch.nn import functional
 from autodip_ij.dip import Architecture, FitOptions
 from autodip_ij.dip.engines.cuda import engine as graph
 from autodip_ij.dip.engines.cuda.engine import GraphStepper, release_idle
-from autodip_ij.dip.engines.cuda.network import FlatHourglass
 from autodip_ij.dip.engines.cuda.operations import ReflectionPad
-from autodip_ij.dip.engines.cuda.session import GraphSession
+from autodip_ij.dip.engines.cuda.session import FlatHourglass, GraphSession
 from autodip_ij.dip.engines.flat_parameters import load_parameters
 from autodip_ij.dip.engines.loop import run
 from autodip_ij.dip.engines.reference import EagerStepper, ReferenceStepper
 from autodip_ij.dip.guard import Guard, GuardOptions
-from autodip_ij.dip.seeding import build_network, fixed_input, streams
+from autodip_ij.dip.network import build_network, fixed_input, streams
 from autodip_ij.progress import Stop
 
 from .tape import HostWaits, Passed, TapeBackend

@@ -7,9 +7,8 @@ import torch
 from torch import nn
 
 from autodip_ij.dip import Architecture
-from autodip_ij.dip.network import centre_crop
+from autodip_ij.dip.network import build_network, centre_crop, fixed_input, streams
 from autodip_ij.dip.rswish import RSwish
-from autodip_ij.dip.seeding import build_network, fixed_input, streams
 from autodip_ij.errors import BadInput
 
 PAPER = Architecture(depth=4, width=8)

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from autodip_ij.dip import Architecture, FitOptions, fit
-from autodip_ij.dip.seeding import build_network, initialise, streams
+from autodip_ij.dip.network import build_network, initialise, streams
 
 NET = Architecture(depth=2, width=4, skip=2)
 

@@ -6,9 +6,8 @@ import torch
 from scipy.ndimage import gaussian_filter
 
 from autodip_ij.dip import Architecture, FitOptions, fit_superresolution
-from autodip_ij.dip.losses import make_loss
+from autodip_ij.dip.losses import Downsampler, make_loss
 from autodip_ij.dip.resampling import resample
-from autodip_ij.dip.superresolution import Downsampler
 from autodip_ij.errors import BadInput
 from autodip_ij.metrics import psnr
 

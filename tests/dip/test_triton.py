@@ -16,10 +16,10 @@ from autodip_ij.dip.engines.cuda.operations import TorchOperations, disagreement
 
 pytest.importorskip("triton")
 
-from autodip_ij.dip.engines.cuda.network import FlatHourglass
 from autodip_ij.dip.engines.cuda.operations import ReflectionPad, TritonOperations
+from autodip_ij.dip.engines.cuda.session import FlatHourglass
 from autodip_ij.dip.engines.flat_parameters import load_parameters
-from autodip_ij.dip.seeding import build_network, fixed_input, streams
+from autodip_ij.dip.network import build_network, fixed_input, streams
 
 interpreted = pytest.mark.skipif(
     os.environ.get("TRITON_INTERPRET") != "1",

@@ -10,8 +10,8 @@ from torch import Tensor
 from autodip_ij.dip.architecture import Architecture
 from autodip_ij.dip.engines.loop import OutputAverage
 from autodip_ij.dip.losses import make_loss
+from autodip_ij.dip.network import build_network, fixed_input, streams
 from autodip_ij.dip.options import FitOptions, Plane
-from autodip_ij.dip.seeding import build_network, fixed_input, streams
 
 
 class ReferenceStepper:

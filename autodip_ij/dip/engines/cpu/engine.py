@@ -15,8 +15,8 @@ from autodip_ij.dip.engines.cpu.network import FusedHourglass
 from autodip_ij.dip.engines.flat_parameters import FlatParameters
 from autodip_ij.dip.engines.loop import OutputAverage
 from autodip_ij.dip.losses import make_loss
+from autodip_ij.dip.network import build_network, fixed_input, streams
 from autodip_ij.dip.options import FitOptions, Plane
-from autodip_ij.dip.seeding import build_network, fixed_input, streams
 
 
 class FlatAdam:

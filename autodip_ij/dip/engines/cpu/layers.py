@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from itertools import pairwise
 from typing import Any
 
@@ -18,17 +17,6 @@ from autodip_ij.dip.engines.flat_parameters import FlatParameters
 
 SHARED_FROM = 200_000
 """Elements of a map from which on a second thread is worth the 50 microseconds it costs to wake it."""
-
-
-@contextmanager
-def single_thread() -> Iterator[None]:
-    """Let PyTorch compute on the calling thread alone; fits side by side do not want each other's threads."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 class Workers:
