@@ -36,12 +36,12 @@ def block_matching(plane: npt.NDArray[Any], sigma: float) -> npt.NDArray[np.floa
     except ImportError as error:
         raise EnvironmentProblem(
             "BM3D needs the package bm3d, free for non-commercial use only: pip install 'autodip_ij[bm3d]', "
-            "or take vst-nl-ridge"
+            "or use vst-nl-ridge"
         ) from error
     low, span = float(plane.min()), float(np.ptp(plane))
     if sigma <= 0 or span == 0:
         return plane.astype(np.float64)
-    # The thresholds of the package are made for values in [0, 1].
+    # The thresholds of the package are designed for values in [0, 1].
     result: npt.NDArray[np.float64] = bm3d((plane.astype(np.float64) - low) / span, sigma / span)
     return low + span * result
 

@@ -1,4 +1,4 @@
-"""Classic enlargement of a plane: what super-resolution is compared with."""
+"""Interpolation to a finer grid, as a reference for super-resolution."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ METHODS = ("nearest", "bilinear", "bicubic", "lanczos")
 
 
 def enlarge(plane: npt.ArrayLike, scale: int, method: str) -> npt.NDArray[np.float64]:
-    """Return `plane` (Y, X) enlarged to (scale * Y, scale * X), in its grey values.
+    """Interpolate `plane` (Y, X) to (scale * Y, scale * X), in its grey values.
 
     Parameters
     ----------
     plane
         Image (Y, X).
     scale
-        Pixels that one pixel becomes along each axis.
+        Factor along each axis.
     method
         ``nearest`` (pixels repeated), ``bilinear``, ``bicubic`` (Keys, a = -1/2) or ``lanczos`` (three lobes). The last
         two may leave the range of the input next to edges.

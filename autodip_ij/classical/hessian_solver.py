@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 Array = Any
-"""A numpy array or a torch tensor: the solver uses only what both spell alike."""
+"""A numpy array or a torch tensor: the solver uses only functions with the same name in both."""
 
 
 @dataclass(frozen=True)
@@ -99,11 +99,11 @@ def minimise(
     penalty
         Weight of the splitting; changes the speed, not the result.
     iterations
-        Most iterations.
+        Maximum number of iterations.
     tolerance
         Stop when the norm of a change falls below this fraction of the norm of the result.
     stopped_after
-        Told (iteration, result so far); true stops.
+        Called with (iteration, result so far); true stops.
     """
     terms = hessian_terms(image.ndim, continuity)
     shape, axes = tuple(image.shape), tuple(range(image.ndim))
@@ -129,7 +129,7 @@ def minimise(
 
         for index, term in enumerate(terms):
             raised = second_difference(xp, x, term.axes) + duals[index]
-            # The part cut off by the soft threshold is what the Bregman variable keeps.
+            # The Bregman variable stores the part cut off by the soft threshold.
             duals[index] = raised.clip(-term.weight / penalty, term.weight / penalty)
             splits[index] = raised - duals[index]
         if sparsity > 0:
@@ -139,7 +139,7 @@ def minimise(
 
         if stopped_after(iteration, x):
             break
-        # Looking at the change costs a transfer from the device, hence only now and then.
+        # Reading the change costs a transfer from the device, hence only every tenth iteration.
         if iteration % 10 == 0 and float(((x - before) ** 2).sum()) <= tolerance**2 * float((x**2).sum()):
             break
     return x

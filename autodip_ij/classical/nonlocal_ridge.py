@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 _STEP_PX = 4
-"""Distance of the patches that groups are made for; patches overlap, so that every pixel is in several groups."""
+"""Distance of the reference patches of groups; patches overlap, so that every pixel belongs to several groups."""
 _BAND = 32
-"""Rows of groups made at once, which bounds the memory that large planes need."""
+"""Rows of groups formed at once, which bounds the memory for large planes."""
 _CHUNK = 4096
 _FAR = 1e6
-"""How much brighter than the plane its surroundings are: patches that reach over its edge are like no other."""
+"""Brightness added to the surroundings of the plane, so that patches across its edge match no others."""
 
 
 class VstNlRidgeParameters(PoissonGaussParameters):
@@ -36,9 +36,7 @@ class VstNlRidgeParameters(PoissonGaussParameters):
     patch_px: Annotated[int, Field(ge=3, le=11, description="Side of the patches, px")] = 5
     similar: Annotated[int, Field(ge=4, le=200, description="Patches of a group")] = 64
     distance_px: Annotated[int, Field(ge=4, le=30, description="Largest distance of the patches of a group, px")] = 12
-    strength: Annotated[float, Field(gt=0, le=10, description="Noise taken away, in standard deviations of noise")] = (
-        0.9
-    )
+    strength: Annotated[float, Field(gt=0, le=10, description="Noise removed, in standard deviations of noise")] = 0.9
 
 
 def nonlocal_ridge(
@@ -46,7 +44,7 @@ def nonlocal_ridge(
 ) -> npt.NDArray[np.float64]:
     """Return NL-Ridge of a plane (Y, X) whose noise is white with standard deviation `sigma`.
 
-    Planes smaller than a patch and the distances searched are returned as the first estimate has them.
+    For planes smaller than a patch plus the search distance, returns the first estimate.
     """
     if sigma <= 0:
         return plane.astype(np.float64)
@@ -76,7 +74,7 @@ def refine(
     """
     import torch
 
-    # So many lie within the distance of the corners of every plane that is processed.
+    # At least this number of patches lies within the search distance of the corners of every processed plane.
     similar = min(similar, (distance_px + 1) ** 2)
     height, width = noisy.shape
     data, guide = _extended(noisy, patch_px), _extended(first, patch_px)
@@ -94,7 +92,7 @@ def refine(
 
 
 def _extended(image: npt.NDArray[Any], patch_px: int) -> Tensor:
-    """Return an image mirrored beyond its far edges, so that groups on the step's grid cover every pixel."""
+    """Extend an image beyond its far edges by reflection, so that groups on the step's grid cover every pixel."""
     import torch
 
     more = [-(side - patch_px) % _STEP_PX for side in image.shape]
@@ -103,14 +101,14 @@ def _extended(image: npt.NDArray[Any], patch_px: int) -> Tensor:
 
 
 def _groups(guide: Tensor, top: int, band: int, patch_px: int, similar: int, distance_px: int) -> Tensor:
-    """Return the corners (groups, similar) of the patches most like those on the step's grid.
+    """Return the corners (groups, similar) of the patches most similar to those on the step's grid.
 
     Parameters
     ----------
     guide
         Rows of the first estimate, (Y, X).
     top, band
-        First row of the grid within them, and how many rows it takes up.
+        First row of the grid within them, and the number of rows it covers.
 
     Returns
     -------
@@ -129,7 +127,7 @@ def _groups(guide: Tensor, top: int, band: int, patch_px: int, similar: int, dis
         for dx in range(side):
             moved = around[top + dy : top + dy + height, dx : dx + guide.shape[1]]
             distances.append(avg_pool2d((own - moved).square_()[None, None], patch_px, _STEP_PX).flatten())
-    # Before all others, of which many may be equal to it: every pixel needs a patch that it is in.
+    # The patch itself comes first even if others equal it, so that every pixel belongs to a chosen patch.
     distances[len(distances) // 2].fill_(-1.0)
     nearest = torch.stack(distances, 1).topk(similar, dim=1, largest=False, sorted=False).indices
     across = guide.shape[1] - patch_px + 1
@@ -152,7 +150,7 @@ def _combined(data: Tensor, guide: Tensor, groups: Tensor, patch_px: int, ridge:
     noisy, clean = (unfold(rows[None, None], patch_px)[0].T.contiguous() for rows in (data, guide))
     pixels = patch_px**2
     total, weight = torch.zeros_like(noisy), torch.zeros(len(noisy))
-    # In double precision: where a spot is a thousand times brighter than the noise, single would lose the ridge.
+    # In double precision: single loses the ridge where a spot is a thousand times brighter than the noise.
     regular = ridge * torch.eye(pixels, dtype=torch.float64)
     for chosen in groups.split(_CHUNK):
         y, z = noisy[chosen], clean[chosen]

@@ -1,4 +1,4 @@
-"""The comparison methods by name."""
+"""The comparison methods by name: one call that runs any of them."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def parameters_of(name: str) -> type[MethodParameters]:
 
 
 def step_count(name: str, **parameters: Any) -> int:
-    """Return the most steps that `run_method` with these parameters reports to `on_step`.
+    """Return the largest number of steps that `run_method` reports to `on_step` with these parameters.
 
     Raises
     ------
@@ -112,7 +112,8 @@ def run_method(
     plane01
         Image (Y, X) scaled to [0, 1]. Values outside are processed as they are.
     on_step
-        Called after every iteration (iterative methods) or once at the end, as in `autodip_ij.dip.fit`.
+        Progress reporter, called after every iteration (iterative methods) or once at the end; may request
+        cancellation.
     device
         ``auto``, ``cuda``, ``mps`` or ``cpu``, for ``sparse-hessian`` and ``original-dip``; the others run on the
         CPU.
@@ -129,11 +130,11 @@ def run_method(
     Raises
     ------
     autodip_ij.errors.BadInput
-        For an unknown method or parameter, a value out of bounds, or an input that is no plane of finite numbers.
+        For an unknown method or parameter, a value out of bounds, or an input other than a plane of finite numbers.
     autodip_ij.errors.EnvironmentProblem
-        If the method needs a package or device that is not there.
+        If a package or device that the method needs is missing.
     autodip_ij.errors.Cancelled
-        If `on_step` asked to discard.
+        If `on_step` cancelled the run and discarded its result.
     """
     method = method_of(name)
     chosen = method.parameters.parse(name, parameters)

@@ -25,7 +25,7 @@ _log = logging.getLogger(__name__)
 
 # Splitting weight for images in [0, 1]: near the fastest convergence for fidelities from 5 to 200 (FMD images).
 _PENALTY = 50.0
-# Mirrored margin that keeps the periodic solve from joining opposite borders.
+# Mirrored margin that prevents the periodic solve from joining opposite borders.
 _MARGIN_PX = 16
 _WEAKEST, _STRONGEST = 0.5, 2000.0
 _BISECTIONS = 7
@@ -53,14 +53,14 @@ class SparseHessianParameters(MethodParameters):
             ge=0,
             le=1,
             description="Weight of the L1 norm, as a fraction of the fidelity: what is darker than about this, in the "
-            "[0, 1] scale above the background, becomes background, and the rest darker by as much",
+            "[0, 1] scale above the background, becomes background, and the rest is darkened by this amount",
         ),
     ] = 0.002
-    background: Annotated[float, Field(ge=0, lt=1, description="Grey value taken as dark, in the [0, 1] scale")] = 0.0
+    background: Annotated[float, Field(ge=0, lt=1, description="Background grey value, in the [0, 1] scale")] = 0.0
     continuity: Annotated[
         float, Field(ge=0, le=10, description="Weight of the second derivative along Z or time; for volumes only")
     ] = 1.0
-    iterations: Annotated[int, Field(ge=1, le=10_000, description="Most iterations of the solver")] = 100
+    iterations: Annotated[int, Field(ge=1, le=10_000, description="Maximum number of iterations of the solver")] = 100
     tolerance: Annotated[
         float, Field(ge=0, lt=1, description="Relative change of the result below which the solver stops")
     ] = 1e-4
@@ -78,7 +78,7 @@ def sparse_hessian(image: npt.ArrayLike, *, run: Run | None = None, **parameters
     image
         (Y, X), (Z, Y, X) or (T, Y, X), scaled to [0, 1].
     run
-        Who is told about iterations, and the device.
+        Progress reporter and device.
     **parameters
         As in `SparseHessianParameters`.
 
@@ -94,7 +94,7 @@ def sparse_hessian(image: npt.ArrayLike, *, run: Run | None = None, **parameters
 def denoise_hessian(
     image: npt.NDArray[np.float32], parameters: SparseHessianParameters, run: Run
 ) -> npt.NDArray[np.float32]:
-    """Return `image` denoised; as `sparse_hessian` with its parameters in one object."""
+    """Denoise a plane or a volume; as `sparse_hessian`, with the parameters in one object."""
     if image.ndim not in (2, 3):
         raise BadInput(f"image has shape {image.shape}; expected a plane (Y, X) or a volume (Z, Y, X)")
     if parameters.fidelity is not None:
@@ -194,9 +194,9 @@ class Trial:
     Attributes
     ----------
     parameters
-        What was run.
+        Parameters of the run.
     score
-        Its criterion; smaller is better.
+        Value of the criterion; smaller is better.
     """
 
     parameters: SparseHessianParameters
@@ -222,7 +222,7 @@ def search_parameters(
     reference
         Clean image of the same shape and scale: the criterion is then the mean squared error.
     criterion
-        Function of a result that is to be small, instead of a reference (a negative quality, a discrepancy).
+        Function of a result to be minimised, instead of a reference (a negative quality, a discrepancy).
     fidelities, sparsities
         The grid.
     base
@@ -233,11 +233,11 @@ def search_parameters(
     Raises
     ------
     autodip_ij.errors.BadInput
-        If there is neither or both of reference and criterion, or the grid is empty.
+        If neither or both of reference and criterion are given, or the grid is empty.
     """
     noisy = np.asarray(image, dtype=np.float32)
     if (reference is None) == (criterion is None):
-        raise BadInput("the search needs something to judge by: give either a reference or a criterion")
+        raise BadInput("the search needs a criterion: give either a reference or a criterion")
     if reference is not None:
         clean = np.asarray(reference, dtype=np.float64)
         if clean.shape != noisy.shape:

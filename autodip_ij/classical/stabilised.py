@@ -1,4 +1,4 @@
-"""Making a denoiser for one noise strength fit for a photodetector, by variance stabilisation."""
+"""Variance stabilisation: extend a denoiser for noise of constant variance to Poisson-Gaussian noise."""
 
 from __future__ import annotations
 
@@ -37,18 +37,18 @@ def noise_of(plane: Plane, parameters: PoissonGaussParameters, run: Run) -> Nois
 def once_stabilised(
     plane: Plane, parameters: PoissonGaussParameters, run: Run, denoise: Callable[..., npt.NDArray[np.float64]]
 ) -> npt.NDArray[np.float64]:
-    """Return the plane as a method of one step leaves it that knows one noise strength.
+    """Denoise a plane by a one-step method for noise of constant variance, and report the step.
 
     Parameters
     ----------
     plane
         Image (Y, X).
     parameters
-        Noise, if given, and the keywords of `denoise`.
+        Noise model, if given, and the keywords of `denoise`.
     run
-        Who is told of the step.
+        Progress reporter; may request cancellation.
     denoise
-        Takes a stabilised plane, the noise of standard deviation 1, and the keywords.
+        Function of a stabilised plane, the standard deviation of its noise (1), and the keywords.
     """
     options = parameters.model_dump(exclude={"a", "b"})
     result = denoise_stabilised(
@@ -61,14 +61,14 @@ def once_stabilised(
 def denoise_stabilised(
     plane: Plane, noise: NoiseModel, denoise: Callable[[npt.NDArray[np.float64]], npt.NDArray[np.float64]]
 ) -> npt.NDArray[np.float64]:
-    """Return the plane denoised in the domain where its noise has standard deviation 1.
+    """Denoise a plane in the domain where its noise has standard deviation 1.
 
     Parameters
     ----------
     plane
         Image (Y, X).
     noise
-        Its noise; without any the plane is returned as it is.
+        Its noise model; a plane without noise is returned unchanged.
     denoise
         Denoiser of a stabilised plane with noise of standard deviation 1.
     """

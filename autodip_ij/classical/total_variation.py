@@ -46,7 +46,7 @@ def _denoise(plane: Plane, parameters: TotalVariationParameters, run: Run) -> np
         return result
     sigma = run.noise_of(plane).model.sigma(plane)
     result = plane.astype(np.float64)
-    # The discrepancy principle: the residual grows with the weight, from 0 to the deviation of the whole plane.
+    # Discrepancy principle: the residual grows with the weight, from 0 to the standard deviation of the whole plane.
     low, high = 0.0, 20 * sigma
     for step in range(_BISECTIONS if sigma > 0 else 0):
         weight = (low + high) / 2

@@ -37,10 +37,10 @@ def shrink_wavelets(plane: npt.NDArray[Any], sigma: float, *, wavelet: str, shif
 
     if sigma <= 0:
         return plane.astype(np.float64)
-    # Shifting is periodic: the mirrored margin keeps opposite borders apart.
+    # Shifts are periodic: the mirrored margin separates opposite borders.
     padded = np.pad(plane.astype(np.float64), _MARGIN_PX, mode="symmetric")
     total = np.zeros_like(padded)
-    # Not by cycle_spin of scikit-image, which hands the shifts to Dask: inside a worker that would wait for itself.
+    # Not cycle_spin of scikit-image: it submits the shifts to Dask, which deadlocks inside a worker.
     shifts = list(product(range(shifts_px + 1), repeat=2))
     for shift in shifts:
         moved = np.roll(padded, shift, axis=(0, 1))

@@ -14,13 +14,13 @@ WIDEST = 1024
 
 
 def width_of(value: object) -> int | str:
-    """Return feature maps a level as they are written everywhere: a number, ``asc_to512``, or ``16-32-64-128``.
+    """Normalise the feature maps per level: a number, ``asc_to512``, or ``16-32-64-128``.
 
     Parameters
     ----------
     value
-        A number, ``asc_to512``, or numbers from the full resolution down: a list, or a text with commas, blanks or
-        hyphens between them.
+        A number, ``asc_to512``, or numbers from the full resolution down: a list, or a text separated by commas, blanks
+        or hyphens.
 
     Raises
     ------
@@ -47,7 +47,7 @@ def width_of(value: object) -> int | str:
 
 
 def levels_of(width: int | str) -> tuple[int, ...]:
-    """Return the feature maps of each level where `width`, from `width_of`, names them one by one; else nothing.
+    """Return the feature maps of each level if `width`, from `width_of`, lists them; otherwise nothing.
 
     Examples
     --------
@@ -124,7 +124,7 @@ class Architecture:
         return variant == (True, "stride", "bilinear", "reflect")
 
     def fitted_to(self, shape: tuple[int, int]) -> Architecture:
-        """Return this architecture, with as many levels as an image of `shape` (Y, X) bears.
+        """Return this architecture without the levels for which an image of `shape` (Y, X) is too small.
 
         The smallest side must exceed 2**depth, or batch norm would see a single pixel at the deepest level.
 

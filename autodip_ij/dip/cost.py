@@ -1,9 +1,9 @@
-"""What a fit costs: operations, memory, and from the speed of this machine the time.
+"""Cost of a fit: operations, memory, and the time that follows from the speed of this machine.
 
-Time an iteration is modelled as ``a * levels + b * elements + c * operations + d * parameters``: calls, passes over
-feature maps, convolutions, and optimiser. The four speeds are measured once per device and precision, in a few seconds,
-and kept. On 15 networks (widths 4 to 512, images of 64 to 400 px) the model stayed within 11 % of the measured time
-but for one at 33 %; see docs/engine.md.
+The time of an iteration is modelled as ``a * levels + b * elements + c * operations + d * parameters``: calls, passes
+over feature maps, convolutions, and optimiser. The four speeds are measured once per device and precision, in a few
+seconds, and stored. For 14 of 15 networks (widths 4 to 512, images of 64 to 400 px) the model was within 11 % of the
+measured time, for one at 33 %; see docs/engine.md.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ MAP_COPIES = {
 PARAMETER_BYTES = 22
 """Bytes a parameter at the peak: value, gradient, two moments, and copies in the compute type."""
 PROGRAM_BYTES = 520_000_000
-"""What Python with PyTorch and Numba takes before the first feature map."""
+"""Memory of Python with PyTorch and Numba before the first feature map."""
 DEVICE_BYTES = 600_000_000
-"""What CUDA and its libraries take on the device before the first feature map."""
+"""Memory of CUDA and its libraries on the device before the first feature map."""
 BLOCK = 16
-"""Channels a convolution works on at a time: fewer cost as much."""
+"""Channels that a convolution processes at a time: fewer cost the same."""
 PROBES = (
     (Architecture(2, 8), 64),
     (Architecture(4, 16), 160),
@@ -40,7 +40,7 @@ PROBES = (
 PROBE_BLOCKS = 6
 SPEED_FACT = "seconds per level, element, operation and parameter"
 ASSUMED_SPEED = (2e-3, 3e-9, 1.1e-11, 6e-9)
-"""One core of a server processor of 2023 in float32; used where nothing was measured."""
+"""One core of a server processor of 2023 in float32; used when nothing was measured."""
 
 
 @dataclass(frozen=True)
@@ -52,9 +52,9 @@ class Estimate:
     seconds
         Wall time.
     bytes
-        Peak memory of the device that computes, with what the program itself takes there.
+        Peak memory of the computing device, including that of the program itself.
     measured
-        Whether the speed of this machine was measured, or had to be assumed.
+        Whether the speed of this machine was measured; otherwise it is assumed.
     """
 
     seconds: float
@@ -71,7 +71,7 @@ def operations_per_iteration(architecture: Architecture, shape: tuple[int, int],
     Parameters
     ----------
     architecture
-        The network; levels that the image is too small for are left out, as in the fit.
+        The network; levels for which the image is too small are omitted, as in the fit.
     shape
         (Y, X), px.
     block
@@ -136,14 +136,14 @@ def parameter_count(architecture: Architecture) -> int:
 
 
 def fixed_bytes(device: str) -> int:
-    """Return what the program itself takes of the memory of a device, before the first fit."""
+    """Return the memory of a device that the program itself occupies before the first fit."""
     return PROGRAM_BYTES if device == "cpu" else DEVICE_BYTES
 
 
 def peak_bytes(
     architecture: Architecture, shape: tuple[int, int], precision: str, device: str = "cpu", *, lanes: int = 1
 ) -> int:
-    """Return the peak memory of fits on their device, with what the program itself takes there.
+    """Return the peak memory of fits on their device, including that of the program itself.
 
     Parameters
     ----------
@@ -152,7 +152,7 @@ def peak_bytes(
     precision
         ``float32`` or ``bfloat16``.
     device
-        ``cpu``, ``cuda:0``, ``mps``; a GPU keeps more, since its network is that of autograd.
+        ``cpu``, ``cuda:0``, ``mps``; autograd on a GPU stores more than the CPU engine.
     lanes
         Fits at the same time.
     """
@@ -172,7 +172,7 @@ def estimate_cost(
     measure: bool = True,
     lanes: int = 1,
 ) -> Estimate:
-    """Return what fitting a plane of `shape` (Y, X) for `iterations` steps costs on this machine.
+    """Estimate the cost of fitting a plane of `shape` (Y, X) for `iterations` steps on this machine.
 
     The first call on a machine measures its speed, in a few seconds; later ones need no PyTorch.
 
@@ -189,9 +189,9 @@ def estimate_cost(
     precision
         ``auto``, ``float32`` or ``bfloat16``.
     measure
-        Whether to measure if nothing is known yet; otherwise the speed is assumed and the estimate says so.
+        Whether to measure the speed if it is unknown; otherwise it is assumed and the estimate says so.
     lanes
-        Fits at the same time, which take the memory of as many.
+        Simultaneous fits, each with its own memory.
 
     Raises
     ------

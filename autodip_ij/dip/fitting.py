@@ -1,4 +1,4 @@
-"""One fit of one network to one plane: the door to the engines."""
+"""Fit one network to one plane, with the engine that suits device and architecture."""
 
 from __future__ import annotations
 
@@ -53,29 +53,29 @@ def fit(
         Noisy plane (Y, X), scaled to [0, 1]; the output cannot leave that range. Sides below 3 are extended by
         mirroring for the fit.
     architecture
-        Network; levels that the plane is too small for are left out, with a warning in the log.
+        Network; levels for which the plane is too small are omitted, with a warning in the log.
     options
         How to fit.
     device
         ``auto``, ``cuda``, ``mps`` or ``cpu``.
     engine
-        ``auto`` takes the fastest of the device for this architecture; ``reference`` is the plain float32 loop,
-        ``eager`` the same network in reduced precision, ``cpu`` the one with fused passes, ``graph`` the one recorded
-        as a CUDA graph.
+        ``auto`` selects the fastest for this device and architecture; ``reference`` is the plain float32 loop,
+        ``eager`` the same network in reduced precision, ``cpu`` has fused passes, ``graph`` records a step as a CUDA
+        graph.
     on_step
-        Called between iterations, at most about 20 times a second; what it returns can stop the fit.
+        Progress reporter, called between iterations, at most about 20 times a second; may request cancellation.
     on_snapshot
         Called with (iteration, result so far) at `options.snapshots`.
     start
-        `FitResult.weights` of an earlier fit with the same architecture, device and engine, to go on from (the
-        warm start of a time series); by default random weights.
+        `FitResult.weights` of an earlier fit with the same architecture, device and engine, for a warm start (of the
+        next frame of a time series); by default random weights.
     keep_weights
         Whether the result holds the fitted `weights`.
 
     Returns
     -------
     FitResult
-        The plane and how it was made. If stopped by `Stop.KEEP`, the result so far.
+        The plane and how it was fitted. After `Stop.KEEP`, the result so far.
 
     Raises
     ------
@@ -84,14 +84,14 @@ def fit(
     autodip_ij.errors.Cancelled
         If `on_step` returned `Stop.DISCARD`.
     autodip_ij.errors.OutOfMemory
-        If the fit does not fit into memory.
+        If the memory does not suffice.
     autodip_ij.errors.EnvironmentProblem
         If the device is missing.
 
     Notes
     -----
     The same seed on the same CPU (and number of threads) gives the same result bit for bit, whatever was fitted before.
-    A reduced-precision fit that diverges is repeated in float32, with a warning in the log.
+    If a reduced-precision fit diverges, it is repeated in float32, with a warning in the log.
 
     Examples
     --------
@@ -167,7 +167,7 @@ def _run(
 
 
 def engine_for(architecture: Architecture, device: str, name: str = "auto") -> Engine:
-    """Return the engine called `name`; ``auto`` takes the fastest that knows the device and the architecture."""
+    """Return the engine called `name`; ``auto`` selects the fastest that supports device and architecture."""
     if name not in _ENGINES:
         raise BadInput(f"engine: '{name}' is not known{nearest(name, _ENGINES)}")
     if name == "reference":
@@ -236,7 +236,7 @@ def _check_guides(guides: Sequence[Plane], architecture: Architecture, plane: Pl
 def _watchers(
     shape: tuple[int, int], on_step: OnStep | None, on_snapshot: OnSnapshot | None
 ) -> tuple[OnStep | None, OnSnapshot | None]:
-    """Return the callbacks so that they see planes of `shape`, not extended ones."""
+    """Wrap the callbacks so that they receive planes of `shape` instead of extended ones."""
 
     def step(of_extended: Step) -> Stop:
         assert on_step is not None

@@ -1,10 +1,10 @@
-"""A watch on the iteration count: it sees when a fit has reached the noise, and when it has taken it up.
+"""Early stopping: detect when a fit has reached the noise, and when it overfits.
 
-The variance of what a fit leaves over, ``noisy - result``, falls from that of image and noise to nothing; at the best
-stop it is about the variance of the noise (Morozov's discrepancy principle), and far below it noise is in the result.
-That needs the variance of the noise, and no second copy of the image. How it compares with the windowed variance of the
-outputs (Wang et al., "Early stopping for deep image prior", TMLR 2023), and where it comes late, is in
-``benchmarks/results/stop_guard.md``.
+The variance of the residual ``noisy - result`` falls from that of image and noise to zero. At the best stopping point
+it is about the variance of the noise (Morozov's discrepancy principle); far below, the result contains noise. The
+criterion needs the noise variance, but no second copy of the image. ``benchmarks/results/stop_guard.md`` compares it
+with the windowed variance of the outputs (Wang et al., "Early stopping for deep image prior", TMLR 2023) and shows
+where it stops late.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from autodip_ij.dip.options import Plane
 
 OVERFITTED = 0.6
-"""Part of the noise variance below which what a fit leaves over shows that noise is in the result."""
+"""Ratio of residual to noise variance below which a fit counts as overfitted."""
 
 _LEAST_INTERVAL = 10
 _MOST_LOOKS = 50
@@ -29,14 +29,14 @@ _SAMPLED = 128**2
 
 @dataclass(frozen=True)
 class GuardOptions:
-    """What a guard needs to know.
+    """The noise of a plane, and where to stop its fit.
 
     Attributes
     ----------
     slope, offset
-        Noise variance ``slope * u + offset`` of the very plane that is fitted, in its [0, 1] scale.
+        Noise variance ``slope * u + offset`` of the plane that is fitted, in its [0, 1] scale.
     stop_below
-        Part of the noise variance; a fit whose left-over variance falls below it ends there. 0 for none.
+        Ratio of residual to noise variance below which the fit ends; 0 to run all iterations.
     """
 
     slope: float
@@ -46,14 +46,14 @@ class GuardOptions:
 
 @dataclass(frozen=True)
 class GuardReading:
-    """What a guard saw.
+    """Last reading of a guard.
 
     Attributes
     ----------
     ratio
-        Variance of what the fit left over to that of the noise, at the last look.
+        Residual variance over noise variance, at the last check.
     overfitted_at
-        First iteration looked at where the ratio was below `OVERFITTED`; None if it never was.
+        First checked iteration where the ratio was below `OVERFITTED`; None if it never was.
     stopped
         Whether it ended the fit.
     """
@@ -64,21 +64,21 @@ class GuardReading:
 
 
 class Guard:
-    """Looks at the result of a fit now and then, at iterations that do not depend on time.
+    """Checks the result of a fit at regular iterations, whatever their duration.
 
     Parameters
     ----------
     plane
         Noisy plane (Y, X) that is fitted, [0, 1].
     options
-        Its noise, and what to do.
+        Its noise, and where to stop.
     iterations
-        Steps asked for.
+        Requested number of iterations.
     """
 
     def __init__(self, plane: Plane, options: GuardOptions, iterations: int) -> None:
-        # A sample of the pixels says as much about a variance as all of them. At random, since a colour camera has less
-        # noise in the pixels that it interpolates, which lie on a grid.
+        # A sample of the pixels suffices for a variance. It is random because the pixels that a colour camera
+        # interpolates, which have less noise, lie on a grid.
         everything = np.arange(plane.size)
         random = np.random.default_rng(0)
         self._sampled = everything if plane.size <= _SAMPLED else random.choice(everything, _SAMPLED)
@@ -89,11 +89,11 @@ class Guard:
         self.reading: GuardReading | None = None
 
     def is_due(self, iteration: int) -> bool:
-        """Return whether to look after `iteration`."""
+        """Return whether to check the result after `iteration`."""
         return iteration % self._interval == 0 or iteration == self._total
 
     def look(self, iteration: int, result: Plane) -> bool:
-        """Take in the result (Y, X) after `iteration`; return whether to end the fit."""
+        """Check the result (Y, X) after `iteration`; return whether to end the fit."""
         found = result.ravel()[self._sampled].astype(np.float64)
         noise = float(np.maximum(self._options.slope * found + self._options.offset, 0).mean())
         if noise <= 0:
@@ -108,11 +108,11 @@ class Guard:
 
 
 def check_guard(options: GuardOptions) -> None:
-    """Raise `BadInput` if the noise cannot be one."""
+    """Raise `BadInput` for a noise model or a stopping ratio that is impossible."""
     if options.slope < 0 or not np.isfinite([options.slope, options.offset]).all():
         raise BadInput(
             f"guard: noise of slope {options.slope:g} and offset {options.offset:g} is not possible; "
             "give finite values, the slope at least 0"
         )
     if not 0 <= options.stop_below <= 2:
-        raise BadInput(f"guard: stop_below is a part of the noise variance, 0 to 2; found {options.stop_below:g}")
+        raise BadInput(f"guard: stop_below is a fraction of the noise variance, 0 to 2, not {options.stop_below:g}")

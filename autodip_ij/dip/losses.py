@@ -21,13 +21,13 @@ Loss = Callable[[Tensor], Tensor]
 
 @runtime_checkable
 class RefillableLoss(Protocol):
-    """A loss whose facts about its target lie in tensors, so that a recorded step can go on to another target."""
+    """A loss that stores what it derives from its target in tensors, so that a recorded step can change the target."""
 
     def __call__(self, output: Tensor) -> Tensor:
         """Return the loss of an output, a scalar."""
 
     def refill(self, options: Mapping[str, Any]) -> None:
-        """Make the facts anew, in place, from what the target it was bound to holds now and from other options."""
+        """Recompute these tensors, in place, from the present values of the target and from new options."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class LossKind:
     Attributes
     ----------
     build
-        Binds the loss to a target (1, 1, Y, X, float32) and its options; what the target alone decides is done here.
+        Binds the loss to a target (1, 1, Y, X, float32) and its options; precomputes what depends on the target alone.
     needs
         Options that must be given.
     accepts
@@ -58,7 +58,7 @@ LOSSES: dict[str, LossKind] = {}
 def register(
     name: str, *, needs: tuple[str, ...] = (), accepts: tuple[str, ...] = (), refillable: bool = False
 ) -> Callable[[Callable[[Tensor, Mapping[str, Any]], Loss]], Callable[[Tensor, Mapping[str, Any]], Loss]]:
-    """Enter the decorated builder into the registry as `name`."""
+    """Register the decorated builder as `name`."""
 
     def enter(build: Callable[[Tensor, Mapping[str, Any]], Loss]) -> Callable[[Tensor, Mapping[str, Any]], Loss]:
         LOSSES[name] = LossKind(build, frozenset(needs), frozenset(accepts), refillable)
@@ -89,7 +89,7 @@ def parse_loss(text: str) -> tuple[str, dict[str, Any]]:
     Raises
     ------
     autodip_ij.errors.BadInput
-        For an unknown loss, an option that it does not have or that is missing, or a word that is no ``name=value``.
+        For an unknown loss, an unknown or missing option, or a word that is not of the form ``name=value``.
 
     Examples
     --------
@@ -115,7 +115,7 @@ def make_loss(name: str, target: Tensor, options: Mapping[str, Any] | None = Non
     Raises
     ------
     autodip_ij.errors.BadInput
-        For an unknown name, a missing option or one too many.
+        For an unknown name, a missing or an unknown option.
     """
     options = options or {}
     check_loss(name, options)
@@ -133,7 +133,7 @@ class _SquaredError:
         return functional.mse_loss(output, self._target)
 
     def refill(self, options: Mapping[str, Any]) -> None:
-        """Nothing is known of the target but its values."""
+        """Do nothing: the loss reads the target itself."""
 
 
 @register("gat", needs=("slope", "offset"), refillable=True)
@@ -144,7 +144,7 @@ class _StabilisedSquaredError:
 
     .. math:: t(u) = \frac{2}{a} \sqrt{a\,u + \tfrac{3}{8} a^2 + b}
 
-    makes the variance 1; below ``-b / a``, where the model has no photon, it goes on along its tangent. The error is
+    makes the variance 1; below ``-b / a``, where the model has no photons, it continues along its tangent. The error is
     multiplied by the mean noise variance: back to the scale of the plain loss.
 
     References
@@ -165,7 +165,7 @@ class _StabilisedSquaredError:
         return functional.mse_loss(self._stabilise(output), self._stabilised) * self._scale
 
     def refill(self, options: Mapping[str, Any]) -> None:
-        """Take the noise from `options` and stabilise the target anew."""
+        """Take the noise from `options` and stabilise the target again."""
         slope, offset = float(options["slope"]), float(options["offset"])
         if slope <= 0:
             raise BadInput(
@@ -190,7 +190,7 @@ SIGMA_PX = 1.5
 def _perceptual(target: Tensor, options: Mapping[str, Any]) -> Loss:
     """Weighted sum ``mse * MSE + ssim * (1 - SSIM) + lpips * LPIPS`` of output and target, both in [0, 1].
 
-    Options: the three weights (1, 0.1 and 0 if left out; not all 0), and for LPIPS `net` (``alex`` or ``squeeze``) and
+    Options: the three weights (1, 0.1 and 0 by default; not all 0), and for LPIPS `net` (``alex`` or ``squeeze``) and
     `weights` (folder of its backbone, see `autodip_ij.metrics.perceptual_distance`). Both images are mapped to [-1, 1]
     for LPIPS.
     """
@@ -248,7 +248,7 @@ def lpips_distance(target: Tensor, options: Mapping[str, Any]) -> Loss:
 
     model = lpips_network(options.get("net", "alex"), weights=options.get("weights"), device=str(target.device))
     height, width = target.shape[-2:]
-    # As in the metric, small images are continued by mirror images; an index does it without copying the graph.
+    # As in the metric, small images are extended by reflection; indexing does it without copying the graph.
     rows, columns = (
         torch.from_numpy(_mirrored_index(side, max(side, SMALLEST_SIDE))).to(target.device) for side in (height, width)
     )
@@ -261,7 +261,7 @@ def lpips_distance(target: Tensor, options: Mapping[str, Any]) -> Loss:
 
 
 def _mirrored_index(length: int, target: int) -> Any:
-    """Return the indices that continue an axis of `length` by its mirror images to `target`, centred."""
+    """Return the indices that extend an axis of `length` by reflection to `target`, centred."""
     before = (target - length) // 2
     return np.pad(np.arange(length), (before, target - length - before), mode="symmetric")
 

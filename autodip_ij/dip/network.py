@@ -29,7 +29,7 @@ class _ConvTranspose2d(nn.ConvTranspose2d):
 
 _PADDINGS: dict[str, Callable[[int], nn.Module]] = {"reflect": nn.ReflectionPad2d, "zero": nn.ZeroPad2d}
 _POOLS: dict[str, Callable[[], nn.Module]] = {
-    # ceil_mode halves an odd side as the strided convolution does, so that every variant keeps the image size.
+    # ceil_mode halves an odd side as the strided convolution does, so that every variant preserves the image size.
     "max": lambda: nn.MaxPool2d(2, ceil_mode=True),
     "average": lambda: nn.AvgPool2d(2, ceil_mode=True, count_include_pad=False),
 }
@@ -95,7 +95,7 @@ class Hourglass(nn.Module):
 
 
 class Level(nn.Module):
-    """One level: its skip branch, its way down, and its way up."""
+    """One level: skip branch, encoder and decoder."""
 
     def __init__(self, architecture: Architecture, *, channels_in: int, width: int, channels_below: int) -> None:
         super().__init__()
@@ -113,7 +113,7 @@ class Level(nn.Module):
         )
 
     def join(self, level_input: Tensor, below: Tensor) -> Tensor:
-        """Return the features of this level from its input and what came up from the level below."""
+        """Return the features of this level from its input and the features of the level below."""
         x = centre_crop(self.upsample(below), level_input.shape[-2:])
         if self.skip is not None:
             x = torch.cat([self.skip(level_input), x], dim=1)
@@ -130,7 +130,7 @@ def centre_crop(x: Tensor, size: torch.Size | tuple[int, int]) -> Tensor:
 def _convolution(
     architecture: Architecture, channels_in: int, channels_out: int, *, kernel: int, stride: int = 1
 ) -> list[nn.Module]:
-    # Padding by 0 before a 1x1 convolution changes nothing; the published network has it and so keeps its module count.
+    # Padding by 0 before a 1x1 convolution changes nothing; the published network has it, as its module count shows.
     pad = _PADDINGS[architecture.padding](kernel // 2)
     return [pad, _Conv2d(channels_in, channels_out, kernel, stride)]
 
@@ -175,7 +175,7 @@ def check_architecture(architecture: Architecture) -> None:
 
 @dataclass(frozen=True)
 class Streams:
-    """Generators of one fit, each independent of how much the others were used.
+    """Generators of one fit, each independent of how many numbers the others have drawn.
 
     Attributes
     ----------
@@ -193,7 +193,7 @@ class Streams:
 
 
 def streams(seed: int, noise_device: str = "cpu") -> Streams:
-    """Return the generators of `seed`; every integer, 0 and negative ones too, is a seed of its own.
+    """Return the generators of `seed`, any integer, 0 and negative ones included.
 
     Weights and input are drawn on the CPU, so that every device starts from the same network.
     """
@@ -214,9 +214,9 @@ def build_network(architecture: Architecture, weights: torch.Generator, device: 
 
 @torch.no_grad()
 def initialise(network: nn.Module, weights: torch.Generator) -> None:
-    """Draw the weights of `network` anew, in place, as PyTorch does: uniform within 1/sqrt(fan in); batch norm 1 and 0.
+    """Draw new weights of `network`, in place, as PyTorch does: uniform within 1/sqrt(fan in); batch norm 1 and 0.
 
-    In place, because a captured CUDA graph holds on to the memory of the weights.
+    In place, because a captured CUDA graph refers to the memory of the weights.
     """
     for module in network.modules():
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):

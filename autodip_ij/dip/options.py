@@ -1,4 +1,4 @@
-"""How to fit, and what comes back: plain data between the engine and its callers."""
+"""Options and results of a fit: plain data exchanged between the engines and their callers."""
 
 from __future__ import annotations
 
@@ -43,11 +43,10 @@ class FitOptions:
     snapshots
         Iterations (1-based) whose result is handed to `on_snapshot`.
     guides
-        Planes (Y, X) of the size of the noisy one that take the place of the first channels of the fixed input: what
-        the network starts from, such as quick estimates of the clean plane. A fit that is guided well needs fewer
-        iterations; empty for the paper's random input.
+        Planes (Y, X) of the size of the noisy plane that replace the first channels of the fixed input, such as quick
+        estimates of the clean plane. A well guided fit needs fewer iterations; empty for the paper's random input.
     guard
-        Noise of the plane, to notice when the fit takes it up; None looks at nothing.
+        Noise of the plane, to detect overfitting; None for no detection.
     """
 
     iterations: int
@@ -66,16 +65,16 @@ class FitOptions:
 
 @dataclass(frozen=True)
 class Step:
-    """What `on_step` is told after an iteration.
+    """Progress of a fit, as reported to `on_step`.
 
     Attributes
     ----------
     iteration
-        Iterations done, from 1.
+        Completed iterations, from 1.
     total
-        Iterations asked for.
+        Requested iterations.
     preview
-        Makes the result so far, (Y, X) float32 in the scale of the input; costs a device synchronisation.
+        Returns the result so far, (Y, X) float32 in the scale of the input; costs a device synchronisation.
     """
 
     iteration: int
@@ -96,9 +95,9 @@ class FitResult:
     image
         Result (Y, X), float32, in the scale of the input ([0, 1]).
     iterations
-        Iterations done.
+        Completed iterations.
     stopped
-        Whether the user stopped it and kept the result.
+        Whether the user stopped the fit early and retained its result.
     device
         ``cpu``, ``cuda:0``, ``mps``.
     precision
@@ -110,16 +109,16 @@ class FitResult:
     seconds_per_iteration
         Median over the run, without the first iterations.
     losses
-        Loss at the iterations where it was looked at: {iteration: loss}.
+        Loss at the iterations where it was read: {iteration: loss}.
     weights
-        The fitted network as one vector in the engine's own order, float32, if it was asked for; fits of the next frame
-        of a series start from it.
+        The fitted network as one vector in the engine's own order, float32, if requested; fits of the next frame of a
+        series start from it.
     guard
-        What the guard saw; None without one.
+        Last reading of the guard; None without one.
     threads
-        Threads of PyTorch that a fit on the CPU had, which its rounding depends on; None on other devices.
+        Threads of PyTorch during a fit on the CPU, which affect its rounding; None on other devices.
     lanes
-        Fits that ran at the same time, this one among them.
+        Number of simultaneous fits, including this one.
     """
 
     image: Plane

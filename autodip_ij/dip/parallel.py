@@ -1,8 +1,8 @@
-"""Several fits at once: the planes of a stack, the tiles of a plane, the seeds of an ensemble.
+"""Simultaneous fits: the planes of a stack, the tiles of a plane, the seeds of an ensemble.
 
-A small fit leaves most of a machine idle: on a GPU its kernels are too short, on a processor its threads wait for each
-other at every layer. Here each fit runs in a lane of its own, on one thread of the processor or one stream of the GPU,
-so that a fit in a lane does exactly what it would do alone.
+A small fit leaves most of a machine idle: on a GPU its kernels are too short, on a CPU its threads wait for one another
+at every layer. Here each fit runs in its own lane, on one thread of the CPU or one stream of the GPU, and its result is
+exactly that of a fit alone.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ OnPackStep = Callable[[int, Step], Stop]
 OnPackSnapshot = Callable[[int, int, Plane], None]
 """As `OnSnapshot`, with the index of the plane first."""
 OnPackResult = Callable[[int, FitResult], None]
-"""Takes the result of the plane of that index."""
+"""Receives the result of the plane of that index."""
 
 MEMORY_SHARE = 0.7
-"""Part of the free memory that a pack may take."""
+"""Fraction of the free memory that simultaneous fits may use."""
 BUSY_OPERATIONS = 2e11
-"""Operations of one iteration from which on a single fit keeps a GPU of the H100 class busy (an assumption)."""
+"""Operations per iteration from which a single fit occupies a GPU of the H100 class (an assumption)."""
 MOST_STREAMS = 8
 
 
@@ -54,7 +54,7 @@ def fit_many(
     on_step: OnPackStep | None = None,
     on_snapshot: OnPackSnapshot | None = None,
 ) -> list[FitResult | None]:
-    """Fit planes side by side; each result is that of `fit` alone.
+    """Fit planes simultaneously; each result is that of `fit` alone.
 
     Parameters
     ----------
@@ -67,27 +67,27 @@ def fit_many(
     device, engine
         As in `fit`.
     lanes
-        Fits at the same time; by default as many as cores (or idle parts of the GPU) and free memory allow.
+        Simultaneous fits; by default as many as cores (or idle parts of the GPU) and free memory allow.
     on_step, on_snapshot
-        As in `fit`, with the index of the plane first. Calls come from several threads but never two at once. A wish
-        to stop counts for all planes.
+        As in `fit`, with the index of the plane first. Calls come from several threads, but never two at once. A
+        cancellation request applies to all planes.
 
     Returns
     -------
     list of FitResult or None
-        In the order of the planes; None for those that a wish to stop came before, that is before their first step.
+        In the order of the planes; None for those cancelled before their first step.
 
     Raises
     ------
     autodip_ij.errors.Cancelled
         If `on_step` returned `Stop.DISCARD`.
     autodip_ij.errors.BadInput, autodip_ij.errors.OutOfMemory, autodip_ij.errors.EnvironmentProblem
-        As `fit`. Memory that runs out with several lanes is first met by fitting one after the other.
+        As `fit`. If memory runs out with several lanes, the planes are fitted one after another first.
 
     Notes
     -----
-    On a processor a lane has the threads that are left for it, one where there are as many lanes as cores; a fit alone
-    has all of them, and sums in another order: equal within rounding, bit for bit with the same number of threads.
+    On a CPU the lanes share the threads, down to one each; a fit alone has all of them and sums in another order. The
+    results are equal within rounding, and bit for bit with the same number of threads.
 
     Examples
     --------
@@ -123,20 +123,20 @@ def fit_each(
     on_step: OnPackStep | None = None,
     on_snapshot: OnPackSnapshot | None = None,
 ) -> int:
-    """Fit planes side by side and hand over each result when it is there; nothing is kept here.
+    """Fit planes simultaneously and hand over each result when it is ready; none is stored here.
 
     Parameters
     ----------
     planes01, architecture, options, device, engine, lanes, on_step, on_snapshot
         As in `fit_many`.
     on_result
-        Called with (index, result) when a fit has ended, never beside another callback; not for planes that a wish to
-        stop came before.
+        Called with (index, result) when a fit has ended, never at the same time as another callback; not for planes
+        cancelled before their first step.
 
     Returns
     -------
     int
-        Fits at the same time; 1 if memory ran out with several.
+        Number of simultaneous fits; 1 if memory ran out with several.
 
     Raises
     ------
@@ -185,14 +185,14 @@ def fit_each(
 
 
 def lanes_for(architecture: Architecture, shape: tuple[int, int], count: int, device: str, precision: str) -> int:
-    """Return how many fits of planes of `shape` to run at the same time.
+    """Return the number of fits of planes of `shape` to run simultaneously.
 
     Parameters
     ----------
     architecture, shape
         The largest of the fits.
     count
-        Fits there are.
+        Number of fits.
     device
         ``cpu``, ``cuda:0``, ...
     precision
@@ -205,7 +205,7 @@ def lanes_for(architecture: Architecture, shape: tuple[int, int], count: int, de
     if device == "cpu":
         free, most = psutil.virtual_memory().available, torch.get_num_threads()
     else:
-        # What this process holds for fits that ended is used again, or given up first.
+        # Memory that this process reserves for finished fits is reused or released first.
         free = torch.cuda.mem_get_info(device)[0] + torch.cuda.memory_reserved(device)
         most = int(min(MOST_STREAMS, max(1.0, BUSY_OPERATIONS / operations_per_iteration(architecture, shape))))
     by_memory = int(MEMORY_SHARE * free / max(need - fixed, 1))
@@ -214,7 +214,7 @@ def lanes_for(architecture: Architecture, shape: tuple[int, int], count: int, de
 
 @dataclass
 class _Wishes:
-    """What the caller wants, told to all lanes; its callbacks are called one at a time."""
+    """Requests of the caller, shared by all lanes, and its callbacks, called one at a time."""
 
     on_step: OnPackStep | None
     on_snapshot: OnPackSnapshot | None
@@ -246,7 +246,7 @@ class _Wishes:
         return taken
 
     def hand_over(self, index: int, result: FitResult) -> None:
-        # A fit that heard of the wish to stop at its first step has nothing to show but that step.
+        # A fit stopped at its first step has no result worth returning.
         with self.lock:
             if index in self.begun:
                 self.ended.add(index)
@@ -273,7 +273,7 @@ def _side_by_side(one: Callable[[int], None], count: int, lanes: int, wishes: _W
 
 @contextmanager
 def _threads_shared_by(lanes: int) -> Iterator[Callable[[], None]]:
-    """Yield what a lane calls to take its share of PyTorch's threads; put the number back afterwards."""
+    """Yield a function that gives a lane its share of PyTorch's threads; restore the number afterwards."""
     before = torch.get_num_threads()
     try:
         yield lambda: torch.set_num_threads(max(1, before // lanes))
@@ -283,7 +283,7 @@ def _threads_shared_by(lanes: int) -> Iterator[Callable[[], None]]:
 
 @contextmanager
 def _stream(device: str) -> Iterator[None]:
-    """Let the work of this thread run on a CUDA stream of its own."""
+    """Run the work of this thread on its own CUDA stream."""
     if not device.startswith("cuda"):
         yield
         return

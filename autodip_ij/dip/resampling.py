@@ -43,7 +43,7 @@ def resampling_matrix(source: int, target: int, kernel: str) -> Matrix:
     """Return the matrix (target, source) that resamples an axis of `source` pixels to `target` pixels.
 
     Pixels are areas (a pixel of index i is centred on i + 1/2, so nothing is shifted). When the result is coarser the
-    kernel is stretched by the ratio, which keeps it from aliasing. Beyond the border the kernel is cut off; every row
+    kernel is stretched by the ratio, which prevents aliasing. Beyond the border the kernel is cut off; every row
     sums to 1.
 
     Parameters
@@ -79,6 +79,6 @@ def resample(plane: npt.ArrayLike, shape: tuple[int, int], kernel: str) -> npt.N
 
 
 def check_kernel(kernel: str) -> None:
-    """Refuse a kernel that does not exist, naming the nearest."""
+    """Raise `BadInput` for an unknown kernel, naming the nearest."""
     if kernel not in _KERNELS:
         raise BadInput(f"kernel '{kernel}' is not known{nearest(kernel, _KERNELS)}")

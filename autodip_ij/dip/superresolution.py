@@ -1,7 +1,7 @@
-"""Super-resolution: the network draws the fine image, the loss sees it through a downsampler.
+"""Super-resolution: the network generates the fine image, and the loss compares its downsampled version.
 
-Ulyanov et al., CVPR 2018, section 3 ("super-resolution"); in microscopy it sharpens what the pixel grid blurred, it
-does not resolve beyond the optics.
+Ulyanov et al., CVPR 2018, section 3 ("super-resolution"). In microscopy it restores detail that the pixel grid blurred;
+it does not resolve beyond the diffraction limit.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def fit_superresolution(
     on_step: OnStep | None = None,
     on_snapshot: OnSnapshot | None = None,
 ) -> FitResult:
-    """Enlarge and denoise a plane: fit a fine image that, downsampled, is the plane.
+    """Enlarge and denoise a plane: fit a fine image that matches the plane when downsampled.
 
     Parameters
     ----------

@@ -109,7 +109,7 @@ COMPILE = """
 import sys, triton
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
-from autodip_ij.dip import triton_kernels as kernels
+from autodip_ij.dip.engines.cuda import triton_kernels as kernels
 CONSTANT = {"border": 1, "pad": 1, "block": 128, "tile": 32, "all_parts": 256}
 POINTERS = {"x", "out", "gradient", "skip", "below"}
 FLOATS = {"parts", "statistics", "terms", "gamma", "beta", "d_gamma", "d_beta"}

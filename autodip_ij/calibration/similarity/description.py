@@ -1,4 +1,4 @@
-"""LPIPS without the image: the features of its network, averaged over the plane."""
+"""Descriptors of noisy planes: statistics, and LPIPS features averaged over the plane."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SMALLEST_SIDE = 64
 def pooled_lpips_features(
     plane: Plane, *, weights: str | Path | None = None, device: str = "cpu"
 ) -> npt.NDArray[np.float32]:
-    """Return the LPIPS features of a plane, averaged over its positions, layers one after the other.
+    """Return the LPIPS features of a plane, averaged over its positions, layers concatenated.
 
     LPIPS is ``sum_l mean_yx sum_c w_lc (f_lcyx(a) - f_lcyx(b))^2`` with features f of unit length at every position and
     learned weights w. Here the mean over positions is taken first: the result is ``sqrt(w_lc) mean_yx f_lcyx``, so that
@@ -43,7 +43,7 @@ def pooled_lpips_features(
     Raises
     ------
     autodip_ij.errors.EnvironmentProblem
-        If no weights are at hand.
+        If no weights are available.
     """
     import torch
     from lpips import normalize_tensor

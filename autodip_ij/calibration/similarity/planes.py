@@ -1,4 +1,4 @@
-"""What every measure compares: planes on their own [0, 1] scale, cut to equal crops."""
+"""Preparation of planes for comparison: scaled to [0, 1] each, and cropped to equal size."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ Plane = npt.NDArray[np.float32]
 
 
 def unit_scaled(plane: npt.NDArray[Any]) -> Plane:
-    """Return a plane (Y, X) scaled by its own minimum and maximum to [0, 1]: what the fit sees.
+    """Scale a plane (Y, X) by its own minimum and maximum to [0, 1], as for a fit.
 
-    The published code divides calibration images by 255 and leaves the user's image as it is, so that a 16-bit image
-    is compared on another scale; a common scale is the only one on which distances mean something.
+    The published code divides calibration images by 255 and leaves the user's image unchanged, so that a 16-bit image
+    is compared on another scale; distances are meaningful only on a common scale.
 
     Raises
     ------
     autodip_ij.errors.BadInput
-        If it is no plane, or has no finite pixel.
+        If it is not a plane, or has no finite pixel.
     """
     values = np.asarray(plane, np.float64)
     if values.ndim != 2:
@@ -37,12 +37,12 @@ def unit_scaled(plane: npt.NDArray[Any]) -> Plane:
 
 
 def central_crop(plane: Plane, shape: tuple[int, int]) -> Plane:
-    """Return the centre of `plane`, of `shape` (Y, X), which must not exceed it."""
+    """Crop the centre of `plane` to `shape` (Y, X), which must not exceed it."""
     top, left = ((have - want) // 2 for have, want in zip(plane.shape, shape, strict=True))
     return plane[top : top + shape[0], left : left + shape[1]]
 
 
 def equal_crops(planes: Sequence[Plane]) -> list[Plane]:
-    """Return the centres of all planes, of the largest size that each of them has."""
+    """Crop the centres of all planes to the largest common size."""
     height, width = (min(plane.shape[axis] for plane in planes) for axis in (0, 1))
     return [central_crop(plane, (height, width)) for plane in planes]

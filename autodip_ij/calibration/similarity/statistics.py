@@ -80,7 +80,7 @@ def image_statistics(plane: Plane) -> dict[str, float]:
 
 
 def noise_level(values: npt.NDArray[np.float64]) -> float:
-    """Return the standard deviation of white noise, robustly, from the diagonal Haar details of the plane.
+    """Estimate the standard deviation of white noise, robustly, from the diagonal Haar details of the plane.
 
     ``median(|d|) / 0.6745`` with d = (a - b - c + d) / 2 over squares of 2 x 2 px (Donoho and Johnstone 1994), in which
     smooth structure cancels.
@@ -89,7 +89,7 @@ def noise_level(values: npt.NDArray[np.float64]) -> float:
 
 
 def noise_slope(values: npt.NDArray[np.float64]) -> float:
-    """Return the slope of the local noise variance over the local mean, 0 where brightness does not vary.
+    """Fit the slope of the local noise variance over the local mean, 0 where brightness does not vary.
 
     Local values are means over squares of 8 x 8 px of the image and of its squared diagonal details; the line is fitted
     through the medians of eight classes of equal size, so that structure in a few squares does not matter.

@@ -1,1 +1,1 @@
-"""Ways to run one fit, all with the same result within a stated tolerance: plain, on the processor, on CUDA."""
+"""Engines: implementations of one fit that agree within a stated tolerance, in plain PyTorch, for CPUs, for CUDA."""

@@ -1,4 +1,4 @@
-"""Which parameters the fast engines keep, and how they are taken from the reference network."""
+"""Parameters of the fast engines as flat vectors, and their copy from the reference network."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def skip_channels(architecture: Architecture, multiple: int = 1) -> int:
 def parameter_shapes(architecture: Architecture, multiple: int = 1) -> dict[str, tuple[int, ...]]:
     """Return the shape of every parameter that has an effect, weights as (out, in, k, k).
 
-    Left out are biases before batch norm, which it subtracts again, and the shift of the batch norm after the
+    Omitted are biases before batch norm, which subtracts them again, and the shift of the batch norm after the
     concatenation, which the batch norm of the next convolution subtracts.
 
     Parameters
@@ -30,8 +30,8 @@ def parameter_shapes(architecture: Architecture, multiple: int = 1) -> dict[str,
     architecture
         Network of the published kind.
     multiple
-        Skip channels are rounded up to this, since 128 + 4 channels do not suit the matrix units of a GPU. The added
-        ones start as zero and stay so: nothing reads them, so their gradients vanish.
+        Skip channels are rounded up to this, because 128 + 4 channels do not suit the matrix units of a GPU. The added
+        ones start and stay at zero: nothing reads them, so their gradients vanish.
     """
     widths, skip = architecture.widths, skip_channels(architecture, multiple)
     inputs = (architecture.input_channels, *widths)

@@ -1,4 +1,4 @@
-"""Exponential average of the outputs, right from the first step on."""
+"""The loop of a fit: steps, progress, early stopping and the exponential average of the outputs."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class OutputAverage:
     Parameters
     ----------
     weight
-        w in [0, 1); 0 keeps the last output.
+        w in [0, 1); 0 returns the last output.
     like
         Tensor whose shape and device the outputs have.
     """
@@ -41,16 +41,16 @@ class OutputAverage:
         self._sum = torch.zeros_like(like, dtype=torch.float32)
 
     def add(self, output: Tensor) -> None:
-        """Take in the output of one more step."""
+        """Add the output of one more step."""
         self.accumulate(output)
         self.steps += 1
 
     def accumulate(self, output: Tensor) -> None:
-        """Take in an output without counting it; a CUDA graph repeats this, and its owner counts."""
+        """Add an output without counting it: a CUDA graph replays this, and its owner counts."""
         self._sum.lerp_(output.detach().float(), 1 - self.weight)
 
     def reset(self) -> None:
-        """Forget everything, in place."""
+        """Reset the average, in place."""
         self._sum.zero_()
         self.steps = 0
 
@@ -64,11 +64,11 @@ WARM_UP = 3
 
 
 class Diverged(AutodipError):
-    """The loss or the output is no longer a finite number."""
+    """The loss or the output is not finite."""
 
 
 class Stepper(Protocol):
-    """One fit in the hands of one engine.
+    """One fit, run by one engine.
 
     Attributes
     ----------
@@ -77,7 +77,7 @@ class Stepper(Protocol):
     precision
         ``float32`` or ``bfloat16``.
     block
-        Iterations over which time is measured; above 1 where steps are only queued when `step` returns.
+        Iterations over which time is measured; above 1 if `step` only queues work.
     """
 
     name: str
@@ -85,27 +85,27 @@ class Stepper(Protocol):
     block: int
 
     def step(self) -> None:
-        """Do, or queue, the next iteration."""
+        """Run, or queue, the next iteration."""
 
     def output(self) -> Plane:
         """Return the result so far, (Y, X) float32; waits for the device."""
 
     def latest_loss(self) -> tuple[int, float] | None:
-        """Return an iteration and its loss, as recent as can be had without waiting for the device."""
+        """Return an iteration and its loss, the latest available without waiting for the device."""
 
     def weights(self) -> npt.NDArray[np.float32]:
         """Return a copy of the network's parameters as one vector, in an order of the engine's own."""
 
     def set_weights(self, weights: npt.NDArray[np.float32]) -> None:
-        """Take the parameters that `weights` of a stepper of the same engine and network returned."""
+        """Load parameters returned by `weights` of a stepper with the same engine and network."""
 
     def close(self) -> None:
-        """Let go of the memory of this fit."""
+        """Release the memory of this fit."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What the loop ended with; the fields are those of `FitResult`."""
+    """Result of the loop; the fields are those of `FitResult`."""
 
     image: Plane
     iterations: int
@@ -124,14 +124,14 @@ def run(
     """Run `options.iterations` steps of `stepper`.
 
     `on_step` is called after the first and the last iteration and in between at most every 50 ms, so that fast
-    iterations do not wait for a slow watcher. `guard` may end the run before.
+    iterations do not wait for slow progress reporters. `guard` may end the run early.
 
     Raises
     ------
     Cancelled
         If `on_step` returned `Stop.DISCARD`.
     Diverged
-        If a loss that was looked at, or the output, is not finite.
+        If a loss that was read, or the output, is not finite.
     """
     total = options.iterations
     snapshots = frozenset(options.snapshots) if on_snapshot else frozenset()
@@ -157,14 +157,14 @@ def run(
             _note_loss(stepper, losses)
             stopped = _asked_to_stop(on_step, Step(iteration, total, stepper.output))
             next_poll = perf_counter() + POLL_SECONDS
-    # The guard looks at the last result too: it is not fetched from the device twice.
+    # The guard checks the last result too: it is not fetched from the device twice.
     image = _finite(stepper.output() if looked_at is None else looked_at, iteration)
     spans = [(late - early) / stepper.block for early, late in pairwise(marks)]
     return Outcome(image, iteration, stopped and iteration < total, median(spans) if spans else float("nan"), losses)
 
 
 def shortest_block(stepper: Stepper, blocks: int) -> float:
-    """Return the seconds an iteration takes, from the fastest of some blocks of iterations after a warm-up."""
+    """Return the seconds per iteration of the fastest of `blocks` blocks of iterations, after a warm-up."""
     shortest = float("inf")
     for _ in range(WARM_UP * stepper.block):
         stepper.step()
@@ -190,10 +190,10 @@ def _note_loss(stepper: Stepper, losses: dict[int, float]) -> None:
 
 
 def _asked_to_stop(on_step: OnStep | None, step: Step) -> bool:
-    wish = on_step(step) if on_step else Stop.NO
-    if wish is Stop.DISCARD:
-        raise Cancelled(f"stopped at iteration {step.iteration} of {step.total}; nothing was kept")
-    return wish is Stop.KEEP
+    answer = on_step(step) if on_step else Stop.NO
+    if answer is Stop.DISCARD:
+        raise Cancelled(f"cancelled at iteration {step.iteration} of {step.total}; the result was discarded")
+    return answer is Stop.KEEP
 
 
 def _finite(image: Plane, iteration: int) -> Plane:

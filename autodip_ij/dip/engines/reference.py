@@ -49,7 +49,7 @@ class ReferenceStepper:
         self._latest_loss = torch.zeros(())
 
     def step(self) -> None:
-        """Do one iteration: output, loss, gradient, update; step N has no update, its output is the result."""
+        """Run one iteration: output, loss, gradient, update; step N has no update, its output is the result."""
         self.iteration += 1
         z = self.z
         if self.options.input_noise:
@@ -82,7 +82,7 @@ class ReferenceStepper:
         return torch.cat(parts).cpu().numpy()
 
     def set_weights(self, weights: npt.NDArray[np.float32]) -> None:
-        """Take the parameters of another fit of this network; batch norm has no state besides them."""
+        """Load the parameters of another fit of this network; batch norm has no other state."""
         parameters = list(self.network.parameters())
         parts = torch.from_numpy(weights).split([parameter.numel() for parameter in parameters])
         with torch.no_grad():
@@ -90,11 +90,11 @@ class ReferenceStepper:
                 parameter.copy_(part.view(parameter.shape))
 
     def close(self) -> None:
-        """Free what is not needed for another fit: nothing is kept."""
+        """Release nothing: no memory outlives this object."""
 
 
 class EagerStepper(ReferenceStepper):
-    """The reference's step with channels-last tensors, a fused optimiser and, if asked for, bfloat16 convolutions.
+    """The reference's step with channels-last tensors, a fused optimiser and, if requested, bfloat16 convolutions.
 
     Weights, batch-norm statistics, loss and optimiser stay float32 (autocast). On MPS everything is float32.
     """

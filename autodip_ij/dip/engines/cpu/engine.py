@@ -1,4 +1,4 @@
-"""The CPU engine: hand-written gradients, fused passes, bfloat16 where the processor gains by it."""
+"""The CPU engine: hand-written gradients, fused passes, bfloat16 where it is faster on the processor."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class CpuStepper:
         self._latest_loss = float("nan")
 
     def step(self) -> None:
-        """Do one iteration: output, loss, gradient, update; step N has no update, its output is the result."""
+        """Run one iteration: output, loss, gradient, update; step N has no update, its output is the result."""
         self.iteration += 1
         if self.options.input_noise:
             noise = torch.randn(self.z.shape, generator=self.noise)
@@ -109,7 +109,7 @@ class CpuStepper:
         return self.network.parameters.values.numpy().copy()
 
     def set_weights(self, weights: npt.NDArray[np.float32]) -> None:
-        """Take the parameters of another fit of this network."""
+        """Load the parameters of another fit of this network."""
         self.network.parameters.values.copy_(torch.from_numpy(weights))
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""The layers of the processor's engine, with the threads that compute them."""
+"""Layers of the CPU engine, and the threads that compute them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from autodip_ij.dip.engines.cpu import kernels
 from autodip_ij.dip.engines.flat_parameters import FlatParameters
 
 SHARED_FROM = 200_000
-"""Elements of a map from which on a second thread is worth the 50 microseconds it costs to wake it."""
+"""Elements of a map from which a second thread is worth the 50 microseconds of waking it."""
 
 
 class Workers:
@@ -118,7 +118,7 @@ class Moments:
         self.mean = self.inverse_deviation = np.zeros(0)
 
     def measure(self, x: Map, pad: int) -> None:
-        """Take the moments of `x`, which has a border of width `pad`."""
+        """Measure the moments of `x`, which has a border of width `pad`."""
         rows, columns = x.shape[0] - 2 * pad, x.shape[1] - 2 * pad
         sums = self._workers.sums(kernels.channel_sums, rows, x.size, x, pad, size=(2, x.shape[2]))
         self.pixels = rows * columns
@@ -128,7 +128,7 @@ class Moments:
 
 
 class NormActivation:
-    """Batch norm and LeakyReLU of a raw map (the output of a convolution); the map is kept for the gradient.
+    """Batch norm and LeakyReLU of a raw map (the output of a convolution), which is stored for the gradient.
 
     Parameters
     ----------
@@ -150,7 +150,7 @@ class NormActivation:
         self._moments = Moments(workers)
 
     def measure(self, raw: Map, pad: int = 0) -> None:
-        """Take in the raw map, with a border of width `pad` that counts for nothing."""
+        """Measure the raw map, whose border of width `pad` is ignored."""
         self.raw, self._pad = raw, pad
         self._moments.measure(raw, pad)
         scale = self._gamma * self._moments.inverse_deviation

@@ -1,10 +1,10 @@
-"""The hourglass on the CPU: forward and backward by hand, with as few passes over the maps as possible.
+"""The hourglass on the CPU: hand-written forward and backward passes, as few over the maps as possible.
 
-What is left out has no effect on the output or on any other gradient:
+Omitted is what has no effect on the output or on any other gradient:
 
 - a bias before batch norm is subtracted by it again;
 - the batch norm after the concatenation only scales and shifts the input of a convolution that batch norm follows: its
-  scale is multiplied into the weights of that convolution, its shift falls away, and the map is never rewritten.
+  scale is multiplied into the weights of that convolution, its shift cancels, and the map is never rewritten.
 """
 
 from __future__ import annotations
@@ -57,11 +57,11 @@ class FusedHourglass:
         self._logits = np.empty(self.levels[0].shape, np.float32)
 
     def load(self, network: Hourglass) -> None:
-        """Take the parameters of the reference network."""
+        """Load the parameters of the reference network."""
         load_parameters(self.parameters, network)
 
     def set_input(self, z: Tensor) -> None:
-        """Take the input `z` (input_channels, Y, X), float32."""
+        """Set the input `z` (input_channels, Y, X), float32."""
         top = self.levels[0].padded_input
         top[1:-1, 1:-1].copy_(z.permute(1, 2, 0))
         kernels.mirror_border(as_array(top))
@@ -109,7 +109,7 @@ class FusedHourglass:
 
 
 class _FusedLevel:
-    """One level: its maps, its way down and up, and the gradients of both."""
+    """One level: its maps, encoder and decoder, and the gradients of both."""
 
     def __init__(
         self,
@@ -150,7 +150,7 @@ class _FusedLevel:
         self._scale = np.zeros(0, np.float32)
 
     def descend(self, below: Tensor | None) -> None:
-        """Compute the skip branch and the way down; write the latter into the padded input of the level below."""
+        """Compute the skip branch and the encoder; write the latter into the padded input of the level below."""
         if self._skip:
             torch.mm(_pixels(self.padded_input), self._matrix("skip").t(), out=_pixels(self._skip_raw))
             self._skip.measure(as_array(self._skip_raw), pad=1)
@@ -163,7 +163,7 @@ class _FusedLevel:
             kernels.mirror_border(as_array(below))
 
     def ascend(self, below: NormActivation) -> NormActivation:
-        """Compute the way up from what came up from below; return the layer whose activation is the result."""
+        """Compute the decoder from the features of the level below; return the layer whose activation is the result."""
         joined = as_array(self._joined)
         below.write_upsampled(joined, at=self._skip_channels)
         if self._skip:
@@ -178,7 +178,7 @@ class _FusedLevel:
         return self.top
 
     def ascend_backward(self, gradient: Tensor, below: NormActivation) -> Tensor:
-        """From the gradient of the last raw map of the way up, return that of the raw map below."""
+        """Return the gradient of the raw map below from that of the last raw map of the decoder."""
         delta = _pixels(gradient)
         self._set_gradient("up2", delta.t() @ _pixels(self._up))
         torch.mm(delta, self._matrix("up2"), out=_pixels(self._into_up))
@@ -210,7 +210,7 @@ class _FusedLevel:
         Parameters
         ----------
         gradient
-            Gradient of the last raw map of the way down; None if it is to be made of the next.
+            Gradient of the last raw map of the encoder; None if it follows from `into_below`.
         into_below
             Gradient of the padded input of the level below.
         """

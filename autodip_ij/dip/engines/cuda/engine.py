@@ -1,4 +1,4 @@
-"""The graph engine: a whole step in one CUDA graph, so that the host only says "again"."""
+"""The graph engine: a whole step is one CUDA graph, which the host replays."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from autodip_ij.dip.options import FitOptions, Plane
 log = logging.getLogger(__name__)
 
 BLOCK_SECONDS = 0.03
-"""Work queued at a time: long enough to keep the device busy, short enough to stop when asked."""
+"""Work queued at a time: long enough to occupy the device, short enough to react to cancellation."""
 MOST_IN_BLOCK = 64
 KEPT_SESSIONS = 8
-"""Idle sessions of one kind that keep their memory for the next planes: as many as fits ever run side by side."""
+"""Idle sessions of one kind that retain their memory for the next planes: the largest number of simultaneous fits."""
 KEPT_OTHERS = 1
-"""Idle sessions of other kinds that do."""
+"""Idle sessions of other kinds that retain their memory."""
 
 
 _recording = Lock()
@@ -51,8 +51,8 @@ class CudaBackend:
         graph = torch.cuda.CUDAGraph()
         for generator in generators:
             graph.register_generator_state(generator)
-        # thread_local: fits in other lanes go on while this one records. But only one may record, since a recording
-        # begins by synchronising the device, which breaks any other that is under way.
+        # thread_local: other lanes continue while this one records. But only one may record, since that begins
+        # by synchronising the device, which breaks any other recording in progress.
         with _recording, torch.cuda.graph(graph, capture_error_mode="thread_local"):
             body()
         return graph.replay
@@ -73,7 +73,7 @@ class GraphStepper:
     """Fits a network to one plane by repeating a recorded step.
 
     Steps are queued in blocks of about 30 ms and the host stays at most two blocks ahead of the device, so that the
-    device never waits and a wish to stop is met soon. The update after step N is computed, but not seen by its output.
+    device never waits and cancellation takes effect soon. The update after step N is computed, but not used.
 
     Parameters
     ----------
@@ -131,11 +131,11 @@ class GraphStepper:
         return self._session.network.parameters.values.cpu().numpy().copy()
 
     def set_weights(self, weights: npt.NDArray[np.float32]) -> None:
-        """Take the parameters of another fit of this network."""
+        """Load the parameters of another fit of this network."""
         self._session.network.parameters.values.copy_(torch.from_numpy(weights))
 
     def close(self) -> None:
-        """Keep the session for the next plane of this size, once the device is done with this one."""
+        """Return the session to the idle ones once the device has finished this plane."""
         self._backend.mark().synchronize()
         _give_back(self._session)
 
@@ -178,7 +178,7 @@ def _give_back(session: GraphSession) -> None:
 
 
 def release_idle() -> bool:
-    """Let go of the memory of idle sessions; return whether there were any."""
+    """Release the memory of idle sessions; return whether there were any."""
     with _lock:
         had = bool(_idle)
         _idle.clear()

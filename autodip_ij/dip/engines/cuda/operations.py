@@ -1,4 +1,4 @@
-"""What a network does between convolutions, in two ways that agree: plain PyTorch, and fused Triton kernels."""
+"""Operations between convolutions in two equivalent implementations: plain PyTorch, and fused Triton kernels."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class MapOperations(Protocol):
         Parameters
         ----------
         raw
-            Map with a border of width `border` that counts for nothing.
+            Map whose border of width `border` is ignored.
         scale, shift
             Of batch norm (C), float32.
         slope

@@ -109,18 +109,18 @@ class Mark(Protocol):
 
 
 class GraphBackend(Protocol):
-    """What a session needs of CUDA; tests put a recording of operations on the CPU in its place."""
+    """The part of CUDA that a session uses; tests replace it by a recording of operations on the CPU."""
 
     device: str
 
     def capture(self, body: Callable[[], None], generators: Sequence[torch.Generator]) -> Callable[[], None]:
-        """Run `body` a few times, record it once, and return what repeats the recording."""
+        """Run `body` a few times, record it once, and return a function that replays the recording."""
 
     def mark(self) -> Mark:
         """Mark the present end of the queue."""
 
     def fetch(self, value: Tensor) -> Tensor:
-        """Queue a copy of `value` to the host, complete once a mark made now is passed."""
+        """Queue a copy of `value` to the host, complete once a mark set now is passed."""
 
 
 class TensorAdam:
@@ -141,14 +141,14 @@ class TensorAdam:
         self._values.addcdiv_(self.mean / (1 - 0.9**self.steps), deviation, value=-self._learning_rate)
 
     def reset(self) -> None:
-        """Forget all gradients, in place."""
+        """Reset all moments, in place."""
         for vector in (self.mean, self.square, self.steps):
             vector.zero_()
 
 
 @dataclass(frozen=True)
 class SessionKey:
-    """What a captured step is made for: fits that agree in it can use the same recording."""
+    """Properties that a captured step depends on: fits that agree in them can share a recording."""
 
     architecture: Architecture
     shape: tuple[int, int]
@@ -175,12 +175,12 @@ class SessionKey:
 
     @property
     def reusable(self) -> bool:
-        """Whether the recording holds for other planes: some losses keep facts about their target out of its reach."""
+        """Whether the recording is valid for other planes: some losses store derived values outside of it."""
         return loss_kind(self.loss).refillable
 
 
 class GraphSession:
-    """A network, its optimiser, average and input in memory that stays, and one step over them.
+    """A network, its optimiser, average and input in persistent memory, and one step over them.
 
     Parameters
     ----------
@@ -214,9 +214,9 @@ class GraphSession:
         self.reset(plane, options)
 
     def reset(self, plane: Plane, options: FitOptions) -> None:
-        """Start anew with another plane, noise, guides and seed, in place."""
+        """Restart with another plane, noise, guides and seed, in place."""
         random = streams(options.seed, noise_device=self.backend.device)
-        # Drawing is work of the host, which the device waits for; the planes of a stack have one seed.
+        # The device waits while the host draws; the planes of a stack share one seed.
         if self._drawn == (options.seed, len(options.guides)):
             self.network.parameters.values.copy_(self._initial)
             place_guides(self.z, options.guides)
@@ -231,7 +231,7 @@ class GraphSession:
         self.average.reset()
 
     def _draw(self, random: Streams, options: FitOptions) -> None:
-        """Draw weights and input, and keep the weights on the host for the next fit of this seed."""
+        """Draw weights and input, and store the weights on the host for the next fit with this seed."""
         self._drawn = None
         architecture, parameters = self.key.architecture, self.network.parameters
         load_parameters(parameters, build_network(architecture, random.weights), multiple=8)
@@ -242,7 +242,7 @@ class GraphSession:
         self._drawn = (options.seed, len(options.guides))
 
     def _body(self) -> None:
-        """One iteration, without a word to the host: input noise, output, loss, gradients, update, average."""
+        """Run one iteration without the host: input noise, output, loss, gradients, update, average."""
         z = self.z
         if self.key.input_noise:
             self.noise.normal_(generator=self.generator)

@@ -1,8 +1,8 @@
 """Triton kernels over feature maps for CUDA: statistics, normalisation, activation, padding, upsampling, concatenation.
 
 A map is channels-last in memory: pixel after pixel, the channels of a pixel side by side. `border` is the width of a
-border (0 or 1) that a map carries and that counts for nothing; `pad` that of one filled by reflection. Programs work on
-tiles of pixels by channels; all arithmetic is float32. The CPU engine's kernels do the same, in `cpu_kernels`.
+border (0 or 1) of a map that is ignored; `pad` that of one filled by reflection. Programs process tiles of pixels by
+channels; all arithmetic is float32. The kernels of the CPU engine (`autodip_ij.dip.engines.cpu.kernels`) do the same.
 """
 
 # Triton infers the types from the call.

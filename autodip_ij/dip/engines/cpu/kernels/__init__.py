@@ -1,4 +1,4 @@
-"""Vectorised passes over feature maps for the CPU engine, compiled by Numba for the processor at hand.
+"""Vectorised passes over feature maps for the CPU engine, compiled by Numba for the host processor.
 
 A map is a C-contiguous array (rows, columns, channels) of float32, or of uint16 holding bfloat16 bits. `pad` is the
 width of the border an array carries (0 or 1), `at` the first channel used of it. Every kernel works on the image rows
