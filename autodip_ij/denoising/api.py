@@ -1,6 +1,6 @@
-"""The way of the data on one page: image -> groups -> parameters -> fits -> image and report.
+"""The path of the data on one page: image -> groups -> parameters -> fits -> image and report.
 
-Batch, Fiji and the command line all come through `denoise_image`; there is no second way.
+Batch, Fiji and the command line all call `denoise_image`.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def denoise_image(
     decisions
         One decision per channel of `image`, instead of inferring the groups from its metadata.
     progress
-        Who is told and may stop the run; nobody by default.
+        Progress reporter; may request cancellation. None by default.
 
     Returns
     -------
@@ -48,7 +48,7 @@ def denoise_image(
     Raises
     ------
     autodip_ij.errors.BadInput
-        For a selection that is not there, or pixels that cannot be denoised.
+        For a selection that does not exist, or pixels that cannot be denoised.
     autodip_ij.errors.Cancelled
         If the user discards the work.
     autodip_ij.errors.EnvironmentProblem
@@ -89,12 +89,12 @@ def denoise_file(
     settings, progress
         As in `denoise_image`.
     overwrite
-        Replace an output that is there.
+        Replace an existing output.
 
     Raises
     ------
     autodip_ij.errors.AutodipError
-        One line with the cause and the way out.
+        One line with the cause and the remedy.
     """
     settings = settings or DenoiseSettings()
     output = Path(target) if target is not None else default_output(Path(source))
@@ -124,7 +124,7 @@ def denoise(
         What is known of the group: ``confocal``, ``twophoton``, ``widefield``; ``nucleus``, ``actin``, ``mito``.
         Short for ``group="confocal/actin"``.
     progress
-        Who is told and may stop the run.
+        Progress reporter; may request cancellation.
     **settings
         Fields of `DenoiseSettings`.
 

@@ -1,4 +1,8 @@
-"""The quality checks: measures of a run against their limits, a verdict, one line of advice."""
+"""Quality checks of a result: a few measures of each run, their limits, a verdict, one line of advice.
+
+The measures need neither a clean image nor a network: they examine what was removed (input minus output) and test
+whether it is noise of the strength that was present, and nothing else. ``docs/quality.md`` explains the limits.
+"""
 
 from __future__ import annotations
 
@@ -105,10 +109,10 @@ LIMITS: dict[str, Limits] = {
     "residual_correlation": Limits(
         green=(-0.18, 0.13),
         amber=(-0.24, 0.25),
-        below="what was removed alternates from pixel to pixel, because noise was kept (over-fitted): take fewer "
+        below="what was removed alternates from pixel to pixel, because noise remains (over-fitted): take fewer "
         "iterations, or more averaging or input noise",
-        above="what was removed is no noise, neighbouring pixels share it (under-fitted): take more iterations, and "
-        "look at input minus result for structure",
+        above="what was removed is not noise, because neighbouring pixels share it (under-fitted): take more "
+        "iterations, and inspect input minus result for structure",
     ),
     "residual_direction": Limits(
         green=(None, 0.2),
@@ -245,7 +249,7 @@ class Checked(Protocol):
 def quality_lines(channels: Iterable[Checked]) -> list[str]:
     """Return one line an amber or red check, or that all are green; nothing where nothing was checked.
 
-    A size at which no structure stands out of the noise is no news; that the noise is unknown is.
+    A size at which no structure exceeds the noise is not reported; an unknown noise is.
     """
     checked = [channel for channel in channels if channel.checks]
     if not checked:

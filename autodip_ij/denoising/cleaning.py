@@ -1,4 +1,4 @@
-"""From grey values as recorded to a plane that can be fitted, and back: what is no measurement takes no part.
+"""Convert recorded grey values to a plane that can be fitted, and back: pixels that are not measurements are excluded.
 
 ==============================  =========================  =============================================
 in the input                    for window, fit, checks    in the result
@@ -43,12 +43,12 @@ _ROUNDING = float(12**-0.5)
 
 @dataclass(frozen=True)
 class Findings:
-    """What of a plane (Y, X) is no measurement.
+    """The pixels of a plane (Y, X) that are not measurements.
 
     Attributes
     ----------
     kept
-        Pixels that the result has as the input has them.
+        Pixels that the result takes over from the input.
     outliers
         Pixels that differ from their neighbours as neither noise nor light does.
     stripes
@@ -61,7 +61,7 @@ class Findings:
 
     @property
     def empty(self) -> bool:
-        """Whether nothing was measured: all of the plane is kept."""
+        """Whether nothing was measured: the result is the input."""
         return bool(self.kept.all())
 
 
@@ -89,15 +89,15 @@ class CleanPlane(Findings):
         return ~(self.kept | self.outliers)
 
     def in_words(self, *, kept: bool) -> dict[str, str]:
-        """Return what the user should know of the plane, a line by subject; `kept` says that artefacts are put back."""
+        """Return what the user should know about the plane, one line per subject; `kept` if artefacts are put back."""
         lines = {}
         if count := int(np.count_nonzero(self.outliers)):
             what = "outlier pixel (hot, dead, or hit by a cosmic ray) was" if count == 1 else "outlier pixels were"
-            done = "kept as in the input" if kept else "replaced in the result"
-            lines["outliers"] = f"{count} {what} kept out of the fit and {done}"
+            done = "returned as in the input" if kept else "replaced in the result"
+            lines["outliers"] = f"{count} {what} excluded from the fit and {done}"
         if self.stripes:
-            after = ", put back after it" if kept else ""
-            lines["stripes"] = f"{self.stripes.in_words}: taken off before the fit{after}"
+            after = ", added again after it" if kept else ""
+            lines["stripes"] = f"{self.stripes.in_words}: subtracted before the fit{after}"
         return lines
 
     def restore(self, unit: npt.NDArray[Any], dtype: npt.DTypeLike, *, artefacts: bool = False) -> npt.NDArray[Any]:
@@ -124,22 +124,22 @@ class CleanPlane(Findings):
 
 @dataclass(frozen=True)
 class Scale:
-    """How the planes of a channel are brought to [0, 1].
+    """Scales the planes of a channel to [0, 1].
 
     Attributes
     ----------
     window
-        Grey values that become 0 and 1: the extremes of the channel over the selection, without values that are no
-        measurement, and without the few planes that are far brighter than all others.
+        Grey values that become 0 and 1: the extremes of the channel over the selection, without values that are not
+        measurements, and without the few planes that are far brighter than all others.
     noise
-        Noise of the channel in its grey values, to tell outliers by; None where it is not known.
+        Noise of the channel in its grey values, to detect outliers; None where it is unknown.
     """
 
     window: Window
     noise: NoiseModel | None = None
 
     def untouched(self, source: npt.NDArray[Any]) -> CleanPlane:
-        """Return a plane of the channel (Y, X) of which nothing takes part in a fit."""
+        """Return a plane of the channel (Y, X) of which nothing is fitted."""
         none = np.zeros(source.shape, bool)
         unit = np.zeros(source.shape, np.float32)
         return CleanPlane(~none, none, Stripes.none(source.shape), unit, source, self.window)
@@ -158,7 +158,7 @@ class Scale:
 
 
 def measure_scale(channel: da.Array | npt.NDArray[Any]) -> Scale:
-    """Return how the planes of a channel (T, Z, Y, X) are brought to [0, 1]; each is read once, one at a time.
+    """Measure the scale of a channel (T, Z, Y, X); each plane is read once, one at a time.
 
     Examples
     --------
@@ -186,7 +186,7 @@ def measure_scale(channel: da.Array | npt.NDArray[Any]) -> Scale:
 
 @dataclass(frozen=True)
 class _Measured(Findings):
-    """A plane (Y, X) as float64, what is no measurement filled and stripes taken off, and where that was."""
+    """A plane (Y, X) as float64 with pixels that are not measurements filled and stripes subtracted, and where."""
 
     values: npt.NDArray[np.float64]
 
@@ -235,7 +235,7 @@ def _range(found: Sequence[_Extremes | None]) -> tuple[float, float]:
 
 
 def _measured(source: npt.NDArray[Any], noise: NoiseModel | None, *, stripes_too: bool = True) -> _Measured:
-    """Return a plane (Y, X) without what is no measurement; stripes, which take longest to find, only if wanted."""
+    """Return a plane (Y, X) without what is not a measurement; stripes, which take longest, only if wanted."""
     values = source.astype(np.float64)
     none = np.zeros(source.shape, bool)
     even = Stripes.none(source.shape)

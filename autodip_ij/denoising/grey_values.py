@@ -1,8 +1,8 @@
-"""Keeping grey values: a denoised plane has the mean of its input at every brightness.
+"""Restore grey values: give a denoised plane the mean of its input at every brightness.
 
 Denoisers shift values: averages after variance stabilisation come out too dark where structure is averaged, a fit that
 compares stabilised values ends at the mean of a square root, medians of skewed noise lie below its mean. Noise has a
-mean of zero, so what is left of input minus result, averaged over all pixels of one brightness, is such a shift.
+mean of zero, so what remains of input minus result, averaged over all pixels of one brightness, is such a shift.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Numbers = npt.NDArray[np.float64]
 
 _CLASSES = 32
 _FEWEST_PIXELS = 400
-"""The mean of so many residuals is known to a twentieth of the noise."""
+"""The mean of this many residuals is known to a twentieth of the noise."""
 _MEAN_ERROR = 2e-3
 _DARK_ERROR = 0.08
 """Relative error of the mean, and error of dark areas in standard deviations of the residual, that may stay."""
@@ -31,7 +31,7 @@ _STEEPEST = 0.25
 
 @dataclass(frozen=True)
 class Shift:
-    """What is to be added to the values of a result.
+    """What has to be added to the values of a result.
 
     Attributes
     ----------
@@ -62,7 +62,7 @@ def shift_of(source: Plane, denoised: Plane, valid: npt.NDArray[np.bool_] | None
     source, denoised
         Input and output (Y, X), finite, in one scale.
     valid
-        (Y, X); false where the source is no measurement. All pixels are if None.
+        (Y, X); false where the source is not a measurement. All pixels are measurements if None.
 
     Examples
     --------

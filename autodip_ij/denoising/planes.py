@@ -35,13 +35,11 @@ if TYPE_CHECKING:
     from autodip_ij.calibration.parameters import Parameters
 
 _OVERFITTED = {
-    "warn": "over-fitted: less was removed than 60 % of the variance of the noise, and the count of iterations is too "
-    "high for this image; take fewer, or guard=stop",
-    "stop": "stopped before the count of iterations, where less was removed than 60 % of the variance of the noise",
+    "warn": "overfitting: less than 60 % of the noise variance was removed, so the number of iterations is too high "
+    "for this image; take fewer, or guard=stop",
+    "stop": "stopped early, where less than 60 % of the noise variance was removed",
 }
-_REACHED = (
-    "ended before the largest count of iterations, where what was removed came down to {:.0%} of the noise's variance"
-)
+_REACHED = "ended before the largest number of iterations, where the residual fell to {:.0%} of the noise variance"
 
 
 class Grid:
@@ -76,7 +74,7 @@ class Grid:
         return replace(result, image=shift_of(task.plane, result.image, valid).applied(result.image))
 
     def filler(self, plane: Plane) -> Plane:
-        """Return what the share of the result that is not denoised is made of."""
+        """Return what the share of the result that is not denoised consists of."""
         return plane
 
     def restored(
@@ -127,12 +125,12 @@ def prepare(
     parameters, notes = recipe.network, []
     noise = noisy.noise(parameters.binning) if needs_noise(recipe) else None
     if noise is not None and not noise.usable and parameters.loss == NOISE_AWARE:
-        notes.append(f"plain loss instead of one fitted to the noise: {noise.reason}")
+        notes.append(f"plain loss instead of one adapted to the noise: {noise.reason}")
     estimates = estimates or Estimates(clean.unit, noisy)
     try:
         blend, guides = _estimates_for(parameters, estimates)
     except BadInput as problem:
-        notes.append(f"{estimates_in_words(NOISE_FREE)} in place of what needs to know the noise: {problem}")
+        notes.append(f"{estimates_in_words(NOISE_FREE)} instead of methods that need to know the noise: {problem}")
         recipe = replace(recipe, parameters=_without_noise(parameters))
         blend, guides = _estimates_for(recipe.network, estimates)
     return replace(

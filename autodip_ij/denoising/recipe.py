@@ -50,15 +50,15 @@ class WarmStart:
         return self._weights.get(key)
 
     def keep(self, key: Hashable, weights: Weights | None) -> None:
-        """Keep the network of the fit called `key` for the next frame.
+        """Store the network of the fit called `key` for the next frame.
 
         Raises
         ------
         ValueError
-            If the fit did not keep its weights.
+            If the fit did not return its weights.
         """
         if weights is None:
-            raise ValueError("a fit of a warm series has to keep its weights")
+            raise ValueError("a fit of a warm series has to return its weights")
         self._weights[key] = weights
 
 
@@ -108,12 +108,12 @@ class PlaneRecipe:
     series
         How the frames of a time series are fitted: ``independent``, ``warm`` or ``back-and-forth``.
     guard
-        What happens when a fit takes up the noise: ``off``, ``warn`` or ``stop``; with ``off`` it does not end where it
+        What happens when a fit overfits: ``off``, ``warn`` or ``stop``; with ``off`` it does not end where it
         reaches the noise either (`Parameters.discrepancy`).
     lanes
-        Fits at the same time; None for as many as the device has room for when they begin.
+        Fits at the same time; None for as many as fit into the memory of the device when they begin.
     shared_noise
-        Whether neighbouring pixels share noise, where the microscope tells; None to find out from each plane.
+        Whether neighbouring pixels share noise, if the microscope implies it; None to measure it in each plane.
     """
 
     parameters: Parameters | None

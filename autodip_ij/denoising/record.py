@@ -42,7 +42,7 @@ Array = np.ndarray[Any, Any]
 
 @dataclass(frozen=True)
 class _PlaneNote:
-    """One plane: what was made of it last and before, a hash of its pixels, what of them counts, and sums over that."""
+    """One plane: its last and earlier results, a hash of its pixels, which of them count, and sums over those."""
 
     made: PlaneResult | None
     digest: bytes
@@ -98,7 +98,7 @@ class Recorder:
     Parameters
     ----------
     plan
-        What the run is going to do.
+        What the run will do.
     settings
         The user's settings.
     """
@@ -123,7 +123,7 @@ class Recorder:
         return self._settings.artefacts == "keep"
 
     def say(self, progress: Progress, message: str) -> None:
-        """Tell the user one line and keep it."""
+        """Report one line to the user, and store it."""
         self.messages.append(message)
         progress.log(message)
 
@@ -175,7 +175,7 @@ class Recorder:
         )
 
     def tell_quality(self, progress: Progress) -> None:
-        """Tell the user what the checks found, and keep it."""
+        """Report the outcome of the checks to the user, and store it."""
         for line in quality_lines(
             self._channel(position, channel) for position, channel in enumerate(self._plan.channels)
         ):

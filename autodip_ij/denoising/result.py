@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 SHARE_OF_MEMORY = 0.25
-"""A result larger than this share of the free memory cannot be held there."""
+"""A result larger than this share of the free memory is not held there."""
 LARGEST_IN_MEMORY = 256_000_000
 """Bytes from which on a result is held in a temporary file, so that a long stack takes the memory of a few planes."""
 
@@ -64,7 +64,7 @@ def refuse_bad_targets(target: Path, source: Path | None, overwrite: bool, *, un
     source
         The input, which must not be overwritten; None if there is none.
     overwrite
-        Replace an output that is there.
+        Replace an existing output.
     uncertainty
         Whether an uncertainty map is written beside the image.
 
@@ -74,7 +74,7 @@ def refuse_bad_targets(target: Path, source: Path | None, overwrite: bool, *, un
         If it is the source, exists (without `overwrite`), is a plain folder, if its name or that of its sidecar is too
         long, or if its folder is missing or cannot be written.
     autodip_ij.errors.BadInput
-        If its suffix is none of a format that is written.
+        If its suffix is not that of a format that can be written.
     """
     for path in (target, uncertainty_path(target)) if uncertainty else (target,):
         _refuse_bad_target(path, source, overwrite)
@@ -94,7 +94,7 @@ def _refuse_bad_target(target: Path, source: Path | None, overwrite: bool) -> No
     if sidecar.is_dir():
         raise UnwritableOutput(f"{sidecar}: is a folder, where the record of the result goes; choose another name")
     if not target.parent.is_dir():
-        raise UnwritableOutput(f"{target}: the folder {target.parent} does not exist; make it first")
+        raise UnwritableOutput(f"{target}: the folder {target.parent} does not exist; create it first")
     refuse_suffix(target)
     refuse_folder(target)
     _refuse_place(target)
@@ -115,7 +115,7 @@ def _refuse_long_names(*paths: Path) -> None:
 
 
 def _refuse_place(target: Path) -> None:
-    """Refuse a folder in which no file can be made."""
+    """Refuse a folder in which no file can be created."""
     try:
         with tempfile.TemporaryFile(prefix=".autodip-", dir=target.parent):
             pass
@@ -146,7 +146,7 @@ def new_array(shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.ndarray[Any, A
     try:
         with tempfile.TemporaryFile(prefix="autodip-") as file:
             _reserve(file.fileno(), size)
-            # The mapping keeps the unnamed file alive; it is freed when the array is, also after a crash.
+            # The mapping holds the unnamed file open; it is freed with the array, also after a crash.
             return np.memmap(file, dtype, "w+", shape=shape)
     except OSError as error:
         if fits:
@@ -158,7 +158,7 @@ def new_array(shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.ndarray[Any, A
 
 
 def _reserve(file: int, size: int) -> None:
-    """Take the room on the disk now: a full disk found later, through the mapping, would kill the process."""
+    """Reserve the disk space now: a disk that fills up later, through the mapping, would kill the process."""
     if hasattr(os, "posix_fallocate"):
         os.posix_fallocate(file, 0, size)
     elif shutil.disk_usage(tempfile.gettempdir()).free < size:
@@ -190,7 +190,7 @@ class UncertaintyMap:
         self._pixels[...] = np.nan
 
     def note(self, place: tuple[int, int, int], found: Plane | None, window: Window, strength: float) -> None:
-        """Keep the uncertainty `found`, in the scale of the fit, of the plane at `place` (T, C, Z)."""
+        """Store the uncertainty `found`, in the scale of the fit, of the plane at `place` (T, C, Z)."""
         if found is not None:
             span = float(window.high) - float(window.low)
             self._pixels[place] = found.astype(np.float64) * span * strength
@@ -203,7 +203,7 @@ class UncertaintyMap:
 
 @dataclass(frozen=True)
 class Result:
-    """A denoised image and the record of how it was made.
+    """A denoised image and the record of how it was computed.
 
     Attributes
     ----------
@@ -281,7 +281,7 @@ def run_file(
     settings
         Which scene is read, and what is written.
     overwrite
-        Replace an output that is there.
+        Replace an existing output.
     process
         Turns the image into its result.
 

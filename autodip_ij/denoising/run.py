@@ -174,7 +174,7 @@ class Run:
         }
 
     def process(self) -> None:
-        """Process all planes; those that a request to stop omitted are returned unchanged."""
+        """Process all planes; those that a request to stop omits are returned unchanged."""
         groups = schedule(self._plan)
         most = max(len(group.places) for group in groups)
         beside = self._plan.device != "cpu"

@@ -77,7 +77,7 @@ class SuperresSettings(DenoiseSettings):
     ] = None
     guard: Annotated[
         Literal["off"],
-        Field(description="An enlargement has none: its fits take their count of iterations"),
+        Field(description="Enlargement has no guard: its fits run for their number of iterations"),
         Shown("Guard", fiji=False),
     ] = "off"
 
@@ -109,7 +109,7 @@ def superresolve_image(
     settings
         Defaults are those of `SuperresSettings`.
     progress
-        Who is told and may stop the run.
+        Progress reporter; may request cancellation.
 
     Returns
     -------
@@ -156,12 +156,12 @@ def superresolve_file(
     settings, progress
         As in `superresolve_image`.
     overwrite
-        Replace an output that is there.
+        Replace an existing output.
 
     Raises
     ------
     autodip_ij.errors.AutodipError
-        One line with the cause and the way out.
+        One line with the cause and the remedy.
     """
     settings = settings or SuperresSettings()
     source = Path(source)
@@ -185,7 +185,7 @@ def _plan(image: Image, settings: SuperresSettings) -> Plan:
 
 
 def _for_enlarging(channel: ChannelPlan, settings: SuperresSettings, particular: dict[str, Any]) -> ChannelPlan:
-    """Return the plan of a channel with the parameters of enlargement in the place of those of denoising."""
+    """Return the plan of a channel with the parameters of enlargement instead of those of denoising."""
     if channel.recipe is None:
         return replace(channel, reason=channel.reason.replace("returned unchanged", f"{FILLER} only"))
     recipe = replace(channel.recipe, method=settings.method, method_parameters=particular, lanes=1)
@@ -206,12 +206,12 @@ def _adaptation(parameters: Parameters) -> str:
 
 
 def enlarging_parameters(parameters: Parameters, settings: SuperresSettings) -> Parameters:
-    """Return the parameters of a group, found for denoising, made fit for enlarging; what the user set stays.
+    """Adapt the parameters of a group, calibrated for denoising, to enlarging; what the user set stays.
 
     A fit from a random input takes input noise 0.03 (as the authors of the deep image prior use for super-resolution),
     averaging 0.99 and half the iterations: on the two images of ``benchmarks/results/superresolution.md``, on which
-    this was chosen, the group's own settings fit the noise again. A guided one keeps its count and its averaging: it
-    starts from estimates that are enlarged beforehand, and without them so few iterations would show nothing.
+    this was chosen, the group's own settings fit the noise again. A guided fit retains its number of iterations and
+    its averaging: it starts from enlarged estimates, without which this number of iterations would not suffice.
     """
     guided = bool(parameters.guides)
     usual = parameters.iterations if guided else -(-parameters.iterations // 2)
@@ -268,7 +268,7 @@ class FineGrid(Grid):
         self.kernel = kernel
 
     def fits(self, capacity: Capacity, warm: WarmStart | None) -> FitAll:
-        """Return how the fits are performed: one after another, each as large as the device bears."""
+        """Return how the fits are performed: one after another."""
         return one_by_one(self._fit)
 
     def _fit(self, fit: TileFit) -> FitResult:

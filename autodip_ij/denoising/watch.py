@@ -1,4 +1,4 @@
-"""What a run says: announcements before it, and who is told of its steps and may stop it."""
+"""Communication with the user: announcements before a run, its steps, and requests to stop it."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ Plane = npt.NDArray[np.float32]
 
 
 class Watch:
-    """Carries the steps of the fits of a plane to a `Progress`, and the user's wish to stop back.
+    """Reports the steps of the fits of a plane to a `Progress`, and passes on its requests to stop.
 
     Parameters
     ----------
     progress
-        Who watches.
+        Progress reporter.
     title
         Title of previews, e.g. ``channel 1/2, frame 3/10``.
     show
@@ -35,9 +35,9 @@ class Watch:
     channel
         Its name, where the image has several.
     told
-        What was said once a channel, kept from plane to plane.
+        What was reported once per channel, shared between planes.
     check
-        Called at every step; raises what went wrong beside the fits, so that nobody waits for their end.
+        Called at every step; raises what failed in the background, so that the fits end at once.
     """
 
     def __init__(
@@ -59,12 +59,12 @@ class Watch:
         self.messages: list[str] = []
 
     def say(self, message: str) -> None:
-        """Tell the user one line, and remember it for the report."""
+        """Report one line to the user, and store it for the record."""
         self.messages.append(message)
         self._progress.log(message)
 
     def say_once(self, message: str, about: str = "") -> None:
-        """Tell the user one line about the channel, unless an earlier plane of it said the same, or was `about` it."""
+        """Report one line about the channel, unless an earlier plane reported the same, or something `about` it."""
         line = f"{self._channel}: {message}" if self._channel else message
         key = f"{self._channel}: {about}" if about else line
         if key not in self._told:
@@ -72,11 +72,11 @@ class Watch:
             self.say(line)
 
     def fit(self, insert: Callable[[Plane], Plane]) -> FitWatch:
-        """Return who is told of the steps of one fit; `insert` places the preview of a tile into its plane."""
+        """Return the watch of one fit; `insert` places the preview of a tile into its plane."""
         return FitWatch(self, insert)
 
     def note(self, steps: int, step: Step, insert: Callable[[Plane], Plane]) -> Stop:
-        """Report that a fit got `steps` further, to `step`; return what the user wants."""
+        """Report that a fit advanced by `steps`, to `step`; return what the user requests."""
         self._check()
         self._progress.advance(steps)
         if self._progress.wants_preview():
@@ -108,11 +108,11 @@ class FitWatch:
 
     @property
     def request(self) -> Stop:
-        """What the user wanted when last asked."""
+        """The last request of the user."""
         return self._plane.request
 
     def step(self, step: Step) -> Stop:
-        """Report `step`; a fit that was begun again is counted from where it was before."""
+        """Report `step`; a fit that is repeated is counted from where it was before."""
         further = max(0, step.iteration - self._done)
         self._done += further
         return self._plane.note(further, step, self._insert)
@@ -162,11 +162,11 @@ def _reduced_depth(plan: Plan, fitted: Sequence[ChannelPlan]) -> list[str]:
             continue
         tile = (min(side[0], channel.recipe.tile), min(side[1], channel.recipe.tile))
         wanted, _ = fit_arguments(channel.recipe, 0)
-        borne = wanted.fitted_to(tile).depth
-        if borne < wanted.depth:
+        possible = wanted.fitted_to(tile).depth
+        if possible < wanted.depth:
             lines.append(
-                f"channel {channel.decision.index}: depth {wanted.depth} reduced to {borne}, the most that "
-                f"{tile[0]} x {tile[1]} pixels bear"
+                f"channel {channel.decision.index}: depth {wanted.depth} reduced to {possible}, the most that "
+                f"{tile[0]} x {tile[1]} pixels allow"
             )
     return lines
 

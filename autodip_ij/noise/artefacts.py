@@ -136,7 +136,7 @@ def grey_step(plane: Plane) -> float | None:
         return None
     gaps = np.diff(levels)
     step = float(gaps.min())
-    # Euclid's algorithm with all gaps at once; what float32 rounds is taken for zero.
+    # Euclid's algorithm with all gaps at once; what float32 rounds counts as zero.
     while step > _FINEST_STEP:
         steps = np.rint(gaps / step)
         rest = np.abs(gaps - step * steps)

@@ -1,4 +1,4 @@
-"""Noise that neighbouring pixels share: whether there is any, and how far it reaches."""
+"""Detect noise that neighbouring pixels share, and how far it extends."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _SLACKENS = 0.25
 
 @dataclass(frozen=True)
 class Evidence:
-    """What speaks for noise that neighbours share; all are differences of natural logarithms of variance or power.
+    """Evidence of noise that neighbours share; all values are differences of natural logarithms of variance or power.
 
     Attributes
     ----------
@@ -72,7 +72,7 @@ class Evidence:
 
 
 def evidence_of(values: Plane, usable: npt.NDArray[np.bool_]) -> Evidence | None:
-    """Return what an image tells about shared noise; None where no part of it can be used.
+    """Measure the evidence of shared noise in an image; None where no part of it is usable.
 
     Parameters
     ----------
@@ -118,7 +118,7 @@ def _tiles(values: Plane, usable: npt.NDArray[np.bool_], side: int) -> Tiles:
 
 
 def _band_powers(tiles: Tiles) -> Numbers:
-    """Return the mean power (N, band) of every tile in bands of frequency; lines along the axes are left out."""
+    """Return the mean power (N, band) of every tile in bands of frequency; lines along the axes are omitted."""
     from scipy.fft import dctn
 
     side = tiles.shape[1]
@@ -218,7 +218,7 @@ def find_shared_noise(values: Plane, usable: npt.NDArray[np.bool_], shared: bool
     usable
         (Y, X); false where clipping changed the noise.
     shared
-        Whether the pixels share noise, where the microscope tells; None to find out.
+        Whether the pixels share noise, if the microscope implies it; None to measure it.
     """
     white = SharedNoise()
     if shared is False:

@@ -1,4 +1,4 @@
-"""Values of a plane that are no measurement of light: gaps of one exact value, and outlier pixels.
+"""Values of a plane that are not measurements of light: gaps of one exact value, and outlier pixels.
 
 Both would set the grey-value window and the noise estimate, and a fit would turn them into structure.
 """
@@ -25,7 +25,7 @@ _STRAY_SHARE = 2e-4
 _EDGE_SIGMAS = 5.0
 _OUTLIER_SIGMAS = 8.0
 _STEEP_SIGMAS = 6.0
-"""Difference from the mean of four neighbours below which a pixel need not be looked at more closely."""
+"""Difference from the mean of four neighbours below which a pixel need not be inspected more closely."""
 _FEW_SHARE = 0.1
 _CLUSTER_SIGMAS = 15.0
 _CLUSTER_PX = 9
@@ -246,7 +246,7 @@ def edge_of_gaps(
 def fill(plane: Plane, missing: Mask) -> Plane:
     """Return a plane (Y, X) with the missing pixels replaced by others, mirrored at the edge of what is missing.
 
-    Real pixels keep the noise what it is, which smooth filling would not. Where the mirror image is missing too, a
+    Real pixels preserve the noise, which smooth filling would not. Where the mirror image is missing too, a
     pixel near the edge is taken at random (the same at every call).
 
     Examples

@@ -57,13 +57,13 @@ class NoiseModel:
         return NoiseModel(self.a / span, (self.a * offset + self.b) / span**2)
 
     def times(self, factor: float) -> NoiseModel:
-        """Return noise of so many times the variance."""
+        """Return noise of `factor` times the variance."""
         return NoiseModel(self.a * factor, self.b * factor)
 
 
 @dataclass(frozen=True)
 class NoiseEstimate:
-    """What `estimate_noise` found.
+    """The result of `estimate_noise`.
 
     Attributes
     ----------
@@ -90,7 +90,7 @@ def estimate_noise(plane: npt.ArrayLike, *, binning: int = 1, shared: bool | Non
     In the manner of Foi et al., IEEE Trans. Image Process. 17, 1737 (2008): the image is segmented into level sets
     of its local mean; in each, the variance of a high-pass image (the second difference along both axes) is taken from
     the median absolute deviation over the half of the pixels with the smallest gradient; a line is fitted through
-    (mean, variance) by iteratively reweighted least squares (Huber). Neighbourhoods of clipped pixels are left out.
+    (mean, variance) by iteratively reweighted least squares (Huber). Neighbourhoods of clipped pixels are omitted.
     Where single photons stand out of the dark, most deviations are small and the median misses the few large ones:
     level sets with a variance below that of two photons are taken a second time, from the mean square over all pixels.
     Where the lowest grey value means that no photon came, the noise is Poisson's, see
@@ -105,10 +105,10 @@ def estimate_noise(plane: npt.ArrayLike, *, binning: int = 1, shared: bool | Non
     plane
         Image (Y, X) in any grey values, at least 32 px a side.
     binning
-        Return the noise of the means of squares of so many px a side.
+        Return the noise of the means of squares of this many px a side.
     shared
-        Whether neighbouring pixels share noise, where something else than the pixels tells, e.g. False for a microscope
-        that scans point by point; None to find out.
+        Whether neighbouring pixels share noise, if that is known, e.g. False for a microscope that scans point by
+        point; None to measure it.
 
     Returns
     -------
@@ -119,7 +119,7 @@ def estimate_noise(plane: npt.ArrayLike, *, binning: int = 1, shared: bool | Non
     Raises
     ------
     autodip_ij.errors.BadInput
-        If the image is no plane, too small, or clipped nearly everywhere.
+        If the image is not a plane, is too small, or clipped nearly everywhere.
     """
     values = np.asarray(plane, dtype=np.float64)
     return noise_by_binning(values, grey_values_of_a_photon(values), shared)(binning)

@@ -176,7 +176,7 @@ def noise_of(plane: Plane, binning: int = 1, shared: bool | None = None) -> Plan
 
 
 def shared_noise_of(microscope: str | None) -> bool | None:
-    """Return whether neighbouring pixels share noise by the kind of microscope alone; None where only pixels tell.
+    """Return whether neighbouring pixels share noise by the kind of microscope alone; None where it depends on pixels.
 
     Examples
     --------
@@ -294,13 +294,13 @@ def known_noise(plane: NoisyPlane, denoised: FloatPlane) -> KnownNoise:
     Raises
     ------
     autodip_ij.errors.BadInput
-        If it cannot be estimated: too small, nearly all clipped, or no noise to be found.
+        If it cannot be estimated: too small, nearly all clipped, or without noise.
     """
     noisy, estimate = np.asarray(plane.pixels, np.float64), plane.estimate()
     sigma = estimate.model.sigma(noisy)
     floor = _DARKEST * float(np.median(estimate.variances))
     if not (sigma > 0 and floor > 0):
-        raise BadInput("no noise was found in the input")
+        raise BadInput("the input has no measurable noise")
     usable = ~near_clipping(noisy, 2 * estimate.spacing_px + 3, plane.photon)
     if usable.mean() < _LEAST_USABLE:
         raise BadInput("nearly every pixel is at the lowest or highest grey value; the noise cannot be estimated")

@@ -1,4 +1,4 @@
-"""The measures of one plane: what was taken away, against the noise that was there."""
+"""Measures of one plane: what was removed, compared with the noise that was present."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def measure_plane(
     disagreement
         Root-mean-square difference of tiles in their overlaps, in that scale.
     noise
-        The input with its estimated noise, if that is at hand; None to estimate it here. Of a plane larger than
+        The input with its estimated noise, if available; None to estimate it here. Of a plane larger than
         `LARGEST_SIDE` only the middle is measured, which has a noise of its own.
 
     Returns
@@ -99,7 +99,7 @@ def measure_plane(
 
 
 def _of_middle(noisy: Plane, whole: NoisyPlane | None) -> NoisyPlane:
-    """Return the noise of the part that is measured: the estimate at hand where that is all of the plane."""
+    """Return the noise of the part that is measured: the given estimate where that is all of the plane."""
     if whole is not None and whole.pixels.shape == noisy.shape:
         return whole
     return NoisyPlane(noisy, None if whole is None else whole.shared)
@@ -167,8 +167,8 @@ def contrast_kept(noisy: Plane, denoised: Plane, noise: KnownNoise, scale_px: fl
 
     Both are filtered to a band of sizes (difference of Gaussians with sigmas `scale_px` and twice that). Where the band
     of the input is at least 5 standard deviations of its noise, it shows structure: over those pixels the output is
-    regressed on the input, whose noise power is subtracted from the denominator. 1 where the structures were kept as
-    they are, 0 where they were erased. Choosing pixels by the noisy values favours those that noise made stronger,
+    regressed on the input, whose noise power is subtracted from the denominator. 1 where the structures are unchanged,
+    0 where they were erased. Choosing pixels by the noisy values favours those that noise made stronger,
     so even a clean image reads a little below 1.
 
     Parameters
@@ -222,7 +222,7 @@ _NEIGHBOURHOOD_PX = 4.0
 _RESIDUAL_PX = 1.0
 _STRONGEST = 0.9
 _FEWEST_PIXELS = 300
-"""Sum of the weights; with so many the scatter by noise alone is 0.07."""
+"""Sum of the weights; with this many the scatter by noise alone is 0.07."""
 
 
 def direction_of_residual(noisy: Plane, denoised: Plane) -> float:
@@ -241,7 +241,7 @@ def direction_of_residual(noisy: Plane, denoised: Plane) -> float:
     Returns
     -------
     float
-        (across - along) / (across + along) of the mean squared gradients, -1 to 1. Negative where noise was kept across
+        (across - along) / (across + along) of the mean squared gradients, -1 to 1. Negative where noise remains across
         structures, as by methods that smooth along them.
 
     Raises

@@ -11,7 +11,7 @@ Plane = npt.NDArray[np.float64]
 
 _SMALLEST_SIDE = 48
 _REACHES_PX = (16, 48, 128)
-"""Rows on either side with which a row is compared. What varies more slowly than over the first of them is taken for
+"""Rows on either side with which a row is compared. What varies more slowly than over the first of them counts as
 offsets only as far as it is no stronger than random offsets would make it; the rest is background."""
 _SLOW_SHARE = 0.25
 """Largest part of the variance of random offsets that varies more slowly than over the shortest reach."""
@@ -113,7 +113,7 @@ def _offsets(plane: Plane) -> npt.NDArray[np.float64]:
 def _single_rows(plane: Plane) -> npt.NDArray[np.float64]:
     """Return the offsets (Y,) of rows that stand alone: apart by more than the noise of a pixel, in all their quarters.
 
-    A line of light is no such row: optics spread it over the neighbours, which then differ from those beyond.
+    A line of light is not such a row: optics spread it over the neighbours, which then differ from those beyond.
     """
     offsets = np.zeros(plane.shape[0])
     against = plane[1:-1] - (plane[:-2] + plane[2:]) / 2

@@ -113,7 +113,7 @@ def test_for_guides_that_cannot_be_made_others_stand_and_say_so() -> None:
     tiny = NOISY[:20, :20]
     image, messages = fitted(replace(SMALL, guides="vst-nlm"), tiny)
     assert np.array_equal(image, fitted(replace(SMALL, guides=NOISE_FREE), tiny)[0])
-    assert [message for message in messages if "in place of" in message]
+    assert [message for message in messages if "instead of methods" in message]
 
 
 def test_the_uncertainty_shrinks_with_the_share_of_the_fit() -> None:
@@ -132,7 +132,7 @@ def test_for_a_method_that_cannot_take_the_plane_others_are_blended_in() -> None
     tiny = NOISY[:20, :20]
     image, messages = fitted(replace(SMALL, classical="vst-nlm", classical_weight=0.5), tiny)
     assert np.array_equal(image, fitted(replace(SMALL, classical=NOISE_FREE, classical_weight=0.5), tiny)[0])
-    assert [message for message in messages if "in place of" in message]
+    assert [message for message in messages if "instead of methods" in message]
 
 
 def test_the_user_reads_it_before_and_finds_it_after_the_run() -> None:

@@ -137,10 +137,10 @@ def test_tiles_and_uncertainty_are_counted_in_units_of_the_noise() -> None:
     ("noisy", "why"),
     [
         (np.random.default_rng(0).normal(100, 5, (9, 40)), "32"),
-        (np.full((64, 64), 3.0), "no noise"),
-        (np.zeros((64, 64)), "no noise"),
+        (np.full((64, 64), 3.0), "no measurable noise"),
+        (np.zeros((64, 64)), "no measurable noise"),
         (np.where(np.random.default_rng(0).random((64, 64)) < 0.5, 0.0, 255.0), ""),
-        (np.add.outer(np.arange(64.0), np.arange(64.0)), "no noise"),
+        (np.add.outer(np.arange(64.0), np.arange(64.0)), "no measurable noise"),
     ],
     ids=["tiny", "constant", "black", "two grey values", "noise-free ramp"],
 )

@@ -207,7 +207,7 @@ def test_where_the_noise_cannot_be_told_nothing_is_made_from_it(kind: str) -> No
     np.testing.assert_array_equal(prepared.blend, made.mean(NOISE_FREE))
     assert len(prepared.guides) == 1
     np.testing.assert_array_equal(prepared.guides[0], made.each(NOISE_FREE))
-    assert [note for note in prepared.notes if "in place of what needs to know the noise" in note]
+    assert [note for note in prepared.notes if "instead of methods that need to know the noise" in note]
 
 
 @pytest.mark.parametrize(

@@ -94,7 +94,7 @@ def run_search_job(
 ) -> dict[str, Any]:
     """Fit one configuration to one image, as a run does, and score it at every stop with every blend.
 
-    A fit that diverges keeps the stops before; one that does not fit into memory keeps none. Both are results, not
+    A fit that diverges has the stops before; one that does not fit into memory has none. Both are results, not
     errors: the setting counts as failed, and a repeated search does not run into it again.
 
     Parameters
@@ -201,7 +201,7 @@ def score(
 
 
 def _own_device(device: str) -> str:
-    """Return the GPU of this worker: local workers are numbered, and on one machine share the GPUs in turn."""
+    """Return the GPU of this worker: local workers are numbered, and on one machine take the GPUs alternately."""
     from distributed import get_worker
 
     from autodip_ij.batch.processes import worker_number
