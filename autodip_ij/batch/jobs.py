@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from autodip_ij._support.files import write_text
+from autodip_ij.batch.loop import answers
+from autodip_ij.batch.processes import Answer, Call
 from autodip_ij.errors import BadInput, Cancelled, UnreadableFile
 from autodip_ij.progress import Progress, Silent, Stop
 
@@ -250,47 +252,30 @@ def run_jobs(
     done: list[str] = []
     failed: dict[str, str] = {}
     stopped = False
-    for job, outcome in _outcomes(waiting, workers, scheduler, threads, watcher):
-        if job is None or outcome is None:
-            stopped = True
-            break
-        if outcome.error:
-            logger.warning("%s failed: %s", job.key, outcome.error)
-            store.record_failure(job.key, fingerprints[job.key], outcome.error, outcome.traceback)
-            failed[job.key] = outcome.error
-        else:
-            store.record_result(job.key, fingerprints[job.key], outcome.seconds, outcome.result)
-            done.append(job.key)
-        watcher.advance(job.weight, f"{message}: {len(resumed) + len(done) + len(failed)} of {len(jobs)}")
+    calls = [Call(_call, (job.function, dict(job.arguments))) for job in waiting]
+    answered = answers(calls, workers, scheduler, threads=threads, stopped=lambda: _asked_to_stop(watcher))
+    with closing(answered):
+        for index, answer in answered:
+            if answer is None:
+                stopped = True
+                break
+            job, outcome = waiting[index], _outcome(answer)
+            if outcome.error:
+                logger.warning("%s failed: %s", job.key, outcome.error)
+                store.record_failure(job.key, fingerprints[job.key], outcome.error, outcome.traceback)
+                failed[job.key] = outcome.error
+            else:
+                store.record_result(job.key, fingerprints[job.key], outcome.seconds, outcome.result)
+                done.append(job.key)
+            watcher.advance(job.weight, f"{message}: {len(resumed) + len(done) + len(failed)} of {len(jobs)}")
     return RunSummary(tuple(done), resumed, failed, stopped)
 
 
-Outcomes = Iterator[tuple[Job | None, _Outcome | None]]
-
-
-def _outcomes(jobs: Sequence[Job], workers: int, scheduler: str | None, threads: int, progress: Progress) -> Outcomes:
-    """Yield jobs with their outcomes as they finish; (None, None) where the user stopped the run."""
-    if workers == 0 and scheduler is None:
-        for job in jobs:
-            if _asked_to_stop(progress):
-                yield None, None
-                return
-            yield job, _call(job.function, job.arguments)
-        return
-    from autodip_ij.batch.cluster import answers
-    from autodip_ij.batch.processes import Call
-
-    calls = [Call(_call, (job.function, dict(job.arguments))) for job in jobs]
-    missing = len(calls)
-    with closing(
-        answers(calls, workers, scheduler, threads=threads, stopped=lambda: _asked_to_stop(progress))
-    ) as answered:
-        for index, answer in answered:
-            missing -= 1
-            lost = f"KilledWorker: {answer.error}" if answer.died else answer.error
-            yield jobs[index], _Outcome(0.0, error=lost) if lost else answer.value
-    if missing:
-        yield None, None
+def _outcome(answer: Answer) -> _Outcome:
+    if answer.error:
+        return _Outcome(0.0, error=f"KilledWorker: {answer.error}" if answer.died else answer.error)
+    outcome: _Outcome = answer.value
+    return outcome
 
 
 def _call(function: Callable[..., Any], arguments: Mapping[str, Any]) -> _Outcome:

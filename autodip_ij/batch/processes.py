@@ -61,47 +61,7 @@ def worker_number() -> int | None:
     return int(number) if number.isdigit() else None
 
 
-def answers(
-    calls: Sequence[Call],
-    workers: int,
-    *,
-    threads: int = 1,
-    begun: Callable[[int], None] = lambda index: None,
-    stopped: Callable[[], bool] = lambda: False,
-    attempts: int = 2,
-) -> Generator[tuple[int, Answer], None, None]:
-    """Yield index and answer of each call as they come; closing the generator ends the processes.
-
-    Parameters
-    ----------
-    calls
-        What to do, in order of importance.
-    workers
-        Processes; no more are started than there are calls.
-    threads
-        Threads of the numeric libraries in each.
-    begun
-        Told the index of a call when a process takes it.
-    stopped
-        Asked several times a second; where it says so, the rest is dropped and the generator ends.
-    attempts
-        How often a call may die before it is given up. What died is tried again when the others are done, with no
-        other beside it: the memory may have been short because of those.
-    """
-    waiting, side_by_side = list(range(len(calls))), max(1, workers)
-    for attempt in range(1, attempts + 1):
-        dead: list[int] = []
-        for index, answer in _round(calls, waiting, side_by_side, threads, begun, stopped):
-            if answer is None:
-                return
-            if answer.died and attempt < attempts:
-                dead.append(index)
-            else:
-                yield index, answer
-        waiting, side_by_side = dead, 1
-
-
-def _round(
+def answers_of(
     calls: Sequence[Call],
     indices: Sequence[int],
     workers: int,
@@ -109,7 +69,10 @@ def _round(
     begun: Callable[[int], None],
     stopped: Callable[[], bool],
 ) -> Generator[tuple[int, Answer | None], None, None]:
-    """Yield the answers of some calls; None where the user stopped them."""
+    """Yield index and answer of some calls as they come; None where the user stopped them.
+
+    Closing the generator ends the processes. The parameters are those of `autodip_ij.batch.loop.answers`.
+    """
     pool = _Pool(calls, indices, min(workers, len(indices)), threads)
     remaining = len(indices)
     try:

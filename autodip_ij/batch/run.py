@@ -11,15 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from autodip_ij._support.text import encodable
-from autodip_ij.batch import cluster, processes
 from autodip_ij.batch.claim import claimed, regularly
-from autodip_ij.batch.cluster import FileShare, Overall
 from autodip_ij.batch.inputs import find_inputs
+from autodip_ij.batch.loop import answers
 from autodip_ij.batch.processes import Answer, Call
 from autodip_ij.batch.resume import Fingerprint
 from autodip_ij.batch.status import FAILED, Row, StatusFile, Table
 from autodip_ij.batch.targets import Job, plan_jobs
-from autodip_ij.batch.work import DenoiseFile, Outcome, perform
+from autodip_ij.batch.work import DenoiseFile, FileShare, Outcome, Overall, perform
 from autodip_ij.errors import AutodipError, BadInput, Cancelled, UnreadableFile, UnwritableOutput, failed_import
 from autodip_ij.progress import Progress, Silent, Stop
 from autodip_ij.settings import DenoiseSettings
@@ -223,22 +222,8 @@ def _one_by_one(
 ) -> Outcomes:
     """Yield the index and outcome of each job as it ends; None as outcome where the user stopped the batch."""
     for position, index in enumerate(waiting):
-        if overall.progress.stop_request() is not Stop.NO:
-            yield index, None
-            return
         share = FileShare(overall, position, f"{position + 1} of {len(waiting)}, {jobs[index].title}")
-        deaths = table.deaths(index)
-        if deaths and denoise is None:
-            share.log("the last batch died while it worked on this file: tried once more, in a process of its own")
-            outcome = _apart(jobs[index], index, overall, table)
-        elif deaths >= ATTEMPTS:
-            outcome = Outcome(0.0, error=f"{deaths} batches died while they worked on this file; {_HELP}")
-        else:
-            table.begin(index, here=True)
-            try:
-                outcome = perform(jobs[index], denoise, share)
-            except Cancelled:
-                outcome = None
+        outcome = _alone(jobs[index], index, denoise, share, overall, table)
         yield index, outcome
         if outcome is None:
             return
@@ -248,18 +233,30 @@ def _one_by_one(
             return
 
 
-def _apart(job: Job, index: int, overall: Overall, table: Table) -> Outcome | None:
-    """Do a job that may kill its process in one that it may; None where the user stopped it."""
-    for _, answer in processes.answers(
-        [Call(perform, (job.absolute(),))],
-        1,
+def _alone(
+    job: Job, index: int, denoise: DenoiseFile | None, share: FileShare, overall: Overall, table: Table
+) -> Outcome | None:
+    """Do one job in this process, or in one of its own if a batch died of it; None where the user stopped it."""
+    deaths = table.deaths(index)
+    apart = bool(deaths) and denoise is None
+    if deaths >= ATTEMPTS and not apart:
+        return Outcome(0.0, error=f"{deaths} batches died while they worked on this file; {_HELP}")
+    if apart:
+        share.log("the last batch died while it worked on this file: tried once more, in a process of its own")
+    answered = answers(
+        [Call(perform, (job.absolute(),)) if apart else Call(perform, (job, denoise, share))],
+        1 if apart else 0,
         threads=os.cpu_count() or 1,
-        begun=lambda _: table.begin(index),
+        begun=lambda _: table.begin(index, here=not apart),
         stopped=lambda: overall.progress.stop_request() is not Stop.NO,
         attempts=1,
-    ):
-        return _outcome(answer, "as the last batch did")
-    return None
+    )
+    with closing(answered):
+        try:
+            _, answer = next(answered)
+        except Cancelled:
+            return None
+    return None if answer is None else _outcome(answer, "as the last batch did")
 
 
 def _outcome(answer: Answer, again: str) -> Outcome:
@@ -274,22 +271,18 @@ def _on_workers(
 ) -> Outcomes:
     """As `_one_by_one`, in worker processes; files in work are dropped when the user stops the batch."""
     side_by_side = min(workers, max(1, len(waiting)))
-    calls = [Call(perform, (jobs[index].absolute(),)) for index in waiting]
-    missing = len(calls)
-    with closing(
-        cluster.answers(
-            calls,
-            side_by_side,
-            scheduler,
-            threads=max(1, (os.cpu_count() or 1) // side_by_side),
-            begun=lambda position: table.begin(waiting[position]),
-            stopped=lambda: overall.progress.stop_request() is not Stop.NO,
-        )
-    ) as answered:
+    answered = answers(
+        [Call(perform, (jobs[index].absolute(),)) for index in waiting],
+        side_by_side,
+        scheduler,
+        threads=max(1, (os.cpu_count() or 1) // side_by_side),
+        begun=lambda position: table.begin(waiting[position]),
+        stopped=lambda: overall.progress.stop_request() is not Stop.NO,
+    )
+    with closing(answered):
         for position, answer in answered:
-            missing -= 1
-            index = waiting[position]
-            yield index, _outcome(answer, "twice")
-            overall.update(position, 1.0, jobs[index].title)
-    if missing:
-        yield waiting[0], None
+            if answer is None:
+                yield waiting[0], None
+                return
+            yield waiting[position], _outcome(answer, "twice")
+            overall.update(position, 1.0, jobs[waiting[position]].title)

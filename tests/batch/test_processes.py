@@ -15,7 +15,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from autodip_ij.batch.processes import Answer, Call, answers, worker_number
+from autodip_ij.batch.loop import answers
+from autodip_ij.batch.processes import Answer, Call, worker_number
 
 
 def done(calls: list[Call], workers: int = 1, **options: object) -> dict[int, Answer]:
@@ -81,7 +82,7 @@ def test_a_wish_to_stop_and_a_closed_generator_end_the_processes() -> None:
     before = set(psutil.Process().children())
     began = time.monotonic()
     calls = [Call(time.sleep, (60,))] * 3
-    assert done(calls, 2, stopped=lambda: time.monotonic() > began + 1) == {}
+    assert done(calls, 2, stopped=lambda: time.monotonic() > began + 1) == {-1: None}
     with closing(answers([Call(abs, (-1,)), *calls], 2)) as found:
         next(found)
     assert time.monotonic() < began + 30
@@ -90,7 +91,7 @@ def test_a_wish_to_stop_and_a_closed_generator_end_the_processes() -> None:
 
 @pytest.mark.skipif(os.name == "nt", reason="SIGKILL is a signal of POSIX")
 def test_workers_end_with_their_parent_and_open_no_port() -> None:
-    code = "import time; from autodip_ij.batch.processes import *; list(answers([Call(time.sleep, (60,))] * 2, 2))"
+    code = "import time; from autodip_ij.batch.loop import *; list(answers([Call(time.sleep, (60,))] * 2, 2))"
     with subprocess.Popen([sys.executable, "-c", code], cwd=Path(__file__).parents[2]) as parent:
         watched = psutil.Process(parent.pid)
         wait_until(lambda: len(watched.children()) == 2)
