@@ -64,7 +64,7 @@ def sentences(*parts: str) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Return a time in words.
+    """Return a duration as text.
 
     Examples
     --------

@@ -219,7 +219,7 @@ def run_jobs(
     threads
         Threads of the numeric libraries in each local worker.
     progress
-        Told of the weight of every job done; asked to stop between jobs.
+        Progress reporter; may request cancellation between jobs.
     message
         What is shown while it runs.
 

@@ -198,7 +198,7 @@ class _Process:
 
 
 def _cause(code: int) -> str:
-    """Return the words for how a process ended."""
+    """Return how a process ended, as text."""
     if code >= 0:
         return f"exit code {code}"
     try:

@@ -120,7 +120,7 @@ def run_batch(
     denoise
         How one file is denoised in this process, instead of `autodip_ij.denoising.api.denoise_file`.
     progress
-        Who is told and may stop the batch: with `Stop.KEEP` the file in work is written as far as it is, with
+        Progress reporter; may request cancellation: with `Stop.KEEP` the file in work is written as far as it is, with
         `Stop.DISCARD` it is dropped; finished files stay in both cases.
 
     Returns

@@ -26,7 +26,7 @@ from autodip_ij.errors import AutodipError, UnwritableOutput
 
 
 class Table:
-    """The rows of the status file, kept with their jobs.
+    """The rows of the status file, with their jobs.
 
     Parameters
     ----------
@@ -126,7 +126,7 @@ class Table:
         self.file.catch_up(self.rows)
 
     def counts(self) -> str:
-        """Return how many jobs need nothing, in words."""
+        """Return the number of jobs that need nothing, as text."""
         found = Counter(row.status for row in self.rows[: len(self._jobs)] if row.status in (SKIPPED, FAILED))
         return ", ".join(f"{number} {status}" for status, number in found.items())
 

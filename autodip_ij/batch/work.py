@@ -75,7 +75,7 @@ def perform(job: Job, denoise: DenoiseFile | None = None, progress: Progress | N
     denoise
         Instead of `autodip_ij.denoising.api.denoise_file`, e.g. a function that asks a worker process.
     progress
-        Who is told.
+        Progress reporter; may request cancellation.
 
     Raises
     ------
@@ -129,7 +129,7 @@ class Overall:
     Parameters
     ----------
     progress
-        Who watches the batch.
+        Progress reporter of the batch.
     sizes
         Bytes of every file that is to be done; the share of the bar that each one has.
     """
@@ -156,7 +156,7 @@ class Overall:
         return float(np.diff(self._bounds) @ self._fractions)
 
     def remaining(self) -> str:
-        """Return the words for the remaining time; empty as long as nothing can be said."""
+        """Return the remaining time as text; empty as long as it is unknown."""
         elapsed = time.monotonic() - self._began
         if self.done < 0.001 or elapsed < 1:
             return ""
@@ -195,7 +195,7 @@ class FileShare:
         self._overall.update(self._index, self._done / self._total if self._total else 0.0, self._title)
 
     def wants_preview(self) -> bool:
-        """Whether who watches the batch wants a preview."""
+        """Whether the observer of the batch wants a preview."""
         return self._overall.progress.wants_preview()
 
     def preview(self, plane: npt.NDArray[np.float32], title: str) -> None:
