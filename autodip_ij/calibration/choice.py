@@ -11,12 +11,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from autodip_ij.calibration.blend import blend_in_words, check_blend
-from autodip_ij.calibration.group_table import from_group, table_entry, what_is_known
-from autodip_ij.calibration.model import Calibration, Choice
+from autodip_ij.calibration.model import Calibration, Choice, from_group, table_entry, what_is_known
 from autodip_ij.calibration.narrowing import Narrowed, narrowed, scaled_to
 from autodip_ij.calibration.pack.rows import EFFORTS
-from autodip_ij.calibration.parameters import by_plain_name, label_of
+from autodip_ij.calibration.parameters import blend_in_words, by_plain_name, check_blend, label_of
 from autodip_ij.calibration.strategies import SIMILARITIES, STRATEGIES, known_pool, policy_strategy
 from autodip_ij.calibration.transfer import (
     CannotCompare,

@@ -1,4 +1,4 @@
-"""The parameters of a fit, declared once.
+"""The parameters of a fit, declared once, and the words for its classical estimates.
 
 `Parameters` is the only declaration of a fit parameter. Columns of packs (`autodip_ij.calibration.pack.rows`), axes of
 the search (`autodip_ij.evaluation.search.grid`), sidecar and inspection (`autodip_ij.denoising.report`), network and
@@ -18,6 +18,13 @@ from pydantic.dataclasses import dataclass
 from pydantic.fields import FieldInfo
 
 from autodip_ij._support.fields import explain, fields_of
+from autodip_ij.classical.estimates import (
+    estimate_seconds,
+    estimates_in_words,
+    guides_in_words,
+    parse_estimates,
+    texts_in_turn,
+)
 from autodip_ij.dip.architecture import width_of
 from autodip_ij.errors import BadInput
 
@@ -29,15 +36,11 @@ _PARTS_OF_A_FIT = 5
 
 
 def _known_classical(text: str) -> str:
-    from autodip_ij.classical.estimates import parse_estimates
-
     parse_estimates(text)
     return text
 
 
 def _known_guides(text: str) -> str:
-    from autodip_ij.classical.estimates import texts_in_turn
-
     texts_in_turn(text)
     return text
 
@@ -220,3 +223,45 @@ STORED = {name: info.alias or name for name, info in declared().items()}
 """Name of every parameter in packs, sidecars and results, by its name in `Parameters`."""
 DEFAULTS = {STORED[name]: info.default for name, info in declared().items() if not info.is_required()}
 """Default of every parameter that has one, by stored name."""
+
+
+def check_blend(parameters: Parameters) -> None:
+    """Refuse a share of a classical estimate without the estimate.
+
+    Raises
+    ------
+    autodip_ij.errors.BadInput
+        With what to give.
+    """
+    if parameters.classical_weight and not parameters.classical:
+        raise BadInput("classical_weight needs a method to blend with; give one, as in classical='gaussian sigma_px=1'")
+
+
+def blend_of(parameters: Parameters) -> str:
+    """Return the methods that are blended into the result; empty for none."""
+    return parameters.classical if parameters.classical_weight else ""
+
+
+def blend_in_words(parameters: Parameters) -> str:
+    """Return what the fit starts from and what is blended into it, in words; empty for nothing.
+
+    Examples
+    --------
+    >>> blend_in_words(Parameters(5, 32, 4, 300, classical="gaussian sigma_px=1", classical_weight=0.4))
+    'blended with 40 % of a Gaussian filter, sigma 1 px'
+    >>> blend_in_words(Parameters(5, 32, 4, 300, guides="nlm + median"))
+    'guided by non-local means and a median filter'
+    """
+    said = []
+    if parameters.guides:
+        said.append(f"guided by {guides_in_words(parameters.guides)}")
+    if blend_of(parameters):
+        named = estimates_in_words(parameters.classical)
+        mean = "the mean of " if len(parse_estimates(parameters.classical)) > 1 else ""
+        said.append(f"blended with {100 * parameters.classical_weight:.3g} % of {mean}{named}")
+    return "; ".join(said)
+
+
+def classical_seconds(parameters: Parameters, pixels: int) -> float:
+    """Return roughly how long the classical estimates of a plane of `pixels` take on this machine, s."""
+    return estimate_seconds((parameters.guides, blend_of(parameters)), pixels)

@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from autodip_ij.calibration.group_table import from_group
-from autodip_ij.calibration.model import Calibration, CalibrationImage, Choice
+from autodip_ij.calibration.model import Calibration, CalibrationImage, Choice, from_group
 from autodip_ij.calibration.parameters import Parameters
 from autodip_ij.calibration.similarity.measures import Comparison
 from autodip_ij.calibration.strategies import FALLBACK, POOLS, SIMILARITIES, STRATEGIES, known_pool, missing

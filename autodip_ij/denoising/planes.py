@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from autodip_ij.calibration.blend import blend_of
+from autodip_ij.calibration.parameters import blend_of
 from autodip_ij.classical.estimates import NOISE_FREE, Estimates, estimates_in_words
 from autodip_ij.denoising.cleaning import CleanPlane, Scale
 from autodip_ij.denoising.grey_values import shift_of

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from autodip_ij.calibration.blend import classical_seconds
+from autodip_ij.calibration.parameters import classical_seconds
 from autodip_ij.denoising.recipe import INDEPENDENT, PlaneRecipe, fit_arguments, iterations_of
 
 if TYPE_CHECKING:

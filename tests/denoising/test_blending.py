@@ -12,9 +12,8 @@ import torch
 
 import autodip_ij
 from autodip_ij.calibration import load_calibration
-from autodip_ij.calibration.blend import blend_in_words, classical_seconds
 from autodip_ij.calibration.pack.write import PackContent, write_pack
-from autodip_ij.calibration.parameters import Parameters
+from autodip_ij.calibration.parameters import Parameters, blend_in_words, classical_seconds
 from autodip_ij.classical import run_method
 from autodip_ij.classical.estimates import NOISE_FREE, parse_estimates, texts_in_turn
 from autodip_ij.denoising.cleaning import CleanPlane

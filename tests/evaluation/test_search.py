@@ -22,8 +22,8 @@ from autodip_ij.evaluation.search.calibrate import Workers, calibrate
 from autodip_ij.evaluation.search.grid import Configuration, Grid, Iterations, parse_grid
 from autodip_ij.evaluation.search.images import prepare
 from autodip_ij.evaluation.search.job import run_search_job, score
+from autodip_ij.evaluation.search.page import About
 from autodip_ij.evaluation.search.plan import SearchOptions, SearchPlan, plan_search
-from autodip_ij.evaluation.search.provenance import About
 from autodip_ij.evaluation.search.selection import Selected
 from autodip_ij.progress import Silent, Stop
 

@@ -11,8 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from autodip_ij._support.specs import parse_spec, value_of
-from autodip_ij.calibration.blend import check_blend
-from autodip_ij.calibration.parameters import STORED, Parameters
+from autodip_ij.calibration.parameters import STORED, Parameters, check_blend
 from autodip_ij.dip.architecture import levels_of
 from autodip_ij.errors import BadInput, nearest
 from autodip_ij.evaluation.datasets.model import safe_name

@@ -17,9 +17,8 @@ from autodip_ij.calibration.pack.write import PackContent, PackImage, write_pack
 from autodip_ij.errors import AutodipError, UnwritableOutput, require
 from autodip_ij.evaluation.search.images import PreparedPair, prepare
 from autodip_ij.evaluation.search.job import OUT_OF_MEMORY, gpu_count
-from autodip_ij.evaluation.search.page import embedding, page, pictures_of
+from autodip_ij.evaluation.search.page import About, embedding, page, pictures_of, provenance
 from autodip_ij.evaluation.search.plan import SearchPlan
-from autodip_ij.evaluation.search.provenance import About, provenance
 from autodip_ij.evaluation.search.results import find_best, stops_at_an_end, tabulate
 from autodip_ij.progress import Progress, Silent
 
