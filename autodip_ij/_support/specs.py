@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from autodip_ij.errors import BadInput
 
-_NAME = re.compile(r"\s*([^\s:,=]*)\s*(:?)(.*)", re.DOTALL)
+_NAME = re.compile(r"[\s,]*([^\s:,=]*)\s*(:?)(.*)", re.DOTALL)
 
 
 @dataclass(frozen=True)
