@@ -56,7 +56,7 @@ def explain(
 ) -> Explanation:
     """Return what a strategy chooses for a plane, with the ranking behind it.
 
-    Of a calibration with tables for kinds of noise, that of the plane's kind is looked at, as by a run.
+    Of a calibration with tables by kind of noise, that of the plane's kind is used, as by a run.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ def explain(
     strategy
         One of `STRATEGIES`, or ``policy`` for what denoising would do.
     pool
-        Which calibration images are looked at; by default those that share all that is known.
+        Calibration images to consider; by default those that share all that is known.
     weights
         Folder of LPIPS backbone weights.
     asked

@@ -34,7 +34,7 @@ class CalibrationImage:
     descriptor
         What is known of it without its pixels; None where it was not measured.
     noise
-        ``white`` or ``correlated``; empty where it was not looked at.
+        ``white`` or ``correlated``; empty where it was not measured.
     """
 
     name: str
@@ -60,13 +60,13 @@ class Calibration:
     name
         ``paper``, ``autodip``, or the name of a user's pack.
     criterion
-        What "best" meant when it was made, e.g. ``lpips_psnr``.
+        What "best" meant in the search, e.g. ``lpips_psnr``.
     source
         Where the figures come from, in words.
     table
         Parameters by group name and effort; the effort is None where the calibration knows none.
     images
-        The images it was made from, for the strategies that look for the nearest; empty where they are unknown.
+        The images it was made from, for the strategies that compare images; empty if unknown.
     noise_tables
         Tables from images of one kind of noise, ``white`` or ``correlated``; see `for_noise`.
     side_px
@@ -153,7 +153,7 @@ def from_group(
     Raises
     ------
     autodip_ij.errors.BadInput
-        If there is no wider group either.
+        If there is no entry for a wider group either.
     """
     wanted = group_name(microscope, specimen)
     for group in dict.fromkeys((wanted, group_name(microscope, None), group_name(None, specimen), "all")):
@@ -179,7 +179,7 @@ def what_is_known(microscope: str | None, specimen: str | None) -> str:
 
 
 def table_entry(calibration: Calibration, group: str, wanted: str) -> str:
-    """Return the words for taking the entry of `group` where `wanted` was looked for."""
+    """Return the words for using the entry of `group` in place of that of `wanted`."""
     instead = "" if group == wanted else f" (it has none for {wanted})"
     what = "the parameters for all images" if group == "all" else f"the parameters of the group {group}"
     return f"{what} in calibration '{calibration.name}'{instead} are used"

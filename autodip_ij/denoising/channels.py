@@ -49,8 +49,8 @@ def _contradiction(found: GroupDecision, microscope: str | None, specimen: str |
 def treated(decisions: Sequence[GroupDecision], *, explicit: bool) -> list[GroupDecision]:
     """Return the decisions with `leave_alone` lifted where the user plainly wants the channel denoised.
 
-    A channel that is no fluorescence image is left alone beside fluorescence channels. Where the user names it, or
-    nothing else is there, it is denoised with what is known of its group, and the reason says so.
+    A channel that is not a fluorescence image is left alone beside fluorescence channels. If the user names it, or
+    there is nothing else, it is denoised with what is known of its group, and the reason says so.
     """
     nothing_else = all(decision.leave_alone for decision in decisions)
     if not (explicit or nothing_else):
@@ -77,18 +77,18 @@ LARGEST_SIDE = 1024
 
 @dataclass(frozen=True)
 class Representative:
-    """What was looked at.
+    """The part of a channel by which its parameters are chosen.
 
     Attributes
     ----------
     pixels
-        (Y, X) float32, scaled to [0, 1] by its own window, without what is no measurement.
+        (Y, X) float32, scaled to [0, 1] by its own window, without pixels that are not measurements.
     t, z
         Where it was taken, counted in the selection.
     whole
         Whether it is a whole plane.
     constant
-        Whether all of it has the same value, so that it tells nothing.
+        Whether all of it has the same value, so that nothing can be measured on it.
     """
 
     pixels: Plane
@@ -99,7 +99,7 @@ class Representative:
 
     @property
     def words(self) -> str:
-        """What was looked at, in words.
+        """Which pixels these are, as text.
 
         Examples
         --------

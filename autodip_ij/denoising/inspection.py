@@ -224,7 +224,7 @@ def _inspect_channel(
 
     try:
         device, there = resolve(settings.device), True
-    except EnvironmentProblem:  # what is said of the file is right all the same
+    except EnvironmentProblem:  # what follows from the file holds all the same
         device, there = "cpu", False
     height, width = shape[3:]
     full = (shape[0], shape[1], shape[2], height, width)
@@ -249,6 +249,6 @@ def _estimate(
 ) -> Estimate | None:
     try:
         seconds, peak = reckon(recipe, shape)
-    except EnvironmentProblem:  # a package that the method needs; said when it runs
+    except EnvironmentProblem:  # a package that the method needs; reported when it runs
         return None
     return Estimate(seconds=seconds, bytes=peak)

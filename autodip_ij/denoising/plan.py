@@ -35,7 +35,7 @@ class ChannelPlan:
     decision
         Its group, inferred or given.
     scale
-        How its grey values are brought to [0, 1], and what of them is no measurement.
+        How its grey values are brought to [0, 1], and which of them are not measurements.
     recipe
         How its planes are processed; None if they are returned unchanged.
     choice
@@ -222,7 +222,7 @@ def intended(
 ) -> tuple[PlaneRecipe, Choice | None]:
     """Return how a channel of an image of `shape` (T, C, Z, Y, X) is processed, and for a fit where that comes from.
 
-    A run and ``inspect`` both ask here. `plane` reads the plane that `choose_for` looks at; None without pixels.
+    Runs and ``inspect`` both call this. `plane` reads the plane for `choose_for`; None without pixels.
     """
     if settings.method != "dip":
         recipe = PlaneRecipe(None, device, method=settings.method, method_parameters=_method_parameters(settings))

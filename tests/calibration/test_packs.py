@@ -106,8 +106,8 @@ def test_nothing_is_left_where_writing_fails(tmp_path: Path) -> None:
         ("parameters.csv", "", "missing or empty"),
         ("pack.toml", "format = 2\nname = 'x'\nsource = 'y'\ndefault_criterion = 'psnr'\n", "update autodip_ij"),
         ("pack.toml", "format = 1\nname = 'x'\n", "'source' is missing"),
-        ("pack.toml", "format = ", "no TOML"),
-        ("descriptors.npz", "nonsense", "no image descriptors"),
+        ("pack.toml", "format = ", "not TOML"),
+        ("descriptors.npz", "nonsense", "does not hold image descriptors"),
         ("images.csv", "image,height\na,3\n", "'width' is missing"),
     ],
 )
@@ -124,7 +124,7 @@ def test_damaged_image_is_refused_when_it_is_read(tmp_path: Path) -> None:
     (target / "images" / "a.tif").write_bytes(b"no image")
     read = load_calibration(target).images[0].read
     assert read is not None
-    with pytest.raises(UnreadableFile, match="no TIFF image"):
+    with pytest.raises(UnreadableFile, match="not a TIFF image"):
         read()
 
 
@@ -133,9 +133,9 @@ def test_folder_or_file_that_is_no_pack_is_refused(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "photos.zip", "w") as archive:
         archive.writestr("a.png", b"")
     for path, complaint in (
-        (tmp_path, "has no pack.toml"),
+        (tmp_path, "pack.toml is missing"),
         (tmp_path / "text.zip", "neither a folder nor a readable zip"),
-        (tmp_path / "photos.zip", "has no pack.toml"),
+        (tmp_path / "photos.zip", "pack.toml is missing"),
     ):
         with pytest.raises(UnreadableFile, match=complaint):
             load_calibration(path)

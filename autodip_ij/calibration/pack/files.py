@@ -43,11 +43,11 @@ class PackFiles:
         Raises
         ------
         autodip_ij.errors.UnreadableFile
-            If there is none: missing, no folder or zip, or without `pack.toml`.
+            If there is none: missing, neither a folder nor a zip, or without `pack.toml`.
         """
         if os.path.isdir(path):
             if not (path / MANIFEST).is_file():
-                raise UnreadableFile(f"{path} is no calibration pack: it has no {MANIFEST}")
+                raise UnreadableFile(f"{path} is not a calibration pack: {MANIFEST} is missing")
             return cls(path)
         if not os.path.exists(path):
             raise UnreadableFile(f"no calibration pack at {path}{_unfinished(path)}")
@@ -59,7 +59,7 @@ class PackFiles:
         except _DAMAGED as error:
             raise UnreadableFile(f"{path} is neither a folder nor a readable zip ({error})") from error
         if not manifests:
-            raise UnreadableFile(f"{path} is no calibration pack: it has no {MANIFEST}")
+            raise UnreadableFile(f"{path} is not a calibration pack: {MANIFEST} is missing")
         return cls(path, manifests[0].removesuffix(MANIFEST))
 
     def __contains__(self, name: str) -> bool:
@@ -91,7 +91,7 @@ def _is_manifest(name: str) -> bool:
 
 
 def jobs_folder(pack: Path) -> Path:
-    """Return where the results of the single fits are kept until the pack is written."""
+    """Return the folder that holds the results of single fits until the pack is written."""
     return pack.with_name(f"{pack.name}.jobs")
 
 
@@ -114,7 +114,7 @@ class Descriptor:
         Gradient, noise and spectrum of the image scaled to [0, 1], by name; see
         `autodip_ij.calibration.similarity.statistics`.
     features
-        Pooled LPIPS features, float32, (1152,); None where no LPIPS weights were at hand. See
+        Pooled LPIPS features, float32, (1152,); None where no LPIPS weights were available. See
         `autodip_ij.calibration.similarity.description`.
     """
 
@@ -125,7 +125,7 @@ class Descriptor:
 def pack_descriptors(names: Sequence[str], descriptors: Sequence[Descriptor]) -> bytes:
     """Return the descriptors of images as the bytes of an ``.npz`` file; features are stored in float16.
 
-    Features are kept only if every image has them: distances would not compare otherwise.
+    Features are stored only if every image has them; distances would not be comparable otherwise.
     """
     keys = list(descriptors[0].statistics)
     arrays: dict[str, npt.NDArray[np.generic]] = {
@@ -147,7 +147,7 @@ def unpack_descriptors(content: bytes) -> dict[str, Descriptor]:
     Raises
     ------
     autodip_ij.errors.UnreadableFile
-        If the content is no such file.
+        If the content is not such a file.
     """
     try:
         with np.load(BytesIO(content), allow_pickle=False) as arrays:
@@ -155,9 +155,9 @@ def unpack_descriptors(content: bytes) -> dict[str, Descriptor]:
             statistics = arrays["statistics"].astype(float)
             features = arrays["features"].astype(np.float32) if "features" in arrays else None
     except (OSError, ValueError, TypeError, KeyError, AttributeError, EOFError, BadZipFile, zlib.error) as error:
-        raise UnreadableFile(f"{FILE} holds no image descriptors ({error or type(error).__name__})") from error
+        raise UnreadableFile(f"{FILE} does not hold image descriptors ({error or type(error).__name__})") from error
     if not isinstance(names, list) or not isinstance(keys, list):
-        raise UnreadableFile(f"{FILE} holds no image descriptors (no lists of names)")
+        raise UnreadableFile(f"{FILE} does not hold image descriptors (no lists of names)")
     if statistics.shape != (len(names), len(keys)) or (features is not None and len(features) != len(names)):
         raise UnreadableFile(f"{FILE}: {len(names)} images, but statistics of shape {statistics.shape}")
     return {

@@ -68,7 +68,7 @@ def load_calibration(name_or_path: str | Path, criterion: str | None = None) -> 
     name_or_path
         Name of a shipped calibration (``paper``), or the path of a pack, folder or zip.
     criterion
-        What "best" shall mean: ``lpips_psnr``, ``psnr``, ``ssim``, ... (``l2`` is ``mse``). By default the criterion
+        What "best" means: ``lpips_psnr``, ``psnr``, ``ssim``, ... (``l2`` is ``mse``). By default the criterion
         that the pack itself prefers; for ``paper`` that is ``lpips_psnr``, as in the publication.
 
     Raises
@@ -203,7 +203,7 @@ def _read_image(files: PackFiles, name: str) -> npt.NDArray[np.float32]:
     except UnreadableFile:
         raise
     except Exception as error:  # damaged files make tifffile raise anything
-        raise UnreadableFile(f"{files.path}: {name} is no TIFF image ({error})") from error
+        raise UnreadableFile(f"{files.path}: {name} is not a TIFF image ({error})") from error
     if pixels.ndim != 2 or not pixels.size:
-        raise UnreadableFile(f"{files.path}: {name} is no TIFF image of one plane (shape {pixels.shape})")
+        raise UnreadableFile(f"{files.path}: {name} is not a TIFF image of one plane (shape {pixels.shape})")
     return pixels

@@ -123,14 +123,14 @@ def read_manifest(files: PackFiles) -> Manifest:
     Raises
     ------
     autodip_ij.errors.UnreadableFile
-        If it is no TOML, misses a field, or is of another format version.
+        If it is not TOML, lacks a field, or has another format version.
     """
     content = files.read(MANIFEST)
     try:
         table = tomllib.loads(content.decode())
     except (ValueError, RecursionError) as error:
         # A date such as 2026-13-45 is a bare ValueError, and so is a number of too many digits.
-        raise UnreadableFile(f"{files.path}: {MANIFEST} is no TOML ({error})") from error
+        raise UnreadableFile(f"{files.path}: {MANIFEST} is not TOML ({error})") from error
     try:
         return Manifest.model_validate(table)
     except ValidationError as error:
@@ -155,7 +155,7 @@ def read_rows(files: PackFiles, name: str, row_type: type[RowT]) -> Iterator[Row
     try:
         text = files.read(name).decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise UnreadableFile(f"{files.path}: {name} is no UTF-8 text") from error
+        raise UnreadableFile(f"{files.path}: {name} is not UTF-8 text") from error
     for line, record in enumerate(_records(files, name, text), start=2):
         try:
             yield row_type.model_validate({key: value for key, value in record.items() if value not in ("", None)})
@@ -175,4 +175,4 @@ def _records(files: PackFiles, name: str, text: str) -> Iterator[dict[str | None
     try:
         yield from csv.DictReader(io.StringIO(text))
     except csv.Error as error:
-        raise UnreadableFile(f"{files.path}: {name} is no table ({error})") from error
+        raise UnreadableFile(f"{files.path}: {name} is not a table ({error})") from error

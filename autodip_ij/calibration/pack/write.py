@@ -1,4 +1,4 @@
-"""Writing a calibration pack, as a folder or a zip: complete under its name, or not there at all."""
+"""Write a calibration pack, as a folder or a zip: complete under its name, or not at all."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class PackImage:
     descriptor
         What is known of it without pixels.
     noise
-        ``white`` or ``correlated``; empty where it was not looked at.
+        ``white`` or ``correlated``; empty where it was not measured.
     """
 
     name: str

@@ -58,8 +58,8 @@ def calibrate(
 ) -> Path | None:
     """Run a search and write its calibration pack.
 
-    The result of every fit is kept in a folder beside the target until the pack is written, so that a search that was
-    killed goes on where it was.
+    The result of every fit is stored in a folder beside the target until the pack is written, so that an interrupted
+    search resumes.
 
     Parameters
     ----------
@@ -80,7 +80,7 @@ def calibrate(
     keep_jobs
         Keep the results of the single fits afterwards, so that a larger grid can go on from them.
     progress
-        Told of the fits; may stop them.
+        Progress reporter; may request cancellation.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""What a grid search tries: networks, options of the fit, and the iterations at which each run is looked at."""
+"""What a grid search tries: networks, options of the fit, and the iterations at which each run is scored."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Configuration(Parameters):
 
     @property
     def name(self) -> str:
-        """Short name; what is off is left out. That of a fit (nothing blended in) is usable as a file name.
+        """Short name; what is off is omitted. That of a fit (nothing blended in) is usable as a file name.
 
         Examples
         --------
@@ -52,7 +52,7 @@ class Configuration(Parameters):
         Raises
         ------
         autodip_ij.errors.BadInput
-            If the share is no number from 0 to 1, or the method is not known.
+            If the share is not a number from 0 to 1, or the method is unknown.
         """
         if not blend:
             return self
@@ -73,8 +73,8 @@ class Configuration(Parameters):
     def job_argument(self) -> dict[str, Any]:
         """Return what the fingerprint of a job holds of it; see `autodip_ij.batch.jobs.fingerprint`.
 
-        Of parameters that the search got to know after its first results, only those that are not the defaults: so the
-        stored results stay valid, and a new parameter needs no thought.
+        Parameters added after the first stored results count only if they differ from their default. Stored results
+        therefore stay valid when a parameter is added.
         """
         changed = self.changed()
         return {name: value for name, value in self.columns().items() if name in _FROM_THE_FIRST or name in changed}
@@ -153,7 +153,7 @@ class Grid(_Axes):
     `guides` names classical estimates that fits start from (``"vst-nlm + vst-wavelet"``, empty for none). `blend` names
     shares of classical estimates (``"0.3 vst-nlm"``, empty for none): they are tried on the results of the same fits,
     so that they cost next to nothing. A search that is not one block has ``parts``: each replaces lists, or the
-    iterations, of the grid by its own, and all their fits are made::
+    iterations, of the grid by its own, and all their fits are computed::
 
         [[parts]]
         binning = [2]
@@ -196,11 +196,11 @@ class Grid(_Axes):
 
     @property
     def stops(self) -> tuple[int, ...]:
-        """All iterations at which some run is looked at."""
+        """All iterations at which some run is scored."""
         return tuple(sorted({stop for part in self._blocks() for stop in part._own_stops()}))
 
     def stops_of(self, configuration: Configuration) -> tuple[int, ...]:
-        """Return the iterations at which the runs of a configuration, blended or not, are looked at."""
+        """Return the iterations at which the runs of a configuration, blended or not, are scored."""
         fit = replace(configuration, classical="", classical_weight=0.0)
         stops = {stop for part in self._blocks() if fit in part._own_fits() for stop in part._own_stops()}
         return tuple(sorted(stops))
@@ -270,7 +270,7 @@ def read_grid(path: str | Path) -> Grid:
     except (OSError, UnicodeDecodeError) as error:
         raise UnreadableFile(f"cannot read the grid {path} ({error})") from error
     except tomllib.TOMLDecodeError as error:
-        raise UnreadableFile(f"{path} is no TOML file ({error})") from error
+        raise UnreadableFile(f"{path} is not a TOML file ({error})") from error
     try:
         return parse_grid(content)
     except BadInput as error:

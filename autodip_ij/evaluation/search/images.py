@@ -49,7 +49,7 @@ class PreparedPair:
 
     @property
     def digest(self) -> str:
-        """Digest of both images: results of other pixels are never taken for those of these."""
+        """Digest of both images: results of other pixels are never mistaken for those of these."""
         return hashlib.sha256(self.noisy.tobytes() + self.clean.tobytes()).hexdigest()[:16]
 
 

@@ -244,11 +244,11 @@ class About:
     name
         Name of the calibration.
     source
-        Data it was made from, in words.
+        Data it was made from, as text.
     licence
         Under which the pack may be passed on.
     command
-        Command line that made it.
+        Command line of the search.
     """
 
     name: str

@@ -73,13 +73,13 @@ class SearchPlan:
     shapes
         (Y, X) of each as searched, by name.
     noise
-        Its kind of noise, ``white`` or ``correlated``, by name; empty where that cannot be told.
+        Its kind of noise, ``white`` or ``correlated``, by name; empty if unknown.
     grid, options
         What is tried and how.
     runs
-        All fits, the costliest first, so that no long one is left over at the end.
+        All fits, the costliest first, so that no long one remains at the end.
     too_deep
-        Configurations left out, with the number of images that are too small for them, by configuration name.
+        Configurations omitted, with the number of images that are too small for them, by configuration name.
     """
 
     pairs: tuple[Pair, ...]
@@ -105,7 +105,7 @@ def plan_search(pairs: Sequence[Pair], grid: Grid, options: SearchOptions) -> Se
         If there is no image, no configuration is possible, or one is refused by the engine.
     """
     if not pairs:
-        raise BadInput("there is no pair of noisy and clean image to calibrate on")
+        raise BadInput("there are no pairs of noisy and clean images to calibrate on")
     _check_configurations(grid)
     runs: list[Run] = []
     shapes: dict[str, tuple[int, int]] = {}
@@ -116,7 +116,7 @@ def plan_search(pairs: Sequence[Pair], grid: Grid, options: SearchOptions) -> Se
         shapes[pair.name] = images.shape
         noise[pair.name] = noise_kind(images.noisy, pair.microscope) or ""
         for configuration in grid.fits(noise[pair.name]):
-            if not _bears(images.shape, configuration):
+            if not _is_deep_enough(images.shape, configuration):
                 too_deep[configuration.name] += 1
                 continue
             runs.append(_run(pair, images.shape, images.digest, configuration, grid, options))
@@ -190,6 +190,6 @@ def _check_configurations(grid: Grid) -> None:
         check_architecture(architecture_of(configuration.parameters(1)))
 
 
-def _bears(shape: tuple[int, int], configuration: Configuration) -> bool:
+def _is_deep_enough(shape: tuple[int, int], configuration: Configuration) -> bool:
     architecture = architecture_of(configuration.parameters(1))
     return architecture.fitted_to(binned_shape(shape, configuration.binning)).depth == configuration.depth
