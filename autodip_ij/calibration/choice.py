@@ -178,7 +178,7 @@ def _finished(
     check_blend(choice.parameters)
     words = (choice.reason, seen.words, blend_in_words(choice.parameters))
     details = {**choice.details, "noise": seen.kind} if seen.kind else choice.details
-    return replace(choice, reason="; ".join(word for word in words if word), details=details)
+    return replace(choice, reason="; ".join(word for word in words if word), details=details, noisy=seen.noisy)
 
 
 def _reader(plane: Plane | Callable[[], Plane] | None) -> Callable[[], Plane] | None:

@@ -15,6 +15,7 @@ from autodip_ij.groups.model import group_name
 
 if TYPE_CHECKING:
     from autodip_ij.calibration.pack.files import Descriptor
+    from autodip_ij.noise.plane import NoisyPlane
 
 
 @dataclass(frozen=True)
@@ -128,6 +129,9 @@ class Choice:
         One sentence for the report.
     details
         Strategy's own facts (distances, nearest images), JSON-like.
+    noisy
+        The plane whose noise was estimated for the choice, so that a run that fits this very plane need not estimate
+        it again; None if the noise did not matter.
     """
 
     parameters: Parameters
@@ -136,6 +140,7 @@ class Choice:
     strategy: str
     reason: str
     details: Mapping[str, Any] = field(default_factory=dict)
+    noisy: NoisyPlane | None = field(default=None, compare=False, repr=False)
 
 
 _IN_WORDS = {

@@ -92,12 +92,15 @@ class Narrowed:
         What was seen, for the reason; empty where the calibration does not depend on the noise.
     kind
         Kind of noise whose table it is; None for that of all images.
+    noisy
+        The plane whose noise was estimated; None if the calibration does not depend on it.
     """
 
     calibration: Calibration
     noise_known: bool = True
     words: str = ""
     kind: str | None = None
+    noisy: NoisyPlane | None = None
 
 
 def narrowed(calibration: Calibration, plane: Callable[[], Plane] | None, microscope: str | None = None) -> Narrowed:
@@ -111,5 +114,5 @@ def narrowed(calibration: Calibration, plane: Callable[[], Plane] | None, micros
     noise_known = kind != "correlated" or noisy.noise().a is not None
     of_kind = calibration.for_noise(kind)
     if kind is None or of_kind is calibration:
-        return Narrowed(of_kind, noise_known)
-    return Narrowed(of_kind, noise_known, f"of the images with {_NOISE[kind]}", kind)
+        return Narrowed(of_kind, noise_known, noisy=noisy)
+    return Narrowed(of_kind, noise_known, f"of the images with {_NOISE[kind]}", kind, noisy)

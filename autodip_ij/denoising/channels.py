@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from autodip_ij.denoising.cleaning import measure_scale
+from autodip_ij.denoising.cleaning import Scale, measure_scale
 from autodip_ij.groups.model import GroupDecision, split_group
 from autodip_ij.images.image import Image
 from autodip_ij.settings import AUTO, DenoiseSettings
@@ -111,7 +111,9 @@ class Representative:
         return f"{part} of one plane (time point {self.t}, slice {self.z})"
 
 
-def representative(image: Image, position: int, *, t: int | None = None, z: int | None = None) -> Representative:
+def representative(
+    image: Image, position: int, *, t: int | None = None, z: int | None = None, scale: Scale | None = None
+) -> Representative:
     """Return the part of the channel at `position` of `image` by which its parameters are chosen.
 
     Parameters
@@ -123,14 +125,16 @@ def representative(image: Image, position: int, *, t: int | None = None, z: int 
     t, z
         Plane to be taken; by default the middle one, and where that has one value only (a dropped frame, an empty
         slice) the next of a few others that has not.
+    scale
+        Scale of the channel, if it was measured: that of its only plane need not be measured again.
     """
     found = None
     for place in _places(image.shape[0], image.shape[2], t, z):
-        found = _crop(image, position, *place, LARGEST_SIDE)
+        found = _crop(image, position, *place, LARGEST_SIDE, scale)
         if not found.constant:
             return found
     if found is not None and not found.whole:
-        found = _crop(image, position, found.t, found.z, max(image.shape[3:]))
+        found = _crop(image, position, found.t, found.z, max(image.shape[3:]), scale)
     assert found is not None, "there is at least one plane"
     return found
 
@@ -142,14 +146,15 @@ def _places(length_t: int, length_z: int, t: int | None, z: int | None) -> Itera
     yield from dict.fromkeys((at_t, at_z) for at_t in times for at_z in slices)
 
 
-def _crop(image: Image, position: int, t: int, z: int, side: int) -> Representative:
+def _crop(image: Image, position: int, t: int, z: int, side: int, scale: Scale | None) -> Representative:
     height, width = image.shape[3:]
     tall, wide = min(height, side), min(width, side)
     top, left = (height - tall) // 2, (width - wide) // 2
     # Cut before it is read: of a tiled file only the tiles in the middle are.
     cut = image.data[:, :, :, top : top + tall, left : left + wide]
     pixels = replace(image, data=cut).plane(t, position, z)
-    clean = measure_scale(pixels[None, None]).clean(pixels)
-    return Representative(
-        clean.unit, t, z, whole=(tall, wide) == (height, width), constant=clean.empty or clean.window.constant
-    )
+    whole = (tall, wide) == (height, width)
+    # Its own scale, since a plane of a series or a part of one is compared with whole images of a calibration.
+    own = scale if scale is not None and whole and image.shape[0] == image.shape[2] == 1 else None
+    clean = (own or measure_scale(pixels[None, None])).clean(pixels)
+    return Representative(clean.unit, t, z, whole=whole, constant=clean.empty or clean.window.constant)

@@ -206,7 +206,9 @@ def plan_channel(
         return ChannelPlan(decision, scale, None, None, f"returned unchanged: {decision.leave_alone}")
     if scale.window.constant:
         return ChannelPlan(decision, scale, None, None, "returned unchanged: every pixel has the same value")
-    recipe, choice = intended(decision, settings, image.shape, device, lambda: representative(image, position).pixels)
+    recipe, choice = intended(
+        decision, settings, image.shape, device, lambda: representative(image, position, scale=scale).pixels
+    )
     if choice is None:
         return ChannelPlan(decision, scale, recipe, None, f"method {settings.method}")
     seconds, peak = estimate(recipe, image.shape)

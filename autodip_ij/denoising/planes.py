@@ -98,6 +98,7 @@ def prepare(
     watch: Watch,
     place: Place = (0, 0, 0),
     estimates: Estimates | None = None,
+    known: NoisyPlane | None = None,
 ) -> PlaneTask:
     """Estimate the noise of a plane and compute its classical estimates, where they are wanted.
 
@@ -115,10 +116,12 @@ def prepare(
         Its indices in the selection.
     estimates
         Its classical estimates, if some of them have been computed already.
+    known
+        A plane whose noise was estimated before: if it is this one, that estimate is used.
     """
     if recipe is None or clean.empty:
         return PlaneTask(place, clean, UNCHANGED, watch, NoisyPlane(clean.unit))
-    noisy = NoisyPlane(clean.unit, recipe.shared_noise)
+    noisy = NoisyPlane.of(clean.unit, recipe.shared_noise, known)
     task = PlaneTask(place, clean, recipe, watch, noisy)
     if recipe.method != "dip":
         return task

@@ -108,6 +108,12 @@ class NoisyPlane:
         self.pixels = pixels
         self.shared = shared
 
+    @classmethod
+    def of(cls, pixels: npt.NDArray[np.floating[Any]], shared: bool | None, known: NoisyPlane | None) -> NoisyPlane:
+        """Return a plane with its noise: `known`, if that is the same plane, so that nothing is estimated again."""
+        same = known is not None and known.shared == shared and np.array_equal(known.pixels, pixels)
+        return known if known is not None and same else cls(pixels, shared)
+
     @cached_property
     def photon(self) -> float | None:
         """Grey values of one photon, in a plane of few photons; None otherwise."""

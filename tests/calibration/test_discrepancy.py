@@ -41,7 +41,7 @@ def test_the_fit_ends_at_the_noise_unless_nobody_looks(plane: np.ndarray, pack: 
     channel = report.channels[0]
     assert channel.parameters.discrepancy == 0.95
     assert (channel.fit.iterations < MOST) == ends
-    assert any("came down to 95% of the noise" in line for line in report.messages) == ends
+    assert any("fell to 95% of the noise" in line for line in report.messages) == ends
     assert any("at most 150 iterations" in line for line in report.messages)
     if ends:
         assert channel.fit.guard is not None

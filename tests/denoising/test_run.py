@@ -77,9 +77,9 @@ def no_threads_are_left() -> bool:
 def watch_preparing(monkeypatch: pytest.MonkeyPatch, note: Any) -> None:
     original = module.prepare
 
-    def prepare(*arguments: Any) -> Any:
+    def prepare(*arguments: Any, **known: Any) -> Any:
         note()
-        return original(*arguments)
+        return original(*arguments, **known)
 
     monkeypatch.setattr(module, "prepare", prepare)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from autodip_ij.denoising.recipe import PlaneRecipe, loss_of
 from autodip_ij.denoising.watch import Watch
 from autodip_ij.evaluation.datasets.synthetic import make_sample
 from autodip_ij.images.window import Window
+from autodip_ij.noise import estimate
 from autodip_ij.noise.artefacts import fault_of, grey_step, has_comb
 from autodip_ij.noise.estimate import NoiseEstimate, NoiseModel
 from autodip_ij.noise.plane import noise_of
@@ -239,6 +241,28 @@ def test_the_named_microscope_decides_for_the_loss_and_the_checks_too(group: str
     assert (noise.planes.get("gat") == 1) == usable
     assert noise_of(scaled(noisy), shared=False).usable
     assert not noise_of(scaled(noisy)).usable
+
+
+def test_one_image_has_its_noise_estimated_once_for_its_outliers_and_once_for_all_else(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Kind, loss, guard, classical methods and checks share one estimate; outliers are sought in grey values before."""
+    original = estimate.noise_by_binning
+    estimated: list[float] = []
+
+    def counted(values: np.ndarray, *rest: Any) -> Any:
+        estimated.append(float(values.max()))
+        return original(values, *rest)
+
+    monkeypatch.setattr("autodip_ij.noise.plane.noise_by_binning", counted)
+    monkeypatch.setattr(estimate, "noise_by_binning", counted)
+    few = {"group": "confocal/nucleus", "iterations": 2, "depth": 2, "width": 4, "device": "cpu"}
+    guides = {"classical": "vst-nlm + tv", "classical_weight": 0.4, "guides": "vst-wavelet"}
+    autodip_ij.denoise(np.rint(capture()).astype(np.uint16), **guides, **few)  # times the methods on small planes too
+    estimated.clear()
+    report = autodip_ij.denoise(np.rint(capture(1)).astype(np.uint16), **guides, **few).report
+    assert report.channels[0].checked_planes == 1
+    assert [value <= 1 for value in estimated] == [False, True]
 
 
 @pytest.mark.parametrize("levels", [2, 3, 7])
