@@ -143,4 +143,4 @@ def test_what_the_user_is_told_and_the_record(guard: str) -> None:
     assert fits.guard.ratio < OVERFITTED
     assert 0 < (fits.guard.overfitted_at or 0) < 150
     assert (fits.iterations < 150) == (guard == "stop")
-    assert len([line for line in report.messages if "60 % of the variance" in line]) == 1, "once a channel"
+    assert len([line for line in report.messages if "60 % of the noise variance" in line]) == 1, "once a channel"
