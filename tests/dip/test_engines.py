@@ -102,7 +102,8 @@ def continue_from(stepper, reference: ReferenceStepper):
 def test_float32_engines_take_the_reference_s_steps_along_its_trajectory(case, engine):
     # Adam divides every gradient by its own size, so that a rounding error in a gradient near zero becomes a whole step
     # and two free runs part at some point, whatever the engine. So every step starts where the reference stands.
-    # 2e-4 of the range after it: float32 sums over thousands of pixels, through one update of Adam (seen: 3e-5).
+    # 1e-3 of the range after it: float32 sums over thousands of pixels, through one update of Adam, whose size depends on
+    # the number of threads (seen: 3e-5 to 4e-4).
     plane, architecture = case
     options = FitOptions(iterations=STEPS + 1, precision="float32", learning_rate=0.001)
     reference = start(ReferenceStepper(plane, architecture, options), shaken(architecture))
@@ -116,7 +117,7 @@ def test_float32_engines_take_the_reference_s_steps_along_its_trajectory(case, e
         fast.step()
         with torch.no_grad():
             expected = ahead(reference.z)[0, 0].numpy()
-        assert rms(fast.output() - expected) < 2e-4
+        assert rms(fast.output() - expected) < 1e-3
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
