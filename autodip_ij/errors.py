@@ -57,7 +57,7 @@ def interrupt(signum: int, frame: object) -> None:
 EXTRAS = {
     "evaluation": ("imageio", "matplotlib", "pandas", "pyarrow", "tomli_w", "umap"),
     "batch": ("distributed",),
-    "fiji": ("appose", "imagej", "jpype", "scyjava", "yaml"),
+    "fiji": ("appose", "imagej", "jpype", "ruamel", "scyjava"),
     "readers": ("bioio_czi", "liffile", "mrc", "mrcfile", "nd2", "oiffile", "pylibCZIrw"),
     "bm3d": ("bm3d",),
 }

@@ -29,7 +29,7 @@ DISTRIBUTIONS = {
     "pywt": "pywavelets",
     "skimage": "scikit-image",
     "umap": "umap-learn",
-    "yaml": "pyyaml",
+    "ruamel": "ruamel-yaml",
 }
 """Import names that are not the names of their packages."""
 

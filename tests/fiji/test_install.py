@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-import yaml
+from ruamel.yaml import YAML
 
 from autodip_ij.errors import BadInput
 from autodip_ij.fiji.install.folder import MANIFEST, FijiFolder, Manifest, digest
@@ -148,7 +148,7 @@ def test_the_environment_gains_one_pip_line_and_keeps_every_other(fiji: FijiFold
     install(fiji, requirement=REQUIREMENT)
     text = fiji.environment_file.read_text()
     assert [line for line in text.splitlines() if line not in ENVIRONMENT.splitlines()] == [f"    - {REQUIREMENT}"]
-    assert yaml.safe_load(text)["dependencies"][-1]["pip"][-1] == REQUIREMENT
+    assert YAML(typ="safe", pure=True).load(text)["dependencies"][-1]["pip"][-1] == REQUIREMENT
 
 
 def test_a_requirement_that_the_user_wrote_is_left_alone(fiji: FijiFolder) -> None:

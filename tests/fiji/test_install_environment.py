@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
-import yaml
+from ruamel.yaml import YAML
 
 from autodip_ij.errors import BadInput
 from autodip_ij.fiji.install.environment_file import add_requirement, remove_lines
@@ -18,12 +20,18 @@ FILES = {
     "pip in the middle": "dependencies:\n  - pip\n  - pip:\n      - a\n      # last\n      - b\n  - numpy\n",
     "pip pinned, no end of line": "dependencies:\n  - pip>=24\n  - pip:\n    - a",
     "Windows line ends": "dependencies:\r\n  - pip\r\n  - pip:\r\n    - a # b\r\n  - c\r\n",
+    "an empty pip list before others": "dependencies:\n  - pip\n  - pip:\n  - numpy\n",
+    "comments of the user": "# mine\ndependencies:\n  # x\n  - pip # new\n  - pip:\n    # F\n    - a  # b\n# end\n",
     "a blank line within": "dependencies:\n  - pip\n  - pip:\n    - a\n\n    - b\n\nprefix: /opt/x\n",
 }
 
 
+def load(text: str) -> Any:
+    return YAML(typ="safe", pure=True).load(text)
+
+
 def pip_list(text: str) -> list[str]:
-    lists = [item["pip"] or [] for item in yaml.safe_load(text)["dependencies"] if isinstance(item, dict)]
+    lists = [item["pip"] or [] for item in load(text)["dependencies"] if isinstance(item, dict)]
     return lists[0] if lists else []
 
 
@@ -31,7 +39,7 @@ def pip_list(text: str) -> list[str]:
 def test_the_requirement_is_added_and_nothing_else_changes(text: str) -> None:
     made, added = add_requirement(text, REQUIREMENT)
     assert pip_list(made) == [*pip_list(text), REQUIREMENT]
-    before, after = yaml.safe_load(text), yaml.safe_load(made)
+    before, after = load(text), load(made)
     assert [item for item in after["dependencies"] if not isinstance(item, dict) and item != "pip"] == [
         item for item in before["dependencies"] if not isinstance(item, dict) and item != "pip"
     ]
@@ -74,11 +82,11 @@ def test_a_package_that_is_there_is_not_added_again(present: str) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("dependencies: [pip, {pip: [a]}]\n", "line 1: not a list with one '- item' a line"),
+        ("dependencies: [pip, {pip: [a]}]\n", "line 1: not a list with one '- item' per line"),
         ("dependencies:\n  - pip\n  - pip: [a, b]\n", "line 3: not a list"),
-        ("name: x\n", "has no 'dependencies'"),
-        ("- a\n", "has no 'dependencies'"),
-        ("", "has no 'dependencies'"),
+        ("name: x\n", "has no list 'dependencies'"),
+        ("- a\n", "has no list 'dependencies'"),
+        ("", "has no list 'dependencies'"),
         ("dependencies:\n  - a\n - b\n", "not valid YAML"),
     ],
 )
@@ -98,7 +106,7 @@ def test_the_environment_of_this_repository_has_what_fiji_asks_for() -> None:
     root = Path(__file__).resolve().parents[2]
     text = (root / "environment.yml").read_text()
     project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
-    dependencies = yaml.safe_load(text)["dependencies"]
+    dependencies = load(text)["dependencies"]
     (python,) = (item for item in dependencies if str(item).startswith("python "))
     assert python.partition("=")[2].strip() in SpecifierSet(project["requires-python"])
     here, *others = sorted(pip_list(text), key=lambda line: not line.startswith("."))

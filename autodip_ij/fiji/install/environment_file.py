@@ -1,8 +1,13 @@
-"""Adds one pip requirement to a conda ``environment.yml`` and takes it away again; every other line stays as it is."""
+"""Add a pip requirement to a conda ``environment.yml`` and remove it again; all other lines stay unchanged.
+
+ruamel.yaml locates the lists in the text. It does not write the file, because it would re-indent every list of the file
+that Fiji ships.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from autodip_ij.errors import BadInput
@@ -38,16 +43,16 @@ def add_requirement(text: str, requirement: str) -> tuple[str, list[str]]:
         return text, []
     lines = text.splitlines(keepends=True)
     newline = "\r\n" if any(line.endswith("\r\n") for line in lines) else "\n"
-    dependencies = _block_list(_entry(_root(text, requirement), "dependencies"), requirement)
-    pip = next((value for item in dependencies.value if (value := _entry(item, "pip")) is not None), None)
-    if pip is not None and pip.value:
-        last = _block_list(pip, requirement).value[-1].start_mark.line
+    dependencies = _block_list(_dependencies(text, requirement), requirement)
+    pip = _pip(dependencies)
+    if pip is not None and pip["pip"]:
+        last = _last_row(_block_list(pip["pip"], requirement))
         added = [f"{_indent(lines[last])}- {requirement}"]
     else:
-        last = _last_line(dependencies.value[-1])
-        indent = _indent(lines[dependencies.value[0].start_mark.line])
+        last = _last_row(dependencies) if pip is None else int(pip.lc.key("pip")[0])
+        indent = _indent(lines[last])
         added = [f"{indent}- pip:"] if pip is None else []
-        if not any(re.fullmatch(r"pip(\W.*)?", str(item.value)) for item in dependencies.value):
+        if not any(re.fullmatch(r"pip(\W.*)?", str(item)) for item in dependencies):
             added.insert(0, f"{indent}- pip")
         added.append(f"{indent}  - {requirement}")
     if not lines[last].endswith("\n"):
@@ -57,9 +62,9 @@ def add_requirement(text: str, requirement: str) -> tuple[str, list[str]]:
 
 
 def remove_lines(text: str, added: list[str]) -> str:
-    """Return the text without the lines that `add_requirement` added, as far as they are still there.
+    """Return the text without those lines that `add_requirement` added and that still exist.
 
-    A ``- pip:`` that it added stays if other requirements have come to stand below it.
+    A ``- pip:`` line that it added remains if other requirements have been listed below it since.
     """
     lines = text.splitlines(keepends=True)
     stripped = [line.strip() for line in lines]
@@ -75,11 +80,10 @@ def remove_lines(text: str, added: list[str]) -> str:
 
 def package_line(text: str, requirement: str) -> int | None:
     """Return the number (from 0) of the line that requires the package of `requirement` by pip; None if none does."""
-    dependencies = _entry(_root(text, requirement), "dependencies")
-    for item in getattr(dependencies, "value", None) or []:
-        for entry in getattr(_entry(item, "pip"), "value", None) or []:
-            if package_of(str(entry.value)) == package_of(requirement):
-                return int(entry.start_mark.line)
+    pip = _pip(_dependencies(text, requirement))
+    for index, entry in enumerate((pip["pip"] if pip is not None else None) or []):
+        if package_of(str(entry)) == package_of(requirement):
+            return int(pip["pip"].lc.item(index)[0])
     return None
 
 
@@ -96,43 +100,42 @@ def package_of(requirement: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def _root(text: str, requirement: str) -> Any:
-    import yaml
+def _dependencies(text: str, requirement: str) -> Any:
+    """Return the list ``dependencies`` of the file, whose items know their lines."""
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
 
     try:
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
-    except yaml.YAMLError as error:
+        content: Any = YAML().load(text)
+    except YAMLError as error:
         where = " ".join(str(error).split())
         raise BadInput(
             f"environment.yml is not valid YAML ({where}); {BY_HAND.format(requirement=requirement)}"
         ) from None
-    if _entry(root, "dependencies") is None:
-        raise BadInput(f"environment.yml has no 'dependencies'; {BY_HAND.format(requirement=requirement)}")
-    return root
+    dependencies = content.get("dependencies") if isinstance(content, Mapping) else None
+    if not isinstance(dependencies, list):
+        raise BadInput(f"environment.yml has no list 'dependencies'; {BY_HAND.format(requirement=requirement)}")
+    return dependencies
 
 
-def _entry(node: Any, key: str) -> Any:
-    """Return the value node of `key`, if `node` is a mapping that has it."""
-    if node is None or node.id != "mapping":
-        return None
-    return next((value for name, value in node.value if name.value == key), None)
+def _pip(dependencies: Any) -> Any:
+    """Return the item ``pip:`` of the dependencies; None if there is none."""
+    return next((item for item in dependencies if isinstance(item, Mapping) and "pip" in item), None)
 
 
-def _block_list(node: Any, requirement: str) -> Any:
-    if node.id != "sequence" or node.flow_style or not node.value:
+def _block_list(items: Any, requirement: str) -> Any:
+    is_list = isinstance(items, list)
+    if not is_list or not items or items.fa.flow_style():
+        line = f", line {items.lc.line + 1}" if hasattr(items, "lc") else ""
         raise BadInput(
-            f"environment.yml, line {node.start_mark.line + 1}: not a list with one '- item' a line; "
-            f"{BY_HAND.format(requirement=requirement)}"
+            f"environment.yml{line}: not a list with one '- item' per line; {BY_HAND.format(requirement=requirement)}"
         )
-    return node
+    return items
 
 
-def _last_line(node: Any) -> int:
-    """Return the last line of a node; the end that YAML reports lies behind blank lines and comments."""
-    if node.id == "scalar" or not node.value:
-        return int(node.start_mark.line)
-    last = node.value[-1]
-    return max(_last_line(part) for part in (last if isinstance(last, tuple) else (last,)))
+def _last_row(items: Any) -> int:
+    """Return the line (from 0) of the last item."""
+    return int(items.lc.item(len(items) - 1)[0])
 
 
 def _indent(line: str) -> str:
