@@ -102,8 +102,8 @@ def continue_from(stepper, reference: ReferenceStepper):
 def test_float32_engines_take_the_reference_s_steps_along_its_trajectory(case, engine):
     # Adam divides every gradient by its own size, so that a rounding error in a gradient near zero becomes a whole step
     # and two free runs part at some point, whatever the engine. So every step starts where the reference stands.
-    # 1e-3 of the range after it: float32 sums over thousands of pixels, through one update of Adam, whose size depends on
-    # the number of threads (seen: 3e-5 to 4e-4).
+    # 1e-3 of the range after it: float32 sums over thousands of pixels, through one update of Adam; the error depends
+    # on the number of threads (seen: 3e-5 to 4e-4).
     plane, architecture = case
     options = FitOptions(iterations=STEPS + 1, precision="float32", learning_rate=0.001)
     reference = start(ReferenceStepper(plane, architecture, options), shaken(architecture))
