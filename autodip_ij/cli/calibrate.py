@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
-from autodip_ij.evaluation.datasets.selection import Selection
+from autodip_ij.evaluation.datasets.model import Selection
 
 if TYPE_CHECKING:
     from autodip_ij.evaluation.datasets import Pair

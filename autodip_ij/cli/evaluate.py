@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from autodip_ij.evaluation.request import Request, Running, Scoring, Selection
+from autodip_ij.evaluation.evaluate import Request, Running, Scoring, Selection
 
 if TYPE_CHECKING:
     from autodip_ij.evaluation.evaluate import Evaluation
@@ -182,7 +182,7 @@ def _two_files(
         return
     from rich.console import Console
 
-    from autodip_ij.evaluation import markdown
+    from autodip_ij.evaluation import report as markdown
     from autodip_ij.evaluation.scoring.measures import MEASURES
 
     for row in rows:

@@ -11,8 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from autodip_ij.dip.activations import ACTIVATIONS
-from autodip_ij.dip.architecture import Architecture
+from autodip_ij.dip.architecture import ACTIVATIONS, Architecture
 from autodip_ij.dip.devices import memory_errors_explained, resolve_device, resolve_precision
 from autodip_ij.dip.engines.loop import Diverged, Stepper, run
 from autodip_ij.dip.engines.reference import EagerStepper, ReferenceStepper

@@ -11,8 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from autodip_ij.dip.activations import ACTIVATIONS
-from autodip_ij.dip.architecture import ASCENDING, Architecture
+from autodip_ij.dip.architecture import ACTIVATIONS, ASCENDING, Architecture
 from autodip_ij.dip.rswish import RSwish
 from autodip_ij.errors import BadInput, nearest
 

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from autodip_ij.errors import BadInput, EnvironmentProblem, nearest
-from autodip_ij.metrics.inputs import DataRange, plane_pair, scale_of
+from autodip_ij.metrics.pixel_errors import DataRange, plane_pair, scale_of
 
 if TYPE_CHECKING:
     import torch

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from autodip_ij.metrics.inputs import FloatPlane, plane, plane_pair
+from autodip_ij.metrics.pixel_errors import FloatPlane, plane, plane_pair
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from autodip_ij.errors import BadInput
-from autodip_ij.metrics.inputs import DataRange, FloatPlane, plane_pair
-from autodip_ij.metrics.pixel_errors import sobel_magnitude
+from autodip_ij.metrics.pixel_errors import DataRange, FloatPlane, plane_pair, sobel_magnitude
 
 _CELLS = 8
 _SMALLEST_SIDE = 2 * _CELLS

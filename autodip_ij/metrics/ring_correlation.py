@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from autodip_ij.errors import BadInput
-from autodip_ij.metrics.inputs import DataRange, FloatPlane, plane, plane_pair
+from autodip_ij.metrics.pixel_errors import DataRange, FloatPlane, plane, plane_pair
 
 ONE_SEVENTH = 1 / 7
 _SMALLEST_SIDE = 16

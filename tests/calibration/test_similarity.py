@@ -11,8 +11,13 @@ from scipy.ndimage import gaussian_filter
 
 from autodip_ij.calibration.similarity.description import describe, descriptor_distances, pooled_lpips_features
 from autodip_ij.calibration.similarity.embedding import embed
-from autodip_ij.calibration.similarity.planes import equal_crops, unit_scaled
-from autodip_ij.calibration.similarity.statistics import image_statistics, noise_level, noise_slope
+from autodip_ij.calibration.similarity.statistics import (
+    equal_crops,
+    image_statistics,
+    noise_level,
+    noise_slope,
+    unit_scaled,
+)
 from autodip_ij.errors import BadInput
 
 

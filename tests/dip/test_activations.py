@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from autodip_ij.dip import Architecture, FitOptions, fit
-from autodip_ij.dip.activations import ACTIVATIONS, Activation
+from autodip_ij.dip.architecture import ACTIVATIONS, Activation
 from autodip_ij.errors import BadInput
 
 PLANE = np.random.default_rng(0).random((24, 28), dtype=np.float32)

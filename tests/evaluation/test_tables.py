@@ -12,11 +12,10 @@ from autodip_ij.calibration.pack.write import PackContent, PackImage, write_pack
 from autodip_ij.calibration.parameters import Parameters
 from autodip_ij.errors import BadInput
 from autodip_ij.evaluation.datasets import open_dataset
-from autodip_ij.evaluation.evaluate import evaluate_methods
+from autodip_ij.evaluation.evaluate import Request, Running, Scoring, Selection, evaluate_methods
 from autodip_ij.evaluation.paper.table1 import ORIGINAL, UPPER_BOUND, method_of
 from autodip_ij.evaluation.paper.table2 import entries, family, table2_pairs
 from autodip_ij.evaluation.paper.tables import evaluate_table1, evaluate_table2
-from autodip_ij.evaluation.request import Request, Running, Scoring, Selection
 from autodip_ij.evaluation.scoring.comparison import compare
 from autodip_ij.evaluation.scoring.matching import Options
 from autodip_ij.evaluation.scoring.summary import table_of

@@ -10,8 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from autodip_ij.calibration.pack.files import Descriptor
-from autodip_ij.calibration.similarity.planes import Plane, unit_scaled
-from autodip_ij.calibration.similarity.statistics import image_statistics
+from autodip_ij.calibration.similarity.statistics import Plane, image_statistics, unit_scaled
 
 SMALLEST_SIDE = 64
 

@@ -14,7 +14,7 @@ from autodip_ij.calibration.model import CalibrationImage
 from autodip_ij.calibration.pack.files import Descriptor
 from autodip_ij.calibration.similarity.description import describe, descriptor_distances, embedding_rows
 from autodip_ij.calibration.similarity.embedding import embed
-from autodip_ij.calibration.similarity.planes import Plane, equal_crops, unit_scaled
+from autodip_ij.calibration.similarity.statistics import Plane, equal_crops, unit_scaled
 
 Distances = npt.NDArray[np.float64]
 PixelMeasure = Callable[[Plane, Plane, "str | Path | None"], float]

@@ -4,6 +4,6 @@ from .catalogue import open_dataset as open_dataset
 from .model import Dataset as Dataset
 from .model import ImageRecipe as ImageRecipe
 from .model import Pair as Pair
-from .selection import Selection as Selection
+from .model import Selection as Selection
 
 __all__ = ["Dataset", "ImageRecipe", "Layout", "Pair", "Selection", "layout_names", "open_dataset"]

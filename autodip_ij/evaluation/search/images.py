@@ -69,7 +69,7 @@ def prepare(pair: Pair, crop: int = LARGEST_SIDE) -> PreparedPair:
     autodip_ij.errors.BadInput
         If the two images differ in size, or too little is left of them.
     """
-    from autodip_ij.calibration.similarity.planes import central_crop
+    from autodip_ij.calibration.similarity.statistics import central_crop
     from autodip_ij.evaluation.scoring.matching import match
 
     noisy = pair.noisy.read()

@@ -140,7 +140,7 @@ def embed_images(readers: Sequence[Callable[[], Plane]], *, seed: int = 0) -> Po
     from skimage.measure import block_reduce
 
     from autodip_ij.calibration.similarity.embedding import embed
-    from autodip_ij.calibration.similarity.planes import central_crop, unit_scaled
+    from autodip_ij.calibration.similarity.statistics import central_crop, unit_scaled
 
     if not readers:
         raise BadInput("there are no images to select from")
