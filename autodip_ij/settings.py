@@ -98,8 +98,8 @@ class DenoiseSettings(BaseModel):
     channel: Annotated[
         str,
         Field(
-            description="Channels to denoise: index from 0 (Fiji's dialogs count from 1), range 0-2, name, list "
-            "0,DAPI; all if empty"
+            description="Channels: index from 0 (Fiji's dialogs count from 1), range 0-2, name, list 0,DAPI; "
+            "all if empty"
         ),
         Shown("Channels"),
     ] = ""
@@ -138,8 +138,7 @@ class DenoiseSettings(BaseModel):
         Literal["mse", "noise-aware"] | None,
         overriding(
             "loss",
-            "Loss: mse, or noise-aware (variance-stabilised where the noise estimated from the plane is shot noise, "
-            "else mse)",
+            "Loss: mse, or noise-aware (variance-stabilised where the plane has shot noise, else mse)",
         ),
         Shown("Loss", fiji=False),
     ] = None
@@ -159,7 +158,7 @@ class DenoiseSettings(BaseModel):
         str | None,
         overriding(
             "guides",
-            "Classical estimates that the fit starts from, as in vst-nlm + vst-wavelet; the fits of an ensemble "
+            "Classical estimates that the fit starts from, as in vst-nlm + vst-wavelet; fits of an ensemble "
             "alternate between those separated by a vertical bar; none for a random input",
         ),
         Shown("Guides of the fit", fiji=False),
@@ -170,8 +169,8 @@ class DenoiseSettings(BaseModel):
     guard: Annotated[
         Literal["warn", "stop", "off"],
         Field(
-            description="What to do when a fit takes up the noise before its last iteration (less removed than 60 % of "
-            "the variance of the noise): say so, or end that fit there"
+            description="What to do when a fit overfits (removes less than 60 % of the variance of the noise): warn, "
+            "or end it there"
         ),
         Shown("Guard", fiji=False),
     ] = "warn"
@@ -181,8 +180,8 @@ class DenoiseSettings(BaseModel):
     uncertainty: Annotated[
         bool,
         Field(
-            description="Also write OUTPUT.uncertainty.ome.tif, the standard deviation between the fits averaged, "
-            "in grey values"
+            description="Also write OUTPUT.uncertainty.ome.tif: standard deviation between the averaged fits, in grey "
+            "values"
         ),
         Shown("Uncertainty map", fiji=False),
     ] = False
@@ -197,7 +196,7 @@ class DenoiseSettings(BaseModel):
     ] = 1.0
     seed: Annotated[
         int,
-        Field(ge=0, le=2**31 - 1, description="Seed of the random numbers; the same seed gives the same result"),
+        Field(ge=0, le=2**31 - 1, description="Seed of the random numbers"),
         Shown("Seed", fiji=False),
     ] = 1
     device: Annotated[
@@ -207,7 +206,7 @@ class DenoiseSettings(BaseModel):
     ] = "auto"
     precision: Annotated[
         Literal["auto", "float32", "bfloat16"],
-        Field(description="Number format of the network; auto takes bfloat16 where the hardware has it"),
+        Field(description="Number format of the network; auto: bfloat16 where it is faster"),
         Shown("Precision", fiji=False),
     ] = "auto"
     dtype: Annotated[
@@ -219,7 +218,7 @@ class DenoiseSettings(BaseModel):
     ] = "float32"
     tile: Annotated[
         int,
-        Field(ge=32, le=8192, description="Side of the square tiles that larger planes are cut into"),
+        Field(ge=32, le=8192, description="Side of the tiles of larger planes"),
         Shown("Tile", "px", fiji=False),
     ] = 512
     overlap: Annotated[
@@ -230,27 +229,27 @@ class DenoiseSettings(BaseModel):
     artefacts: Annotated[
         Literal["remove", "keep"],
         Field(
-            description="Outlier pixels (hot, dead) and offsets of whole rows or columns, which take no part in the "
-            "fit: remove them, or put them back into the result"
+            description="Outlier pixels (hot, dead) and offsets of rows or columns: remove them, or put them back "
+            "into the result"
         ),
         Shown("Outlier pixels and stripes", fiji=False),
     ] = "remove"
     series: Annotated[
         Literal["independent", "warm", "back-and-forth"],
         Field(
-            description="Time series: fit every frame on its own, start from the network of the frame before (warm), "
+            description="Time series: fit every frame on its own, start from the network of the previous frame (warm), "
             "or do that to the last frame and back"
         ),
         Shown("Series", fiji=False),
     ] = "independent"
     vocabulary: Annotated[
         str,
-        Field(description="Path of a vocabulary file added to the shipped ones for group inference"),
+        Field(description="Vocabulary file added to the shipped ones"),
         Shown("Vocabulary", fiji=False),
     ] = ""
     lpips_weights: Annotated[
         str,
-        Field(description="Folder of LPIPS backbone weights for machines without a network"),
+        Field(description="Folder of LPIPS backbone weights"),
         Shown("LPIPS weights", persist=True),
     ] = ""
 

@@ -81,7 +81,7 @@ class Parameters:
     ] = 0.0
     input_noise: Annotated[
         float,
-        Field(ge=0, description="Standard deviation of the noise added to the network input at every step; 0 is off"),
+        Field(ge=0, description="Standard deviation of the noise added to the network input; 0 is off"),
     ] = 0.0
     loss: Annotated[
         str,
@@ -120,8 +120,8 @@ class Parameters:
         Field(
             ge=0,
             le=2,
-            description="A fit ends where the variance of its residual falls below this fraction of the noise variance "
-            "(Morozov's discrepancy principle); 0 is off",
+            description="A fit ends where the variance of its residual falls below this fraction of the noise "
+            "variance; 0 is off",
         ),
     ] = 0.0
     down: Annotated[Literal["stride", "max", "average"], Field(description="Downsampling")] = "stride"

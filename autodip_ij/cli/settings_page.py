@@ -7,6 +7,7 @@ from typing import Any
 
 from autodip_ij._support.fields import bounds_of, choices_of
 from autodip_ij.calibration.strategies import STRATEGIES
+from autodip_ij.classical import method_names
 from autodip_ij.classical.method import Method
 from autodip_ij.classical.registry import methods
 from autodip_ij.settings import DenoiseSettings, shown
@@ -17,7 +18,7 @@ Generated from `autodip_ij/settings.py` by `python -m autodip_ij.cli.settings_pa
 
 Each setting is an option of `autodip denoise` and `autodip batch` (`--name value`), a keyword of
 `autodip_ij.denoise(...)` and a key of the sidecar's `settings`. Those marked * are fields of the Fiji dialogs and macro
-keys; the others go into *More settings* (`options=`). Defaults are bold; without one it is the group's value, or none.
+keys; others go into *More settings* (`options=`). Defaults are bold; without one it is the group's value, or none.
 
 | setting | values | meaning |
 | --- | --- | --- |
@@ -27,8 +28,7 @@ keys; the others go into *More settings* (`options=`). Defaults are bold; withou
 METHODS = """
 ## Comparison methods
 
-`method` takes any of these instead of `dip`; `classical` and `guides` take the quick ones, with their parameters, as in
-`gaussian sigma_px=1`.
+`method` takes any of these; `classical` and `guides` take the quick ones.
 
 | method | quick | what | parameters |
 | --- | --- | --- | --- |
@@ -38,8 +38,8 @@ METHODS = """
 STRATEGY_TABLE = """
 ## Strategies of parameter transfer
 
-`autodip transfer --strategy` takes any of these; calibration images are scaled by their own minimum and maximum and
-compared on equal central crops.
+For `autodip transfer --strategy`. Images are scaled by their own minimum and maximum and compared on equal central
+crops.
 
 | strategy | the nearest image has | needs |
 | --- | --- | --- |
@@ -59,7 +59,14 @@ def _row(name: str) -> str:
     field = DenoiseSettings.model_fields[name]
     look = shown(DenoiseSettings, name)
     unit = f" {look.unit}" if look.unit else ""
-    return f"| `{name}`{'*' if look.fiji else ''} | {_values(name)}{unit} | {field.description} |\n"
+    return f"| `{name}`{'*' if look.fiji else ''} | {_values(name)}{unit} | {_meaning(field.description or '')} |\n"
+
+
+def _meaning(help_text: str) -> str:
+    """Return a help text without what the page says elsewhere: the default and the lists of methods."""
+    text = help_text.removesuffix("; by default the group's")
+    text = text.replace(", ".join(method_names()), "[below](#comparison-methods)")
+    return text.replace(", ".join(method_names(quick=True)), "the quick ones [below](#comparison-methods)")
 
 
 def _default(name: str) -> str:

@@ -6,17 +6,17 @@ import sys
 from typing import Any
 
 from autodip_ij.denoising.report import SCHEMA_VERSION, Report
+from autodip_ij.settings import DenoiseSettings
 
 HEAD = f"""# The sidecar
 
 Generated from `autodip_ij/denoising/report.py` by `python -m autodip_ij.cli.sidecar_page > docs/sidecar.md`; do not
 edit.
 
-`<output>.autodip.json` records what was decided and done, as one JSON object versioned by `schema_version` (now
-{SCHEMA_VERSION}). Within a version fields are only added; readers ignore unknown fields and refuse newer versions. `?`
-marks values that may be null. Files are named without folders, so a sidecar can be shared; bytes of names that are not
-UTF-8 are escaped (`caf\\xe9.tif`). Meaning of the measures: [quality](quality.md), [noise](noise.md),
-[grey values](grey-values.md).
+`<output>.autodip.json` is one JSON object, versioned by `schema_version` (now {SCHEMA_VERSION}). Within a version
+fields are only added; readers ignore unknown fields and refuse newer versions. `?` marks values that may be null.
+Files are named without folders; bytes of names that are not UTF-8 are escaped (`caf\\xe9.tif`). See also
+[quality](quality.md), [noise](noise.md), [grey values](grey-values.md).
 """
 TYPES = {"string": "text", "integer": "integer", "number": "number", "boolean": "boolean", "object": "object"}
 
@@ -52,13 +52,24 @@ def _record(field: Schema) -> str:
 def _section(path: str, schema: Schema) -> str:
     about = schema["description"].splitlines()[0].split("; see ")[0].rstrip(".")
     title = f"`{path}`: {about[0].lower()}{about[1:]}" if path else about
-    lines = [f"- `{name}` ({_type(field)}){_meaning(name, field)}\n" for name, field in schema["properties"].items()]
+    fields = schema["properties"]
+    settings = [name for name in fields if path.endswith("parameters") and name in DenoiseSettings.model_fields]
+    lines = (
+        [f"- {', '.join(f'`{name}`' for name in settings)}: as the [settings](settings.md), or null\n"]
+        if settings
+        else []
+    )
+    lines += [
+        f"- `{name}` ({_type(field)}): {field.get('description', '')}\n"
+        for name, field in fields.items()
+        if name not in settings and not _has_only_a_section(field)
+    ]
     return f"\n## {title}\n\n{''.join(lines)}"
 
 
-def _meaning(name: str, field: Schema) -> str:
-    """Return the description of a field; that of a record is the heading of its own section."""
-    return "" if _record(field) and "null" not in field.get("description", "") else f": {field.get('description', '')}"
+def _has_only_a_section(field: Schema) -> bool:
+    """Whether all there is to say about a record is in its own section."""
+    return bool(_record(field)) and "null" not in field.get("description", "")
 
 
 def _type(field: Schema) -> str:

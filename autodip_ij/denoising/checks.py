@@ -38,7 +38,7 @@ class Check(BaseModel):
     verdict: Verdict = Field(description="Verdict on that value")
     green: Range = Field((None, None), description="Values that are green")
     amber: Range = Field((None, None), description="Values that are at least amber")
-    advice: str = Field("", description="What an amber or red value means and what to do; why a value is unknown")
+    advice: str = Field("", description="Meaning and remedy of the value; why it is unknown")
     plane: tuple[int, int] | None = Field(None, description="Indices T, Z in the output of the plane with this value")
 
 

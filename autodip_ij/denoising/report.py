@@ -37,8 +37,8 @@ class _Record(BaseModel):
 class EvidenceRow(_Record):
     """Metadata fact behind the group; see `autodip_ij.groups.model.Evidence`."""
 
-    source: str = Field(description="Where it stands in the metadata")
-    value: str = Field(description="What stands there")
+    source: str = Field(description="Place in the metadata")
+    value: str = Field(description="Text at that place")
     speaks_for: str = Field(description="Microscope or specimen")
     weight: float = Field(description="1 if stated outright, 0.5 for a strong hint, below 0 if against")
 
@@ -76,11 +76,11 @@ class NoiseRecord(_Record):
     )
     spacing_px: int | None = Field(
         None,
-        description="Distance from which on pixels share no noise; above 1 where neighbours do",
+        description="Distance from which on pixels share no noise",
         json_schema_extra={"unit": "px"},
     )
-    loss: str = Field(description="Loss of most planes: gat (variance-stabilised), mse, or the one of the group")
-    planes: dict[str, int] = Field(description="Number of planes by loss")
+    loss: str = Field(description="Loss of most planes: gat (variance-stabilised), mse, or the group's")
+    planes: dict[str, int] = Field(description="Planes by loss")
     reason: str = Field(description="Kind of noise, or why it cannot be modelled")
 
 
@@ -91,9 +91,7 @@ class GuardRecord(_Record):
     overfitted: int = Field(description="Fits that overfitted")
     stopped: int = Field(description="Fits that the guard ended")
     overfitted_at: int | None = Field(None, description="Iteration at which overfitting was detected, median")
-    ratio: float = Field(
-        description="Variance of what was removed over that of the noise, at the end; median of the fits"
-    )
+    ratio: float = Field(description="Variance removed over that of the noise at the end, median")
 
 
 class FitRecord(_Record):
@@ -104,32 +102,32 @@ class FitRecord(_Record):
     tiles_per_plane: int = Field(1, description="Tiles that a plane was cut into")
     tile: int | None = Field(None, description="Side of a tile", json_schema_extra={"unit": "px"})
     iterations: int = Field(0, description="Iterations of the first fit")
-    total_iterations: int = Field(0, description="Iterations over all planes and passes, one fit of each counted")
+    total_iterations: int = Field(0, description="Iterations over all planes and passes, one fit of each")
     seconds: float = Field(0.0, description="Duration of all fits", json_schema_extra=SECONDS)
     seconds_per_iteration: float | None = Field(None, description="Mean of all fits", json_schema_extra=SECONDS)
     engine: str | None = Field(None, description="Engine of the fits")
-    lanes: int | None = Field(None, description="Largest number of simultaneous fits; null for a comparison method")
-    threads: list[int] = Field([], description="Processor threads of a fit, each number once; empty on a GPU")
+    lanes: int | None = Field(None, description="Largest number of simultaneous fits")
+    threads: list[int] = Field([], description="Processor threads of a fit, each number once")
     guard: GuardRecord | None = Field(None, description="null without a guard or a noise model")
     blended_planes: int = Field(0, description="Planes blended with the classical estimate")
     stopped: bool = Field(False, description="Whether the user stopped the run and kept its result")
-    unchanged_planes: int = Field(0, description="Planes returned unchanged because the run was stopped before them")
+    unchanged_planes: int = Field(0, description="Planes that a stopped run returned unchanged")
 
 
 class ChannelReport(_Record):
     """Decisions and results for one channel."""
 
-    index: int = Field(description="Channel index in the source")
-    name: str = Field(description="Channel name in the source")
+    index: int = Field(description="Index in the source")
+    name: str = Field(description="Name in the source")
     treatment: str = Field(description="denoised, or left alone (returned unchanged)")
     microscope: str | None = Field(None, description="Inferred microscope")
     specimen: str | None = Field(None, description="Inferred specimen")
     confidence: float = Field(0.0, description="Confidence of the inference, 0 to 1")
     evidence: list[EvidenceRow] = Field([], description="Metadata facts behind it")
-    group: str = Field("all", description="Group whose parameters were used")
-    calibration: str | None = Field(None, description="Calibration that they were taken from")
+    group: str = Field("all", description="Group of the parameters")
+    calibration: str | None = Field(None, description="Their calibration")
     strategy: str | None = Field(None, description="Transfer strategy that chose them")
-    reason: str = Field("", description="Why these parameters, or why the channel was left alone")
+    reason: str = Field("", description="Why these parameters, or why left alone")
     parameters: ParameterValues = Field(ParameterValues(), description="Parameters of the fits")
     method: str = Field("dip", description="dip, or a comparison method")
     method_parameters: dict[str, Any] = Field({}, description="Parameters of a comparison method")
@@ -139,40 +137,40 @@ class ChannelReport(_Record):
     mean_ratio: float | None = Field(None, description="Mean of the output over mean of the input")
     residual_std: float | None = Field(None, description="Standard deviation of input - output", json_schema_extra=GREY)
     nonfinite_pixels: int = Field(0, description="NaN and infinite pixels, as in the input")
-    kept_pixels: int = Field(0, description="Pixels that are not measurements (NaN, inf, gaps), as in the input")
-    outlier_pixels: int = Field(0, description="Hot, dead and other outlier pixels, excluded from the fit")
+    kept_pixels: int = Field(0, description="NaN, infinite pixels and gaps, as in the input")
+    outlier_pixels: int = Field(0, description="Outlier pixels (hot, dead), excluded from the fit")
     striped_planes: int = Field(0, description="Planes with offsets of rows or columns")
     fit_verdict: FitVerdict = Field("unknown", description="Whether noise remained or structure was lost")
     checks: list[Check] = Field([], description="Quality checks of a few planes")
-    checked_planes: int = Field(0, description="Planes that were checked: the first, middle and last at most")
-    noise: NoiseRecord | None = Field(None, description="Noise model; null where neither loss nor guard needs it")
+    checked_planes: int = Field(0, description="Planes checked: the first, middle and last at most")
+    noise: NoiseRecord | None = Field(None, description="null where neither loss nor guard needs it")
     fit: FitRecord = Field(FitRecord(), description="What the fits did")
 
 
 class InputRecord(_Record):
     """What was read."""
 
-    file: str | None = Field(None, description="File name, without its folder")
+    file: str | None = Field(None, description="File name")
     name: str = Field(description="Image name")
     scene: int = Field(0, description="Index of the scene")
-    shape: dict[str, int] = Field(description="Lengths of T, C, Z, Y, X of the selection that was processed")
+    shape: dict[str, int] = Field(description="Lengths of T, C, Z, Y, X of the selection")
     dtype: str = Field(description="Data type of the pixels")
     pixels_sha256: str | None = Field(
-        None, description="Hash of the hashes of the selected planes (little-endian bytes), in T, C, Z order"
+        None, description="Hash of the hashes of the selected planes (little-endian), in T, C, Z order"
     )
     file_bytes: int | None = Field(
-        None, description="Size of the file, or of all files of a folder; by a batch", json_schema_extra={"unit": "B"}
+        None, description="Size of the file or folder; by a batch", json_schema_extra={"unit": "B"}
     )
     file_modified_ns: int | None = Field(
         None, description="Time of last modification; by a batch", json_schema_extra={"unit": "ns"}
     )
-    file_sha256: str | None = Field(None, description="Hash of the content of the file; by a batch, for resuming")
+    file_sha256: str | None = Field(None, description="Hash of the content; by a batch, for resuming")
 
 
 class OutputRecord(_Record):
     """What was written."""
 
-    file: str | None = Field(None, description="File name, without its folder")
+    file: str | None = Field(None, description="File name")
     uncertainty_file: str | None = Field(None, description="Map of the standard deviation between the fits")
     dtype: str = Field(description="Data type of the pixels")
 
@@ -194,17 +192,16 @@ class Report(_Record):
     precision: str = Field(description="Number format of the network")
     seed: int = Field(description="Seed of the random numbers")
     versions: dict[str, str] = Field(
-        default_factory=lambda: dict(versions()), description="Versions of Python and of the packages that matter"
+        default_factory=lambda: dict(versions()), description="Versions of Python and packages"
     )
     platform: str = Field(default_factory=platform.platform, description="Operating system")
     seconds: float = Field(0.0, description="Wall time of the run without writing", json_schema_extra=SECONDS)
     stages: dict[str, float] = Field(
         default_factory=dict,
-        description="Time by stage: plan, read, prepare (noise, classical estimates), fit, finish (blend, checks); "
-        "on a GPU they overlap",
+        description="Time by stage (plan, read, prepare, fit, finish); on a GPU they overlap",
         json_schema_extra=SECONDS,
     )
-    messages: list[str] = Field([], description="Every line shown to the user: choices, fallbacks, warnings")
+    messages: list[str] = Field([], description="Every line shown to the user")
 
 
 def sidecar_path(output: Path) -> Path:
