@@ -1,4 +1,4 @@
-"""Measures pixel by pixel: errors, PSNR, SSIM, gradients, means; and the check of arguments that every measure shares."""
+"""Measures pixel by pixel: errors, PSNR, SSIM, gradients, means; and the check of arguments shared by all."""
 
 from __future__ import annotations
 
