@@ -1,4 +1,4 @@
-"""The sidecar: written whole, read back equal, refused when it is none."""
+"""The sidecar: written atomically, read back equal, refused if it is not one."""
 
 from __future__ import annotations
 
@@ -70,14 +70,19 @@ def test_a_damaged_or_foreign_sidecar_is_refused(tmp_path: Path, content: str, w
         read_sidecar(path)
 
 
-def test_a_missing_sidecar_and_a_missing_folder_are_named(tmp_path: Path) -> None:
+def test_a_missing_sidecar_and_an_impossible_folder_are_named(tmp_path: Path) -> None:
     with pytest.raises(UnreadableFile, match=r"x\.ome\.tif"):
         read_sidecar(tmp_path / "x.ome.tif")
+    (tmp_path / "file").touch()
     with pytest.raises(UnwritableOutput, match="sidecar"):
-        write_sidecar(make_report(), tmp_path / "nowhere" / "x.ome.tif")
+        write_sidecar(make_report(), tmp_path / "file" / "x.ome.tif")
 
 
-def test_a_sidecar_that_is_no_file_is_refused(tmp_path: Path) -> None:
+def test_a_sidecar_creates_its_folder(tmp_path: Path) -> None:
+    assert write_sidecar(make_report(), tmp_path / "new" / "x.ome.tif").is_file()
+
+
+def test_a_sidecar_that_is_a_folder_is_refused(tmp_path: Path) -> None:
     sidecar_path(tmp_path / "x.ome.tif").mkdir()
     with pytest.raises(UnreadableFile, match="not a"):
         read_sidecar(tmp_path / "x.ome.tif")
