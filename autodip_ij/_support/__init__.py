@@ -1,1 +1,1 @@
-"""What every room may use and none owns: arrays, files, texts, versions."""
+"""Helpers shared by all packages: arrays, files, text, specifications, pictures, versions."""

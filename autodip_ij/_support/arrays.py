@@ -1,4 +1,4 @@
-"""A plane on a coarser grid and back, without a shift."""
+"""Resample planes to a coarser grid and back, without a shift."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ Plane = npt.NDArray[np.float32]
 
 
 def binned(plane: Plane, side: int) -> Plane:
-    """Return means over squares of `side` px; a border that fills no square is extended by its last row or column."""
+    """Return means over squares of `side` px; incomplete squares at the border are padded with the edge values."""
     if side == 1:
         return plane
     from skimage.measure import block_reduce
@@ -19,7 +19,7 @@ def binned(plane: Plane, side: int) -> Plane:
 
 
 def resampled(plane: Plane, shape: tuple[int, ...]) -> Plane:
-    """Return `plane` brought to `shape` by cubic interpolation on pixel areas, so that nothing is shifted."""
+    """Return `plane` resampled to `shape` by cubic interpolation on pixel areas, which avoids a shift."""
     if plane.shape == tuple(shape):
         return plane
     from scipy.ndimage import zoom

@@ -1,4 +1,4 @@
-"""The fields of a pydantic model: their choices and bounds, and pydantic's errors in one line each."""
+"""Inspect the fields of pydantic models: choices, bounds, and validation errors as one line each."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _UNKNOWN = ("extra_forbidden", "unexpected_keyword_argument")
 
 
 def fields_of(model: type[Any]) -> dict[str, FieldInfo]:
-    """Return the fields of a pydantic model or of a pydantic dataclass by name."""
+    """Return the fields of a pydantic model or pydantic dataclass by name."""
     fields: dict[str, FieldInfo] = model.__pydantic_fields__
     return fields
 
@@ -26,11 +26,11 @@ def explain(model: type[Any], error: ValidationError, what: str = "setting", *, 
     model
         The pydantic model or dataclass that was validated, or the one found `below` it.
     error
-        What pydantic raised.
+        The error raised by pydantic.
     what
-        What the user calls a field of the model: "setting", "key", "column".
+        The user's word for a field of the model: "setting", "key", "column".
     below
-        The number of leading parts of the error's location that the caller names itself.
+        The number of leading parts of the error's location that the caller itself reports.
 
     Examples
     --------
@@ -70,9 +70,9 @@ def explain(model: type[Any], error: ValidationError, what: str = "setting", *, 
 
 
 def _located(model: type[Any], location: tuple[int | str, ...]) -> tuple[type[Any], list[str]]:
-    """Return the model that holds the last field of a location, and the names of the fields on the way to it.
+    """Return the model that holds the last field of a location, and the names of the fields along the path.
 
-    Positions in lists and pydantic's marks of the branch of a union are left out.
+    Positions in lists and pydantic's marks of the branch of a union are omitted.
     """
     owner = model
     inner: type[Any] | None = model
@@ -87,7 +87,7 @@ def _located(model: type[Any], location: tuple[int | str, ...]) -> tuple[type[An
 
 
 def _model_in(annotation: Any) -> type[Any] | None:
-    """Return the model that an annotation consists of or holds: ``Iterations``, ``tuple[Entry, ...]``."""
+    """Return the model that an annotation is or contains: ``Iterations``, ``tuple[Entry, ...]``."""
     if isinstance(annotation, type) and hasattr(annotation, "__pydantic_fields__"):
         return annotation
     return next((found for part in get_args(annotation) if (found := _model_in(part))), None)
@@ -99,7 +99,7 @@ def _reason(message: str) -> str:
 
 
 def choices_of(model: type[Any], name: str) -> list[str]:
-    """Return the texts that a field is limited to; empty if it is free."""
+    """Return the permitted texts of a field; empty if it is not restricted."""
     field = fields_of(model).get(name)
     annotation = field.annotation if field else None
     parts = [annotation] if get_origin(annotation) is Literal else get_args(annotation)
@@ -107,7 +107,7 @@ def choices_of(model: type[Any], name: str) -> list[str]:
 
 
 def bounds_of(model: type[Any], name: str) -> dict[str, float]:
-    """Return ``{"min": ..., "max": ...}`` of a numeric field, as far as declared."""
+    """Return ``{"min": ..., "max": ...}`` of a numeric field, with the bounds that are declared."""
     found: dict[str, float] = {}
     field = fields_of(model).get(name)
     for item in field.metadata if field else ():

@@ -1,4 +1,4 @@
-"""Files: written whole or not at all, and only regular ones read."""
+"""Write files atomically, and read regular files only."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ from pathlib import Path, PurePosixPath
 from autodip_ij.errors import AutodipError, UnreadableFile, UnwritableOutput
 
 _LONGEST = 100
-"""Bytes of the target's name that a temporary name repeats; a name may have 255, on encrypted folders 143."""
+"""Maximum number of bytes of the target's name in a temporary name; the limit for names is 255, or 143 if encrypted."""
 
 
 @contextmanager
 def written_whole(
     target: Path, what: str = "", *, explain: Callable[[OSError], UnwritableOutput] | None = None
 ) -> Iterator[Path]:
-    """Yield a temporary name beside `target`; what was written there gets the name of `target` at the end.
+    """Yield a temporary path beside `target`; what is written there is renamed to `target` at the end.
 
-    Both may be a file or a folder. If the ``with`` block raises, `target` remains as it was and nothing is left
-    beside it.
+    Both may be a file or a folder. If the ``with`` block raises, `target` is unchanged and the temporary path is
+    removed.
 
     Parameters
     ----------
     target
         The file or folder to write; replaced if it exists. Its folder must exist.
     what
-        What it is, for the message: "the sidecar".
+        Description for the message: "the sidecar".
     explain
-        Turns an error of the operating system into the error to raise, instead of the usual line.
+        Converts an error of the operating system to the error to raise, instead of the default.
 
     Raises
     ------
@@ -53,7 +53,7 @@ def written_whole(
     try:
         yield partial
         _replace(partial, target)
-    except AutodipError:  # some of which are OSErrors too, and say more
+    except AutodipError:  # some are OSErrors too, with a more specific message
         raise
     except OSError as error:
         raise (explain or _unwritable(target, what))(error) from error
@@ -63,7 +63,7 @@ def written_whole(
 
 
 def write_bytes(path: Path, content: bytes, what: str = "", *, sync: bool = False) -> Path:
-    """Write a file whole or not at all, with the folders above it.
+    """Write a file atomically, creating missing folders.
 
     Parameters
     ----------
@@ -72,9 +72,9 @@ def write_bytes(path: Path, content: bytes, what: str = "", *, sync: bool = Fals
     content
         Its content.
     what
-        What it is, for the message.
+        Description for the message.
     sync
-        Whether to wait until the disk has it, so that a power failure leaves no empty file under the final name.
+        Whether to flush it to disk before renaming, so that a power failure cannot leave an empty file.
 
     Raises
     ------
@@ -94,7 +94,7 @@ def write_bytes(path: Path, content: bytes, what: str = "", *, sync: bool = Fals
 
 
 def write_text(path: Path, text: str, what: str = "", *, sync: bool = False) -> Path:
-    """Write a text in UTF-8 as `write_bytes` does; ends of lines stay as they are."""
+    """Write a text in UTF-8 as `write_bytes` does; line endings are unchanged."""
     return write_bytes(path, text.encode(), what, sync=sync)
 
 
@@ -104,7 +104,7 @@ def _unwritable(path: Path, what: str) -> Callable[[OSError], UnwritableOutput]:
 
 
 def _replace(partial: Path, target: Path) -> None:
-    """Give a complete file its name; an old folder, which cannot be replaced in one step, is put aside first."""
+    """Rename `partial` to `target`; an existing folder, which cannot be replaced in one step, is moved aside first."""
     if not target.is_dir() or target.is_symlink():
         os.replace(partial, target)
         return
@@ -126,7 +126,7 @@ def _remove(path: Path) -> None:
 
 
 def temporary(target: Path) -> Path:
-    """Return a new name beside `target` under which it is written before it is renamed.
+    """Return a unique temporary path beside `target`, to be written and then renamed.
 
     Examples
     --------
@@ -138,14 +138,14 @@ def temporary(target: Path) -> Path:
 
 
 def left_behind(target: Path) -> Iterator[Path]:
-    """Yield the temporary files and folders of `target` that a killed process left."""
+    """Yield the temporary files and folders of `target` left by a killed process."""
     name = glob.escape(_shortened(target.name))
     for ending in ("part", "part.folder", "old"):
         yield from target.parent.glob(f".{name}.*.{ending}")
 
 
 def _shortened(name: str) -> str:
-    """Return `name`; of a long one its beginning and a digest, which differs between names that begin alike."""
+    """Return `name`; if it is too long, its beginning and a digest that makes it unique."""
     content = os.fsencode(name)
     if len(content) <= _LONGEST:
         return name
@@ -161,9 +161,9 @@ _SPECIAL = (
 
 
 def special_kind(path: Path) -> str | None:
-    """Return what `path` is, links followed, if it is neither a file nor a folder; None for those and where nothing is.
+    """Return the kind of a special file (pipe, socket, device), links followed; None for anything else.
 
-    Nothing is opened.
+    The file is not opened.
     """
     try:
         mode = path.stat().st_mode
@@ -173,37 +173,37 @@ def special_kind(path: Path) -> str | None:
 
 
 def refuse_special(path: Path, named_by: Path | None = None) -> None:
-    """Refuse what is neither a file nor a folder.
+    """Refuse special files: pipes, sockets and devices.
 
     Parameters
     ----------
     path
-        What would be opened.
+        The path to be opened.
     named_by
-        The file that names it, where that is not the user.
+        The file that refers to it; None if the user gave it.
 
     Raises
     ------
     autodip_ij.errors.UnreadableFile
-        For a pipe, socket or device, also behind a link.
+        For a pipe, socket or device, or a link to one.
     """
     kind = special_kind(path)
     if kind is None:
         return
     if named_by is None:
-        raise UnreadableFile(f"{path.name}: is {kind} and no file; give an image file")
-    raise UnreadableFile(f"{named_by.name}: names {path.name}, which is {kind} and no file; put the image file there")
+        raise UnreadableFile(f"{path.name}: is {kind}, not a file; give an image file")
+    raise UnreadableFile(f"{named_by.name}: names {path.name}, which is {kind}, not a file; put the image file there")
 
 
 def named_path(name: str, folder: Path, named_by: Path) -> Path:
-    r"""Return the file that metadata name, in the folder of the metadata, below it, or directly in its parent.
+    r"""Return the file named in metadata: in the folder of the metadata, below it, or directly in its parent.
 
     Parameters
     ----------
     name
         A relative name, with ``/`` or ``\`` between its parts.
     folder
-        What it is relative to.
+        The folder to which it is relative.
     named_by
         The file with the metadata, for the message.
 
@@ -218,7 +218,7 @@ def named_path(name: str, folder: Path, named_by: Path) -> Path:
     elsewhere = plain.is_absolute() or any(":" in part or "\0" in part for part in parts)
     if not parts or elsewhere or ".." in parts[1:] or (up and len(parts) != 2):
         raise UnreadableFile(
-            f"{named_by.name}: its metadata name {name[:80]!r}; only files in its own folder, below it, or in the "
+            f"{named_by.name}: its metadata refer to {name[:80]!r}; only files in its own folder, below it, or in the "
             "parent folder are opened"
         )
     return folder.joinpath(*parts)

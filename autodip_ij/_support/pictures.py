@@ -1,4 +1,4 @@
-"""Planes beside one another as one PNG, with captions: what a denoising shows without a plotting library."""
+"""Draw planes side by side with captions as one PNG, without a plotting library."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
 _SIDE = 256
-"""Pixels that the longer side of a plane is drawn with, or a whole multiple of its own."""
+"""Length in pixels of the longer side of a drawn plane; small planes are enlarged by a whole factor."""
 _GAP = 8
 _INK, _GREY, _FRAME = (30, 30, 30), (110, 110, 110), (230, 120, 0)
 _LINE = 14
@@ -30,7 +30,7 @@ class Tile:
     caption
         Lines above it; the first is emphasised.
     low, high
-        Grey values that are black and white.
+        Grey values drawn black and white.
     signed
         Whether it is a difference, drawn in blue and red around white.
     bar
@@ -128,7 +128,7 @@ def _coloured(tile: Tile) -> npt.NDArray[np.uint8]:
 
 
 def _scaled(shape: tuple[int, ...], colours: npt.NDArray[np.uint8]) -> tuple[Image.Image, float]:
-    """Return an image near the side of a tile, and its pixels for each of the plane: a whole number where enlarged."""
+    """Return an image scaled to about the side of a tile, and the scale factor: an integer if it is enlarged."""
     longest = max(shape)
     factor = max(1, -(-_SIDE // longest)) if longest <= _SIDE else _SIDE / longest
     size = (max(1, round(shape[1] * factor)), max(1, round(shape[0] * factor)))
@@ -145,7 +145,7 @@ def _draw_bar(image: Image.Image, bar: tuple[float, str], factor: float) -> None
 
 
 def _fitted(line: str, width: int) -> str:
-    """Return as much of a line as a tile is wide."""
+    """Return a line truncated to the width of a tile."""
     font, line = _font(_FONT_SIZE), _drawable(line)
     while len(line) > 2 and font.getlength(line) > width:
         line = line[:-1]
@@ -153,7 +153,7 @@ def _fitted(line: str, width: int) -> str:
 
 
 def _drawable(text: str) -> str:
-    """Return text as Pillow's font can draw it, which has no Greek letters."""
+    """Replace the Greek letters that Pillow's font lacks."""
     return text.replace("µ", "u").replace("μ", "u")
 
 

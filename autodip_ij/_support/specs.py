@@ -1,4 +1,4 @@
-"""The one grammar of texts that name something with options: ``gaussian sigma_px=1``.
+"""Parse texts that name something with options: ``gaussian sigma_px=1``.
 
 A name is followed by assignments ``key=value``. After a colon, commas separate them, and values may contain blanks:
 ``dip:loss=perceptual ssim=0.2,effort=fast``. Without a colon, blanks separate them, or commas. ``+`` joins several
@@ -22,9 +22,9 @@ class Spec:
     Attributes
     ----------
     name
-        What is named.
+        The name.
     options
-        Values by key, in the order given; of a key given twice the last value.
+        Values by key, in the order given; the last value if a key is repeated.
     """
 
     name: str
@@ -37,7 +37,7 @@ def parse_spec(text: str, example: str) -> Spec:
     Parameters
     ----------
     text
-        The text; an empty one has an empty name.
+        The text; if empty, the name is empty.
     example
         A valid text of this kind, for the message.
 
@@ -67,7 +67,7 @@ def parse_spec(text: str, example: str) -> Spec:
 
 
 def parse_sum(text: str, example: str) -> tuple[Spec, ...]:
-    """Parse texts joined by ``+``; nothing for an empty text.
+    """Parse texts joined by ``+``; return an empty tuple for an empty text.
 
     Raises
     ------
@@ -83,7 +83,7 @@ def parse_sum(text: str, example: str) -> tuple[Spec, ...]:
 
 
 def alternatives(text: str, example: str) -> tuple[str, ...]:
-    """Return the texts between ``|``; nothing for an empty text.
+    """Split a text at ``|``; return an empty tuple for an empty text.
 
     Raises
     ------
@@ -97,12 +97,12 @@ def alternatives(text: str, example: str) -> tuple[str, ...]:
     """
     found = tuple(part.strip() for part in text.split("|")) if text.strip() else ()
     if not all(found):
-        raise BadInput(f"'{text}' has nothing on one side of a |; give something there, as in '{example}'")
+        raise BadInput(f"'{text}' has an empty alternative beside a |; complete it, as in '{example}'")
     return found
 
 
 def value_of(text: str) -> bool | int | float | str:
-    """Return a value with the type that its text looks like.
+    """Convert a text to the boolean, integer or float that it spells, else return it unchanged.
 
     Examples
     --------

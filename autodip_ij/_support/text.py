@@ -1,4 +1,4 @@
-"""Text for people and files: plain characters, sentences, durations."""
+"""Format text for display and for files: plain characters, sentences, durations."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import re
 from typing import Any
 
 _UNFIT = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-"""Control characters, line and paragraph separators, changes of direction, and bytes of names that are no text."""
+"""Control characters, line and paragraph separators, bidirectional marks, and undecodable bytes of file names."""
 
 
 def plain(text: str) -> str:
-    r"""Return text of a file, or the name of one, as one line that any terminal, table or record can hold.
+    r"""Return untrusted text as one line that is safe in any terminal, table or record.
 
-    Names of files are bytes, and metadata may hold anything: what would steer a terminal, break a line or turn the
-    direction of writing is shown as its code.
+    File names are bytes, and metadata may contain anything: control characters, line breaks and bidirectional marks
+    are shown as escape codes.
 
     Examples
     --------
@@ -27,7 +27,7 @@ _LONE = re.compile("[\ud800-\udfff]")
 
 
 def encodable(value: Any) -> Any:
-    r"""Return plain data with the bytes of names that are no text, which no file in UTF-8 can hold, as their codes.
+    r"""Replace the undecodable bytes of file names in plain data by escape codes, so that it can be stored as UTF-8.
 
     Examples
     --------
@@ -47,13 +47,13 @@ def _code(found: re.Match[str]) -> str:
     number = ord(found[0])
     if found[0].isspace():
         return " "
-    if 0xDC80 <= number <= 0xDCFF:  # a byte that is no UTF-8, as Python keeps it in a name
+    if 0xDC80 <= number <= 0xDCFF:  # an undecodable byte of a file name, as Python represents it
         number -= 0xDC00
     return f"\\x{number:02x}" if number < 0x100 else f"\\u{number:04x}"
 
 
 def sentences(*parts: str) -> str:
-    """Return `parts` as sentences, one after the other.
+    """Join `parts` as capitalised sentences.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""What is installed: versions of this package and those it stands on, and the files shipped with it."""
+"""Describe the installation: package versions, the machine, and the shipped files."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 
 @cache
 def versions() -> dict[str, str]:
-    """Return the versions of Python and of the packages that decide a result."""
+    """Return the versions of Python and of the packages that affect results."""
     found = {"python": platform.python_version()}
     for package in ("torch", "numpy", "bioio", "tifffile", "scikit-image"):
         try:
@@ -24,7 +24,7 @@ def versions() -> dict[str, str]:
 
 
 def processor_name() -> str:
-    """Return the model of the processor in words."""
+    """Return the model name of the processor."""
     with suppress(OSError):
         for line in Path("/proc/cpuinfo").read_text().splitlines():
             if line.startswith("model name"):
@@ -33,7 +33,7 @@ def processor_name() -> str:
 
 
 def machine() -> dict[str, Any]:
-    """Return what this computer is: processor, cores, memory, system."""
+    """Describe this computer: processor, cores, memory, operating system."""
     import psutil
 
     return {
@@ -48,7 +48,7 @@ _PACKAGE = Path(__file__).resolve().parents[1]
 
 
 def shipped(folder: str) -> Path:
-    """Return the folder `calibration`, `fiji_scripts` or `macros`.
+    """Return the path of the shipped folder `calibration`, `fiji_scripts` or `macros`.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ def shipped(folder: str) -> Path:
     Raises
     ------
     FileNotFoundError
-        If the installation is damaged and the folder is nowhere.
+        If the installation is damaged and the folder is missing.
     """
     installed = _PACKAGE / "_shipped" / folder
     checkout = _PACKAGE.parent / folder

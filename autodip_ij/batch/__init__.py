@@ -1,4 +1,4 @@
-"""Many files in one go: find them, skip what is done, denoise the rest, keep a table of it.
+"""Batch processing: find files, skip those already done, denoise the rest, and record their status in a table.
 
 >>> from autodip_ij.batch import run_batch
 >>> run_batch("raw", "denoised").summary  # doctest: +SKIP

@@ -1,8 +1,8 @@
-"""The claim on an output folder: one batch at a time, and what a batch that was killed had in work.
+"""Lock an output folder for one batch, and keep a journal from which a killed batch is recovered.
 
-The claim is a hidden file in the folder. Its owner holds a lock of the operating system on it, which ends with the
-owner however that ends. Where several hosts share the disk and it does not carry locks between them, the time of the
-file tells: its owner touches it several times a minute.
+The claim is a hidden file in the folder. Its owner holds a lock of the operating system on it, which is released when
+the process ends, for whatever reason. On a network disk that does not share locks between hosts, the modification time
+of the file decides: its owner touches it several times a minute.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ from autodip_ij.errors import UnwritableOutput
 
 CLAIM_NAME = ".autodip-batch"
 TOUCHED_EVERY = 15.0
-"""Seconds between the signs of life of an owner."""
+"""Seconds between two heartbeats of an owner."""
 GONE_AFTER = 90.0
-"""Seconds without a sign of life after which an owner on another host is taken for dead."""
+"""Seconds without a heartbeat after which an owner on another host is considered dead."""
 _LOCKED_BYTE = 2**30
-"""Windows keeps others from reading what is locked: a byte far behind the content is."""
+"""Windows prevents others from reading locked bytes, so the lock is on a byte far beyond the content."""
 
 
 class Claim:
-    """A folder that this batch alone writes to, with a journal of what it has in work.
+    """Exclusive use of an output folder, with a journal of the outputs in progress.
 
     Attributes
     ----------
     unfinished
-        Outputs that earlier batches had in work when they ended without a word, with how many of them died so.
+        Outputs in progress when an earlier batch was killed, with the number of batches killed while working on each.
     """
 
     def __init__(self, path: Path, file: int, before: str) -> None:
@@ -50,38 +50,38 @@ class Claim:
             self._write({"unfinished": self.unfinished})
 
     def begin(self, output: str, *, here: bool) -> None:
-        """Note that `output` is in work; in this process (`here`), which may die of it, or in another."""
+        """Record that work on `output` begins: in this process (`here`), which it may crash, or in another."""
         self._in_work.add(output)
         self._note({"begin" if here else "open": output})
 
     def end(self, output: str) -> None:
-        """Note that the work on `output` has ended, well or not."""
+        """Record that work on `output` has ended, successfully or not."""
         self._in_work.discard(output)
         self.unfinished.pop(output, None)
         self._note({"end": output})
 
     def leave(self, output: str, *, died: bool = False) -> None:
-        """Note that `output` may be there and incomplete, because the work on it was given up, or a process `died`."""
+        """Record that `output` may exist but be incomplete: work on it was abandoned, or its process `died`."""
         self._in_work.discard(output)
         self.unfinished[output] = max(int(died), self.unfinished.get(output, 0))
         self._note({"unfinished": {output: self.unfinished[output]}})
 
     @property
     def in_work(self) -> frozenset[str]:
-        """The outputs that are in work."""
+        """The outputs in progress."""
         return frozenset(self._in_work)
 
     def touch(self) -> None:
-        """Give a sign of life."""
+        """Update the modification time of the claim: the heartbeat."""
         with suppress(OSError):
             os.utime(self._path)
 
     def _note(self, record: dict[str, Any]) -> None:
-        with suppress(OSError):  # a full disk costs the files their results, and the batch its journal
+        with suppress(OSError):  # a full disk makes the files fail, but must not end the batch
             self._write(record)
 
     def _write(self, record: dict[str, Any]) -> None:
-        # One call, at the end: what a kill cuts short is a last line that nobody understands.
+        # One write, at the end of the file: if killed, at most the last line is truncated, and that is ignored.
         os.lseek(self._file, 0, os.SEEK_END)
         os.write(self._file, (json.dumps(record) + "\n").encode())
 
@@ -99,12 +99,12 @@ class Claim:
 
 @contextmanager
 def claimed(folder: Path) -> Iterator[Claim]:
-    """Claim an output folder for the time of a ``with`` block.
+    """Claim an output folder for the duration of a ``with`` block.
 
     Raises
     ------
     autodip_ij.errors.UnwritableOutput
-        If another batch that lives has it, or the folder cannot be written.
+        If another running batch has claimed it, or the folder is not writable.
     """
     path = folder / CLAIM_NAME
     try:
@@ -124,7 +124,7 @@ def claimed(folder: Path) -> Iterator[Claim]:
 
 @contextmanager
 def regularly(seconds: float, *actions: Callable[[], object]) -> Iterator[None]:
-    """Do something every few seconds, in a thread beside the ``with`` block."""
+    """Call `actions` every `seconds`, in a background thread, while the ``with`` block runs."""
     ended = threading.Event()
 
     def work() -> None:
@@ -146,13 +146,15 @@ def _taken(path: Path) -> Claim:
         file = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666)
         try:
             locked = _lock(file)
-            # The owner may have removed it between the opening and the lock.
+            # The owner may have removed it between opening and locking.
             if locked is not False and not _is_still(path, file):
                 os.close(file)
                 continue
             before = _content(file)
             if locked is False or _owner_lives(before, path, file, locked=locked is True):
-                raise UnwritableOutput(f"{path.parent}: {_told(before)}; wait for it, or choose another output folder")
+                raise UnwritableOutput(
+                    f"{path.parent}: {_owner_as_text(before)}; wait for it, or choose another output folder"
+                )
             return Claim(path, file, before)
         except BaseException:
             with suppress(OSError):
@@ -161,7 +163,7 @@ def _taken(path: Path) -> Claim:
 
 
 def _lock(file: int) -> bool | None:
-    """Lock the file; return False where another process has it, None where this disk has no locks."""
+    """Lock the file; return False if another process holds the lock, None if the disk does not support locks."""
     try:
         if os.name == "nt":
             import msvcrt
@@ -210,13 +212,13 @@ def _records(lines: Iterable[str]) -> Iterator[dict[str, Any]]:
 
 
 def _owner_lives(content: str, path: Path, file: int, *, locked: bool) -> bool:
-    """Whether the batch that wrote `content` may still be at work."""
+    """Whether the batch that wrote `content` may still be running."""
     records = list(_records(content.splitlines()))
     owner = next((record for record in records if "host" in record), None)
     if owner is None or any("released" in record for record in records):
         return False
     if owner["host"] == platform.node():
-        # The lock of an owner on this host would be seen; without locks, its process is.
+        # An owner on this host would hold the lock; without locks, its process is looked up.
         return not locked and _is_process(owner.get("process"), owner.get("born"))
     return _now(path.parent) - os.fstat(file).st_mtime < GONE_AFTER
 
@@ -229,21 +231,21 @@ def _is_process(number: object, born: object) -> bool:
 
 
 def _now(folder: Path) -> float:
-    """Return the time by the clock of the disk, which may be another than that of this host."""
+    """Return the time by the clock of the disk, which may differ from that of this host."""
     with tempfile.TemporaryFile(dir=folder) as probe:
         return os.fstat(probe.fileno()).st_mtime
 
 
-def _told(content: str) -> str:
+def _owner_as_text(content: str) -> str:
     owner = next((record for record in _records(content.splitlines()) if "host" in record), {})
     if not owner:
-        return "another batch writes there"
-    found = f"another batch writes there (host {owner['host']}, process {owner.get('process')})"
+        return "another batch is writing there"
+    found = f"another batch is writing there (host {owner['host']}, process {owner.get('process')})"
     return found if owner["host"] == platform.node() else f"{found}, or died less than {GONE_AFTER:.0f} s ago"
 
 
 def _unfinished(lines: Iterable[str]) -> dict[str, int]:
-    """Return what a journal leaves open: outputs, and how many batches died of each."""
+    """Return the unfinished outputs of a journal, with the number of batches killed while working on each."""
     found: dict[str, int] = {}
     in_work: set[str] = set()
     for record in _records(lines):

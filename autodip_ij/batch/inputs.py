@@ -1,4 +1,4 @@
-"""Which files a batch works on: a folder tree, a glob pattern, or a list file."""
+"""Find the input files of a batch: in a folder tree, by a glob pattern, or from a list file."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from autodip_ij.errors import BadInput, UnreadableFile
 
 LIST_SUFFIXES = (".txt", ".csv", ".tsv")
 _PARTS_OF_AN_IMAGE = (".oif.files",)
-"""Folders beside a file of the same name that hold its planes: not images of their own."""
+"""Folders that hold the planes of the file of the same name beside them; they are not images themselves."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One file to work on.
+    """One input file.
 
     Attributes
     ----------
     path
         The file, or the folder of an OME-Zarr image.
     relative
-        Its path from the input root; kept in the output folder.
+        Its path relative to the input root; the output has the same one.
     settings
         Settings for this file alone, from the columns of a list file.
     """
@@ -39,18 +39,18 @@ class Entry:
 
 @dataclass(frozen=True)
 class Inputs:
-    """Everything a batch works on.
+    """All input files of a batch.
 
     Attributes
     ----------
     root
-        The folder that sub-folders are counted from.
+        The folder to which relative paths refer.
     entries
         The files, sorted by path (in the order of a list).
     recursive
-        Whether files that appear below `root` later would be found by the next run.
+        Whether the next run would also process files added below `root`.
     results
-        Files left out because they are results of autodip_ij, known by their sidecar.
+        Files omitted because they are results of autodip_ij, recognised by their sidecar.
     unread
         Folders that could not be searched, relative to `root`, with the reason.
     """
@@ -63,21 +63,21 @@ class Inputs:
 
 
 def find_inputs(source: str | Path) -> Inputs:
-    """Find the readable images of a folder tree, of a glob pattern, of a list file, or one image.
+    """Find the readable images in a folder tree, matching a glob pattern, or named in a list file; or a single image.
 
     Parameters
     ----------
     source
-        A folder; a pattern such as ``data/**/*.czi``; a text file with one path a line (``#`` begins a comment); or a
-        ``.csv`` or ``.tsv`` table with a column ``file`` and, if wanted, columns named like settings (``group``,
+        A folder; a pattern such as ``data/**/*.czi``; a text file with one path per line (``#`` begins a comment); or a
+        ``.csv`` or ``.tsv`` table with a column ``file`` and, optionally, columns named after settings (``group``,
         ``channel``). Paths in a list are relative to its folder.
 
     Raises
     ------
     autodip_ij.errors.UnreadableFile
-        If there is nothing at `source`, or a list names a file that is missing.
+        If `source` does not exist, or a list names a missing file.
     autodip_ij.errors.BadInput
-        If no readable image is found, or a list cannot be understood.
+        If no readable image is found, or a list cannot be parsed.
     """
     text, path = str(source), Path(source)
     unread: dict[Path, str] = {}
@@ -96,14 +96,12 @@ def find_inputs(source: str | Path) -> Inputs:
         if path.name.lower().endswith(LIST_SUFFIXES):
             return _from_list(path)
         if not _is_image(path):
-            raise BadInput(
-                f"{path}: neither an image that can be read nor a list of files ({', '.join(LIST_SUFFIXES)})"
-            )
+            raise BadInput(f"{path}: neither a readable image nor a list of files ({', '.join(LIST_SUFFIXES)})")
         return _from_paths(path.parent, [path], recursive=False, found_in=str(path))
     if glob.has_magic(text):
         root, recursive = _fixed_part(path), "**" in path.parts
         matches = (Path(match) for match in sorted(glob.glob(text, recursive=True)))
-        for _ in _folders(root, note) if recursive else ():  # what glob passes over in silence
+        for _ in _folders(root, note) if recursive else ():  # reports the unreadable folders that glob skips silently
             pass
         return _from_paths(
             root, filter(_is_image, matches), recursive=recursive, found_in=f"pattern {text}", unread=unread
@@ -112,22 +110,22 @@ def find_inputs(source: str | Path) -> Inputs:
 
 
 def refuse_special(path: Path) -> None:
-    """Refuse what is neither a file nor a folder: to read a pipe or a device may never end.
+    """Refuse a path that is neither a file nor a folder: reading a pipe or a device may block forever.
 
     Raises
     ------
     autodip_ij.errors.UnreadableFile
-        Also if there is nothing at `path`, as behind a link to nowhere.
+        Also if `path` does not exist, or is a broken link.
     """
     try:
         mode = os.stat(path).st_mode
     except FileNotFoundError as error:
-        what = f"a link to {os.readlink(path)}, where nothing is" if path.is_symlink() else "gone, or never was there"
-        raise UnreadableFile(f"{path}: is {what}; bring the file back, or leave it out") from error
+        what = f"a broken link to {os.readlink(path)}" if path.is_symlink() else "missing"
+        raise UnreadableFile(f"{path}: is {what}; restore the file, or exclude it") from error
     except (OSError, ValueError) as error:
         raise UnreadableFile(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error})") from error
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
-        what = next((word for test, word in _SPECIAL if test(mode)), "no file")
+        what = next((word for test, word in _SPECIAL if test(mode)), "not a file")
         raise UnreadableFile(f"{path}: is {what}; give a file")
 
 
@@ -156,9 +154,9 @@ def _walk(folder: Path, unread: Callable[[OSError], None]) -> Iterator[Path]:
 
 
 def _folders(folder: Path, unread: Callable[[OSError], None]) -> Iterator[tuple[Path, list[str], list[str]]]:
-    """Yield `folder` and those below it with their sub-folders and files; links are followed, but no folder twice.
+    """Yield `folder` and all folders below it with their contents; links are followed, but no folder is entered twice.
 
-    Folders that are images are named, and not entered; those that cannot be read are told to `unread`.
+    Folders that are images are listed but not entered; unreadable ones are reported to `unread`.
     """
     entered: set[str] = set()
     for parent, folders, files in os.walk(folder, followlinks=True, onerror=unread):
@@ -183,13 +181,13 @@ def _from_paths(
     from autodip_ij.images.reading.sets import one_of_each_set
 
     found = one_of_each_set(paths)
-    # Not Path.exists, to which a name that is too long for a sidecar is an error.
+    # Not Path.exists, which raises if the name of the sidecar is too long.
     results = tuple(path for path in found if os.path.lexists(sidecar_path(path)))
     made = set(results)
     entries = tuple(Entry(path, path.relative_to(root)) for path in found if path not in made)
     if not entries and not unread:
-        made_here = f" ({len(results)} results of earlier runs left out)" if results else ""
-        raise BadInput(f"{found_in}: no image that can be read{made_here}; see 'autodip batch --help' for the formats")
+        made_here = f" ({len(results)} results of earlier runs omitted)" if results else ""
+        raise BadInput(f"{found_in}: no readable image{made_here}; see 'autodip batch --help' for the formats")
     shut = {path.relative_to(root): reason for path, reason in (unread or {}).items()}
     return Inputs(root, entries, recursive, results, shut)
 
@@ -214,14 +212,14 @@ def _from_list(path: Path) -> Inputs:
     except csv.Error as error:
         raise BadInput(f"{path}: cannot be read as a table ({error})") from error
     if not rows:
-        raise BadInput(f"{path}: names no file")
+        raise BadInput(f"{path}: lists no files")
     files = []
     for name, settings in rows:
         file = path.parent / name
         if not os.path.lexists(file):
-            raise UnreadableFile(f"{path}: names {name}, and there is no {file}")
+            raise UnreadableFile(f"{path}: lists {name}, but {file} does not exist")
         if not _is_image(file):
-            raise BadInput(f"{path}: names {name}, which is no image that can be read")
+            raise BadInput(f"{path}: lists {name}, which is not a readable image")
         files.append((file, settings))
     files = _once_for_each_set(files)
     root = _common_folder(path, [file for file, _ in files])
@@ -231,7 +229,7 @@ def _from_list(path: Path) -> Inputs:
 
 
 def _once_for_each_set(files: list[tuple[Path, Mapping[str, str]]]) -> list[tuple[Path, Mapping[str, str]]]:
-    """Return the rows with one file of each set of files that are wanted with the same settings."""
+    """Return the rows with one file per multi-file image, among the files with equal settings."""
     from autodip_ij.images.reading.sets import one_of_each_set
 
     by_settings: dict[tuple[tuple[str, str], ...], list[Path]] = {}
@@ -249,12 +247,12 @@ def _plain_rows(text: str) -> Iterator[tuple[str, Mapping[str, str]]]:
 
 def _table_rows(path: Path, text: str) -> Iterator[tuple[str, Mapping[str, str]]]:
     first = text.partition("\n")[0]
-    # Spreadsheets of many languages write semicolons into .csv files.
+    # In many locales, spreadsheets separate the columns of .csv files by semicolons.
     comma = ";" if ";" in first and "," not in first else ","
     reader = csv.DictReader(text.splitlines(), delimiter="\t" if path.suffix.lower() == ".tsv" else comma)
     if "file" not in (reader.fieldnames or ()):
         found = ", ".join(reader.fieldnames or ["nothing"])
-        raise BadInput(f"{path}: no column 'file' in its first line; found {found}")
+        raise BadInput(f"{path}: no column 'file' in its first line, which has {found}")
     for row in reader:
         if None in row:
             raise BadInput(f"{path}, line {reader.line_num}: more values than columns")
@@ -268,4 +266,4 @@ def _common_folder(listing: Path, files: list[Path]) -> Path:
     try:
         return Path(os.path.commonpath(folders))
     except ValueError as error:
-        raise BadInput(f"{listing}: names files on several drives; make one list for each") from error
+        raise BadInput(f"{listing}: lists files on several drives; write one list for each drive") from error

@@ -1,4 +1,4 @@
-"""One file a finished job, written whole or not at all: what makes long runs resumable."""
+"""Run jobs and store each result in its own file, written atomically, so that long runs can be resumed."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ _DONE, _FAILED = ".json", ".failed.json"
 
 @dataclass(frozen=True)
 class JobStore:
-    """A folder of results, one JSON file a job.
+    """A folder of results, one JSON file per job.
 
     Attributes
     ----------
     folder
-        Where the files are; made when the first one is written.
+        Where the files are; created when the first one is written.
     """
 
     folder: Path
 
     def is_done(self, key: str, fingerprint: str) -> bool:
-        """Whether the job of this key has finished with the same arguments; not so where its file is damaged."""
+        """Whether the job of this key has finished with the same arguments, and its file is intact."""
         path = self._path(key, _DONE)
         try:
             return path.is_file() and _read(path).get("fingerprint") == fingerprint
@@ -46,30 +46,30 @@ class JobStore:
             return False
 
     def record_result(self, key: str, fingerprint: str, seconds: float, result: Any) -> None:
-        """Store what a job returned (JSON-like; NaN and infinity allowed) and how long it took."""
+        """Store the result of a job (JSON-like; NaN and infinity are allowed) and its duration."""
         self._write(self._path(key, _DONE), {"fingerprint": fingerprint, "seconds": seconds, "result": result})
         self._path(key, _FAILED).unlink(missing_ok=True)
 
     def record_failure(self, key: str, fingerprint: str, error: str, traceback: str) -> None:
-        """Store why a job failed; it is tried again by the next run."""
+        """Store why a job failed; the next run retries it."""
         record = {"fingerprint": fingerprint, "error": error, "traceback": traceback}
         self._write(self._path(key, _FAILED), record)
 
     def results(self) -> dict[str, Any]:
-        """Return what every finished job returned, by key, sorted."""
+        """Return the results of all finished jobs, sorted by key."""
         return {key: record["result"] for key, record in self._records(_DONE)}
 
     def seconds(self) -> dict[str, float]:
-        """Return how long every finished job took, by key, sorted."""
+        """Return the durations of all finished jobs in seconds, sorted by key."""
         return {key: float(record["seconds"]) for key, record in self._records(_DONE)}
 
     def failures(self) -> dict[str, str]:
-        """Return the error of every job that failed last time, by key, sorted."""
+        """Return the errors of all jobs that failed in their last run, sorted by key."""
         return {key: str(record["error"]) for key, record in self._records(_FAILED)}
 
     def _path(self, key: str, suffix: str) -> Path:
         if not _SAFE_KEY.fullmatch(key):
-            raise BadInput(f"job key '{key}' is no file name; use letters, digits and . _ - + = , only")
+            raise BadInput(f"job key '{key}' is not a valid file name; use only letters, digits and . _ - + = ,")
         return self.folder / f"{key}{suffix}"
 
     def _records(self, suffix: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -82,10 +82,10 @@ class JobStore:
 
 
 def fingerprint(function_name: str, arguments: Mapping[str, Any]) -> str:
-    """Return a digest of what a job will do, so that a result of other arguments is not taken for its own.
+    """Return a digest of function and arguments, so that the result of other arguments is not mistaken for this job's.
 
-    An argument with a method ``job_argument`` counts by what that returns, so that a class may get further fields
-    without making stored results invalid.
+    An argument with a method ``job_argument`` is represented by its return value, so that a class can gain fields
+    without invalidating stored results.
 
     Raises
     ------
@@ -100,9 +100,9 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise UnreadableFile(f"{path} is no job result ({error}); delete it to have the job run again") from error
+        raise UnreadableFile(f"{path} is not a job result ({error}); delete it to run the job again") from error
     if not isinstance(record, dict):
-        raise UnreadableFile(f"{path} is no job result; delete it to have the job run again")
+        raise UnreadableFile(f"{path} is not a job result; delete it to run the job again")
     return record
 
 
@@ -129,7 +129,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Job:
-    """One call that a worker makes.
+    """One call to be made by a worker.
 
     Attributes
     ----------
@@ -140,9 +140,9 @@ class Job:
     arguments
         Keyword arguments: plain data (numbers, texts, paths, enums, dataclasses, and lists and mappings of these).
     weight
-        Steps of progress that the job counts, so that the remaining time is right where jobs differ in cost.
+        Progress steps of the job, so that the remaining time is correct if jobs differ in cost.
     name
-        What the fingerprint holds of the function, so that stored results stay valid when it moves to another module;
+        Name of the function in the fingerprint, so that stored results remain valid when it moves to another module;
         by default its module and name.
     """
 
@@ -154,23 +154,23 @@ class Job:
 
     @property
     def fingerprint(self) -> str:
-        """Digest of function and arguments; a stored result counts only if it has the same."""
+        """Digest of function and arguments; a stored result is valid only if its fingerprint is equal."""
         own = getattr(self.function, "__qualname__", repr(self.function))
         return fingerprint(self.name or f"{getattr(self.function, '__module__', '')}.{own}", self.arguments)
 
 
 @dataclass(frozen=True)
 class RunSummary:
-    """What a run did.
+    """Summary of a run.
 
     Attributes
     ----------
     done
         Keys of the jobs that finished in this run.
     resumed
-        Keys of the jobs whose results were there already.
+        Keys of the jobs whose results were already stored.
     failed
-        Error text of the jobs that failed, by key; they are tried again by the next run.
+        Error text of the jobs that failed, by key; the next run retries them.
     stopped
         Whether the user stopped the run before its end.
     """
@@ -199,18 +199,17 @@ def run_jobs(
     progress: Progress | None = None,
     message: str = "jobs",
 ) -> RunSummary:
-    """Run the jobs whose results are not in `folder` yet.
+    """Run the jobs whose results are not yet in `folder`.
 
-    A run that was killed goes on where it was: each result is one file, renamed into place when complete. A job that
-    raises, or whose worker dies twice, the second time with no other beside it, is recorded as failed and does not stop
-    the others.
+    A killed run resumes where it ended: each result is one file, renamed into place when complete. A job that raises,
+    or whose worker dies twice (the second time running alone), is recorded as failed and does not stop the others.
 
     Parameters
     ----------
     jobs
-        What to do, in order of importance; keys must differ.
+        The jobs, in order of priority; their keys must differ.
     folder
-        Where the results are written (by this process: workers need no common disk for them).
+        Where the results are written (by this process, so that workers need not share its disk).
     workers
         Local worker processes; 0 runs the jobs in this process.
     scheduler
@@ -221,7 +220,7 @@ def run_jobs(
     progress
         Progress reporter; may request cancellation between jobs.
     message
-        What is shown while it runs.
+        Shown while it runs.
 
     Returns
     -------
@@ -231,14 +230,14 @@ def run_jobs(
     Raises
     ------
     autodip_ij.errors.BadInput
-        For equal keys, keys that are no file names, or arguments that are not plain data.
+        For equal keys, keys that are not valid file names, or arguments that are not plain data.
     autodip_ij.errors.EnvironmentProblem
         If the scheduler cannot be reached.
     autodip_ij.errors.Cancelled
-        If the user asked to discard the run; finished results stay in the folder.
+        If the user discarded the run; finished results remain in the folder.
     """
     if len({job.key for job in jobs}) < len(jobs):
-        raise BadInput("two jobs have the same key; every job needs its own")
+        raise BadInput("two jobs have the same key; keys must be unique")
     watcher = progress or Silent()
     store = JobStore(Path(folder))
     fingerprints = {job.key: job.fingerprint for job in jobs}
@@ -290,5 +289,5 @@ def _call(function: Callable[..., Any], arguments: Mapping[str, Any]) -> _Outcom
 def _asked_to_stop(progress: Progress) -> bool:
     request = progress.stop_request()
     if request is Stop.DISCARD:
-        raise Cancelled("stopped; the results of finished jobs are kept and the next run goes on from them")
+        raise Cancelled("stopped; the results of finished jobs are stored, and the next run resumes from them")
     return request is Stop.KEEP

@@ -1,4 +1,4 @@
-"""The one loop of a batch: calls in this process, on processes of this machine, or on an existing Dask cluster."""
+"""Run the calls of a batch: in this process, in local worker processes, or on an existing Dask cluster."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _POLL_SECONDS = 0.2
 Answers = Generator[tuple[int, Answer | None], None, None]
-"""Index and answer of each call as they come; None as the last answer where the user stopped the calls."""
+"""Index and answer of each call as it completes; None as the last answer if the user stopped the calls."""
 
 
 def answers(
@@ -29,37 +29,37 @@ def answers(
     stopped: Callable[[], bool] = lambda: False,
     attempts: int = 2,
 ) -> Answers:
-    """Yield index and answer of each call as they come; closing the generator drops the rest.
+    """Yield index and answer of each call as it completes; closing the generator drops the remaining calls.
 
     Parameters
     ----------
     calls
-        What to do, in order of importance.
+        The calls, in order of priority.
     workers
-        Processes of this machine; no more are started than there are calls. 0 does the calls in this process, where
-        what they raise is raised.
+        Number of local processes, at most one per call. 0 makes the calls in this process, where their exceptions
+        propagate.
     scheduler
         Address of an existing Dask scheduler (``tcp://host:8786``, ``tls://host:8786``) or a scheduler file
-        (``*.json``), instead of processes of this machine.
+        (``*.json``), instead of local processes.
     threads
         Threads of the numeric libraries in each process.
     begun
-        Receives the index of a call when a process takes it. A cluster does not say what has begun: there, all has.
+        Receives the index of a call when a process takes it; on a cluster, which does not report this, all at once.
     stopped
-        Asked several times a second, in this process before each call; where it is true, the rest is dropped.
+        Polled several times a second (before each call in this process); if true, the remaining calls are dropped.
     attempts
-        Deaths of its process after which a call is given up. What died is tried again when the others are done, with
-        no other beside it: they may have used up the memory, and Dask blames all calls that waited on a dead worker.
+        Number of times that the process of a call may die before the call fails. It is retried alone, after all
+        others: these may have exhausted the memory, and Dask blames every call that waited on a dead worker.
 
     Yields
     ------
     tuple of int and Answer or None
-        None as the last one where the user stopped the calls.
+        None as the last answer if the user stopped the calls.
 
     Raises
     ------
     autodip_ij.errors.EnvironmentProblem
-        If the scheduler cannot be reached, or Dask's scheduler, of the extra ``batch``, is not installed.
+        If the scheduler cannot be reached, or Dask (extra ``batch``) is not installed.
     """
     if not calls:
         return
@@ -73,16 +73,16 @@ def answers(
         def ask(indices: Sequence[int], alone: bool) -> Answers:
             return _submitted(calls, indices, client, stopped)
 
-        # Dask itself has tried what a single call died of on several workers.
+        # Dask itself has already retried a single call on several workers.
         yield from _attempted(ask, len(calls), attempts if len(calls) > 1 else 1)
 
 
 Ask = Callable[[Sequence[int], bool], Answers]
-"""Has some calls done, side by side or each alone."""
+"""Runs some calls, in parallel or each alone."""
 
 
 def _attempted(ask: Ask, count: int, attempts: int) -> Answers:
-    """Yield the answers of all calls; those that died are asked for again, each alone."""
+    """Yield the answers of all calls; those whose process died are retried, each alone."""
     rounds: list[Sequence[int]] = [range(count)]
     for attempt in range(1, attempts + 1):
         dead: list[int] = []
@@ -116,7 +116,7 @@ def _here_or_processes(
 
 @contextmanager
 def _dask_client(scheduler: str) -> Iterator[Client]:
-    """Connect to a cluster for the time of a ``with`` block."""
+    """Connect to a cluster for the duration of a ``with`` block."""
     try:
         from distributed import Client
     except ModuleNotFoundError as error:
@@ -124,7 +124,7 @@ def _dask_client(scheduler: str) -> Iterator[Client]:
 
     address = {"scheduler_file": scheduler} if scheduler.endswith(".json") else {"address": scheduler}
     try:
-        # Dask would wait for the file to appear, for ever.
+        # Dask would wait forever for the file to appear.
         if "scheduler_file" in address and not Path(scheduler).is_file():
             raise FileNotFoundError("no such file")
         client = Client(**address, timeout="20s")
@@ -137,7 +137,7 @@ def _dask_client(scheduler: str) -> Iterator[Client]:
 def _submitted(
     calls: Sequence[Call], indices: Sequence[int], client: Client, stopped: Callable[[], bool]
 ) -> Generator[tuple[int, Answer | None], None, None]:
-    """Yield the answers of some calls; None where the user stopped them."""
+    """Yield the answers of some calls; None if the user stopped them."""
     finished: queue.SimpleQueue[tuple[int, Future]] = queue.SimpleQueue()
     futures = []
     for index in indices:

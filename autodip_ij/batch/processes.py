@@ -1,6 +1,6 @@
-"""Worker processes on this machine, spoken to through their standard streams: no port is opened.
+"""Local worker processes that communicate through their standard streams: no port is opened.
 
-Each process does one call at a time, so that it is known which call it died of; that takes no other call with it.
+Each process runs one call at a time: if it dies, the call that crashed it is known, and no other call is lost.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _PROGRAM = (
 
 @dataclass(frozen=True)
 class Call:
-    """A function at the top level of a module, and its arguments; all must be able to travel to another process."""
+    """A function at the top level of a module, and its arguments; all must be picklable."""
 
     function: Callable[..., Any]
     arguments: tuple[Any, ...] = ()
@@ -38,16 +38,16 @@ class Call:
 
 @dataclass(frozen=True)
 class Answer:
-    """What became of a call: its value, or why there is none.
+    """Outcome of a call: its value, or the reason why it failed.
 
     Attributes
     ----------
     value
-        What it returned.
+        Its return value.
     error
-        One line; empty if it returned.
+        One line; empty if the call returned.
     died
-        Whether its process died of it.
+        Whether its process died.
     """
 
     value: Any = None
@@ -56,7 +56,7 @@ class Answer:
 
 
 def worker_number() -> int | None:
-    """Return the number of this worker process, from 0; None in any other process."""
+    """Return the number of this worker process, from 0; None if this process is not a worker."""
     number = os.environ.get(NUMBER_VARIABLE, "")
     return int(number) if number.isdigit() else None
 
@@ -69,7 +69,7 @@ def answers_of(
     begun: Callable[[int], None],
     stopped: Callable[[], bool],
 ) -> Generator[tuple[int, Answer | None], None, None]:
-    """Yield index and answer of some calls as they come; None where the user stopped them.
+    """Yield index and answer of some calls as each completes; None if the user stopped them.
 
     Closing the generator ends the processes. The parameters are those of `autodip_ij.batch.loop.answers`.
     """
@@ -94,7 +94,7 @@ def answers_of(
 
 
 class _Pool:
-    """Threads that have a process each and feed it with calls until there are none."""
+    """Threads that each own a process and feed it calls until none remain."""
 
     def __init__(self, calls: Sequence[Call], indices: Sequence[int], workers: int, threads: int) -> None:
         self.events: queue.SimpleQueue[tuple[int, Answer | None]] = queue.SimpleQueue()
@@ -109,7 +109,7 @@ class _Pool:
             thread.start()
 
     def close(self) -> None:
-        """End all processes at once, whatever they are doing."""
+        """Kill all processes immediately."""
         for process in self._processes:
             process.kill()
         for thread in self._threads:
@@ -129,7 +129,7 @@ class _Pool:
 
 @dataclass
 class _Process:
-    """A worker process, started when there is something to do, and again after it has died."""
+    """A worker process, started on demand and restarted after it has died."""
 
     number: int
     threads: int
@@ -138,7 +138,7 @@ class _Process:
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
 
     def call(self, call: Call) -> Answer:
-        """Have a call done; whatever goes wrong is the answer."""
+        """Run a call in the process; failures are returned in the answer."""
         try:
             message = pickle.dumps((call.function, call.arguments))
         except Exception as error:
@@ -160,35 +160,35 @@ class _Process:
         return answer
 
     def kill(self) -> None:
-        """End the process, if there is one, and start no other."""
+        """Kill the process, if there is one, and prevent a restart."""
         with self._lock:
             self.killed = True
             if self._running is not None:
                 self._running.kill()
 
     def end(self) -> int:
-        """Clear away the process and return its exit code; 0 without one."""
+        """End the process and return its exit code; 0 if there was none."""
         with self._lock:
             running, self._running = self._running, None
         if running is None:
             return 0
-        running.kill()  # one that has ended keeps its code
+        running.kill()  # has no effect on the exit code of a process that has ended
         code = running.wait()
         for stream in (running.stdin, running.stdout):
-            with suppress(OSError):  # what could not be sent any more
+            with suppress(OSError):  # unsent data
                 stream.close()  # type: ignore[union-attr]
         return code
 
     def _started(self) -> subprocess.Popen[bytes]:
         if not sys.executable:
-            raise OSError("this Python does not know its own program")
+            raise OSError("the path of the Python interpreter is unknown")
         with self._lock:
             if self.killed:
-                raise OSError("they are being ended")
+                raise OSError("the workers are being ended")
             if self._running is None:
                 numeric = {name: str(self.threads) for name in _THREADS}
                 self._running = subprocess.Popen(
-                    # The safe path leaves out the working directory, where data may be named like modules.
+                    # -P omits the working directory from the path: data files there may be named like modules.
                     [sys.executable, "-P", "-c", _PROGRAM, json.dumps(sys.path)],
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
@@ -224,10 +224,10 @@ def _receive(stream: IO[bytes]) -> bytes | None:
 
 
 def serve() -> None:
-    """Be a worker: do the calls that come on standard input and answer on standard output, until the input ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all of a terminal; the parent decides
+    """Run as a worker: read calls from standard input and write answers to standard output until the input ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process of the terminal; the parent decides
     answering = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # what libraries print must not be taken for an answer
+    os.dup2(2, 1)  # output printed by libraries must not be mistaken for an answer
     calls: queue.SimpleQueue[bytes] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(os.fdopen(os.dup(0), "rb"), calls), daemon=True).start()
     null = os.open(os.devnull, os.O_RDONLY)
@@ -242,7 +242,7 @@ def serve() -> None:
 
 
 def _listen(stream: IO[bytes], calls: queue.SimpleQueue[bytes]) -> None:
-    """Hand on what comes; end this process where the parent is gone, in the middle of its work too."""
+    """Queue incoming calls; end this process when the parent has gone, even in the middle of a call."""
     while (message := _receive(stream)) is not None:
         calls.put(message)
     os._exit(1)

@@ -1,9 +1,8 @@
-"""Whether a job was done before: output, sidecar, input and settings have to agree.
+"""Decide whether a job was already done: output, sidecar, input and settings must agree.
 
-The input is known by three numbers that the batch adds to the sidecar: its size, its time of modification, and the
-SHA-256 of its content. Where size and time are unchanged, the content is taken as unchanged too and not read again, so
-that looking through a folder of large files takes seconds; where the time differs (a copied or touched file), the
-content decides.
+The input is identified by three values that the batch adds to the sidecar: its size, its modification time, and the
+SHA-256 of its content. If size and time are unchanged, the content is assumed unchanged and not read again, so that
+checking a folder of large files takes seconds; if the time differs (a copied or touched file), the content decides.
 """
 
 from __future__ import annotations
@@ -28,21 +27,21 @@ from autodip_ij.settings import DenoiseSettings, current_names
 
 
 class Standing(StrEnum):
-    """What is to be done about a job."""
+    """State of a job before the run, which decides what is done about it."""
 
     MISSING = "missing"
-    """There is no output."""
+    """The output does not exist."""
     UNFINISHED = "unfinished"
-    """The output is what an interrupted run of this batch left; it is made again."""
+    """The output was left by an interrupted run of this batch; it is computed again."""
     DONE = "done"
     """Output, sidecar, input and settings agree."""
     OTHER = "other"
-    """The output is there, but of another input or made with other settings; only ``--overwrite`` replaces it."""
+    """The output exists, but for another input or with other settings; only ``--overwrite`` replaces it."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """The standing of a job and, where it is not obvious, the reason."""
+    """The standing of a job and, if it is not obvious, the reason."""
 
     standing: Standing
     reason: str = ""
@@ -50,7 +49,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """Size in bytes and time of modification in nanoseconds of a file, or of a folder's files together."""
+    """Size in bytes and modification time in nanoseconds of a file, or of all files of a folder."""
 
     size: int
     modified_ns: int
@@ -62,7 +61,7 @@ class Fingerprint:
         Raises
         ------
         autodip_ij.errors.UnreadableFile
-            If it is gone, not readable, or neither a file nor a folder.
+            If it is missing, not readable, or neither a file nor a folder.
         """
         refuse_special(path)
         try:
@@ -105,7 +104,7 @@ def _files(path: Path) -> Iterator[Path]:
 
 
 def note_input(report: Report, output: Path, fingerprint: Fingerprint, digest: str) -> Report:
-    """Write the sidecar of `output` again with what identifies the input file."""
+    """Add the values that identify the input file to the sidecar of `output`."""
     record = report.input.model_copy(
         update={"file_bytes": fingerprint.size, "file_modified_ns": fingerprint.modified_ns, "file_sha256": digest}
     )
@@ -116,26 +115,26 @@ def note_input(report: Report, output: Path, fingerprint: Fingerprint, digest: s
 
 
 def examine(job: Job, *, interrupted: bool) -> Finding:
-    """Find out whether a job was done before.
+    """Determine whether a job was already done.
 
     Parameters
     ----------
     job
         The job.
     interrupted
-        Whether the last run was working on it when it ended: then an incomplete output is its own.
+        Whether the last run ended while working on it: then an incomplete output is its own.
     """
     if not os.path.lexists(job.target):
         return Finding(Standing.MISSING)
     unproven = Standing.UNFINISHED if interrupted else Standing.OTHER
     if not os.path.lexists(sidecar_path(job.target)):
-        return Finding(unproven, f"{job.target.name} exists and has no sidecar")
+        return Finding(unproven, f"{job.target.name} exists without a sidecar")
     try:
         report = read_sidecar(job.target)
     except AutodipError as error:
         return Finding(unproven, str(error))
     if difference := _difference(report, job.settings):
-        return Finding(Standing.OTHER, f"{job.target.name} exists and was made with {difference}")
+        return Finding(Standing.OTHER, f"{job.target.name} exists, but was computed with {difference}")
     if report.input.file_sha256 is None:
         return Finding(unproven, f"{job.target.name} exists, and its sidecar does not identify the input file")
     if not _same_input(report.input, job.entry.path):
@@ -146,20 +145,20 @@ def examine(job: Job, *, interrupted: bool) -> Finding:
 
 
 def remove_leftovers(job: Job) -> None:
-    """Remove the temporary files that a killed process left beside the output of `job`."""
+    """Remove the temporary files left by a killed process beside the output of `job`."""
     for made in _made(job.target):
         for partial in left_behind(made):
             _remove(partial)
 
 
 def remove_results(job: Job) -> None:
-    """Remove the output of `job` and what belongs to it."""
+    """Remove the output of `job`, its sidecar and its uncertainty map."""
     for made in _made(job.target):
         _remove(made)
 
 
 def _made(target: Path) -> tuple[Path, ...]:
-    """Return everything that is written for an output, the record first: without it the rest counts as not done."""
+    """Return all files written for an output, the sidecar first: without it, the job counts as not done."""
     return sidecar_path(target), target, uncertainty_path(target)
 
 
@@ -179,13 +178,13 @@ def _same_input(record: InputRecord, path: Path) -> bool:
 
 
 def _difference(report: Report, settings: DenoiseSettings) -> str:
-    """Return the first setting of `report` that differs, in words; empty if none does."""
+    """Describe the first setting that differs from that in `report`; empty if none does."""
     try:
         made_with = DenoiseSettings.parse(**current_names(report.settings, warn=False))
     except BadInput as error:
         return f"settings of another version ({error})"
     for name in DenoiseSettings.model_fields:
-        # The sidecar holds text alone, also of a path that is none.
+        # The sidecar stores valid text, even for a path that is not.
         if (old := getattr(made_with, name)) != (new := encodable(getattr(settings, name))):
             return f"{name} '{_text(old)}' instead of '{_text(new)}'"
     return ""

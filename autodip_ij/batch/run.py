@@ -1,4 +1,4 @@
-"""Many files, one after the other or on several workers: resumed, watched, one bad file never stops the rest."""
+"""Denoise many files, one by one or on several workers: resumable, and a bad file does not stop the others."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from autodip_ij.progress import Progress, Silent, Stop
 from autodip_ij.settings import DenoiseSettings
 
 ATTEMPTS = 2
-"""Deaths of the process after which a file is given up."""
-_HELP = "perhaps for lack of memory: try it alone with autodip denoise and a smaller --tile"
+"""Number of crashes of its process after which a file counts as failed."""
+_HELP = "perhaps for lack of memory: run autodip denoise on this file alone, with a smaller --tile"
 
 
 @dataclass(frozen=True)
 class BatchResult:
-    """What a batch did.
+    """Result of a batch.
 
     Attributes
     ----------
@@ -39,7 +39,7 @@ class BatchResult:
     status_file
         The table ``status.csv``.
     rows
-        Its rows, one a job.
+        Its rows, one per job.
     stopped
         Whether the user stopped the batch before its end.
     """
@@ -51,12 +51,12 @@ class BatchResult:
     stopped: bool = False
 
     def count(self, status: str) -> int:
-        """Return the number of rows of this status."""
+        """Return the number of rows with this status."""
         return Counter(row.status for row in self.rows)[status]
 
     @property
     def exit_code(self) -> int:
-        """0 if every file is done; 1 if some failed; 130 if the user stopped the batch."""
+        """0 if all files are done, 1 if any failed, 130 if the user stopped the batch."""
         if self.stopped:
             return Cancelled.exit_code
         return 1 if self.count(FAILED) else 0
@@ -93,47 +93,47 @@ def run_batch(
     denoise: DenoiseFile | None = None,
     progress: Progress | None = None,
 ) -> BatchResult:
-    """Denoise every image of a folder tree, of a glob pattern or of a list file.
+    """Denoise all images in a folder tree, matching a glob pattern, or named in a list file.
 
-    A batch that was killed goes on where it was when it is started again: results appear in the output folder complete
-    or not at all, and a file is skipped where its output, sidecar, input and settings agree.
+    A killed batch resumes when it is started again: results appear in the output folder complete or not at all, and a
+    file is skipped if its output, sidecar, input and settings agree.
 
     Parameters
     ----------
     source
         Folder, pattern or list; see `autodip_ij.batch.find_inputs`.
     output
-        Folder for the results, made if missing. Sub-folders of the input are kept. One batch at a time may write to
-        it: a second one is refused.
+        Folder for the results, created if missing, with the sub-folders of the input. Only one batch at a time may
+        write to it: a second one is refused.
     settings
         For every file; group ``auto`` infers the group of every channel of every file.
     suffix
         ``.ome.tif``, ``.ome.zarr`` or ``.tif``.
     all_scenes
-        Denoise every scene of files with several, not only the chosen one.
+        Denoise every scene of files with several scenes, not only the selected one.
     overwrite
-        Replace outputs that are there and do not agree; without it, these files count as failed and are kept.
+        Replace existing outputs that do not agree; without it, these files count as failed and remain unchanged.
     workers
-        Local processes, each with one file at a time; 1 works in this process.
+        Local processes, each with one file at a time; with 1, the work is done in this process.
     scheduler
         Address or file of a Dask scheduler whose workers see the same files, instead of local processes.
     denoise
         How one file is denoised in this process, instead of `autodip_ij.denoising.api.denoise_file`.
     progress
-        Progress reporter; may request cancellation: with `Stop.KEEP` the file in work is written as far as it is, with
-        `Stop.DISCARD` it is dropped; finished files stay in both cases.
+        Progress reporter; may request cancellation: `Stop.KEEP` writes the result so far of the current file,
+        `Stop.DISCARD` drops it; finished files remain in both cases.
 
     Returns
     -------
     BatchResult
-        One row a file, and one a folder that could not be searched; ``exit_code`` for the command line.
+        One row per file, and one per folder that could not be searched; ``exit_code`` for the command line.
 
     Raises
     ------
     autodip_ij.errors.BadInput
         If there is nothing to do, or input, list or settings cannot be used.
     autodip_ij.errors.UnwritableOutput
-        If results would land among the inputs, or the output folder cannot be written, or another batch does.
+        If results would be written among the inputs, the output folder is not writable, or another batch uses it.
     autodip_ij.errors.EnvironmentProblem
         If the device is missing, torch cannot be loaded, or the scheduler cannot be reached.
 
@@ -150,7 +150,7 @@ def run_batch(
     inputs = find_inputs(source)
     jobs = plan_jobs(inputs, folder, settings, suffix=suffix, all_scenes=all_scenes)
     if inputs.results:
-        watcher.log(f"{len(inputs.results)} results of autodip among the inputs are left out")
+        watcher.log(f"{len(inputs.results)} results of autodip among the inputs are omitted")
     _make_folders(folder, jobs)
     with claimed(folder) as claim:
         table = Table(StatusFile(folder), folder, jobs, claim, inputs.unread)
@@ -158,7 +158,7 @@ def run_batch(
             watcher.log(f"{row.file}: {row.message}")
         waiting = table.sort_out(overwrite)
         if done_before := len(jobs) - len(waiting):
-            watcher.log(f"{done_before} of {len(jobs)} files need nothing: {table.counts()}")
+            watcher.log(f"{done_before} of {len(jobs)} files need no work: {table.counts()}")
         stopped = False
         with regularly(1.0, table.catch_up):
             try:
@@ -183,7 +183,7 @@ def run_batch(
 
 
 def _size(job: Job) -> int:
-    """Return the bytes of an input; 0 where it is gone or no file, which the work on it will find."""
+    """Return the size of an input in bytes; 0 if it is missing or not a file, which its job will report."""
     try:
         return Fingerprint.of(job.entry.path).size
     except UnreadableFile:
@@ -191,7 +191,7 @@ def _size(job: Job) -> int:
 
 
 def _refuse_device(settings: DenoiseSettings) -> None:
-    """Find out, before any file is tried, what would fail with every one."""
+    """Raise, before the first file, the errors that would occur with every file."""
     try:
         from autodip_ij.dip import resolve_device
 
@@ -207,10 +207,10 @@ def _make_folders(folder: Path, jobs: Sequence[Job]) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UnwritableOutput(
-            f"{error.filename or folder}: cannot make the output folder ({error.strerror})"
+            f"{error.filename or folder}: cannot create the output folder ({error.strerror})"
         ) from error
     for place in {job.target.parent for job in jobs}:
-        with suppress(OSError):  # the files of that folder will say so
+        with suppress(OSError):  # reported by the jobs that write there
             place.mkdir(parents=True, exist_ok=True)
 
 
@@ -220,7 +220,7 @@ Outcomes = Generator[tuple[int, Outcome | None], None, None]
 def _one_by_one(
     jobs: Sequence[Job], waiting: Sequence[int], denoise: DenoiseFile | None, overall: Overall, table: Table
 ) -> Outcomes:
-    """Yield the index and outcome of each job as it ends; None as outcome where the user stopped the batch."""
+    """Yield the index and outcome of each job as it ends; None as outcome if the user stopped the batch."""
     for position, index in enumerate(waiting):
         share = FileShare(overall, position, f"{position + 1} of {len(waiting)}, {jobs[index].title}")
         outcome = _alone(jobs[index], index, denoise, share, overall, table)
@@ -236,13 +236,13 @@ def _one_by_one(
 def _alone(
     job: Job, index: int, denoise: DenoiseFile | None, share: FileShare, overall: Overall, table: Table
 ) -> Outcome | None:
-    """Do one job in this process, or in one of its own if a batch died of it; None where the user stopped it."""
+    """Run one job in this process, or in a separate one if it crashed a batch before; None if the user stopped it."""
     deaths = table.deaths(index)
     apart = bool(deaths) and denoise is None
     if deaths >= ATTEMPTS and not apart:
-        return Outcome(0.0, error=f"{deaths} batches died while they worked on this file; {_HELP}")
+        return Outcome(0.0, error=f"{deaths} batches died while working on this file; {_HELP}")
     if apart:
-        share.log("the last batch died while it worked on this file: tried once more, in a process of its own")
+        share.log("the last batch died while working on this file: retried once, in a separate process")
     answered = answers(
         [Call(perform, (job.absolute(),)) if apart else Call(perform, (job, denoise, share))],
         1 if apart else 0,
@@ -261,7 +261,7 @@ def _alone(
 
 def _outcome(answer: Answer, again: str) -> Outcome:
     if answer.died:
-        return Outcome(0.0, error=f"{answer.error} while it worked on this file, {again}; {_HELP}", died=True)
+        return Outcome(0.0, error=f"{answer.error} while working on this file, {again}; {_HELP}", died=True)
     outcome: Outcome = Outcome(0.0, error=answer.error) if answer.error else answer.value
     return outcome
 
@@ -269,7 +269,7 @@ def _outcome(answer: Answer, again: str) -> Outcome:
 def _on_workers(
     jobs: Sequence[Job], waiting: Sequence[int], workers: int, scheduler: str | None, overall: Overall, table: Table
 ) -> Outcomes:
-    """As `_one_by_one`, in worker processes; files in work are dropped when the user stops the batch."""
+    """Do the same as `_one_by_one` in worker processes; if the user stops the batch, unfinished files are dropped."""
     side_by_side = min(workers, max(1, len(waiting)))
     answered = answers(
         [Call(perform, (jobs[index].absolute(),)) for index in waiting],

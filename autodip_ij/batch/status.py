@@ -1,4 +1,4 @@
-"""The jobs of a batch with their rows: what each one is, in the table and in the journal, from beginning to end."""
+"""The status table of a batch: one row per job, updated as the jobs begin and end."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from autodip_ij.errors import AutodipError, UnwritableOutput
 
 
 class Table:
-    """The rows of the status file, with their jobs.
+    """The rows of the status file and the jobs that they describe.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ class Table:
     claim
         The claim on the folder, with its journal.
     unread
-        Folders of the input that could not be searched, each a failed row at the end.
+        Input folders that could not be searched; each adds a failed row at the end.
     """
 
     def __init__(
@@ -52,12 +52,12 @@ class Table:
             Row(job.entry.relative.as_posix(), job.scene, job.target.relative_to(folder).as_posix()) for job in jobs
         ]
         for place, reason in sorted(unread.items()):
-            message = f"this folder cannot be read ({reason}), so that its images are missing here"
+            message = f"this folder cannot be read ({reason}); its images are missing from this table"
             self.rows.append(Row(f"{place.as_posix()}/", "", "", FAILED, message=message))
 
     def sort_out(self, overwrite: bool) -> list[int]:
-        """Return the indices of the jobs to do, and mark the others."""
-        # A version without a journal left it in the table.
+        """Return the indices of the jobs to run, and mark the others as skipped or failed."""
+        # Versions without a journal recorded it in the table.
         interrupted = self.file.interrupted() | set(self._claim.unfinished)
         waiting = []
         for index, (job, row) in enumerate(zip(self._jobs, self.rows, strict=False)):
@@ -68,7 +68,7 @@ class Table:
             except AutodipError as error:
                 row.status, row.message = FAILED, str(error)
                 continue
-            except Exception as error:  # whatever is wrong with one file is told of that file
+            except Exception as error:  # reported for this file; the others proceed
                 row.status, row.message = FAILED, f"unexpected {type(error).__name__}: {error}"
                 continue
             if finding.standing is Standing.DONE:
@@ -83,18 +83,18 @@ class Table:
         return waiting
 
     def deaths(self, index: int) -> int:
-        """Return how many batches died while they worked on this job."""
+        """Return how many batches died while working on this job."""
         return self._claim.unfinished.get(self.rows[index].output, 0)
 
     def begin(self, index: int, *, here: bool = False) -> None:
-        """Note that a job is in work, `here` or in another process."""
+        """Record that a job begins, in this process (`here`) or in another."""
         row = self.rows[index]
         row.status = RUNNING
         self._claim.begin(row.output, here=here)
         self.file.note(self.rows)
 
     def finish(self, index: int, outcome: Outcome) -> None:
-        """Note what became of a job."""
+        """Record the outcome of a job."""
         row = self.rows[index]
         row.message = outcome.error
         row.seconds = round(outcome.seconds, 1)
@@ -111,7 +111,7 @@ class Table:
         self.file.note(self.rows)
 
     def leave(self) -> None:
-        """Mark what was being done as not finished, and write the table for the last time."""
+        """Mark running jobs as stopped, and write the table for the last time."""
         for job, row in zip(self._jobs, self.rows, strict=False):
             if row.status == RUNNING:
                 row.status = STOPPED
@@ -122,11 +122,11 @@ class Table:
             self.file.write(self.rows)
 
     def catch_up(self) -> None:
-        """Write changes that the table does not show yet."""
+        """Write pending changes of the table."""
         self.file.catch_up(self.rows)
 
     def counts(self) -> str:
-        """Return the number of jobs that need nothing, as text."""
+        """Return the numbers of skipped and failed jobs as text."""
         found = Counter(row.status for row in self.rows[: len(self._jobs)] if row.status in (SKIPPED, FAILED))
         return ", ".join(f"{number} {status}" for status, number in found.items())
 
@@ -136,16 +136,16 @@ logger = logging.getLogger(__name__)
 STATUS_NAME = "status.csv"
 PENDING, RUNNING, DONE, SKIPPED, FAILED, STOPPED = "pending", "running", "done", "skipped", "failed", "stopped"
 _FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
-"""With one of these at its beginning a spreadsheet takes a text for something to compute."""
+"""A spreadsheet would evaluate a text that begins with one of these as a formula."""
 _SHORT = 1_000
-"""Rows of a table that is written for every change."""
+"""Up to this number of rows, the table is written after every change."""
 _PAUSE_PER_ROW = 150e-6
-"""Seconds between two writes of a longer one: of 20,000 rows, which take a sixth of a second, every three."""
+"""Seconds per further row between two writes: 20,000 rows, which take 0.17 s to write, are written every 3 s."""
 
 
 @dataclass
 class Row:
-    """What is known of one job.
+    """Status of one job.
 
     Attributes
     ----------
@@ -167,7 +167,7 @@ class Row:
     finished
         When it ended, UTC, ISO 8601.
     message
-        Why it failed, or what the user should know.
+        Why it failed, or other information for the user.
     """
 
     file: str
@@ -182,7 +182,7 @@ class Row:
 
 
 class StatusFile:
-    """Writes the table, whole or not at all.
+    """Writes the table atomically.
 
     Parameters
     ----------
@@ -198,7 +198,7 @@ class StatusFile:
         self._changed = False
 
     def interrupted(self) -> set[str]:
-        """Return the outputs that the table calls in work: those of a batch that was killed."""
+        """Return the outputs marked as running in an existing table: those of a killed batch."""
         try:
             if not self.path.is_file():
                 return set()
@@ -209,12 +209,12 @@ class StatusFile:
         return {row["output"] for row in rows if row.get("status") == RUNNING and row.get("output")}
 
     def note(self, rows: Sequence[Row]) -> None:
-        """Write a change, or leave it to the next `catch_up` where the last write was a moment ago."""
+        """Write a change, or leave it to the next `catch_up` if the last write was very recent."""
         self._changed = True
         self.catch_up(rows)
 
     def catch_up(self, rows: Sequence[Row]) -> None:
-        """Write changes that are not written yet, if it is time; a disk that is full is no reason to stop."""
+        """Write pending changes if a write is due; a full disk does not end the batch."""
         if not self._changed or time.monotonic() < self._due:
             return
         try:
@@ -236,7 +236,7 @@ class StatusFile:
                 write_text(self.path, _csv(rows), "the status")
             except UnwritableOutput as error:
                 self._changed = True
-                # Windows refuses while another program shows the table; the next change tries again.
+                # Windows refuses while another program has the table open; the next change retries.
                 if os.name != "nt" or not isinstance(error.__cause__, PermissionError) or not self.path.exists():
                     raise
                 self._warn(f"{self.path} is open in another program; close it to see the status")
@@ -261,7 +261,7 @@ def _csv(rows: Sequence[Row]) -> str:
 
 
 def _cell(value: str | float | None) -> str | float | None:
-    """Return a value as the table shows it: one line of text, and no formula."""
+    """Return a value for a cell of the table: text on one line that no spreadsheet evaluates as a formula."""
     if not isinstance(value, str):
         return value
     text = plain(value)

@@ -1,4 +1,4 @@
-"""Where every result goes, and the arrangements of folders that are refused: a batch must not read its own results."""
+"""Plan the output file of every input, and refuse folders in which a batch would read its own results."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from autodip_ij.settings import DenoiseSettings, current_names
 
 OUTPUT_SUFFIXES = (".ome.tif", ".ome.zarr", ".tif")
 _LONGEST_SCENE = 60
-"""Bytes of the name of a scene that the name of its output repeats."""
+"""Maximum number of bytes of a scene name in the name of its output."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """One scene of one file, and the file its result goes to.
+    """One scene of one file, and the output file of its result.
 
     Attributes
     ----------
@@ -41,11 +41,11 @@ class Job:
 
     @property
     def title(self) -> str:
-        """The words for this job in messages."""
+        """Name of this job in messages."""
         return self.entry.relative.as_posix() + (f" [{self.scene}]" if self.scene else "")
 
     def absolute(self) -> Job:
-        """Return the job with paths that also hold in a process with another working directory."""
+        """Return the job with absolute paths, which are valid in a process with another working directory."""
         entry = replace(self.entry, path=self.entry.path.absolute())
         return replace(self, entry=entry, target=self.target.absolute())
 
@@ -53,7 +53,7 @@ class Job:
 def plan_jobs(
     inputs: Inputs, output: Path, settings: DenoiseSettings, *, suffix: str = ".ome.tif", all_scenes: bool = False
 ) -> list[Job]:
-    """Return one job per file, or per scene; sub-folders of the input are kept in the output.
+    """Return one job per file or per scene; the output has the sub-folders of the input.
 
     Parameters
     ----------
@@ -62,18 +62,18 @@ def plan_jobs(
     output
         The output folder; it need not exist.
     settings
-        For every file; columns of a list file replace single ones.
+        For every file; columns of a list file override single settings.
     suffix
         Format of the results: one of `OUTPUT_SUFFIXES`.
     all_scenes
-        Whether every scene of a file with several is denoised, each into its own output.
+        Whether every scene of a file is denoised, each into its own output.
 
     Raises
     ------
     autodip_ij.errors.BadInput
         For an unknown suffix or setting, or two inputs with one output name.
     autodip_ij.errors.UnwritableOutput
-        If results would land among the inputs.
+        If results would be written among the inputs.
     """
     if suffix not in OUTPUT_SUFFIXES:
         raise BadInput(f"format '{suffix}' is not possible{nearest(suffix, OUTPUT_SUFFIXES)}")
@@ -96,12 +96,12 @@ def plan_jobs(
 
 
 def _name_key(path: Path) -> str:
-    """Equal for names that are the same file where capitals do not count (Windows, macOS)."""
+    """Return a key that is equal for names of one file on case-insensitive file systems (Windows, macOS)."""
     return path.as_posix().casefold()
 
 
 def _scenes(path: Path) -> list[tuple[int | None, str]]:
-    """Return index and name of every scene; a file that cannot be read gives one job, which will report why."""
+    """Return index and name of every scene; an unreadable file gives one job, which will report the reason."""
     from autodip_ij.images import scene_names
 
     try:
@@ -113,7 +113,7 @@ def _scenes(path: Path) -> list[tuple[int | None, str]]:
 
 
 def _safe(scene: str, index: int) -> str:
-    """Return a part of a file name for a scene: its index keeps it unique, its name tells it apart."""
+    """Return the part of a file name that identifies a scene: its unique index and its readable name."""
     cleaned = re.sub(r"[^\w.-]+", "-", scene).encode("utf-8", "ignore")[:_LONGEST_SCENE].decode("utf-8", "ignore")
     shown = cleaned.strip("-.")
     return f"{index}-{shown}" if shown and shown != str(index) else str(index)
@@ -124,7 +124,7 @@ def _refuse_equal_targets(jobs: list[Job]) -> None:
     for job in jobs:
         other = makers.setdefault(_name_key(job.target), job)
         if other.entry.path == job.entry.path and other.scene == job.scene and other is not job:
-            raise BadInput(f"{job.title}: listed twice with different settings; make a list for each")
+            raise BadInput(f"{job.title}: listed twice with different settings; write a separate list for each")
         if other is not job:
             both = f"{other.title} and {job.title}"
             raise BadInput(f"{both} would be written to the same {job.target.name}; rename one of them")
@@ -152,5 +152,5 @@ def _refuse_results_among_inputs(inputs: Inputs, output: Path, jobs: list[Job]) 
 
 
 def _real(path: Path) -> Path:
-    """Return `path` without links; not Path.resolve, to which a link to itself is an error."""
+    """Return `path` with links resolved; not Path.resolve, which raises for a link to itself."""
     return Path(os.path.realpath(path))

@@ -1,4 +1,4 @@
-"""One job of a batch, here or in a worker: denoise, note in the sidecar what the input was; its share of the bar."""
+"""Perform one job of a batch: denoise, record the identity of the input in the sidecar, report progress."""
 
 from __future__ import annotations
 
@@ -40,18 +40,18 @@ class DenoiseFile(Protocol):
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one job.
+    """Outcome of one job.
 
     Attributes
     ----------
     seconds
-        Time it took.
+        Duration.
     report
         The record of the run; None if it failed.
     error
         One line; empty if it succeeded.
     died
-        Whether the process that did it died of it.
+        Whether the process that ran it died.
     """
 
     seconds: float
@@ -61,17 +61,17 @@ class Outcome:
 
     @property
     def stopped(self) -> bool:
-        """Whether the user stopped the run and kept what there was."""
+        """Whether the user stopped the run and accepted the result so far."""
         return self.report is not None and any(channel.fit.stopped for channel in self.report.channels)
 
 
 def perform(job: Job, denoise: DenoiseFile | None = None, progress: Progress | None = None) -> Outcome:
-    """Do one job; whatever goes wrong with its file becomes the error of its outcome.
+    """Perform one job; any failure becomes the error of its outcome.
 
     Parameters
     ----------
     job
-        The job; an output that is there is replaced (the caller has decided that).
+        The job; an existing output is replaced (the caller has decided that).
     denoise
         Instead of `autodip_ij.denoising.api.denoise_file`, e.g. a function that asks a worker process.
     progress
@@ -94,7 +94,7 @@ def perform(job: Job, denoise: DenoiseFile | None = None, progress: Progress | N
     except MemoryError as error:
         return Outcome(time.perf_counter() - began, error=f"not enough memory ({error or 'none left'})")
     except Exception as error:
-        # A damaged file makes readers raise anything; the rest of the batch must not suffer from it.
+        # Readers may raise any exception for a damaged file, which must not affect the rest of the batch.
         if problem := failed_import(error):
             return Outcome(time.perf_counter() - began, error=str(problem))
         logger.debug("%s", job.title, exc_info=True)
@@ -108,7 +108,7 @@ def _denoise_and_note(job: Job, denoise: DenoiseFile, progress: Progress) -> Rep
     result = denoise(source, job.target, job.settings, overwrite=True, progress=progress)
     if not _is_still(source, before):
         remove_results(job)
-        raise UnreadableFile(f"{source}: changed while it was read; run again once it is complete")
+        raise UnreadableFile(f"{source}: changed while it was being read; run again when it is complete")
     return note_input(result.report, Path(result.output), before, digest)
 
 
@@ -120,18 +120,18 @@ def _is_still(source: Path, before: Fingerprint) -> bool:
 
 
 UNITS = 10_000
-"""Steps of the whole bar."""
+"""Total number of steps of the progress bar."""
 
 
 class Overall:
-    """Turns the progress of the files of a batch into one.
+    """Combines the progress of the files of a batch into one progress bar.
 
     Parameters
     ----------
     progress
         Progress reporter of the batch.
     sizes
-        Bytes of every file that is to be done; the share of the bar that each one has.
+        Sizes in bytes of the files to process; each has a proportional share of the bar.
     """
 
     def __init__(self, progress: Progress, sizes: Sequence[int]) -> None:
@@ -152,11 +152,11 @@ class Overall:
 
     @property
     def done(self) -> float:
-        """Share of the whole work that is done, 0 to 1."""
+        """Completed fraction of the whole work, 0 to 1."""
         return float(np.diff(self._bounds) @ self._fractions)
 
     def remaining(self) -> str:
-        """Return the remaining time as text; empty as long as it is unknown."""
+        """Return the remaining time as text; empty while it is unknown."""
         elapsed = time.monotonic() - self._began
         if self.done < 0.001 or elapsed < 1:
             return ""
@@ -164,16 +164,16 @@ class Overall:
 
 
 class FileShare:
-    """The `Progress` handed to the work on one file.
+    """The `Progress` reporter of one file, which reports to that of the batch.
 
     Parameters
     ----------
     overall
-        The bar of the batch.
+        The progress of the batch.
     index
-        Number of the file among those to be done, from 0.
+        Index of the file among those to process, from 0.
     title
-        The words for the file.
+        Name of the file in messages.
     """
 
     def __init__(self, overall: Overall, index: int, title: str) -> None:
@@ -203,7 +203,7 @@ class FileShare:
         self._overall.progress.preview(plane, f"{self._title}: {title}")
 
     def stop_request(self) -> Stop:
-        """Return what the user wants, and remember it for the batch."""
+        """Return the request of the user, and store it for the batch."""
         self.request = self._overall.progress.stop_request()
         return self.request
 

@@ -52,7 +52,7 @@ def test_a_word_that_assigns_nothing_is_refused_with_an_example(text):
 
 @pytest.mark.parametrize("text", ["|", "nlm |", "| nlm", "nlm || median"])
 def test_an_alternative_without_content_is_refused(text):
-    with pytest.raises(BadInput, match="nothing on one side"):
+    with pytest.raises(BadInput, match="empty alternative"):
         alternatives(text, "nlm | median")
 
 

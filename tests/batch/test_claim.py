@@ -38,7 +38,7 @@ def journal(folder: Path, *records: dict[str, object], host: str | None = None, 
 def test_a_second_claim_is_refused_while_the_first_lives_and_nothing_is_left(tmp_path: Path) -> None:
     with claimed(tmp_path):
         with (
-            pytest.raises(UnwritableOutput, match=rf"another batch writes there .*process {os.getpid()}"),
+            pytest.raises(UnwritableOutput, match=rf"another batch is writing there .*process {os.getpid()}"),
             claimed(tmp_path),
         ):
             raise AssertionError
@@ -113,7 +113,7 @@ def test_a_batch_is_refused_while_another_writes_there(
     with claimed(tmp_path / "out"):
         code = cli.run(["batch", str(tmp_path / "in"), str(tmp_path / "out"), "--device", "cpu"])
         assert code == 2
-        assert "another batch writes there" in capsys.readouterr().err
+        assert "another batch is writing there" in capsys.readouterr().err
         assert not (tmp_path / "out/status.csv").exists()
     assert run_batch(tmp_path / "in", tmp_path / "out", quick).exit_code == 0
     assert CLAIM_NAME not in {path.name for path in (tmp_path / "out").iterdir()}

@@ -72,7 +72,7 @@ def make_socket(path: Path) -> None:
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (make_link_to_nowhere, "a link to nowhere.tif, where nothing is"),
+        (make_link_to_nowhere, "a broken link to nowhere.tif"),
         (make_link_to_itself, "symbolic links"),
         (lambda path: os.mkfifo(path), "a named pipe"),
         (make_socket, "a socket"),

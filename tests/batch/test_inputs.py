@@ -94,9 +94,9 @@ def test_a_table_gives_settings_to_single_files(tmp_path: Path, make_tiff: MakeT
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("list.txt", "# nothing\n", "names no file"),
+        ("list.txt", "# nothing\n", "lists no files"),
         ("list.txt", "missing.tif\n", "there is no"),
-        ("list.txt", "list.txt\n", "no image that can be read"),
+        ("list.txt", "list.txt\n", "no readable image"),
         ("files.csv", "path,group\na.tif,all\n", "no column 'file'"),
         ("files.csv", "file,group\na.tif,all,more\n", "more values than columns"),
     ],
@@ -113,9 +113,9 @@ def test_a_list_that_cannot_be_used_is_refused_with_the_reason(
 def test_what_is_not_there_is_said(tmp_path: Path) -> None:
     with pytest.raises(UnreadableFile, match="no such folder, file, list or pattern"):
         find_inputs(tmp_path / "nowhere")
-    with pytest.raises(BadInput, match="no image that can be read"):
+    with pytest.raises(BadInput, match="no readable image"):
         find_inputs(tmp_path)
-    with pytest.raises(BadInput, match="no image that can be read"):
+    with pytest.raises(BadInput, match="no readable image"):
         find_inputs(str(tmp_path / "*.czi"))
 
 

@@ -104,7 +104,7 @@ def test_the_fits_of_an_ensemble_take_their_guides_in_turn() -> None:
 
 @pytest.mark.parametrize("guides", ["median | ", " | median", "median || gaussian"])
 def test_guides_in_turn_leave_none_out(guides: str) -> None:
-    with pytest.raises(BadInput, match="nothing on one side"):
+    with pytest.raises(BadInput, match="empty alternative"):
         texts_in_turn(guides)
 
 

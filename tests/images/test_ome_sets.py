@@ -257,10 +257,10 @@ def test_a_pipe_is_never_opened(tmp_path, linked):
         (tmp_path / "pipe").rename(pipe)
     put(tmp_path / "f0.ome.tif", 11, record(NAMES, identifier(0)))
     put(tmp_path / "f1.ome.tif", 22, reference("f2.ome.tif"))
-    assert "is a named pipe and no file" in refusal(pipe)
+    assert "is a named pipe, not a file" in refusal(pipe)
     assert "names f2.ome.tif, which is a named pipe" in refusal(tmp_path / "f0.ome.tif")
     assert "names f2.ome.tif, which is a named pipe" in refusal(tmp_path / "f1.ome.tif")
-    assert "is a device and no file" in refusal("/dev/zero")
+    assert "is a device, not a file" in refusal("/dev/zero")
 
 
 def micromanager(path, places, grey, shape=(1, 1, 1, 1)):
