@@ -338,7 +338,7 @@ def current_names(values: Mapping[str, Any], *, warn: bool = True) -> dict[str, 
     """
     for old in RENAMED.keys() & values.keys():
         if RENAMED[old] in values:
-            raise BadInput(f"{RENAMED[old]} is given twice, also by its former name {old}; leave {old} out")
+            raise BadInput(f"{RENAMED[old]} is given twice, also by its former name {old}; omit {old}")
         if warn:
             _warn_of_former_name(old)
     return {RENAMED.get(name, name): value for name, value in values.items()}

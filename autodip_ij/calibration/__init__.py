@@ -1,4 +1,4 @@
-"""Tables of parameters, similarity measures, the choice of parameters, new tables.
+"""Calibrations: tables of parameters, similarity measures, and the choice of parameters.
 
 Using a calibration: `load_calibration`, `list_calibrations`, `choose`, `cheaper`.
 Making one: `autodip_ij.evaluation.search`.

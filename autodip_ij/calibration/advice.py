@@ -1,4 +1,4 @@
-"""What parameters cost in computing, and which cheaper ones the calibration has."""
+"""Compute the cost of parameters, and suggest cheaper ones that the calibration has."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The one policy: from decision, plane and noise to the parameters of a fit."""
+"""Choose the parameters of a fit from the group decision, the plane and its noise."""
 
 from __future__ import annotations
 
@@ -165,12 +165,12 @@ def _finished(
     side_px: float | None,
     overrides: Mapping[str, Any],
 ) -> Choice:
-    """Return what a run makes of parameters that were found by whatever strategy."""
+    """Return the parameters of a run, given those chosen by any strategy."""
     if choice.parameters.discrepancy and not seen.noise_known:
         choice = replace(
             choice,
             parameters=replace(choice.parameters, discrepancy=0.0),
-            reason=f"{choice.reason}; to a count of iterations, since its noise cannot be modelled",
+            reason=f"{choice.reason}; with a fixed number of iterations, since its noise cannot be modelled",
         )
     if side_px is not None and "iterations" not in overrides:
         choice = scaled_to(choice, seen.calibration.side_px, side_px)
@@ -285,6 +285,6 @@ def _with_effort_said(calibration: Calibration, choice: Choice, effort: str | No
     if calibration.knows_effort:
         return replace(choice, reason=f"{choice.reason}, at effort {effort or 'standard'}")
     if given and effort:
-        said = f"{choice.reason}; this calibration knows no effort, so '{effort}' changes nothing"
+        said = f"{choice.reason}; this calibration does not distinguish efforts, so '{effort}' has no effect"
         return replace(choice, reason=said)
     return choice

@@ -1,4 +1,4 @@
-"""Why these parameters: the ranking of the calibration images, in numbers and as a picture."""
+"""Explain a choice of parameters: the ranking of the calibration images, in numbers and as a picture."""
 
 from __future__ import annotations
 

@@ -173,7 +173,7 @@ def from_group(
 
 
 def what_is_known(microscope: str | None, specimen: str | None) -> str:
-    """Return what is known of an image, in words."""
+    """Return what is known of an image, as text."""
     if microscope and specimen:
         return "microscope and specimen are known"
     if microscope:

@@ -1,4 +1,4 @@
-"""A calibration narrowed to one plane: the images with its kind of noise, the iterations that suit its size.
+"""Narrow a calibration to one plane: the images with its kind of noise, the iterations that suit its size.
 
 Iterations belong to a size of tile: a larger one of the same content takes more of them.
 
@@ -80,7 +80,7 @@ _NOISE: dict[str, str] = {
 
 @dataclass(frozen=True)
 class Narrowed:
-    """A calibration after a look at the noise of a plane.
+    """A calibration restricted by the noise of a plane.
 
     Attributes
     ----------
@@ -108,7 +108,7 @@ def narrowed(calibration: Calibration, plane: Callable[[], Plane] | None, micros
     if not calibration.noise_tables:
         return Narrowed(calibration)
     if plane is None:
-        return Narrowed(calibration, words="before a look at the noise of the pixels, which may change them")
+        return Narrowed(calibration, words="before the noise of the pixels is examined, which may change them")
     noisy = NoisyPlane(plane(), shared_noise_of(microscope))
     kind = noisy.kind()
     noise_known = kind != "correlated" or noisy.noise().a is not None

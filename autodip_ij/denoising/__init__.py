@@ -1,4 +1,4 @@
-"""The run: what is planned, fitted, put together, checked, recorded and handed back."""
+"""Run a denoising: plan, fit, assemble, check, record and return the result."""
 
 import lazy_loader
 

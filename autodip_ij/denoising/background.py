@@ -1,4 +1,4 @@
-"""What precedes and follows a long step runs in the background beside it, in order and a few items at a time."""
+"""Run the steps before and after a long one in background threads, in order and a few items at a time."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class _Beside:
 
 
 class Prefetcher(_Beside, Generic[Item, Made]):
-    """Makes items in order, in a background thread, before they are taken.
+    """Produces items in order in a background thread, ahead of their use.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ class Prefetcher(_Beside, Generic[Item, Made]):
         self._items = iter(items)
 
     def take(self) -> Made:
-        """Return the next result; waits until it is made.
+        """Return the next result, waiting for it if necessary.
 
         Raises
         ------
@@ -90,7 +90,7 @@ class Prefetcher(_Beside, Generic[Item, Made]):
 
 
 class BackgroundWriter(_Beside, Generic[Item]):
-    """Finishes items in order, in a background thread, after they are put.
+    """Finishes items in order in a background thread, after they are submitted.
 
     Parameters
     ----------
@@ -115,7 +115,7 @@ class BackgroundWriter(_Beside, Generic[Item]):
         self._finish = finish
 
     def put(self, item: Item) -> None:
-        """Have `item` finished after those before it.
+        """Submit `item`, to be finished after those before it.
 
         Raises
         ------
@@ -130,7 +130,7 @@ class BackgroundWriter(_Beside, Generic[Item]):
         self._queue.append(self._pool.submit(self._finish, item))
 
     def wait(self) -> None:
-        """Wait until everything is finished; raises what finishing raised."""
+        """Wait until all items are finished; re-raise an error of the thread."""
         while self._queue:
             self._queue.popleft().result()
 

@@ -81,7 +81,7 @@ _FLATTER = (
     "binning bring them back, strength below 1 a part of them"
 )
 _STEEPER = (
-    "structures of this size came out stronger than they are in the input: compare with the input, and take fewer "
+    "structures of this size came out stronger than they are in the input: compare with the input, and use fewer "
     "iterations"
 )
 
@@ -94,24 +94,24 @@ LIMITS: dict[str, Limits] = {
     "signal_to_noise": Limits(
         green=(0.75, 10.0),
         amber=(None, None),
-        below="the input is noisier than all images the limits were found with: average captures or expose longer, and "
-        "trust fine structure least",
+        below="the input is noisier than all images from which the limits were determined: average captures or expose "
+        "longer, and interpret fine structure with caution",
         above="the input has little noise: denoising can hardly improve it; compare with the input, or lower strength",
     ),
     "noise_removed": Limits(
         green=(0.75, 1.4),
         amber=(0.6, 1.8),
-        below="less was removed than the noise of the input, so the result still holds noise (over-fitted): take fewer "
+        below="less was removed than the noise of the input, so noise remains in the result (over-fitted): use fewer "
         "iterations, or more averaging or input noise",
-        above="more was removed than the noise of the input, so structure went with it (under-fitted): take more "
+        above="more was removed than the noise of the input, so structure went with it (under-fitted): use more "
         "iterations, a wider network or less binning",
     ),
     "residual_correlation": Limits(
         green=(-0.18, 0.13),
         amber=(-0.24, 0.25),
-        below="what was removed alternates from pixel to pixel, because noise remains (over-fitted): take fewer "
+        below="what was removed alternates from pixel to pixel, because noise remains (over-fitted): use fewer "
         "iterations, or more averaging or input noise",
-        above="what was removed is not noise, because neighbouring pixels share it (under-fitted): take more "
+        above="what was removed is not noise, because neighbouring pixels share it (under-fitted): use more "
         "iterations, and inspect input minus result for structure",
     ),
     "residual_direction": Limits(
@@ -129,7 +129,7 @@ LIMITS: dict[str, Limits] = {
         amber=(None, 0.25),
         below="",
         above="whole rows or columns of the result differ from their neighbours: stripes of the detector or scanner "
-        "are left in it; do not take them for structure",
+        "remain in it; do not mistake them for structure",
     ),
     "mean_ratio": Limits(
         green=(0.995, 1.005),
@@ -140,21 +140,21 @@ LIMITS: dict[str, Limits] = {
     "iterations_done": Limits(
         green=(1.0, None),
         amber=(0.5, None),
-        below="the fit was stopped before its iterations were done, so structure may be missing: run it to the end",
+        below="the fit was stopped before its last iteration, so structure may be missing: run it to the end",
         above="",
     ),
     "tile_disagreement": Limits(
         green=(None, 0.7),
         amber=(None, 1.4),
         below="",
-        above="neighbouring tiles differ by more than the noise where they overlap, so seams may show: take larger "
+        above="neighbouring tiles differ by more than the noise where they overlap, so seams may show: use larger "
         "tiles or a larger overlap",
     ),
     "uncertainty": Limits(
         green=(None, 0.35),
         amber=(None, 0.7),
         below="",
-        above="independent fits differ by a large part of the noise: average more of them (seeds), or take fewer "
+        above="independent fits differ by a large part of the noise: average more of them (n_fits), or use fewer "
         "iterations",
     ),
 }

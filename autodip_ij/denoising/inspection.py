@@ -1,4 +1,4 @@
-"""What a file's metadata say and how each channel would be denoised: the object of ``inspect --json``.
+"""Inspect a file: its metadata, and how each channel would be denoised (the object of ``inspect --json``).
 
 Parameters are chosen by the function that a run chooses by, from the same pixels
 (`autodip_ij.denoising.channels`).
@@ -160,12 +160,12 @@ def inspect_image(
             _inspect_channel(part.shape, decision, settings, None if isinstance(look, str) else look)
             for decision, look in zip(picked, looks, strict=True)
         ],
-        looked_at=("; ".join(dict.fromkeys(said)) or "no pixels were looked at") if pixels else "no pixels, as asked",
+        looked_at=("; ".join(dict.fromkeys(said)) or "no pixels were examined") if pixels else "no pixels, as asked",
     )
 
 
 def _look(part: Image, position: int, times: Sequence[int], slices: Sequence[int]) -> Representative | str:
-    """Return what a run would look at, or why it cannot be: metadata are worth showing where pixels are damaged."""
+    """Return the pixels that a run would examine, or why it cannot: metadata are shown even if pixels are damaged."""
     from autodip_ij.denoising.channels import representative
 
     try:
@@ -194,7 +194,7 @@ def _inspect_text(path: Path, settings: DenoiseSettings) -> list[SceneInspection
                     with_given_group(infer_groups(scene.metadata, vocabulary), settings), explicit=False
                 )
             ],
-            looked_at="no pixels: a text has none",
+            looked_at="no pixels: metadata text has none",
         )
         for scene in open_metadata(path)
     ]

@@ -1,4 +1,4 @@
-"""What a run is going to do, decided before any computing: selection, groups, parameters, time, memory."""
+"""Plan a run before any computation: selection, groups, parameters, time, memory."""
 
 from __future__ import annotations
 
@@ -111,12 +111,12 @@ class Plan:
             yield t, c, z
 
     def channel_title(self, position: int) -> str:
-        """Return the words for one channel; empty for the only one without a name."""
+        """Return the name of a channel in messages; empty for a single unnamed channel."""
         name, count = self.channels[position].decision.name, self.image.shape[1]
         return f"channel {position + 1} of {count}{f' ({name})' if name else ''}" if count > 1 or name else ""
 
     def title(self, t: int, position: int, z: int) -> str:
-        """Return the words for one plane, with indices of the selection from 1, leaving out axes of length 1."""
+        """Return the name of a plane in messages, with indices of the selection from 1, omitting axes of length 1."""
         length_t, _, length_z, _, _ = self.image.shape
         parts = [
             self.channel_title(position),
@@ -164,7 +164,7 @@ def plan_run(image: Image, settings: DenoiseSettings, decisions: Sequence[GroupD
     times, chosen, slices = select(image, settings)
     decided = tuple(decisions) if decisions is not None else decide(image, settings)
     if len(decided) != image.shape[1]:
-        raise BadInput(f"{len(decided)} group decisions for {image.shape[1]} channels; give one a channel")
+        raise BadInput(f"{len(decided)} group decisions for {image.shape[1]} channels; give one per channel")
     part = subset(image, times, chosen, slices)
     warn_of_labels(part)
     output_dtype = part.dtype if settings.dtype == "same" else np.dtype(np.float32)
@@ -297,7 +297,9 @@ def overrides(settings: DenoiseSettings) -> dict[str, Any]:
     """Return the single parameters that the settings put in place of the calibration's."""
     levels = levels_of(settings.width or "")
     if levels and settings.depth not in (None, len(levels)):
-        raise BadInput(f"width {settings.width} has {len(levels)} levels, but depth is {settings.depth}; leave one out")
+        raise BadInput(
+            f"width {settings.width} has {len(levels)} levels, but depth is {settings.depth}; omit one of them"
+        )
     given = {name: getattr(settings, name) for name in OVERRIDES}
     given |= {
         "depth": len(levels) or settings.depth,

@@ -1,4 +1,4 @@
-"""What happens to one plane before and after its fits, on the pixel grid of the input or on a finer one."""
+"""Process one plane before and after its fits, on the pixel grid of the input or on a finer one."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 _OVERFITTED = {
     "warn": "overfitting: less than 60 % of the noise variance was removed, so the number of iterations is too high "
-    "for this image; take fewer, or guard=stop",
+    "for this image; use fewer, or guard=stop",
     "stop": "stopped early, where less than 60 % of the noise variance was removed",
 }
 _REACHED = "ended before the largest number of iterations, where the residual fell to {:.0%} of the noise variance"
@@ -55,7 +55,7 @@ class Grid:
         return side_by_side(capacity) if warm is None else one_by_one(warm_started(warm))
 
     def other_method(self, task: PlaneTask) -> Plane:
-        """Return the plane as the method of its recipe, which is not a fit of this package, leaves it."""
+        """Return the plane denoised by the method of its recipe, if that is not a fit of this package."""
         from autodip_ij.classical import run_method, step_count
 
         recipe, reporter = task.recipe, task.watch.fit(lambda preview: preview)
@@ -74,7 +74,7 @@ class Grid:
         return replace(result, image=shift_of(task.plane, result.image, valid).applied(result.image))
 
     def filler(self, plane: Plane) -> Plane:
-        """Return what the share of the result that is not denoised consists of."""
+        """Return the plane that makes up the share of the result that is not denoised."""
         return plane
 
     def restored(

@@ -1,4 +1,4 @@
-"""Collects what happens during a run into its `Report`."""
+"""Collect the events of a run in its `Report`."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class _PlaneNote:
 
     @property
     def passes(self) -> tuple[PlaneResult, ...]:
-        """Every time it was processed, the first time first."""
+        """All times it was processed, in order."""
         return self.earlier + ((self.made,) if self.made else ())
 
     @classmethod
@@ -93,7 +93,7 @@ class _PlaneNote:
 
 
 class Recorder:
-    """Takes notes during a run.
+    """Records the events of a run.
 
     Parameters
     ----------
@@ -123,7 +123,7 @@ class Recorder:
         return self._settings.artefacts == "keep"
 
     def say(self, progress: Progress, message: str) -> None:
-        """Report one line to the user, and store it."""
+        """Report one line to the user, and record it."""
         self.messages.append(message)
         progress.log(message)
 
@@ -132,11 +132,11 @@ class Recorder:
         return place in self._notes
 
     def unchanged(self, place: Place, source: Array) -> None:
-        """Note a plane that is returned as it was."""
+        """Record a plane that is returned unchanged."""
         self._notes[place] = _PlaneNote.of(source, source)
 
     def denoised(self, task: PlaneTask, restored: Array, result: PlaneResult) -> None:
-        """Note a plane that was processed, once more if it was before; `restored` is the result in grey values."""
+        """Record a processed plane, possibly not for the first time; `restored` is the result in grey values."""
         before = self._notes.get(task.place)
         self._notes[task.place] = _PlaneNote.of(
             task.clean.source, restored, result, task.clean, before.passes if before else ()
@@ -145,7 +145,7 @@ class Recorder:
         self.messages.extend(result.messages)
 
     def stop(self) -> None:
-        """Note that the user stopped the run before its end."""
+        """Record that the user stopped the run before its end."""
         self.stopped = True
 
     def check(self, task: PlaneTask, result: PlaneResult) -> None:

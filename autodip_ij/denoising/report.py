@@ -205,7 +205,7 @@ class Report(_Record):
 
 
 def sidecar_path(output: Path) -> Path:
-    """Return where the sidecar of `output` stands.
+    """Return the path of the sidecar of `output`.
 
     Examples
     --------
@@ -216,7 +216,7 @@ def sidecar_path(output: Path) -> Path:
 
 
 def to_json(record: BaseModel, *, indent: int | None = None) -> str:
-    """Return a record as JSON; bytes of names that are no text stand there as their codes."""
+    """Return a record as JSON; undecodable bytes of file names appear as escape codes."""
     try:
         return record.model_dump_json(indent=indent)
     except ValueError:  # of pydantic, which writes UTF-8 alone
@@ -224,7 +224,7 @@ def to_json(record: BaseModel, *, indent: int | None = None) -> str:
 
 
 def write_sidecar(report: Report, output: Path) -> Path:
-    """Write the sidecar of `output`, complete or not at all, replacing one that is there.
+    """Write the sidecar of `output` atomically, replacing an existing one.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""What a run hands back and where it is written: result, uncertainty map, checked targets."""
+"""Results of a run and where they are written: image, uncertainty map, checked targets."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def default_output(source: Path) -> Path:
 
 
 def uncertainty_path(output: Path) -> Path:
-    """Return where the uncertainty map of `output` stands.
+    """Return the path of the uncertainty map of `output`.
 
     Examples
     --------
@@ -55,7 +55,7 @@ def uncertainty_path(output: Path) -> Path:
 
 
 def refuse_bad_targets(target: Path, source: Path | None, overwrite: bool, *, uncertainty: bool) -> None:
-    """Refuse, before any computing, outputs that could not or must not be written: the one place where that is checked.
+    """Refuse, before any computation, outputs that cannot or must not be written.
 
     Parameters
     ----------
@@ -92,7 +92,9 @@ def _refuse_bad_target(target: Path, source: Path | None, overwrite: bool) -> No
     if target.is_dir() and target.suffix != ".zarr":
         raise UnwritableOutput(f"{target}: is a folder; give the name of the output file")
     if sidecar.is_dir():
-        raise UnwritableOutput(f"{sidecar}: is a folder, where the record of the result goes; choose another name")
+        raise UnwritableOutput(
+            f"{sidecar}: is a folder, but the record of the result must be written there; choose another name"
+        )
     if not target.parent.is_dir():
         raise UnwritableOutput(f"{target}: the folder {target.parent} does not exist; create it first")
     refuse_suffix(target)
@@ -108,10 +110,10 @@ def _refuse_long_names(*paths: Path) -> None:
         except OSError as error:
             if error.errno == errno.ENAMETOOLONG:
                 raise UnwritableOutput(
-                    f"{paths[0]}: is too long a name for an output and its record {path.name[-24:]}; give a shorter one"
+                    f"{paths[0]}: too long for an output and its record {path.name[-24:]}; give a shorter name"
                 ) from error
         except ValueError as error:
-            raise UnwritableOutput(f"{paths[0]}: cannot be a name of a file ({error}); choose another one") from error
+            raise UnwritableOutput(f"{paths[0]}: is not a possible file name ({error}); choose another one") from error
 
 
 def _refuse_place(target: Path) -> None:
@@ -166,7 +168,8 @@ def _reserve(file: int, size: int) -> None:
 
 
 ONE_FIT = (
-    "no uncertainty map: it is the standard deviation between fits, and there is one fit a tile; set n_fits=2 or more"
+    "no uncertainty map: it is the standard deviation between fits, and there is only one fit per tile; "
+    "set n_fits=2 or more"
 )
 
 
@@ -262,7 +265,7 @@ class Result:
 
 @dataclass(frozen=True)
 class FileResult:
-    """What `denoise_file` wrote, and the record of it."""
+    """The files written by `denoise_file`, and the record of the run."""
 
     output: Path
     sidecar: Path

@@ -1,4 +1,4 @@
-"""The loop over the planes of a run: read, prepare, fit, finish, store; which side by side, and what stops it."""
+"""Execute a plan plane by plane: read, prepare, fit, finish, store, partly in parallel, until done or cancelled."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def run(
     grid: Grid | None = None,
     verb: str = "Denoising",
 ) -> Result:
-    """Do what a plan says, from the first plane to the report.
+    """Execute a plan, from the first plane to the report.
 
     Parameters
     ----------
@@ -76,7 +76,7 @@ def run(
 def _uncertainty_map(
     plan: Plan, settings: DenoiseSettings, recorder: Recorder, progress: Progress
 ) -> UncertaintyMap | None:
-    """Return where the uncertainty of the planes is collected; None if it is not wanted, or unknown."""
+    """Return the map that collects the uncertainty of the planes; None if it is not requested or unknown."""
     if not settings.uncertainty:
         return None
     if has_uncertainty(channel.recipe for channel in plan.channels):
@@ -208,7 +208,7 @@ class Run:
             self._stop(stopped_at)
 
     def _ahead(self, *, prepare_too: bool) -> Callable[[Place], Callable[[], PlaneTask]]:
-        """Return what reads a plane in the background; it is prepared there too, or when called for."""
+        """Return a prefetcher of planes, which are also prepared in the background, or on request."""
 
         def read(place: Place) -> Callable[[], PlaneTask]:
             with self._times.of("read"):
@@ -233,7 +233,7 @@ class Run:
     def _fitted(
         self, group: Group, tasks: Sequence[PlaneTask]
     ) -> tuple[list[tuple[PlaneTask, PlaneResult | None]], Place | None]:
-        """Fit a group; return what there is to finish, and where the user stopped."""
+        """Fit a group; return the fitted planes to finish, and where the user stopped."""
         done: list[tuple[PlaneTask, PlaneResult | None]] = [(task, None) for task in tasks if task.unchanged]
         if done:  # dropped frames count as processed
             self._progress.advance(len(done) * self._plan.steps_of_plane(group.places[0][1]))

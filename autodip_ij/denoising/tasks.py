@@ -1,4 +1,4 @@
-"""The three carriers of a run: a plane's task, the fit of one of its tiles, the plane's result."""
+"""Data passed through a run: the task of a plane, the fit of one of its tiles, the result of the plane."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Place = tuple[int, int, int]
 
 @dataclass(frozen=True)
 class PlaneTask:
-    """One plane with everything that is decided and computed before its fit.
+    """One plane with all that is decided and computed before its fit.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""The fits of the tiles of planes and how they are assembled: side by side, one by one, again where memory runs out."""
+"""Fit the tiles of planes, simultaneously or one by one, with smaller tiles if memory runs out, and assemble them."""
 
 from __future__ import annotations
 
@@ -181,7 +181,7 @@ class PlaneAssembly:
 
 @dataclass
 class Capacity:
-    """What memory has room for, learnt from one plane and used for the next ones of the channel.
+    """Tile size and lanes for which memory suffices, learnt from one plane and used for the next ones of the channel.
 
     Attributes
     ----------
@@ -200,7 +200,7 @@ class Capacity:
 
     @classmethod
     def of(cls, recipe: PlaneRecipe) -> Capacity:
-        """Return what a recipe asks for."""
+        """Return the capacity requested by a recipe."""
         return cls(recipe.tile, recipe.overlap, recipe.lanes)
 
     def shrink(self, longest_side: int, recipe: PlaneRecipe) -> str:
@@ -274,7 +274,7 @@ def fit_tiles(
 
 
 def side_by_side(capacity: Capacity) -> FitAll:
-    """Return what fits in as many lanes as `capacity` has, and notes there if memory had room for one only."""
+    """Return a function that fits in all lanes of `capacity`, and records there if memory suffices for one only."""
 
     def fit_all(fits: Sequence[TileFit], on_result: OnResult) -> None:
         from autodip_ij.dip.parallel import fit_each
@@ -303,7 +303,7 @@ def side_by_side(capacity: Capacity) -> FitAll:
 
 
 def one_by_one(fit_one: FitOne) -> FitAll:
-    """Return what performs fits one after another with `fit_one`, which reports to the watch of each."""
+    """Return a function that performs fits one after another with `fit_one`, which reports to the watch of each."""
 
     def fit_all(fits: Sequence[TileFit], on_result: OnResult) -> None:
         for index, fit in enumerate(fits):
@@ -315,7 +315,7 @@ def one_by_one(fit_one: FitOne) -> FitAll:
 
 
 def warm_started(warm: WarmStart) -> FitOne:
-    """Return what fits a tile from the network of the same tile in the frame before, and stores its own."""
+    """Return a function that fits a tile from the network of that tile in the previous frame, and stores its own."""
 
     def fit_one(fit: TileFit) -> FitResult:
         key = fit.tile, fit.seed

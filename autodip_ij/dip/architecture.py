@@ -107,7 +107,7 @@ def width_of(value: object) -> int | str:
     texts = [str(part).strip() for part in parts]
     if not texts or not all(text.isdecimal() for text in texts):
         hint = nearest(str(value), [ASCENDING]) if str(value)[:1].isalpha() else ""
-        raise BadInput(f"width: '{value}' is not possible{hint}; give a number, or one a level, as in 16,32,64,128")
+        raise BadInput(f"width: '{value}' is not possible{hint}; give a number, or one per level, as in 16,32,64,128")
     numbers = [int(text) for text in texts]
     for number in numbers:
         if not 1 <= number <= WIDEST:

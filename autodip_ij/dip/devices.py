@@ -65,7 +65,7 @@ def _cuda(index: int) -> str:
     if not torch.cuda.is_available():
         built = torch.version.cuda
         cause = (
-            f"PyTorch {torch.__version__} sees none; check the NVIDIA driver"
+            f"PyTorch {torch.__version__} detects none; check the NVIDIA driver"
             if built
             else (f"PyTorch {torch.__version__} was built without CUDA; install a CUDA build (pytorch.org)")
         )

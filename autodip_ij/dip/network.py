@@ -163,7 +163,7 @@ def check_architecture(architecture: Architecture) -> None:
         raise BadInput(f"width {ASCENDING} halves 512 at every level and ends at depth 10, not {architecture.depth}")
     widths = architecture.widths
     if len(widths) != architecture.depth:
-        raise BadInput(f"{len(widths)} widths were given for {architecture.depth} levels; give one a level")
+        raise BadInput(f"{len(widths)} widths were given for {architecture.depth} levels; give one per level")
     if min(widths) < 1:
         raise BadInput(f"width {min(widths)} is not possible; every level needs at least 1 feature map")
     if architecture.skip < 0:

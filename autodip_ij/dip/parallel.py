@@ -145,7 +145,7 @@ def fit_each(
     """
     every = [options] * len(planes01) if isinstance(options, FitOptions) else list(options)
     if len(every) != len(planes01):
-        raise BadInput(f"{len(every)} options were given for {len(planes01)} planes; give one, or one a plane")
+        raise BadInput(f"{len(every)} options were given for {len(planes01)} planes; give one, or one per plane")
     if not every:
         return lanes or 1
     shapes = [checked_plane(plane).shape for plane in planes01]
@@ -175,7 +175,7 @@ def fit_each(
             _side_by_side(partial(one, beside=side_by_side), len(every), side_by_side, wishes, resolved)
             return lanes
         except OutOfMemory as problem:
-            log.warning("%d fits at once: %s; fitting one after the other", lanes, problem)
+            log.warning("%d fits at once: %s; fitting one after another", lanes, problem)
         wishes.stop = Stop.NO
         lanes = 1
     for index in range(len(every)):

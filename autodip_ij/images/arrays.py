@@ -142,7 +142,7 @@ def warn_of_labels(image: Image) -> None:
         )
     elif image.source is not None and _NAME.search(image.source.name.lower()):
         _log.warning(
-            "%s: is named like a label image or mask; denoising is meant for the intensity image", image.source.name
+            "%s: has the name of a label image or mask; denoising is meant for the intensity image", image.source.name
         )
 
 

@@ -1,1 +1,1 @@
-"""One plane: its noise, the kind of it, what spoils its estimate, and what a residual looks like against it."""
+"""Analyse the noise of a plane: strength, kind, artefacts that invalidate it, and the residual relative to it."""

@@ -1,4 +1,4 @@
-"""Values of a plane that are not measurements of light: gaps of one exact value, and outlier pixels.
+"""Detect pixels that are not measurements of light: gaps of one exact value, and outlier pixels.
 
 Both would set the grey-value window and the noise estimate, and a fit would turn them into structure.
 """
@@ -130,7 +130,7 @@ def _from_borders(at: Mask) -> Mask:
 
 
 def find_outliers(plane: Plane, noise: NoiseModel, least_sigma: float = 0.0) -> Mask:
-    """Return pixels that differ from their neighbours as neither noise nor light does: hot, warm and dead pixels.
+    """Return pixels that differ from their neighbours more than noise or light allows: hot, warm and dead pixels.
 
     A pixel is one if it lies 8 standard deviations of the noise from the median of its neighbourhood (also after
     variance stabilisation, so that single photons on a dark background are none) while its four neighbours share at

@@ -95,7 +95,7 @@ def test_a_table_gives_settings_to_single_files(tmp_path: Path, make_tiff: MakeT
     ("name", "content", "message"),
     [
         ("list.txt", "# nothing\n", "lists no files"),
-        ("list.txt", "missing.tif\n", "there is no"),
+        ("list.txt", "missing.tif\n", "does not exist"),
         ("list.txt", "list.txt\n", "no readable image"),
         ("files.csv", "path,group\na.tif,all\n", "no column 'file'"),
         ("files.csv", "file,group\na.tif,all,more\n", "more values than columns"),

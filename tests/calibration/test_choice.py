@@ -31,7 +31,7 @@ def test_reason_names_the_measure_that_could_not_run_and_the_cause(group: str, m
 
 
 def test_effort_without_influence_is_said_only_when_it_was_asked_for() -> None:
-    assert "knows no effort, so 'fast' changes nothing" in choose(PAPER, "all", effort="fast").reason
+    assert "does not distinguish efforts, so 'fast' has no effect" in choose(PAPER, "all", effort="fast").reason
     assert "effort" not in choose(PAPER, "all", effort="standard", effort_given=False).reason
 
 

@@ -87,7 +87,7 @@ def test_without_a_look_at_the_pixels_it_is_said_that_the_noise_may_change_them(
     image = Image.from_array(np.zeros((64, 64), np.uint8))
     channel = autodip_ij.inspect(image, settings, pixels=False).scenes[0].channels[0]
     assert channel.parameters.iterations == 3
-    assert "before a look at the noise" in channel.reason
+    assert "before the noise" in channel.reason
 
 
 def test_what_would_be_cheaper_is_that_of_the_same_noise(rng, tmp_path):

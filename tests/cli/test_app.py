@@ -235,7 +235,7 @@ def fails_if_fitted(*_: object, **__: object) -> None:
         ("n" * 240 + ".ome.tif", "too long"),
         ("n" * 300 + ".ome.tif", "too long"),
         ("taken.ome.tif", "is a folder"),
-        ("full.ome.zarr", "a folder of something else"),
+        ("full.ome.zarr", "a folder that is not an OME-Zarr image"),
     ],
 )
 def test_a_name_that_cannot_be_written_is_refused_before_the_fit(

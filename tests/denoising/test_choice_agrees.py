@@ -127,7 +127,7 @@ def test_it_is_said_what_was_looked_at(tmp_path):
     assert part.looked_at == "the central 200 x 200 px of one plane (time point 4, slice 0)"
     blind = inspect(path, DenoiseSettings(group="confocal/actin", device="cpu"), pixels=False).scenes[0]
     assert blind.looked_at == "no pixels, as asked"
-    assert "before a look at the noise" in blind.channels[0].reason
+    assert "before the noise" in blind.channels[0].reason
 
 
 def test_a_movie_with_a_dropped_frame_is_judged_by_another():

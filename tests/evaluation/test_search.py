@@ -123,7 +123,7 @@ def test_interrupted_search_goes_on_in_two_processes_and_ends_with_the_same_pack
 ) -> None:
     plan = plan_search(pairs, GRID, OPTIONS)
     whole = search(plan, tmp_path / "whole")
-    with pytest.raises(Cancelled, match="goes on"):
+    with pytest.raises(Cancelled, match="resumes"):
         search(plan, tmp_path / "cut", progress=Interrupting(1, Stop.DISCARD))
     assert not (tmp_path / "cut").exists()
     kept = {file.name: file.stat().st_mtime_ns for file in (tmp_path / "cut.jobs").glob("*.json")}
@@ -283,7 +283,7 @@ def test_fits_that_fail_otherwise_are_reported_and_no_pack_is_written(pairs: tup
     plan = plan_search(pairs, GRID, OPTIONS)
     pairs[0].clean.files[0].unlink()
     prepare.cache_clear()
-    with pytest.raises(AutodipError, match=r"2 of the fits failed, first .*the same command tries them again"):
+    with pytest.raises(AutodipError, match=r"2 of the fits failed, first .*the same command retries them"):
         search(plan, tmp_path / "mine")
     assert not (tmp_path / "mine").exists()
 

@@ -27,12 +27,12 @@ def refusal(path, call=open_image, kind=UnreadableFile):
 @pytest.mark.parametrize("call", [open_image, scene_names, open_metadata])
 def test_a_missing_file_is_named_with_the_nearest_that_is_there(tmp_path, call):
     tifffile.imwrite(tmp_path / "cells_01.tif", np.zeros((4, 4), np.uint8))
-    assert refusal(tmp_path / "cels_01.tif", call).endswith("there is no such file; did you mean 'cells_01.tif'?")
-    assert refusal(tmp_path / "zzz.czi", call).endswith("there is no such file")
+    assert refusal(tmp_path / "cels_01.tif", call).endswith("no such file; did you mean 'cells_01.tif'?")
+    assert refusal(tmp_path / "zzz.czi", call).endswith("no such file")
 
 
 def test_a_missing_folder_is_named(tmp_path):
-    assert "there is no folder" in refusal(tmp_path / "nowhere" / "cells.tif")
+    assert "does not exist" in refusal(tmp_path / "nowhere" / "cells.tif")
 
 
 def test_a_folder_is_no_file(tmp_path):
@@ -69,12 +69,12 @@ def test_a_wrong_suffix_is_named_with_the_right_one(tmp_path, suffix):
     tifffile.imwrite(path, np.zeros((4, 4), np.uint8))
     message = refusal(path)
     assert "but contains TIFF; rename it to end in .tif" in message
-    assert "is named like" in message
+    assert "is named as" in message
 
 
 def test_a_png_named_as_tiff_is_named(tmp_path):
     (tmp_path / "a.tif").write_bytes(imagecodecs.png_encode(np.zeros((4, 4), np.uint8)))
-    assert "is named like TIFF but contains PNG or JPEG; rename it" in refusal(tmp_path / "a.tif")
+    assert "is named as TIFF but contains PNG or JPEG; rename it" in refusal(tmp_path / "a.tif")
 
 
 def test_a_known_content_without_a_known_suffix_is_read(tmp_path):

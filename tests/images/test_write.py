@@ -166,7 +166,7 @@ def test_a_folder_of_something_else_is_never_replaced(tmp_path, image):
     (tmp_path / "results.zarr" / "thesis.docx").write_text("four years of work")
     (tmp_path / "plots.ome.tif").mkdir()
     for name in ("results.zarr", "plots.ome.tif"):
-        with pytest.raises(UnwritableOutput, match="is a folder of something else"):
+        with pytest.raises(UnwritableOutput, match="is a folder that is not an OME-Zarr image"):
             write(image, tmp_path / name, overwrite=True)
     assert (tmp_path / "results.zarr" / "thesis.docx").exists()
 

@@ -97,7 +97,7 @@ def jobs_folder(pack: Path) -> Path:
 
 def _unfinished(path: Path) -> str:
     if os.path.isdir(jobs_folder(path)):
-        return "; its search is not finished: the command that began it goes on where it was"
+        return "; its search is not finished: repeat the command that began it to resume"
     return ""
 
 

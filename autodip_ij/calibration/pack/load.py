@@ -1,4 +1,4 @@
-"""Loading a calibration: a shipped one by name, anyone's by the path of its pack."""
+"""Load a calibration: a shipped one by name, any other by the path of its pack."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ ALIASES = {"l2": "mse", "mae": "l1"}
 
 @dataclass(frozen=True)
 class CalibrationSummary:
-    """One line about a calibration that can be chosen by name."""
+    """Summary of a calibration that can be selected by name."""
 
     name: str
     title: str
@@ -92,7 +92,7 @@ def load_calibration(name_or_path: str | Path, criterion: str | None = None) -> 
     wanted = ALIASES.get(wanted.lower(), wanted.lower())
     known = list(dict.fromkeys(row.criterion for row in rows))
     if wanted not in known:
-        raise BadInput(f"calibration '{manifest.name}' knows no criterion '{wanted}'{nearest(wanted, known)}")
+        raise BadInput(f"calibration '{manifest.name}' has no criterion '{wanted}'{nearest(wanted, known)}")
     table = _table(files, rows, wanted)
     by_noise = {kind: list(read_rows(files, table_name(kind), GroupRow)) for kind in NOISE_KINDS}
     return Calibration(
@@ -112,7 +112,7 @@ def load_calibration(name_or_path: str | Path, criterion: str | None = None) -> 
 
 
 def criteria_of(name_or_path: str | Path) -> tuple[str, ...]:
-    """Return the criteria a calibration knows."""
+    """Return the criteria of a calibration."""
     return _criteria(_find(name_or_path))
 
 

@@ -1,1 +1,1 @@
-"""How alike two noisy images are: the measures of the paper's Table I, and descriptors that need no shipped image."""
+"""Measure the similarity of noisy images, by the measures of the paper's Table I or by stored descriptors."""

@@ -65,7 +65,7 @@ def table_of(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     import pandas as pd
 
     if not rows:
-        raise BadInput("there are no scores to lay out: no job has finished")
+        raise BadInput("there are no scores to tabulate: no job has finished")
     facts = [{key: value for key, value in row.items() if key != "details"} for row in rows]
     frame = pd.DataFrame(facts).assign(work=[relative_work(row) for row in rows])
     numbers = [measure.name for measure in MEASURES if measure.name in frame]

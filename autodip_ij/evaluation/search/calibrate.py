@@ -68,7 +68,7 @@ def calibrate(
     target
         Pack to write: a folder, or a zip.
     about
-        What the pack says of itself.
+        Description of a pack.
     workers
         Where the fits run; one local process by default.
     with_images
@@ -112,7 +112,9 @@ def calibrate(
         message="fits",
     )
     if summary.stopped:
-        progress.log(f"stopped; the same command goes on from the {len(summary.done) + len(summary.resumed)} fits done")
+        progress.log(
+            f"stopped; the same command resumes after the {len(summary.done) + len(summary.resumed)} fits done"
+        )
         return None
     finished = {**JobStore(folder).results(), **_died(summary)}
     results = tabulate(plan, finished)
@@ -211,7 +213,7 @@ def _describe(prepared: PreparedPair, plan: SearchPlan) -> Descriptor:
 
 
 def _died(summary: RunSummary) -> Mapping[str, Mapping[str, Any]]:
-    """Return the fits whose worker died time and again as failed settings; refuse any other failure.
+    """Return the fits whose worker died repeatedly as failed settings; refuse any other failure.
 
     A worker that is killed by the system has run out of memory; so it would the next time.
     """
@@ -219,7 +221,7 @@ def _died(summary: RunSummary) -> Mapping[str, Mapping[str, Any]]:
     others = {key: error for key, error in summary.failed.items() if key not in died}
     if others:
         key, error = next(iter(others.items()))
-        raise AutodipError(f"{len(others)} of the fits failed, first {key}: {error}; the same command tries them again")
+        raise AutodipError(f"{len(others)} of the fits failed, first {key}: {error}; the same command retries them")
     return {
         key: {
             "status": OUT_OF_MEMORY,

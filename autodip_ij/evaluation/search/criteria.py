@@ -1,4 +1,4 @@
-"""What "best" means: scores of settings over the images of a group, ties, failures, and the price of quality.
+"""Rank settings: scores over the images of a group, ties, failures, and the trade-off of cost and quality.
 
 A *setting* is a configuration and a stop. Results are a table with one row per image and setting; a setting that failed
 on an image (diverged, out of memory, image too small) has no row there, or NaN.

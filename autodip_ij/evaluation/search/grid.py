@@ -1,4 +1,4 @@
-"""What a grid search tries: networks, options of the fit, and the iterations at which each run is scored."""
+"""Define a grid search: networks, options of the fit, and the iterations at which each run is scored."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ class Iterations(BaseModel):
 
 
 class Tolerance(BaseModel):
-    """How much worse than the best a cheaper setting may be."""
+    """Tolerated loss of quality of a cheaper setting."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -217,7 +217,7 @@ class Grid(_Axes):
         return list(dict.fromkeys(fit for part in parts for fit in part._own_fits()))
 
     def configurations(self) -> list[Configuration]:
-        """Return what is compared: every fit with every share of a classical estimate.
+        """Return the configurations to compare: every fit with every share of a classical estimate.
 
         Examples
         --------

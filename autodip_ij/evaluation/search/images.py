@@ -1,4 +1,4 @@
-"""A pair as a search sees it: cropped, and the clean image laid on the noisy one."""
+"""Prepare a pair for a search: crop both images, and match the clean one to the noisy one."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def prepare(pair: Pair, crop: int = LARGEST_SIDE) -> PreparedPair:
         raise BadInput(f"{pair.name}: {error}") from error
     height, width = (min(side, crop) for side in matched.inner(noisy).shape)
     if min(height, width) < SMALLEST_SIDE:
-        raise BadInput(f"{pair.name}: {height} x {width} px are left, too few; at least {SMALLEST_SIDE} are needed")
+        raise BadInput(f"{pair.name}: only {height} x {width} px remain; at least {SMALLEST_SIDE} are needed")
     treatment: dict[str, Any] = {}
     if pair.shifted:
         treatment["clean_shift_px"] = [matched.shift_y, matched.shift_x]

@@ -145,7 +145,7 @@ def run_search_job(
     watch = Watch(Silent(), pair.name, clean.window.restore)
     task = prepare(clean, recipe, watch)
     if task.unchanged:
-        raise BadInput(f"{pair.name}: every pixel has the same value; leave this image out")
+        raise BadInput(f"{pair.name}: every pixel has the same value; exclude this image")
     capacity = replace(Capacity.of(recipe), fixed=True)
     snapshots = Snapshots(task, capacity, stops)
     status, message = DONE, ""

@@ -1,4 +1,4 @@
-"""What a pack says of itself beside its tables: a page with pictures, and how to repeat the search."""
+"""Describe a calibration pack: a page with pictures, and the provenance that allows the search to be repeated."""
 
 from __future__ import annotations
 
@@ -237,7 +237,7 @@ def _png(figure: Figure) -> bytes:
 
 @dataclass(frozen=True)
 class About:
-    """What the pack says of itself.
+    """Description of a pack.
 
     Attributes
     ----------

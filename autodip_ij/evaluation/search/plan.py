@@ -1,4 +1,4 @@
-"""A search laid out before it runs: which fits, what they cost, and what cannot be done."""
+"""Plan a search before it runs: its fits, their cost, and those that are impossible."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class Run:
 
 @dataclass(frozen=True)
 class SearchPlan:
-    """What a search is going to do.
+    """The plan of a search.
 
     Attributes
     ----------
@@ -97,7 +97,7 @@ class SearchPlan:
 
 
 def plan_search(pairs: Sequence[Pair], grid: Grid, options: SearchOptions) -> SearchPlan:
-    """Lay out a search; reads every image once.
+    """Plan a search; reads every image once.
 
     Raises
     ------

@@ -33,7 +33,7 @@ ORIGINAL = Configuration(ORIGINAL_DIP.depth, ORIGINAL_DIP.width, ORIGINAL_DIP.sk
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a search found.
+    """Result of a search.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""Which images to calibrate on: few, of every group alike, and as different as the images are.
+"""Select calibration images: few, equally many of every group, and as diverse as possible.
 
 As in the paper, the images are embedded by UMAP, the groups are balanced, and samples are chosen that cover the
 embedding. How it was covered the paper does not say; here by greedy k-centres: first the image nearest to the middle of

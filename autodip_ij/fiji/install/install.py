@@ -109,7 +109,9 @@ def install(
     foreign = [str(step.path) for step in steps if step.action is Action.KEEP]
     if foreign:
         names = ", ".join(foreign)
-        raise BadInput(f"{folder.root}: of other origin or changed since: {names}; move them away, or use --overwrite")
+        raise BadInput(
+            f"{folder.root}: of different origin or changed since: {names}; move them away, or use --overwrite"
+        )
     steps += _superseded(folder, files, old)
     manifest = Manifest(files={str(path): digest(content) for path, content in files.items()})
     manifest.files |= {str(step.path): old.files[str(step.path)] for step in steps if step.action is Action.KEEP}

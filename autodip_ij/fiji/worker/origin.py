@@ -208,5 +208,5 @@ def _shared(decisions: Sequence[GroupDecision], name: str) -> GroupDecision:
         confidence=min((decision.confidence for decision in decisions), default=0.0) if known else 0.0,
         evidence=decisions[0].evidence if len(decisions) == 1 else (),
         reason=f"the source has {len(decisions)} channels, and this one cannot be identified; "
-        + ("what all of them share is used" if known else "they share nothing"),
+        + ("what they have in common is used" if known else "they have nothing in common"),
     )

@@ -223,7 +223,7 @@ def _scenes_of(path: Path, group: Any, inner: str, number: int, ome: Any) -> lis
         check_planes(path, planes, _stored_bytes(path, "/".join(part for part in (inner, level) if part), planes))
     if "image-label" in found:
         raise BadInput(
-            f"{path.name}: is a label image: its values are object numbers, which denoising would mix; "
+            f"{path.name}: is a label image: its values are object numbers, which denoising would corrupt; "
             "give the intensity image"
         )
     record = ome.images[min(number, len(ome.images) - 1)] if ome and ome.images else None

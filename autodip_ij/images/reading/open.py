@@ -99,7 +99,9 @@ def read_scenes(path: str | Path) -> list[Image]:
     except ModuleNotFoundError as error:
         raise _missing_package(file, name, error) from error
     except PermissionError as error:
-        raise UnreadableFile(f"{file.name}: no permission to read it; ask its owner, or copy it") from error
+        raise UnreadableFile(
+            f"{file.name}: no permission to read it; ask its owner for access, or for a copy"
+        ) from error
     except Exception as error:
         raise unreadable(file, error) from error
     if not scenes:
@@ -121,12 +123,14 @@ def _existing(path: str | Path) -> Path:
                 raise UnreadableFile(f"{file.name}: is empty (0 bytes); copy it again from the microscope")
     except FileNotFoundError as error:
         if not file.parent.is_dir():
-            raise UnreadableFile(f"{path}: there is no folder {file.parent}") from error
+            raise UnreadableFile(f"{path}: the folder {file.parent} does not exist") from error
         siblings = [entry.name for entry in file.parent.iterdir() if is_readable_path(entry)]
         near = nearest(file.name, siblings) if siblings else ""
-        raise UnreadableFile(f"{path}: there is no such file{near if near.startswith('; did') else ''}") from error
+        raise UnreadableFile(f"{path}: no such file{near if near.startswith('; did') else ''}") from error
     except PermissionError as error:
-        raise UnreadableFile(f"{file.name}: no permission to read it; ask its owner, or copy it") from error
+        raise UnreadableFile(
+            f"{file.name}: no permission to read it; ask its owner for access, or for a copy"
+        ) from error
     except UnreadableFile:
         raise
     except OSError as error:
@@ -156,7 +160,7 @@ def _identify(path: Path) -> str | None:
         held = formats.by_name(shown)
         usual = (held.usual or held.suffixes[-1]) + (".zip" if shown == "zarr" and path.is_file() else "")
         raise UnreadableFile(
-            f"{path.name}: is named like {promised.title} but contains {held.title}; rename it to end in {usual}"
+            f"{path.name}: is named as {promised.title} but contains {held.title}; rename it to end in {usual}"
         )
     raise UnreadableFile(
         f"{path.name} is not {_with_article(promised.title)} file: it contains {looks_like(path)}. "

@@ -183,7 +183,7 @@ def refuse_folder(target: Path) -> None:
         from autodip_ij.images.reading.recognition import sniff
 
         if not target.name.lower().endswith(_ZARR) or (sniff(target) != "zarr" and any(target.iterdir())):
-            raise UnwritableOutput(f"{target.name}: is a folder of something else; choose another name")
+            raise UnwritableOutput(f"{target.name}: is a folder that is not an OME-Zarr image; choose another name")
 
 
 def _same(target: Path, source: Path) -> bool:
