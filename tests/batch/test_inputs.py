@@ -96,7 +96,7 @@ def test_a_table_gives_settings_to_single_files(tmp_path: Path, make_tiff: MakeT
     [
         ("list.txt", "# nothing\n", "lists no files"),
         ("list.txt", "missing.tif\n", "does not exist"),
-        ("list.txt", "list.txt\n", "no readable image"),
+        ("list.txt", "list.txt\n", "not a readable image"),
         ("files.csv", "path,group\na.tif,all\n", "no column 'file'"),
         ("files.csv", "file,group\na.tif,all,more\n", "more values than columns"),
     ],
