@@ -229,7 +229,7 @@ def test_results_of_a_file_that_grows_while_it_is_read_are_not_left_behind(
         return made
 
     result = run_batch(folder, tmp_path / "out", quick, denoise=during_acquisition)
-    assert "changed while it was read" in result.rows[0].message
+    assert "changed while it was being read" in result.rows[0].message
     assert [row.status for row in result.rows] == ["failed", "done", "done"]
     assert not list((tmp_path / "out").glob("a*"))
     assert run_batch(folder, tmp_path / "out", quick).rows[0].status == "done"

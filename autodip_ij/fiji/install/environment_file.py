@@ -28,7 +28,7 @@ def add_requirement(text: str, requirement: str) -> tuple[str, list[str]]:
     Raises
     ------
     autodip_ij.errors.BadInput
-        If the text is no such file, or its lists are not written one item a line.
+        If the text is not such a file, or its lists are not written with one item per line.
 
     Examples
     --------

@@ -80,7 +80,7 @@ def write(
     write_to = _writer(target, compression, zarr_version)
     kind = image.dtype if isinstance(dtype, str) and dtype == "same" else _dtype(dtype)
     _refuse(image, target, overwrite)
-    # The name of the source, which may be bytes that are no text.
+    # The name of the source, which may contain undecodable bytes.
     image = replace(image, name=_UNFIT.sub("\ufffd", image.name))
     size = image.data.size * kind.itemsize
     with written_whole(target, explain=lambda error: _unwritable(target, error, size)) as partial:
