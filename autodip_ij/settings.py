@@ -294,7 +294,7 @@ class DenoiseSettings(BaseModel):
 
     @classmethod
     def parse(cls, /, **values: Any) -> DenoiseSettings:
-        """Make settings from texts or typed values; the message of an error names the setting and the way out.
+        """Make settings from texts or typed values; the message of an error names the setting and the remedy.
 
         Raises
         ------

@@ -115,7 +115,7 @@ def test_a_file_that_vanishes_before_its_turn_fails_alone(folder: Path, tmp_path
     (folder / "m.tif").write_bytes((folder / "a.tif").read_bytes())
     result = run_batch(folder, tmp_path / "out", quick, denoise=losing_the_next)
     assert status(result) == {"a.tif": "done", "m.tif": "failed", "z.tif": "done"}
-    assert "gone" in message(result, "m.tif")
+    assert "is missing" in message(result, "m.tif")
 
 
 @posix
