@@ -17,10 +17,10 @@ from _common import RESULTS, parser_of
 from rich.console import Console
 
 from autodip_ij.cli.console import ConsoleProgress
-from autodip_ij.evaluation import report as markdown
+from autodip_ij.evaluation import markdown
 from autodip_ij.evaluation.evaluate import Evaluation, Request, Running, evaluate_methods
+from autodip_ij.evaluation.markdown import provenance_line
 from autodip_ij.evaluation.paper.published import table2
-from autodip_ij.evaluation.report import provenance_line
 from autodip_ij.evaluation.scoring.measures import measure_of
 from autodip_ij.evaluation.scoring.summary import GROUPING, overall_means
 

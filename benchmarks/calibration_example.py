@@ -32,7 +32,7 @@ import psutil
 from _common import RESULTS, ROOT, parser_of, write_results
 
 from autodip_ij._support.versions import machine
-from autodip_ij.evaluation.report import table
+from autodip_ij.evaluation.markdown import table
 
 GROUPS = ("confocal/nucleus", "widefield/actin", "twophoton/mito")
 CHOSEN = [word for group in GROUPS for word in ("--groups", group)]

@@ -25,10 +25,10 @@ from scipy.ndimage import gaussian_filter
 
 from autodip_ij.classical import run_method
 from autodip_ij.denoising.checks import LIMITS, judge, worst
-from autodip_ij.evaluation import report as markdown
+from autodip_ij.evaluation import markdown
 from autodip_ij.evaluation.datasets.catalogue import open_datasets
 from autodip_ij.evaluation.datasets.model import Pair
-from autodip_ij.evaluation.report import provenance_line
+from autodip_ij.evaluation.markdown import provenance_line
 from autodip_ij.evaluation.scoring.matching import match
 from autodip_ij.metrics import psnr
 from autodip_ij.noise.residual import Unknown, Value, measure_plane

@@ -19,8 +19,8 @@ from _common import RESULTS, parser_of, write_results
 
 from autodip_ij.denoising.api import denoise_image
 from autodip_ij.denoising.plan import plan_run
-from autodip_ij.evaluation import report as markdown
-from autodip_ij.evaluation.report import provenance_line
+from autodip_ij.evaluation import markdown
+from autodip_ij.evaluation.markdown import provenance_line
 from autodip_ij.images import read, write
 from autodip_ij.settings import DenoiseSettings
 

@@ -40,7 +40,7 @@ from autodip_ij.dip.cost import (
 )
 from autodip_ij.dip.engines.loop import Stepper
 from autodip_ij.dip.fitting import engine_for
-from autodip_ij.evaluation.report import table
+from autodip_ij.evaluation.markdown import table
 
 NETWORKS = {
     "d4 w32": Architecture(4, 32),

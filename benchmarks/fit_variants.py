@@ -22,10 +22,10 @@ from _common import RESULTS, parser_of
 from rich.progress import track
 
 from autodip_ij._support.files import write_text
-from autodip_ij.evaluation import report as markdown
+from autodip_ij.evaluation import markdown
 from autodip_ij.evaluation.datasets.model import Pair
 from autodip_ij.evaluation.evaluate import Request, find_pairs
-from autodip_ij.evaluation.report import provenance_line
+from autodip_ij.evaluation.markdown import provenance_line
 from autodip_ij.evaluation.search.grid import Configuration, Grid, read_grid
 from autodip_ij.evaluation.search.images import prepare
 from autodip_ij.evaluation.search.job import run_search_job

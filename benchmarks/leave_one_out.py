@@ -18,7 +18,7 @@ from pathlib import Path
 import pandas as pd
 from _common import RESULTS, parser_of
 
-from autodip_ij.evaluation.report import table as markdown_table
+from autodip_ij.evaluation.markdown import table as markdown_table
 from autodip_ij.evaluation.search.criteria import by_effort, groups_of, judge
 from autodip_ij.evaluation.search.grid import Grid
 

@@ -28,7 +28,7 @@ from autodip_ij.calibration.pack.files import Descriptor
 from autodip_ij.calibration.similarity.description import describe
 from autodip_ij.calibration.strategies import SIMILARITIES
 from autodip_ij.calibration.transfer import rank
-from autodip_ij.evaluation.report import table
+from autodip_ij.evaluation.markdown import table
 
 UNUSED = {None: Parameters(4, 16, 4, 1)}
 Plane = npt.NDArray[np.float32]

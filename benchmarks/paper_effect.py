@@ -23,7 +23,7 @@ from _common import RESULTS, SHARED, machine_line, parser_of, write_results
 from skimage.io import imread
 
 from autodip_ij.dip import Architecture, FitOptions, fit
-from autodip_ij.evaluation.report import table
+from autodip_ij.evaluation.markdown import table
 from autodip_ij.metrics import psnr
 
 IMAGE = "widefield_nucleus_fov19_c1_noisy.png"

@@ -32,7 +32,7 @@ from autodip_ij._support.versions import processor_name
 from autodip_ij.denoising.api import denoise_image
 from autodip_ij.dip import resolve_device
 from autodip_ij.evaluation.datasets.synthetic import ELECTRONS_PER_COUNT, OFFSET, READ_NOISE, make_sample
-from autodip_ij.evaluation.report import table
+from autodip_ij.evaluation.markdown import table
 from autodip_ij.evaluation.scoring.comparison import PeakMemory
 from autodip_ij.images import Image, read, write
 from autodip_ij.settings import DenoiseSettings

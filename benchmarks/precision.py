@@ -28,7 +28,7 @@ from autodip_ij.dip import Architecture, FitOptions
 from autodip_ij.dip.engines.cpu.engine import CpuStepper
 from autodip_ij.dip.engines.loop import OutputAverage
 from autodip_ij.dip.engines.reference import ReferenceStepper
-from autodip_ij.evaluation.report import table
+from autodip_ij.evaluation.markdown import table
 from autodip_ij.metrics import lpips, psnr
 
 IMAGES = {  # noisy image, clean image, iterations near the optimum for a crop of this size

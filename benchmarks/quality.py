@@ -32,7 +32,7 @@ from autodip_ij.cli.console import ConsoleProgress
 from autodip_ij.errors import AutodipError, BadInput, nearest
 from autodip_ij.evaluation.datasets.model import Pair
 from autodip_ij.evaluation.evaluate import Request, Running, Scoring, Selection, find_pairs
-from autodip_ij.evaluation.report import provenance_line
+from autodip_ij.evaluation.markdown import provenance_line
 from autodip_ij.evaluation.scoring.comparison import run_tasks
 from autodip_ij.evaluation.scoring.summary import table_of
 from autodip_ij.progress import Progress

@@ -14,7 +14,7 @@ from quality_intervals import mean_intervals
 from quality_mixing import common_images, least_lead, mean_curve, mixing_plot
 
 from autodip_ij._support.files import write_text
-from autodip_ij.evaluation import report as markdown
+from autodip_ij.evaluation import markdown
 from autodip_ij.evaluation.datasets.model import Pair
 from autodip_ij.evaluation.figures import panel, time_plot
 from autodip_ij.evaluation.scoring.comparison import image_file

@@ -21,7 +21,7 @@ from _common import RESULTS, SHARED, machine_line, parser_of, write_results
 from skimage.io import imread
 
 from autodip_ij.classical.sparse_hessian import FIDELITIES, SPARSITIES, search_parameters, sparse_hessian
-from autodip_ij.evaluation.report import table
+from autodip_ij.evaluation.markdown import table
 from autodip_ij.metrics import lpips, lpips_available, psnr
 
 # Group: (noisy, sparse deconvolution) of Table II, PSNR in dB, mean of raw and avg2.

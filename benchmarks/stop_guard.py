@@ -21,8 +21,8 @@ from rich.progress import track
 from autodip_ij._support.arrays import binned
 from autodip_ij.dip import Architecture, FitOptions, fit
 from autodip_ij.dip.guard import OVERFITTED, Guard, GuardOptions
-from autodip_ij.evaluation import report as markdown
-from autodip_ij.evaluation.report import provenance_line
+from autodip_ij.evaluation import markdown
+from autodip_ij.evaluation.markdown import provenance_line
 from autodip_ij.images import read
 from autodip_ij.images.window import measure_window
 from autodip_ij.metrics import psnr

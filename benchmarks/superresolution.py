@@ -30,7 +30,7 @@ from autodip_ij.classical.enlarging import METHODS, enlarge
 from autodip_ij.denoising.superresolution import SuperresSettings, enlarging_parameters
 from autodip_ij.dip import Architecture, FitOptions, fit_superresolution
 from autodip_ij.dip.resampling import resample
-from autodip_ij.evaluation.report import table
+from autodip_ij.evaluation.markdown import table
 from autodip_ij.metrics import psnr, ssim
 
 IMAGES = {

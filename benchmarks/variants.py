@@ -15,7 +15,7 @@ from pathlib import Path
 import pandas as pd
 from _common import RESULTS, parser_of
 
-from autodip_ij.evaluation.report import table as markdown_table
+from autodip_ij.evaluation.markdown import table as markdown_table
 
 DECIMALS = {"psnr": 2, "ssim": 3, "lpips_01": 3, "lpips_11": 3}
 

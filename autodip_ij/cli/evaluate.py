@@ -182,7 +182,7 @@ def _two_files(
         return
     from rich.console import Console
 
-    from autodip_ij.evaluation import report as markdown
+    from autodip_ij.evaluation import markdown
     from autodip_ij.evaluation.scoring.measures import MEASURES
 
     for row in rows:

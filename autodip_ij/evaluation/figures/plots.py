@@ -12,7 +12,7 @@ import numpy as np
 
 from autodip_ij._support.files import write_bytes
 from autodip_ij.errors import BadInput, UnwritableOutput
-from autodip_ij.evaluation.report import seconds
+from autodip_ij.evaluation.markdown import seconds
 from autodip_ij.evaluation.scoring.measures import measure_of
 
 if TYPE_CHECKING:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from autodip_ij._support.files import write_text
 from autodip_ij.errors import BadInput, require
-from autodip_ij.evaluation import report as markdown
+from autodip_ij.evaluation import markdown
 from autodip_ij.evaluation.evaluate import Evaluation, Request, evaluate_pairs, find_pairs
+from autodip_ij.evaluation.markdown import FIGURES, provenance_line
 from autodip_ij.evaluation.paper.table1 import (
     ORIGINAL_METHOD,
     Cell,
@@ -21,7 +22,6 @@ from autodip_ij.evaluation.paper.table1 import (
     scores_of_grid,
 )
 from autodip_ij.evaluation.paper.table2 import METHODS, SPARSE, Entry, entries, searched, table2_pairs
-from autodip_ij.evaluation.report import FIGURES, provenance_line
 from autodip_ij.evaluation.scoring.summary import overall_means
 from autodip_ij.progress import Progress, Silent
 
