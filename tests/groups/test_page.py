@@ -37,5 +37,5 @@ def test_the_thresholds_of_the_page_are_the_ones_used() -> None:
 
     text = " ".join(PAGE.read_text(encoding="utf-8").split())
     assert f"reaches {decide.HINT} and leads the next one by {decide.LEAD}" in text
-    assert f"single row of {decide.OUTRIGHT} or more" in text
+    assert f"Without a single fact of {decide.OUTRIGHT} or more the total stays below {decide.OUTRIGHT}" in text
     assert f"at most {decide.OUTSIDE_CONFIDENCE}" in TABLES.read_text(encoding="utf-8")
