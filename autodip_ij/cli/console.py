@@ -24,11 +24,22 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
+    from autodip_ij.denoising.report import Report
+
 
 def say(words: object) -> None:
     """Print one line on standard output, in any encoding."""
     encoding = sys.stdout.encoding or "utf-8"
     print(plain(str(words)).encode(encoding, "backslashreplace").decode(encoding))
+
+
+def say_report(report: Report) -> None:
+    """Print the record of a run as JSON on standard output, without NaN and in ASCII, which any encoding can print."""
+    from json import dumps, loads
+
+    from autodip_ij.denoising.report import to_json
+
+    print(dumps(loads(to_json(report)), indent=2))
 
 
 def text(words: object, style: str = "") -> Text:

@@ -35,17 +35,12 @@ def denoise(
     json
         Print the report as JSON on standard output.
     """
-    from autodip_ij.cli.console import console_progress, say
+    from autodip_ij.cli.console import console_progress, say, say_report
     from autodip_ij.denoising.api import denoise_file
 
     with console_progress(quiet=quiet) as progress:
         result = denoise_file(input, output, settings, overwrite=overwrite, progress=progress)
     if json:
-        from json import dumps, loads
-
-        from autodip_ij.denoising.report import to_json
-
-        # pydantic's JSON contains no NaN; ASCII reads the same in every console's encoding.
-        print(dumps(loads(to_json(result.report)), indent=2))
+        say_report(result.report)
     elif not quiet:
         say(result.output)

@@ -37,14 +37,12 @@ def superres(
     json
         Print the report as JSON on standard output.
     """
-    from autodip_ij.cli.console import console_progress, say
+    from autodip_ij.cli.console import console_progress, say, say_report
     from autodip_ij.denoising.superresolution import superresolve_file
 
     with console_progress(quiet=quiet) as progress:
         result = superresolve_file(input, output, settings, overwrite=overwrite, progress=progress)
     if json:
-        from json import dumps
-
-        print(dumps(result.report.model_dump(mode="json"), indent=2))
+        say_report(result.report)
     elif not quiet:
         say(result.output)

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from autodip_ij.noise.correlated import second_difference
 
-_EMPTY_SHARE = 0.05
+_ZEROS_SHARE = 0.05
 """Part of the pixels at the lowest value from which on the question arises."""
 _REACH_PX = 7
 _LEVELS = 12
@@ -48,7 +48,7 @@ def grey_values_of_a_photon(plane: npt.ArrayLike) -> float | None:
     if values.ndim != 2 or min(values.shape) <= _REACH_PX:
         return None
     low = values.min()
-    if not _EMPTY_SHARE < (values == low).mean() < 1:
+    if not _ZEROS_SHARE < (values == low).mean() < 1:
         return None
     above = values - low
     level = uniform_filter(above, _REACH_PX, mode="mirror")
@@ -84,6 +84,8 @@ Hagen et al. 78 %.
 BRIGHT_SHARE = 0.01
 """The same at the highest grey value; images stretched to 8 bits have 0.2 % there."""
 
+_EMPTY_SHARE = 0.05
+"""Part of the grey levels amid crowded ones that stretching leaves empty."""
 _FINEST_STEP = 1e-5
 _ROUNDING = 2e-6
 _MOST_LEVELS = 65_536
