@@ -27,8 +27,7 @@ from autodip_ij.evaluation.datasets.model import Pair
 from autodip_ij.evaluation.evaluate import Request, find_pairs
 from autodip_ij.evaluation.markdown import provenance_line
 from autodip_ij.evaluation.search.grid import Configuration, Grid, read_grid
-from autodip_ij.evaluation.search.images import prepare
-from autodip_ij.evaluation.search.job import run_search_job
+from autodip_ij.evaluation.search.job import prepare_pair, run_search_job
 
 SCORES = {"psnr": 2, "ssim": 3, "lpips_01": 3, "lpips_11": 3}
 
@@ -69,7 +68,7 @@ def _rows(pair: Pair, side: int, fit: Configuration, grid: Grid, arguments: argp
     if stored.exists():
         found = json.loads(stored.read_text())
     else:
-        digest = prepare(pair, side).digest
+        digest = prepare_pair(pair, side).digest
         found = run_search_job(
             pair, side, digest, fit, grid.stops_of(fit), 1, "auto", "auto", True, None, blends=grid.blends_of(fit)
         )

@@ -24,8 +24,8 @@ from skimage.io import imread
 
 from autodip_ij._support.versions import machine
 from autodip_ij.calibration import CalibrationImage, Parameters
+from autodip_ij.calibration.descriptors import describe
 from autodip_ij.calibration.pack.files import Descriptor
-from autodip_ij.calibration.similarity.description import describe
 from autodip_ij.calibration.strategies import SIMILARITIES
 from autodip_ij.calibration.transfer import rank
 from autodip_ij.evaluation.markdown import table

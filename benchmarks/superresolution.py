@@ -26,10 +26,9 @@ from skimage.io import imread
 from autodip_ij.calibration import load_calibration
 from autodip_ij.calibration.parameters import Parameters
 from autodip_ij.classical import run_method
-from autodip_ij.classical.enlarging import METHODS, enlarge
 from autodip_ij.denoising.superresolution import SuperresSettings, enlarging_parameters
 from autodip_ij.dip import Architecture, FitOptions, fit_superresolution
-from autodip_ij.dip.resampling import resample
+from autodip_ij.dip.resampling import ENLARGEMENTS, enlarge, resample
 from autodip_ij.evaluation.markdown import table
 from autodip_ij.metrics import psnr, ssim
 
@@ -73,7 +72,7 @@ def _row(group: str, clean: npt.NDArray, noisy: npt.NDArray, arguments: argparse
     low, span = float(coarse.min()), float(np.ptp(coarse))
     smooth = low + span * run_method("gaussian", (coarse - low) / span, sigma_px=1.0)
     row = {"group": group, "methods": {}}
-    for method in METHODS:
+    for method in ENLARGEMENTS:
         row["methods"][method] = _quality(clean, enlarge(coarse, SCALE, method))
         row["methods"][f"Gauss 1 px, {method}"] = _quality(clean, enlarge(smooth, SCALE, method))
     group_parameters = load_calibration("paper").table[(group, None)]

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from scipy.ndimage import gaussian_filter
 
 from autodip_ij.calibration import Calibration, CalibrationImage, Parameters
-from autodip_ij.calibration.similarity.description import describe
+from autodip_ij.calibration.descriptors import describe
 from autodip_ij.calibration.transfer import pool_of
 
 Plane = npt.NDArray[np.float32]

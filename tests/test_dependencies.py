@@ -40,7 +40,7 @@ EXTRAS = {
     "autodip_ij/evaluation/search/job.py": ("evaluation", "batch"),  # asks on which worker of a cluster it runs
     "autodip_ij/batch": ("batch",),
     "autodip_ij/calibration/pack/write.py": ("evaluation",),  # packs are written by searches
-    "autodip_ij/calibration/similarity/embedding.py": ("evaluation",),  # the strategy umap
+    "autodip_ij/calibration/embedding.py": ("evaluation",),  # the strategy umap
     "autodip_ij/classical/block_matching.py": ("bm3d",),
     "autodip_ij/fiji": ("fiji",),
     "autodip_ij/images/reading": ("readers",),

@@ -12,8 +12,7 @@ import pytest
 from test_architecture import FLOORS, PACKAGE
 
 from autodip_ij.cli.app import build_app
-from autodip_ij.cli.settings_page import settings_page
-from autodip_ij.cli.sidecar_page import sidecar_page
+from autodip_ij.cli.pages import settings_page, sidecar_page
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted(

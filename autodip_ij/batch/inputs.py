@@ -178,7 +178,7 @@ def _from_paths(
     root: Path, paths: Iterable[Path], *, recursive: bool, found_in: str, unread: Mapping[Path, str] | None = None
 ) -> Inputs:
     from autodip_ij.denoising.report import sidecar_path
-    from autodip_ij.images.reading.sets import one_of_each_set
+    from autodip_ij.images.reading.recognition import one_of_each_set
 
     found = one_of_each_set(paths)
     # Not Path.exists, which raises if the name of the sidecar is too long.
@@ -230,7 +230,7 @@ def _from_list(path: Path) -> Inputs:
 
 def _once_for_each_set(files: list[tuple[Path, Mapping[str, str]]]) -> list[tuple[Path, Mapping[str, str]]]:
     """Return the rows with one file per multi-file image, among the files with equal settings."""
-    from autodip_ij.images.reading.sets import one_of_each_set
+    from autodip_ij.images.reading.recognition import one_of_each_set
 
     by_settings: dict[tuple[tuple[str, str], ...], list[Path]] = {}
     for file, settings in files:

@@ -2,14 +2,155 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from autodip_ij.calibration.similarity import measures
+import numpy as np
+import numpy.typing as npt
+
+from autodip_ij.calibration.descriptors import (
+    Plane,
+    describe,
+    descriptor_distances,
+    embedding_rows,
+    equal_crops,
+    unit_scaled,
+)
+from autodip_ij.calibration.embedding import embed
+from autodip_ij.calibration.model import CalibrationImage
+from autodip_ij.calibration.pack.files import Descriptor
 from autodip_ij.errors import missing_extra
+
+Distances = npt.NDArray[np.float64]
+PixelMeasure = Callable[[Plane, Plane, "str | Path | None"], float]
+"""Distance of two planes in [0, 1] of equal shape; the text names the folder of LPIPS backbone weights."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One plane and the calibration images that it is compared with.
+
+    Attributes
+    ----------
+    plane
+        Noisy plane (Y, X) in any scale.
+    images
+        Images whose distances are wanted.
+    everything
+        All comparable images of the calibration; they set the scale of descriptors and the layout of UMAP, so that
+        distances do not depend on the pool.
+    weights
+        Folder of LPIPS backbone weights.
+    """
+
+    plane: npt.NDArray[Any]
+    images: Sequence[CalibrationImage]
+    everything: Sequence[CalibrationImage]
+    weights: str | Path | None = None
+
+
+def pixelwise(measure: PixelMeasure) -> Callable[[Comparison], Distances]:
+    """Return the function that compares planes by `measure`, each pair on equal central crops."""
+
+    def distances(asked: Comparison) -> Distances:
+        query = unit_scaled(asked.plane)
+        pairs = (equal_crops([query, _pixels(image)]) for image in asked.images)
+        return np.array([measure(first, second, asked.weights) for first, second in pairs])
+
+    return distances
+
+
+def by_mean_gradient(asked: Comparison) -> Distances:
+    """Return absolute differences of mean gradients; stored statistics replace pixels that are not shipped."""
+    from autodip_ij.metrics import mean_gradient
+
+    def gradient_of(image: CalibrationImage) -> float:
+        if image.descriptor is not None:
+            return image.descriptor.statistics["mean_gradient"]
+        return float(mean_gradient(_pixels(image)))
+
+    query = float(mean_gradient(unit_scaled(asked.plane)))
+    return np.array([abs(gradient_of(image) - query) for image in asked.images])
+
+
+def by_umap(asked: Comparison) -> Distances:
+    """Return distances in the UMAP layout of all images: of their pixels as published, else of their descriptors."""
+    everything = asked.everything
+    if all(image.read is not None for image in everything):
+        planes = equal_crops([_pixels(image) for image in everything] + [unit_scaled(asked.plane)])
+        flat = np.stack([crop.ravel() for crop in planes])
+        points = embed(flat[:-1], new=flat[-1:])
+    else:
+        query, reference = _descriptors(asked)
+        points = embed(embedding_rows(reference, reference), new=embedding_rows(reference, [query]))
+    where = {image.name: point for image, point in zip(everything, points, strict=False)}
+    return np.array([float(np.hypot(*(where[image.name] - points[-1]))) for image in asked.images])
+
+
+def by_descriptors(asked: Comparison) -> Distances:
+    """Return distances between descriptors: those stored in the calibration, or measured on its images."""
+    query, reference = _descriptors(asked)
+    known = {image.name: descriptor for image, descriptor in zip(asked.everything, reference, strict=True)}
+    return descriptor_distances(query, [known[image.name] for image in asked.images], reference)
+
+
+def _descriptors(asked: Comparison) -> tuple[Descriptor, list[Descriptor]]:
+    """Return the descriptors of the plane and of all images, with LPIPS features only if all of them have these."""
+    from autodip_ij.metrics import lpips_available
+
+    weights = asked.weights
+    stored = [image.descriptor for image in asked.everything if image.descriptor is not None]
+    features = lpips_available(weights=weights) and all(descriptor.features is not None for descriptor in stored)
+    reference = [
+        image.descriptor or describe(_pixels(image), weights=weights, with_features=features)
+        for image in asked.everything
+    ]
+    return describe(asked.plane, weights=weights, with_features=features), reference
+
+
+def _pixels(image: CalibrationImage) -> Plane:
+    if image.read is None:
+        raise ValueError(f"{image.name} is not shipped with its calibration")
+    return unit_scaled(image.read())
+
+
+def mae(first: Plane, second: Plane, _: str | Path | None) -> float:
+    """Return the mean absolute difference."""
+    from autodip_ij import metrics
+
+    return float(metrics.mae(first, second, data_range=1.0))
+
+
+def mse(first: Plane, second: Plane, _: str | Path | None) -> float:
+    """Return the mean squared difference."""
+    from autodip_ij import metrics
+
+    return float(metrics.mse(first, second, data_range=1.0))
+
+
+def negative_psnr(first: Plane, second: Plane, _: str | Path | None) -> float:
+    """Return minus the PSNR in dB: the nearest image has the largest PSNR."""
+    from autodip_ij import metrics
+
+    return -float(metrics.psnr(first, second, data_range=1.0))
+
+
+def dissimilarity(first: Plane, second: Plane, _: str | Path | None) -> float:
+    """Return 1 - SSIM: the nearest image has the largest SSIM."""
+    from autodip_ij import metrics
+
+    return 1.0 - float(metrics.ssim(first, second, data_range=1.0))
+
+
+def lpips(first: Plane, second: Plane, weights: str | Path | None) -> float:
+    """Return the LPIPS distance (AlexNet, planes mapped to [-1, 1])."""
+    from autodip_ij import metrics
+
+    return float(metrics.lpips(first, second, data_range=1.0, weights=weights))
+
 
 Need = Literal["pixels", "weights", "umap"]
 
@@ -39,7 +180,7 @@ class Strategy:
     name: str
     label: str
     help: str
-    distances: Callable[[measures.Comparison], measures.Distances] | None
+    distances: Callable[[Comparison], Distances] | None
     needs: frozenset[Need] = frozenset()
     published_for: str = ""
 
@@ -62,23 +203,23 @@ _ROWS = (
         "mae",
         "mean absolute difference",
         "the smallest mean absolute difference",
-        measures.pixelwise(measures.mae),
+        pixelwise(mae),
         _PIXELS,
     ),
     Strategy(
         "mse",
         "mean squared difference",
         "the smallest mean squared difference",
-        measures.pixelwise(measures.mse),
+        pixelwise(mse),
         _PIXELS,
     ),
-    Strategy("psnr", "PSNR", "the largest PSNR", measures.pixelwise(measures.negative_psnr), _PIXELS),
-    Strategy("ssim", "SSIM", "the largest structural similarity", measures.pixelwise(measures.dissimilarity), _PIXELS),
+    Strategy("psnr", "PSNR", "the largest PSNR", pixelwise(negative_psnr), _PIXELS),
+    Strategy("ssim", "SSIM", "the largest structural similarity", pixelwise(dissimilarity), _PIXELS),
     Strategy(
         "lpips",
         "LPIPS",
         "the smallest perceptual distance (AlexNet, images in [-1, 1])",
-        measures.pixelwise(measures.lpips),
+        pixelwise(lpips),
         frozenset({"pixels", "weights"}),
         published_for="microscope",
     ),
@@ -86,14 +227,14 @@ _ROWS = (
         "mean_gradient",
         "mean gradient",
         "the nearest mean gradient",
-        measures.by_mean_gradient,
+        by_mean_gradient,
         published_for="specimen",
     ),
     Strategy(
         "umap",
         "UMAP",
         "the nearest point in a UMAP layout of the pixels, or of the descriptors where images are missing",
-        measures.by_umap,
+        by_umap,
         frozenset({"umap"}),
         published_for="all",
     ),
@@ -101,7 +242,7 @@ _ROWS = (
         "descriptors",
         "image descriptors",
         "the nearest descriptor: gradient, noise and spectrum statistics, and pooled LPIPS features",
-        measures.by_descriptors,
+        by_descriptors,
     ),
 )
 

@@ -12,8 +12,7 @@ import numpy.typing as npt
 
 from autodip_ij.calibration.model import Calibration, CalibrationImage, Choice, from_group
 from autodip_ij.calibration.parameters import Parameters
-from autodip_ij.calibration.similarity.measures import Comparison
-from autodip_ij.calibration.strategies import FALLBACK, POOLS, SIMILARITIES, STRATEGIES, known_pool, missing
+from autodip_ij.calibration.strategies import FALLBACK, POOLS, SIMILARITIES, STRATEGIES, Comparison, known_pool, missing
 from autodip_ij.errors import BadInput, nearest
 from autodip_ij.groups.model import group_name
 

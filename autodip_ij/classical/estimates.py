@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from autodip_ij._support.specs import Spec, alternatives, parse_sum
-from autodip_ij.classical.registry import method_names, method_of, parameters_of, run_method
+from autodip_ij._support.text import Spec, alternatives, parse_sum
+from autodip_ij.classical.method import method_names, method_of, parameters_of, run_method
 from autodip_ij.errors import BadInput, EnvironmentProblem, nearest
 from autodip_ij.noise.plane import NoisyPlane
 

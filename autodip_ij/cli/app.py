@@ -30,7 +30,7 @@ COMMANDS = {
     "transfer": ("transfer:transfer", "Show which calibration images a file resembles."),
     "evaluate": ("evaluate:evaluate", "Measure image quality; reproduce the paper's tables."),
     "published": ("evaluate:published", "Rebuild the paper's calibration and validation images from an FMD folder."),
-    "superres": ("superres:superres", "Enlarge an image two- or fourfold with a deep image prior."),
+    "superres": ("denoise:superres", "Enlarge an image two- or fourfold with a deep image prior."),
     "fiji": ("fiji:app", "Install into Fiji; check the installation."),
 }
 """For each command: its function, relative to `autodip_ij.cli`, and its line in the help."""

@@ -107,7 +107,7 @@ def calibrate(
     from autodip_ij.evaluation.search.calibrate import Workers, default_workers
     from autodip_ij.evaluation.search.calibrate import calibrate as run
     from autodip_ij.evaluation.search.grid import Grid, read_grid
-    from autodip_ij.evaluation.search.images import LARGEST_SIDE
+    from autodip_ij.evaluation.search.job import LARGEST_SIDE
     from autodip_ij.evaluation.search.page import About
     from autodip_ij.evaluation.search.plan import SearchOptions, plan_search
     from autodip_ij.evaluation.search.selection import select_pairs

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, Field
 
+from autodip_ij.denoising.recipe import estimate, estimate_method
 from autodip_ij.denoising.report import EvidenceRow, ParameterValues
-from autodip_ij.denoising.workload import estimate, estimate_method
 from autodip_ij.errors import EnvironmentProblem
 from autodip_ij.groups.model import GroupDecision
 from autodip_ij.images.image import AXES, Image

@@ -12,8 +12,7 @@ import numpy as np
 from autodip_ij.calibration.model import Choice
 from autodip_ij.calibration.parameters import Parameters
 from autodip_ij.denoising.channels import decide, representative, treated
-from autodip_ij.denoising.recipe import PlaneRecipe, iterations_of
-from autodip_ij.denoising.workload import estimate, fits_per_plane, lanes_of
+from autodip_ij.denoising.recipe import PlaneRecipe, estimate, fits_per_plane, iterations_of, lanes_of
 from autodip_ij.dip.architecture import levels_of
 from autodip_ij.errors import BadInput
 from autodip_ij.groups.model import GroupDecision

@@ -11,13 +11,12 @@ import numpy.typing as npt
 from autodip_ij.denoising.background import BackgroundWriter, Prefetcher, StageTimes
 from autodip_ij.denoising.plan import Plan
 from autodip_ij.denoising.planes import Grid, blended, finish, fit_planes, prepare
-from autodip_ij.denoising.recipe import INDEPENDENT, WarmStart, frame_order
+from autodip_ij.denoising.recipe import INDEPENDENT, WarmStart, frame_order, planes_at_once
 from autodip_ij.denoising.record import Recorder
 from autodip_ij.denoising.result import ONE_FIT, Result, UncertaintyMap, has_uncertainty, new_array
 from autodip_ij.denoising.tasks import Place, PlaneResult, PlaneTask
 from autodip_ij.denoising.tile_fits import Capacity
 from autodip_ij.denoising.watch import Watch, announcements
-from autodip_ij.denoising.workload import planes_at_once
 from autodip_ij.images.image import Image
 from autodip_ij.progress import Progress, Stop
 from autodip_ij.settings import DenoiseSettings

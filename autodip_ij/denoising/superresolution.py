@@ -15,12 +15,11 @@ from autodip_ij.denoising.cleaning import CleanPlane, Scale
 from autodip_ij.denoising.grey_values import shift_of
 from autodip_ij.denoising.plan import ChannelPlan, Plan, plan_run
 from autodip_ij.denoising.planes import Grid
-from autodip_ij.denoising.recipe import WarmStart, fit_arguments
+from autodip_ij.denoising.recipe import WarmStart, estimate, fit_arguments
 from autodip_ij.denoising.result import FileResult, Result, run_file
 from autodip_ij.denoising.run import run
 from autodip_ij.denoising.tasks import Plane, PlaneResult, PlaneTask, TileFit
 from autodip_ij.denoising.tile_fits import Capacity, FitAll, one_by_one
-from autodip_ij.denoising.workload import estimate
 from autodip_ij.errors import BadInput
 from autodip_ij.images.image import Image, PixelSize
 from autodip_ij.images.reading.recognition import stem_of
@@ -290,7 +289,7 @@ class FineGrid(Grid):
 
     def other_method(self, task: PlaneTask) -> Plane:
         """Return the plane enlarged by a classic method."""
-        from autodip_ij.classical.enlarging import enlarge
+        from autodip_ij.dip.resampling import enlarge
 
         image = enlarge(task.plane, self.scale, task.recipe.method).astype(np.float32)
         task.watch.skip(1)
@@ -315,7 +314,7 @@ class FineGrid(Grid):
 
     def filler(self, plane: Plane) -> Plane:
         """Return a plane enlarged in the plain way."""
-        from autodip_ij.classical.enlarging import enlarge
+        from autodip_ij.dip.resampling import enlarge
 
         return enlarge(plane, self.scale, FILLER).astype(np.float32)
 
@@ -333,7 +332,7 @@ class FineGrid(Grid):
 
     def unchanged(self, scale: Scale, source: npt.NDArray[Any], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
         """Return a plane (Y, X) that is only enlarged."""
-        from autodip_ij.classical.enlarging import enlarge
+        from autodip_ij.dip.resampling import enlarge
 
         clean = scale.clean(source)
         return self.restored(clean, enlarge(clean.unit, self.scale, FILLER), dtype, artefacts=False)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from autodip_ij._support.specs import parse_spec
+from autodip_ij._support.text import parse_spec
 from autodip_ij.dip.resampling import resampling_matrix
 from autodip_ij.errors import BadInput, nearest
 

@@ -24,7 +24,7 @@ from autodip_ij.groups.model import (
 )
 from autodip_ij.groups.rules import Finding, findings_of
 from autodip_ij.groups.vocabulary import Vocabulary, load_vocabulary
-from autodip_ij.images.metadata import SourceMetadata
+from autodip_ij.images.image import SourceMetadata
 
 OUTRIGHT = 0.8
 """Confidence from which on the file says it itself."""
@@ -293,7 +293,7 @@ def infer_groups(metadata: SourceMetadata, vocabulary: Vocabulary | None = None)
 
     Examples
     --------
-    >>> from autodip_ij.images.metadata import SourceMetadata
+    >>> from autodip_ij.images.image import SourceMetadata
     >>> decision, = infer_groups(SourceMetadata("tiff", ("DAPI",)))
     >>> decision.group, decision.confidence
     ('nucleus', 0.75)

@@ -1,7 +1,7 @@
 from .image import Channel as Channel
 from .image import Image as Image
 from .image import PixelSize as PixelSize
-from .metadata import SourceMetadata as SourceMetadata
+from .image import SourceMetadata as SourceMetadata
 from .reading.open import open_image as open_image
 from .reading.open import open_metadata as open_metadata
 from .reading.open import read as read

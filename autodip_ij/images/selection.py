@@ -11,8 +11,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from autodip_ij.errors import BadInput, nearest
-from autodip_ij.images.image import Image
-from autodip_ij.images.metadata import SourceMetadata
+from autodip_ij.images.image import Image, SourceMetadata
 
 if TYPE_CHECKING:
     from ome_types import OME

@@ -9,15 +9,17 @@ import pytest
 from hand_made import noisy, texture
 from scipy.ndimage import gaussian_filter
 
-from autodip_ij.calibration.similarity.description import describe, descriptor_distances, pooled_lpips_features
-from autodip_ij.calibration.similarity.embedding import embed
-from autodip_ij.calibration.similarity.statistics import (
+from autodip_ij.calibration.descriptors import (
+    describe,
+    descriptor_distances,
     equal_crops,
     image_statistics,
     noise_level,
     noise_slope,
+    pooled_lpips_features,
     unit_scaled,
 )
+from autodip_ij.calibration.embedding import embed
 from autodip_ij.errors import BadInput
 
 

@@ -10,15 +10,22 @@ import numpy as np
 import pytest
 from hand_made import GROUPS, KNOWN, calibration_of, entry, noisy, query, texture, with_known_nearest
 
-from autodip_ij.calibration import choose, strategies
+from autodip_ij.calibration import choose, embedding, strategies
 from autodip_ij.calibration import transfer as transfer_module
+from autodip_ij.calibration.embedding import embed
 from autodip_ij.calibration.model import CalibrationImage
-from autodip_ij.calibration.similarity import embedding
-from autodip_ij.calibration.similarity.embedding import embed
-from autodip_ij.calibration.similarity.measures import Comparison, Distances
-from autodip_ij.calibration.strategies import POOLS, SIMILARITIES, STRATEGIES, Strategy, known_pool, policy_strategy
+from autodip_ij.calibration.strategies import (
+    POOLS,
+    SIMILARITIES,
+    STRATEGIES,
+    Comparison,
+    Distances,
+    Strategy,
+    known_pool,
+    policy_strategy,
+)
 from autodip_ij.calibration.transfer import CannotCompare, pool_of, rank, transfer
-from autodip_ij.cli.settings_page import settings_page
+from autodip_ij.cli.pages import settings_page
 from autodip_ij.cli.transfer import transfer as cli_transfer
 from autodip_ij.errors import BadInput, EnvironmentProblem
 

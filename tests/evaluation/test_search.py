@@ -20,8 +20,7 @@ from autodip_ij.errors import AutodipError, BadInput, Cancelled, UnwritableOutpu
 from autodip_ij.evaluation.datasets import Pair, open_dataset
 from autodip_ij.evaluation.search.calibrate import Workers, calibrate
 from autodip_ij.evaluation.search.grid import Configuration, Grid, Iterations, parse_grid
-from autodip_ij.evaluation.search.images import prepare
-from autodip_ij.evaluation.search.job import run_search_job, score
+from autodip_ij.evaluation.search.job import prepare_pair, run_search_job, score
 from autodip_ij.evaluation.search.page import About
 from autodip_ij.evaluation.search.plan import SearchOptions, SearchPlan, plan_search
 from autodip_ij.evaluation.search.selection import Selected
@@ -146,7 +145,7 @@ def test_changed_pixels_are_searched_again(pairs: tuple[Pair, ...]) -> None:
     plan = plan_search(pairs, GRID, OPTIONS)
     file = pairs[0].noisy.files[0]
     np.save(file, np.load(file)[::-1])
-    prepare.cache_clear()
+    prepare_pair.cache_clear()
     again = plan_search(pairs, GRID, OPTIONS)
     prints = [{run.job.key: run.job.fingerprint for run in one.runs} for one in (plan, again)]
     changed = {key for key in prints[0] if prints[0][key] != prints[1][key]}
@@ -179,7 +178,7 @@ def test_plan_counts_the_operations_and_starts_with_the_costliest(pairs: tuple[P
 def test_larger_images_are_cropped_to_the_asked_side(pairs: tuple[Pair, ...]) -> None:
     plan = plan_search(pairs, GRID, SearchOptions(crop=32, device="cpu", with_lpips=False))
     assert set(plan.shapes.values()) == {(32, 32)}
-    np.testing.assert_array_equal(prepare(pairs[0], 32).noisy, pairs[0].noisy.read()[4:36, 4:36])
+    np.testing.assert_array_equal(prepare_pair(pairs[0], 32).noisy, pairs[0].noisy.read()[4:36, 4:36])
 
 
 def test_clean_image_takes_place_and_scale_of_the_noisy_one(tmp_path: Path) -> None:
@@ -187,7 +186,7 @@ def test_clean_image_takes_place_and_scale_of_the_noisy_one(tmp_path: Path) -> N
     np.save(tmp_path / "clean.npy", np.roll(clean, (2, -3), axis=(0, 1)))
     np.save(tmp_path / "noisy.npy", 10 + 50 * clean)
     (tmp_path / "pairs.csv").write_text("noisy,clean,shifted,rescaled\nnoisy.npy,clean.npy,yes,yes\n")
-    prepared = prepare(open_dataset(tmp_path).pairs[0])
+    prepared = prepare_pair(open_dataset(tmp_path).pairs[0])
     assert prepared.data_range == "reference"
     assert prepared.treatment["clean_shift_px"] == pytest.approx([-2, 3], abs=0.1)
     assert prepared.treatment["clean_gain"] == pytest.approx(50, rel=0.02)
@@ -216,7 +215,7 @@ def test_a_share_of_a_classical_estimate_is_scored_as_a_run_would_blend_it(pairs
     blends = ("", "0.5 gaussian sigma_px=1", "1 gaussian sigma_px=1")
     arguments = (512, "", Configuration(2, 4, 4), (4, 8), 1, "cpu", "float32", False, None)
     scores = run_search_job(pairs[0], *arguments, blends)["scores"]
-    images = prepare(pairs[0], 512)
+    images = prepare_pair(pairs[0], 512)
     alone = score(images, gaussian_filter(images.noisy, 1, mode="mirror"), with_lpips=False)
     assert scores[blends[2]]["psnr"] == pytest.approx([alone["psnr"]] * 2, abs=0.05)
     for name in ("mse", "mae"):
@@ -282,7 +281,7 @@ def test_fit_that_needs_too_much_memory_is_a_failed_setting(
 def test_fits_that_fail_otherwise_are_reported_and_no_pack_is_written(pairs: tuple[Pair, ...], tmp_path: Path) -> None:
     plan = plan_search(pairs, GRID, OPTIONS)
     pairs[0].clean.files[0].unlink()
-    prepare.cache_clear()
+    prepare_pair.cache_clear()
     with pytest.raises(AutodipError, match=r"2 of the fits failed, first .*the same command retries them"):
         search(plan, tmp_path / "mine")
     assert not (tmp_path / "mine").exists()

@@ -9,8 +9,8 @@ import pytest
 
 from autodip_ij._support.fields import choices_of
 from autodip_ij._support.versions import shipped
-from autodip_ij.fiji.commands.macro_page import macro_page_tables
 from autodip_ij.fiji.commands.menu import COMMANDS
+from autodip_ij.fiji.commands.scripts import macro_page_tables
 from autodip_ij.groups.model import group_names
 from autodip_ij.settings import DenoiseSettings
 

@@ -7,7 +7,7 @@ from typing import Any
 from xml.sax.saxutils import quoteattr
 
 from autodip_ij.groups import GroupDecision, infer_groups
-from autodip_ij.images.metadata import SourceMetadata
+from autodip_ij.images.image import SourceMetadata
 
 OME_HEAD = '<OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06">'
 

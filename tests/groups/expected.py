@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from autodip_ij.images.metadata import SourceMetadata
+from autodip_ij.images.image import SourceMetadata
 
 TABLE = Path(__file__).resolve().parent.parent / "data" / "expected_groups.csv"
 BANDS = {"outright": (0.8, 1.0), "inferred": (0.5, 0.8), "hint": (0.001, 0.5), "none": (0.0, 0.0)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from autodip_ij.groups import infer_groups
-from autodip_ij.images.metadata import SourceMetadata
+from autodip_ij.images.image import SourceMetadata
 
 from .building import decide, imagej, nd2, oib
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from autodip_ij.images.metadata import SourceMetadata
+from autodip_ij.images.image import SourceMetadata
 
 from .building import decide, ome, one_ome
 

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from autodip_ij.groups import infer_groups, load_vocabulary
-from autodip_ij.images.metadata import SourceMetadata
+from autodip_ij.images.image import SourceMetadata
 
 from .page import evidence_tables
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autodip_ij.groups import infer_groups
-from autodip_ij.images.metadata import SourceMetadata
+from autodip_ij.images.image import SourceMetadata
 from autodip_ij.images.reading import formats
 
 FORMATS = tuple(flavour.name for entry in formats.FORMATS for flavour in entry.flavours if flavour.facts)

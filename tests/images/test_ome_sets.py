@@ -9,7 +9,7 @@ import tifffile
 from autodip_ij.batch.inputs import find_inputs
 from autodip_ij.errors import UnreadableFile
 from autodip_ij.images.reading.open import open_image, read_scenes
-from autodip_ij.images.reading.sets import one_of_each_set, set_members
+from autodip_ij.images.reading.recognition import one_of_each_set, set_members
 
 NAMESPACE = 'xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06"'
 GREY = (11, 22, 33)

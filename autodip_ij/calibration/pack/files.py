@@ -112,10 +112,10 @@ class Descriptor:
     ----------
     statistics
         Gradient, noise and spectrum of the image scaled to [0, 1], by name; see
-        `autodip_ij.calibration.similarity.statistics`.
+        `autodip_ij.calibration.descriptors`.
     features
         Pooled LPIPS features, float32, (1152,); None where no LPIPS weights were available. See
-        `autodip_ij.calibration.similarity.description`.
+        `autodip_ij.calibration.descriptors`.
     """
 
     statistics: dict[str, float]

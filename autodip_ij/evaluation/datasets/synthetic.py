@@ -7,8 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from autodip_ij.images.image import Channel, Image, PixelSize
-from autodip_ij.images.metadata import SourceMetadata
+from autodip_ij.images.image import Channel, Image, PixelSize, SourceMetadata
 
 FloatPlane = npt.NDArray[np.float64]
 

@@ -154,9 +154,9 @@ def _write_pack(
     overwrite: bool,
 ) -> Path:
     from autodip_ij.calibration import load_calibration
+    from autodip_ij.calibration.descriptors import describe
     from autodip_ij.calibration.pack.load import criteria_of
     from autodip_ij.calibration.pack.write import PackContent, PackImage, write_pack
-    from autodip_ij.calibration.similarity.description import describe
     from autodip_ij.metrics import lpips_available
 
     with_features = lpips_available(weights=weights)

@@ -85,8 +85,7 @@ def _read(pair: Pair, cut: Callable[[Any], Any]) -> Image | None:
 def _seconds(pair: Pair, text: str, image: Image, device: str) -> float:
     from autodip_ij.denoising.channels import representative
     from autodip_ij.denoising.plan import intended
-    from autodip_ij.denoising.recipe import PlaneRecipe
-    from autodip_ij.denoising.workload import estimate, estimate_method
+    from autodip_ij.denoising.recipe import PlaneRecipe, estimate, estimate_method
     from autodip_ij.settings import DenoiseSettings
 
     method = parse_method(text)

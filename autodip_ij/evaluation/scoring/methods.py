@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from autodip_ij._support.specs import parse_spec, value_of
+from autodip_ij._support.text import parse_spec, value_of
 from autodip_ij.calibration.parameters import STORED, Parameters, check_blend
 from autodip_ij.dip.architecture import levels_of
 from autodip_ij.errors import BadInput, nearest

@@ -15,8 +15,7 @@ from autodip_ij.calibration.advice import architecture_of
 from autodip_ij.calibration.pack.files import Descriptor, jobs_folder
 from autodip_ij.calibration.pack.write import PackContent, PackImage, write_pack
 from autodip_ij.errors import AutodipError, UnwritableOutput, require
-from autodip_ij.evaluation.search.images import PreparedPair, prepare
-from autodip_ij.evaluation.search.job import OUT_OF_MEMORY, gpu_count
+from autodip_ij.evaluation.search.job import OUT_OF_MEMORY, PreparedPair, gpu_count, prepare_pair
 from autodip_ij.evaluation.search.page import About, embedding, page, pictures_of, provenance
 from autodip_ij.evaluation.search.plan import SearchPlan
 from autodip_ij.evaluation.search.results import find_best, stops_at_an_end, tabulate
@@ -191,7 +190,7 @@ def _common_side(plan: SearchPlan) -> int | None:
 
 
 def _pack_image(pair: Pair, plan: SearchPlan, with_images: bool) -> PackImage:
-    prepared = prepare(pair, plan.options.crop)
+    prepared = prepare_pair(pair, plan.options.crop)
     return PackImage(
         name=pair.name,
         microscope=pair.microscope,
@@ -206,7 +205,7 @@ def _pack_image(pair: Pair, plan: SearchPlan, with_images: bool) -> PackImage:
 
 
 def _describe(prepared: PreparedPair, plan: SearchPlan) -> Descriptor:
-    from autodip_ij.calibration.similarity.description import describe
+    from autodip_ij.calibration.descriptors import describe
 
     options = plan.options
     return describe(prepared.noisy, weights=options.weights, with_features=options.with_lpips)

@@ -1,9 +1,11 @@
-"""One job of a search: one network fitted to one image as a run does it, scored at every stop. Runs in a worker."""
+"""Prepare a pair for a search: crop both images, and match the clean one to the noisy one."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import count
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -12,8 +14,6 @@ import numpy.typing as npt
 
 from autodip_ij.errors import BadInput, EnvironmentProblem, OutOfMemory
 from autodip_ij.evaluation.search.grid import Configuration
-from autodip_ij.evaluation.search.images import PreparedPair
-from autodip_ij.evaluation.search.images import prepare as prepare_pair
 
 if TYPE_CHECKING:
     from autodip_ij.denoising.tasks import PlaneResult, PlaneTask, TileFit
@@ -21,7 +21,84 @@ if TYPE_CHECKING:
     from autodip_ij.dip.options import FitResult, Precision
     from autodip_ij.evaluation.datasets import Pair
 
+
 Plane = npt.NDArray[np.float32]
+
+LARGEST_SIDE = 512
+"""Larger images are cropped to this side by default: the tile in which images are denoised."""
+
+SMALLEST_SIDE = 16
+
+
+@dataclass(frozen=True, eq=False)
+class PreparedPair:
+    """Noisy and clean image on one grid and one grey-value scale.
+
+    Attributes
+    ----------
+    noisy, clean
+        (Y, X) float32, in the grey values of the noisy image.
+    data_range
+        Scale of all metrics: the fixed one of the data set, or ``"reference"``, the span of `clean`.
+    treatment
+        What was done to the clean image, JSON-like: shift in px, gain and offset; empty if nothing.
+    """
+
+    noisy: Plane
+    clean: Plane
+    data_range: float | Literal["reference"]
+    treatment: dict[str, Any]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(Y, X), px."""
+        return self.noisy.shape[0], self.noisy.shape[1]
+
+    @property
+    def digest(self) -> str:
+        """Digest of both images: results of other pixels are never mistaken for those of these."""
+        return hashlib.sha256(self.noisy.tobytes() + self.clean.tobytes()).hexdigest()[:16]
+
+
+@lru_cache(maxsize=4)
+def prepare_pair(pair: Pair, crop: int = LARGEST_SIDE) -> PreparedPair:
+    """Read a pair, make its images comparable as its data set asks for, and cut out the centre of both.
+
+    Parameters
+    ----------
+    pair
+        What to read.
+    crop
+        Longest side, px.
+
+    Raises
+    ------
+    autodip_ij.errors.BadInput
+        If the two images differ in size, or too little is left of them.
+    """
+    from autodip_ij.calibration.descriptors import central_crop
+    from autodip_ij.evaluation.scoring.matching import match
+
+    noisy = pair.noisy.read()
+    try:
+        matched = match(noisy, pair.clean.read(), shifted=pair.shifted, rescaled=pair.rescaled)
+    except BadInput as error:
+        raise BadInput(f"{pair.name}: {error}") from error
+    height, width = (min(side, crop) for side in matched.inner(noisy).shape)
+    if min(height, width) < SMALLEST_SIDE:
+        raise BadInput(f"{pair.name}: only {height} x {width} px remain; at least {SMALLEST_SIDE} are needed")
+    treatment: dict[str, Any] = {}
+    if pair.shifted:
+        treatment["clean_shift_px"] = [matched.shift_y, matched.shift_x]
+    if pair.rescaled:
+        treatment["clean_gain"], treatment["clean_offset"] = matched.gain, matched.offset
+    return PreparedPair(
+        noisy=np.ascontiguousarray(central_crop(matched.inner(noisy), (height, width))),
+        clean=np.ascontiguousarray(central_crop(matched.inner(matched.reference), (height, width))),
+        data_range=pair.value_range or "reference",
+        treatment=treatment,
+    )
+
 
 LPIPS_CONVENTIONS: dict[str, Literal["minus_one_one", "zero_one"]] = {
     "lpips_11": "minus_one_one",
@@ -100,7 +177,7 @@ def run_search_job(
     Parameters
     ----------
     pair, crop
-        See `autodip_ij.evaluation.search.images.prepare`.
+        See `autodip_ij.evaluation.search.job.prepare_pair`.
     digest
         Of the images; part of the arguments so that a result belongs to these pixels.
     configuration

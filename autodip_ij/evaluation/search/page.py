@@ -18,7 +18,7 @@ from autodip_ij.calibration.pack.write import Key
 from autodip_ij.calibration.parameters import Parameters
 from autodip_ij.dip.architecture import ASCENDING, levels_of
 from autodip_ij.evaluation.search.criteria import images_of, membership_of
-from autodip_ij.evaluation.search.images import prepare
+from autodip_ij.evaluation.search.job import prepare_pair
 from autodip_ij.evaluation.search.plan import SearchPlan
 from autodip_ij.evaluation.search.results import Verdict
 
@@ -265,7 +265,7 @@ def provenance(plan: SearchPlan, results: pd.DataFrame, about: About, verdict: V
     fits = results.drop_duplicates(["image", "configuration"])
     images = []
     for pair in plan.pairs:
-        prepared = prepare(pair, plan.options.crop)
+        prepared = prepare_pair(pair, plan.options.crop)
         images.append(
             {
                 "image": pair.name,

@@ -11,8 +11,7 @@ from autodip_ij.calibration.advice import architecture_of, binned_shape, operati
 from autodip_ij.denoising.recipe import NOISE_AWARE
 from autodip_ij.errors import BadInput
 from autodip_ij.evaluation.search.grid import Configuration, Grid
-from autodip_ij.evaluation.search.images import LARGEST_SIDE, prepare
-from autodip_ij.evaluation.search.job import run_search_job
+from autodip_ij.evaluation.search.job import LARGEST_SIDE, prepare_pair, run_search_job
 from autodip_ij.noise.plane import noise_kind
 
 if TYPE_CHECKING:
@@ -112,7 +111,7 @@ def plan_search(pairs: Sequence[Pair], grid: Grid, options: SearchOptions) -> Se
     noise: dict[str, str] = {}
     too_deep: Counter[str] = Counter()
     for pair in pairs:
-        images = prepare(pair, options.crop)
+        images = prepare_pair(pair, options.crop)
         shapes[pair.name] = images.shape
         noise[pair.name] = noise_kind(images.noisy, pair.microscope) or ""
         for configuration in grid.fits(noise[pair.name]):

@@ -139,8 +139,8 @@ def embed_images(readers: Sequence[Callable[[], Plane]], *, seed: int = 0) -> Po
     """Return the UMAP coordinates (images, 2) of noisy images: of their pixels, on equal crops, scaled to [0, 1]."""
     from skimage.measure import block_reduce
 
-    from autodip_ij.calibration.similarity.embedding import embed
-    from autodip_ij.calibration.similarity.statistics import central_crop, unit_scaled
+    from autodip_ij.calibration.descriptors import central_crop, unit_scaled
+    from autodip_ij.calibration.embedding import embed
 
     if not readers:
         raise BadInput("there are no images to select from")

@@ -14,7 +14,7 @@ from typing import Any
 
 from autodip_ij.errors import AutodipError
 from autodip_ij.groups.model import GroupDecision
-from autodip_ij.images.metadata import SourceMetadata
+from autodip_ij.images.image import SourceMetadata
 from autodip_ij.progress import Progress
 from autodip_ij.settings import DenoiseSettings
 

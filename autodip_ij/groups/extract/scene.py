@@ -8,7 +8,7 @@ import re
 from autodip_ij.groups.extract import native_facts
 from autodip_ij.groups.extract.ome import ome_facts
 from autodip_ij.groups.facts import Fact, Kind, text_fact
-from autodip_ij.images.metadata import SourceMetadata
+from autodip_ij.images.image import SourceMetadata
 from autodip_ij.images.reading.formats import flavour_of
 from autodip_ij.images.reading.recognition import without_endings
 

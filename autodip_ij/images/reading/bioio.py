@@ -10,8 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from autodip_ij.errors import UnreadableFile
-from autodip_ij.images.image import Channel, Image, PixelSize
-from autodip_ij.images.metadata import SourceMetadata
+from autodip_ij.images.image import Channel, Image, PixelSize, SourceMetadata
 from autodip_ij.images.reading.facts import sample_channels
 from autodip_ij.images.reading.lazy import lazy_planes
 from autodip_ij.images.reading.ome_xml import channels_of

@@ -15,10 +15,16 @@ from lxml import etree
 from pylibCZIrw import czi
 
 from autodip_ij.errors import BadInput
-from autodip_ij.images.image import Channel, Image, PixelSize
-from autodip_ij.images.metadata import SourceMetadata
-from autodip_ij.images.reading.axes import SCENE, AxisPlan, plan_axes
-from autodip_ij.images.reading.facts import color_of, median_step, number_of, sample_channels
+from autodip_ij.images.image import Channel, Image, PixelSize, SourceMetadata
+from autodip_ij.images.reading.facts import (
+    SCENE,
+    AxisPlan,
+    color_of,
+    median_step,
+    number_of,
+    plan_axes,
+    sample_channels,
+)
 from autodip_ij.images.reading.lazy import lazy_planes
 from autodip_ij.images.reading.ome_xml import parse_ome
 from autodip_ij.images.writing.ome_record import drop_dangling_references

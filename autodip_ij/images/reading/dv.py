@@ -14,10 +14,8 @@ import numpy as np
 import numpy.typing as npt
 from mrc import DVFile
 
-from autodip_ij.images.image import Channel, Image, PixelSize
-from autodip_ij.images.metadata import SourceMetadata
-from autodip_ij.images.reading.axes import AxisPlan, plan_axes
-from autodip_ij.images.reading.facts import median_step, positive_of
+from autodip_ij.images.image import Channel, Image, PixelSize, SourceMetadata
+from autodip_ij.images.reading.facts import AxisPlan, median_step, plan_axes, positive_of
 from autodip_ij.images.reading.lazy import lazy_planes
 
 _WAVELENGTHS = 5

@@ -35,7 +35,7 @@ class Flavour:
     Attributes
     ----------
     name
-        Value of `autodip_ij.images.metadata.SourceMetadata.format`.
+        Value of `autodip_ij.images.image.SourceMetadata.format`.
     instrument
         Where the instrument metadata come from, for the page on formats.
     title, suffixes

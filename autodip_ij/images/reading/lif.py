@@ -15,10 +15,8 @@ import liffile
 import numpy as np
 import numpy.typing as npt
 
-from autodip_ij.images.image import Channel, Image, PixelSize
-from autodip_ij.images.metadata import SourceMetadata
-from autodip_ij.images.reading.axes import SCENE, AxisPlan, plan_axes
-from autodip_ij.images.reading.facts import SAMPLE_COLORS, SAMPLE_NAMES
+from autodip_ij.images.image import Channel, Image, PixelSize, SourceMetadata
+from autodip_ij.images.reading.facts import SAMPLE_COLORS, SAMPLE_NAMES, SCENE, AxisPlan, plan_axes
 from autodip_ij.images.reading.lazy import check_pixels, lazy_planes
 
 _LUT_COLORS = {

@@ -11,9 +11,8 @@ import mrcfile
 import numpy as np
 import numpy.typing as npt
 
-from autodip_ij.images.image import Channel, Image, PixelSize
-from autodip_ij.images.metadata import SourceMetadata
-from autodip_ij.images.reading.axes import SCENE, AxisPlan, plan_axes
+from autodip_ij.images.image import Channel, Image, PixelSize, SourceMetadata
+from autodip_ij.images.reading.facts import SCENE, AxisPlan, plan_axes
 from autodip_ij.images.reading.lazy import lazy_planes
 
 

@@ -16,10 +16,8 @@ import nd2
 import numpy as np
 import numpy.typing as npt
 
-from autodip_ij.images.image import Channel, Image, PixelSize
-from autodip_ij.images.metadata import SourceMetadata
-from autodip_ij.images.reading.axes import SCENE, AxisPlan, plan_axes
-from autodip_ij.images.reading.facts import sample_channels
+from autodip_ij.images.image import Channel, Image, PixelSize, SourceMetadata
+from autodip_ij.images.reading.facts import SCENE, AxisPlan, plan_axes, sample_channels
 from autodip_ij.images.reading.lazy import DEFLATE, check_pixels, lazy_planes
 
 _INSIDE_A_FRAME = "CYXS"

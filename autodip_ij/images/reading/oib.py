@@ -17,10 +17,8 @@ import numpy.typing as npt
 from oiffile import OifFile, SettingsFile
 
 from autodip_ij._support.files import refuse_special
-from autodip_ij.images.image import Channel, Image, PixelSize
-from autodip_ij.images.metadata import SourceMetadata, unit_name
-from autodip_ij.images.reading.axes import SCENE, AxisPlan, plan_axes
-from autodip_ij.images.reading.facts import METRES, SECONDS, convert
+from autodip_ij.images.image import Channel, Image, PixelSize, SourceMetadata, unit_name
+from autodip_ij.images.reading.facts import METRES, SCENE, SECONDS, AxisPlan, convert, plan_axes
 from autodip_ij.images.reading.lazy import lazy_planes
 
 _MARK = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"

@@ -18,7 +18,7 @@ from ome_types import OME, model
 from ome_types.model import UnitsLength, UnitsTime
 from pydantic import BaseModel, TypeAdapter
 
-from autodip_ij.images.metadata import unit_name
+from autodip_ij.images.image import unit_name
 
 _NAMESPACE = "http://www.openmicroscopy.org/Schemas/OME/2016-06"
 _DECLARATION = re.compile(r"^\s*<\?xml[^>]*\?>")

@@ -8,8 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from autodip_ij.images.image import Channel, PixelSize, SceneMetadata
-from autodip_ij.images.metadata import SourceMetadata
+from autodip_ij.images.image import Channel, PixelSize, SceneMetadata, SourceMetadata
 from autodip_ij.images.reading.facts import METRES, SECONDS, convert, median_step, sample_channels
 
 if TYPE_CHECKING:

@@ -19,10 +19,8 @@ from zarr.storage import LocalStore, ZipStore
 
 from autodip_ij._support.files import refuse_special
 from autodip_ij.errors import BadInput, UnreadableFile
-from autodip_ij.images.image import Channel, Image, PixelSize
-from autodip_ij.images.metadata import SourceMetadata
-from autodip_ij.images.reading.axes import SCENE, AxisPlan, plan_axes
-from autodip_ij.images.reading.facts import METRES, ZARR_UNITS, color_of, convert
+from autodip_ij.images.image import Channel, Image, PixelSize, SourceMetadata
+from autodip_ij.images.reading.facts import METRES, SCENE, ZARR_UNITS, AxisPlan, color_of, convert, plan_axes
 from autodip_ij.images.reading.lazy import PLANES_UNQUESTIONED, check_planes, lazy_planes
 from autodip_ij.images.reading.ome_xml import channels_of, parse_ome
 from autodip_ij.images.reading.recognition import stem_of

@@ -12,8 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image as PillowImage
 
-from autodip_ij.images.image import Channel, Image
-from autodip_ij.images.metadata import SourceMetadata
+from autodip_ij.images.image import Channel, Image, SourceMetadata
 from autodip_ij.images.reading.facts import sample_channels
 from autodip_ij.images.reading.lazy import check_pixels, lazy_planes
 

@@ -15,14 +15,11 @@ import numpy as np
 import numpy.typing as npt
 from tifffile import PHOTOMETRIC, TiffFile, TiffPageSeries
 
-from autodip_ij.images.image import Image
-from autodip_ij.images.metadata import SourceMetadata
-from autodip_ij.images.reading.axes import SCENE, AxisPlan, plan_axes
-from autodip_ij.images.reading.facts import Facts
+from autodip_ij.images.image import Image, SourceMetadata
+from autodip_ij.images.reading.facts import SCENE, AxisPlan, Facts, plan_axes
 from autodip_ij.images.reading.lazy import check_planes, lazy_planes, unreadable
 from autodip_ij.images.reading.ome_xml import parse_ome
-from autodip_ij.images.reading.recognition import stem_of
-from autodip_ij.images.reading.sets import refuse_special_members
+from autodip_ij.images.reading.recognition import refuse_special_members, stem_of
 from autodip_ij.images.reading.tiff_facts import facts_of, facts_of_scene, lut_color
 from autodip_ij.images.reading.tiff_makers import scanimage_series
 from autodip_ij.images.reading.tiff_pages import (

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from tifffile import TiffFile, TiffPageSeries
 
-from autodip_ij.images.image import Channel, PixelSize
-from autodip_ij.images.metadata import unit_name
+from autodip_ij.images.image import Channel, PixelSize, unit_name
 from autodip_ij.images.reading.facts import Facts
 from autodip_ij.images.reading.ome_xml import channels_of, pixel_size_of, with_display_ranges
 from autodip_ij.images.reading.recognition import is_file_name

@@ -14,8 +14,7 @@ import numpy as np
 from lxml import etree
 from tifffile import TiffFile, TiffPage, TiffPageSeries, matlabstr2py, read_ndtiff_index
 
-from autodip_ij.images.image import Channel, PixelSize
-from autodip_ij.images.metadata import unit_name
+from autodip_ij.images.image import Channel, PixelSize, unit_name
 from autodip_ij.images.reading.facts import (
     METRES,
     Facts,

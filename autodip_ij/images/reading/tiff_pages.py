@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from tifffile import TiffFile, TiffPageSeries
 
-from autodip_ij.images.reading.axes import SCENE, AxisPlan
+from autodip_ij.images.reading.facts import SCENE, AxisPlan
 from autodip_ij.images.reading.lazy import DEFLATE, check_pixels, unreadable
 
 _log = logging.getLogger(__name__)

@@ -27,7 +27,7 @@ from ome_types.model.simple_types import Color
 from pydantic import BaseModel
 
 from autodip_ij._version import __version__
-from autodip_ij.images.metadata import SourceMetadata
+from autodip_ij.images.image import SourceMetadata
 from autodip_ij.images.reading.formats import flavour_of
 from autodip_ij.images.reading.ome_xml import DISPLAY_NAMESPACE
 

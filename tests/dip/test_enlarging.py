@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from autodip_ij.classical.enlarging import METHODS, enlarge
+from autodip_ij.dip.resampling import ENLARGEMENTS, enlarge
 from autodip_ij.errors import BadInput
 
 PILLOW = {
@@ -15,7 +15,7 @@ PILLOW = {
 }
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", ENLARGEMENTS)
 @pytest.mark.parametrize("scale", [2, 4])
 def test_enlargement_is_that_of_pillow(rng, method, scale):
     plane = (1000 * rng.random((13, 22))).astype(np.float32)
@@ -23,7 +23,7 @@ def test_enlargement_is_that_of_pillow(rng, method, scale):
     np.testing.assert_allclose(enlarge(plane, scale, method), expected, atol=2e-3)
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", ENLARGEMENTS)
 def test_the_mean_is_kept(rng, method):
     plane = 100 + rng.random((40, 40))
     assert enlarge(plane, 2, method).mean() == pytest.approx(plane.mean(), rel=1e-3)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autodip_ij._support.specs import Spec, alternatives, parse_spec, parse_sum, value_of
+from autodip_ij._support.text import Spec, alternatives, parse_spec, parse_sum, value_of
 from autodip_ij.errors import BadInput
 
 NAMES = st.from_regex(r"[a-z][a-z0-9_-]{0,8}", fullmatch=True)

@@ -12,10 +12,10 @@ import pytest
 from pydantic import Field
 
 from autodip_ij import classical
-from autodip_ij.classical import registry
+from autodip_ij.classical import method as registry
 from autodip_ij.classical.estimates import Estimates, estimates_in_words, guides_in_words, parse_estimates
 from autodip_ij.classical.method import Method, MethodParameters
-from autodip_ij.cli.settings_page import settings_page
+from autodip_ij.cli.pages import settings_page
 from autodip_ij.errors import BadInput
 from autodip_ij.evaluation.scoring.methods import known_methods, parse_method
 from autodip_ij.settings import DenoiseSettings
