@@ -14,7 +14,7 @@ import pandas as pd
 from quality_intervals import units_of
 
 from autodip_ij.calibration import list_calibrations, load_calibration
-from autodip_ij.calibration.advice import ORIGINAL_DIP
+from autodip_ij.calibration.parameters import ORIGINAL_DIP
 from autodip_ij.evaluation.datasets.model import Pair
 from autodip_ij.evaluation.scoring.comparison import run_tasks
 from autodip_ij.evaluation.scoring.matching import Options

@@ -20,7 +20,8 @@ from rich.progress import track
 
 from autodip_ij._support.arrays import binned
 from autodip_ij.dip import Architecture, FitOptions, fit
-from autodip_ij.dip.guard import OVERFITTED, Guard, GuardOptions
+from autodip_ij.dip.engines.loop import Guard
+from autodip_ij.dip.options import OVERFITTED, GuardOptions
 from autodip_ij.evaluation import markdown
 from autodip_ij.evaluation.markdown import provenance_line
 from autodip_ij.images import read

@@ -1,5 +1,5 @@
-from .advice import cheaper as cheaper
 from .choice import choose as choose
+from .explanation import cheaper as cheaper
 from .model import Calibration as Calibration
 from .model import CalibrationImage as CalibrationImage
 from .model import Choice as Choice

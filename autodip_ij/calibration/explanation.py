@@ -1,9 +1,9 @@
-"""Explain a choice of parameters: the ranking of the calibration images, in numbers and as a picture."""
+"""Explain a choice of parameters: the ranking of the calibration images, and cheaper parameters of the calibration."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +13,11 @@ import numpy.typing as npt
 from autodip_ij._support.pictures import Row, Tile, picture
 from autodip_ij.calibration.choice import POLICY, choose_by
 from autodip_ij.calibration.model import Calibration, Choice
+from autodip_ij.calibration.parameters import ORIGINAL_DIP, Parameters, operations
 from autodip_ij.calibration.strategies import SIMILARITIES, STRATEGIES
 from autodip_ij.calibration.transfer import CannotCompare, Neighbour
 from autodip_ij.errors import EnvironmentProblem
-from autodip_ij.groups.model import GroupDecision
+from autodip_ij.groups.model import GroupDecision, group_name, split_group
 
 THUMBNAILS = 7
 COLUMNS = 4
@@ -120,3 +121,70 @@ def thumbnails(plane: npt.NDArray[Any], neighbours: Sequence[Neighbour], strateg
 def _thumbnail(plane: npt.NDArray[Any], caption: str) -> Tile:
     low, high = np.percentile(plane, (0.5, 99.5))
     return Tile(plane, caption, float(low), float(high))
+
+
+WORTHWHILE = 2.0
+"""An alternative must save at least this factor to be named."""
+
+
+def cheaper(calibration: Calibration, choice: Choice, shape: tuple[int, int]) -> str | None:
+    """Return cheaper ways to denoise a plane, as options of the command line; for runs whose estimate is long.
+
+    Parameters
+    ----------
+    calibration
+        The calibration that was chosen from.
+    choice
+        What was chosen.
+    shape
+        (Y, X) of the planes, px.
+
+    Returns
+    -------
+    str or None
+        None where nothing is at least twice as cheap.
+
+    Examples
+    --------
+    >>> from autodip_ij.calibration import choose, load_calibration
+    >>> paper = load_calibration("paper")
+    >>> for offer in cheaper(paper, choose(paper, "twophoton/nucleus"), (512, 512)).split("; "):
+    ...     print(offer)
+    --depth 5 --width 128 --skip 4 --iterations 500 (the original network at its best stop here): 53 times cheaper
+    --group twophoton: 26 times cheaper
+    --group nucleus: 760 times cheaper
+    """
+    calibration = calibration.for_noise(choice.details.get("noise"))
+    cost = operations(choice.parameters, shape)
+    offers = [
+        (text, gain)
+        for text, parameters in _alternatives(calibration, choice)
+        if (gain := cost / operations(parameters, shape)) >= WORTHWHILE
+    ]
+    if not offers and choice.parameters.iterations > 1:
+        offers = [(f"--iterations {choice.parameters.iterations // 2}", WORTHWHILE)]
+    return "; ".join(f"{text}: {_rounded(gain)} times cheaper" for text, gain in offers) or None
+
+
+def _alternatives(calibration: Calibration, choice: Choice) -> list[tuple[str, Parameters]]:
+    """Return what the calibration itself offers beside the choice, with the options that ask for it."""
+    found: list[tuple[str, Parameters]] = []
+    fast = calibration.parameters(choice.group, "fast") if calibration.knows_effort else None
+    if fast:
+        found.append(("--effort fast", fast))
+    if stop := calibration.original_dip.get(choice.group):
+        network = replace(choice.parameters, depth=ORIGINAL_DIP.depth, width=ORIGINAL_DIP.width, skip=ORIGINAL_DIP.skip)
+        options = f"--depth {network.depth} --width {network.width} --skip {network.skip} --iterations {stop}"
+        note = "the original network at its best stop here"
+        found.append((f"{options} ({note})", replace(network, iterations=stop)))
+    microscope, specimen = split_group(choice.group)
+    wider = [group_name(microscope, None), group_name(None, specimen)] if microscope and specimen else ["all"]
+    for group in wider:
+        parameters = calibration.parameters(group) if group != choice.group else None
+        if parameters:
+            found.append((f"--group {group}", parameters))
+    return found
+
+
+def _rounded(gain: float) -> str:
+    return f"{float(f'{gain:.2g}'):.0f}"

@@ -2,7 +2,7 @@
 
 `Parameters` is the only declaration of a fit parameter. Columns of packs (`autodip_ij.calibration.pack.rows`), axes of
 the search (`autodip_ij.evaluation.search.grid`), sidecar and inspection (`autodip_ij.denoising.report`), network and
-cost (`autodip_ij.calibration.advice`), overrides (`autodip_ij.settings`) and the words for all of them derive from its
+cost (`operations`), overrides (`autodip_ij.settings`) and the words for all of them derive from its
 fields.
 """
 
@@ -11,6 +11,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import replace
+from math import ceil
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, ValidationError
@@ -25,7 +26,7 @@ from autodip_ij.classical.estimates import (
     parse_estimates,
     texts_in_turn,
 )
-from autodip_ij.dip.architecture import width_of
+from autodip_ij.dip.architecture import Architecture, levels_of, width_of
 from autodip_ij.errors import BadInput
 
 Width = int | str
@@ -265,3 +266,32 @@ def blend_in_words(parameters: Parameters) -> str:
 def classical_seconds(parameters: Parameters, pixels: int) -> float:
     """Return roughly how long the classical estimates of a plane of `pixels` take on this machine, s."""
     return estimate_seconds((parameters.guides, blend_of(parameters)), pixels)
+
+
+ORIGINAL_DIP = Parameters(depth=5, width=128, skip=4, iterations=1800)
+"""The baseline of the paper: the network of the deep-image-prior authors."""
+
+
+def architecture_of(parameters: Parameters) -> Architecture:
+    """Return the network that `parameters` stand for."""
+    shared = parameters.shared_with(Architecture)
+    return Architecture(**{**shared, "width": levels_of(parameters.width) or parameters.width})
+
+
+def binned_shape(shape: tuple[int, int], binning: int) -> tuple[int, int]:
+    """Return the (Y, X) of a plane averaged over squares of `binning` px; an incomplete square counts."""
+    return ceil(shape[0] / binning), ceil(shape[1] / binning)
+
+
+def operations(parameters: Parameters, shape: tuple[int, int]) -> float:
+    """Return the floating-point operations of denoising a plane of `shape` (Y, X) with `parameters`, in one tile.
+
+    Examples
+    --------
+    >>> round(operations(ORIGINAL_DIP, (512, 512)) / 1e12)
+    827
+    """
+    from autodip_ij.dip.cost import operations_per_iteration
+
+    side = binned_shape(shape, parameters.binning)
+    return operations_per_iteration(architecture_of(parameters), side) * parameters.iterations * parameters.n_fits

@@ -66,9 +66,8 @@ def show_command(
         Print a JSON object.
     """
     from autodip_ij.calibration import load_calibration
-    from autodip_ij.calibration.advice import operations
     from autodip_ij.calibration.pack.load import criteria_of
-    from autodip_ij.calibration.parameters import Parameters
+    from autodip_ij.calibration.parameters import Parameters, operations
 
     found = load_calibration(calibration, criterion)
 

@@ -174,7 +174,7 @@ def loss_of(recipe: PlaneRecipe, noise: PlaneNoise | None) -> tuple[str, dict[st
 
 def stop_below(recipe: PlaneRecipe) -> float:
     """Return the share of the noise variance below which a guard ends the fits of a recipe; 0 for none."""
-    from autodip_ij.dip.guard import OVERFITTED
+    from autodip_ij.dip.options import OVERFITTED
 
     if recipe.guard == "off":
         return 0.0
@@ -183,9 +183,8 @@ def stop_below(recipe: PlaneRecipe) -> float:
 
 def fit_arguments(recipe: PlaneRecipe, seed: int, noise: PlaneNoise | None = None) -> tuple[Architecture, FitOptions]:
     """Return the network and the options of one fit of a recipe to a plane with that noise, where it is known."""
-    from autodip_ij.calibration.advice import architecture_of
-    from autodip_ij.dip.guard import GuardOptions
-    from autodip_ij.dip.options import FitOptions
+    from autodip_ij.calibration.parameters import architecture_of
+    from autodip_ij.dip.options import FitOptions, GuardOptions
 
     parameters = recipe.network
     loss, loss_options = loss_of(recipe, noise)

@@ -34,7 +34,7 @@ from autodip_ij.settings import DenoiseSettings
 
 if TYPE_CHECKING:
     from autodip_ij.denoising.cleaning import CleanPlane
-    from autodip_ij.dip.guard import GuardReading
+    from autodip_ij.dip.options import GuardReading
     from autodip_ij.images.window import Window
 
 Array = np.ndarray[Any, Any]

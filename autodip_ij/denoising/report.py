@@ -85,7 +85,7 @@ class NoiseRecord(_Record):
 
 
 class GuardRecord(_Record):
-    """Findings of the guards; see `autodip_ij.dip.guard`."""
+    """Findings of the guards; see `autodip_ij.dip.engines.loop`."""
 
     fits: int = Field(description="Fits with a guard")
     overfitted: int = Field(description="Fits that overfitted")

@@ -19,8 +19,7 @@ if TYPE_CHECKING:
     from autodip_ij.denoising.cleaning import CleanPlane
     from autodip_ij.denoising.watch import FitWatch, Watch
     from autodip_ij.dip.architecture import Architecture
-    from autodip_ij.dip.guard import GuardReading
-    from autodip_ij.dip.options import FitOptions, FitResult, OnSnapshot
+    from autodip_ij.dip.options import FitOptions, FitResult, GuardReading, OnSnapshot
     from autodip_ij.images.tiles import Tile
 
 Plane = npt.NDArray[np.float32]

@@ -13,12 +13,11 @@ import torch
 
 from autodip_ij.dip.architecture import ACTIVATIONS, Architecture
 from autodip_ij.dip.devices import memory_errors_explained, resolve_device, resolve_precision
-from autodip_ij.dip.engines.loop import Diverged, Stepper, run
+from autodip_ij.dip.engines.loop import Diverged, Guard, Stepper, run
 from autodip_ij.dip.engines.reference import EagerStepper, ReferenceStepper
-from autodip_ij.dip.guard import Guard, check_guard
 from autodip_ij.dip.losses import check_loss
 from autodip_ij.dip.network import check_architecture
-from autodip_ij.dip.options import FitOptions, FitResult, OnSnapshot, OnStep, Plane, Step
+from autodip_ij.dip.options import FitOptions, FitResult, OnSnapshot, OnStep, Plane, Step, check_guard
 from autodip_ij.errors import BadInput, nearest
 from autodip_ij.progress import Stop
 

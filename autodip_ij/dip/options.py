@@ -1,4 +1,4 @@
-"""Options and results of a fit: plain data exchanged between the engines and their callers."""
+"""Options and results of a fit and of its guard: plain data exchanged between the engines and their callers."""
 
 from __future__ import annotations
 
@@ -9,11 +9,62 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from autodip_ij.dip.guard import GuardOptions, GuardReading
+from autodip_ij.errors import BadInput
 from autodip_ij.progress import Stop
 
 Plane = npt.NDArray[np.float32]
 Precision = Literal["auto", "float32", "bfloat16"]
+
+
+OVERFITTED = 0.6
+"""Ratio of residual to noise variance below which a fit counts as overfitted."""
+
+
+@dataclass(frozen=True)
+class GuardOptions:
+    """The noise of a plane, and where to stop its fit.
+
+    Attributes
+    ----------
+    slope, offset
+        Noise variance ``slope * u + offset`` of the plane that is fitted, in its [0, 1] scale.
+    stop_below
+        Ratio of residual to noise variance below which the fit ends; 0 to run all iterations.
+    """
+
+    slope: float
+    offset: float
+    stop_below: float = 0.0
+
+
+def check_guard(options: GuardOptions) -> None:
+    """Raise `BadInput` for a noise model or a stopping ratio that is impossible."""
+    if options.slope < 0 or not np.isfinite([options.slope, options.offset]).all():
+        raise BadInput(
+            f"guard: noise of slope {options.slope:g} and offset {options.offset:g} is not possible; "
+            "give finite values, the slope at least 0"
+        )
+    if not 0 <= options.stop_below <= 2:
+        raise BadInput(f"guard: stop_below is a fraction of the noise variance, 0 to 2, not {options.stop_below:g}")
+
+
+@dataclass(frozen=True)
+class GuardReading:
+    """Last reading of a guard.
+
+    Attributes
+    ----------
+    ratio
+        Residual variance over noise variance, at the last check.
+    overfitted_at
+        First checked iteration where the ratio was below `OVERFITTED`; None if it never was.
+    stopped
+        Whether it ended the fit.
+    """
+
+    ratio: float
+    overfitted_at: int | None = None
+    stopped: bool = False
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ fit
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,8 @@ from autodip_ij.errors import BadInput
 
 if TYPE_CHECKING:
     import dask.array as da
+
+    from autodip_ij.images.image import Image
 
 _FLOAT32 = np.dtype(np.float32)
 _GREY_LEVELS = 256
@@ -181,6 +184,24 @@ def cast(values: npt.NDArray[Any], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
         return np.where(rounded >= high, np.array(high, target), inside.astype(target))
     own = (0, 1) if values.dtype.kind == "b" else (np.iinfo(values.dtype).min, np.iinfo(values.dtype).max)
     return np.clip(values, max(low, own[0]), min(high, own[1])).astype(target)
+
+
+def cast_planes(image: Image, dtype: np.dtype[Any], order: str) -> Iterator[npt.NDArray[Any]]:
+    """Yield every plane (Y, X) of an image in `dtype`, read on demand, in the order in which it is written.
+
+    Parameters
+    ----------
+    image
+        Lazy image.
+    dtype
+        Rounded and clipped to, never rescaled.
+    order
+        Axes from slowest to fastest: ``TCZ``, or ``TZC`` as in ImageJ.
+    """
+    lengths = [image.shape["TCZ".index(axis)] for axis in order]
+    for position in np.ndindex(*lengths):
+        index = dict(zip(order, position, strict=True))
+        yield np.ascontiguousarray(cast(image.plane(index["T"], index["C"], index["Z"]), dtype))
 
 
 def _extremes(block: npt.NDArray[Any]) -> tuple[float, float] | None:

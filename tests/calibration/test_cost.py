@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from autodip_ij.calibration import Parameters, load_calibration
-from autodip_ij.calibration.advice import operations
+from autodip_ij.calibration.parameters import operations
 
 
 def test_cost_grows_with_iterations_and_seeds_and_falls_with_binning() -> None:

@@ -10,9 +10,8 @@ import pandas as pd
 import pytest
 
 from autodip_ij.calibration import load_calibration
-from autodip_ij.calibration.advice import architecture_of, operations
 from autodip_ij.calibration.pack.write import PackContent, write_pack
-from autodip_ij.calibration.parameters import Parameters
+from autodip_ij.calibration.parameters import Parameters, architecture_of, operations
 from autodip_ij.cli.app import run
 from autodip_ij.denoising.api import denoise
 from autodip_ij.denoising.report import read_sidecar

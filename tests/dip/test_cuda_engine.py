@@ -19,10 +19,10 @@ from autodip_ij.dip.engines.cuda.engine import GraphStepper, release_idle
 from autodip_ij.dip.engines.cuda.operations import ReflectionPad
 from autodip_ij.dip.engines.cuda.session import FlatHourglass, GraphSession
 from autodip_ij.dip.engines.flat_parameters import load_parameters
-from autodip_ij.dip.engines.loop import run
+from autodip_ij.dip.engines.loop import Guard, run
 from autodip_ij.dip.engines.reference import EagerStepper, ReferenceStepper
-from autodip_ij.dip.guard import Guard, GuardOptions
 from autodip_ij.dip.network import build_network, fixed_input, streams
+from autodip_ij.dip.options import GuardOptions
 from autodip_ij.progress import Stop
 
 from .tape import HostWaits, Passed, TapeBackend

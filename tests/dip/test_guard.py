@@ -12,7 +12,8 @@ import pytest
 
 import autodip_ij
 from autodip_ij.dip import Architecture, FitOptions, fit
-from autodip_ij.dip.guard import OVERFITTED, Guard, GuardOptions
+from autodip_ij.dip.engines.loop import Guard
+from autodip_ij.dip.options import OVERFITTED, GuardOptions
 from autodip_ij.errors import BadInput
 from autodip_ij.progress import Stop
 

@@ -14,7 +14,7 @@ from scipy.ndimage import gaussian_filter
 
 from autodip_ij.batch.jobs import fingerprint
 from autodip_ij.calibration import choose, load_calibration
-from autodip_ij.calibration.advice import operations
+from autodip_ij.calibration.parameters import operations
 from autodip_ij.classical.estimates import NOISE_FREE
 from autodip_ij.errors import AutodipError, BadInput, Cancelled, UnwritableOutput
 from autodip_ij.evaluation.datasets import Pair, open_dataset

@@ -14,8 +14,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from autodip_ij.dip.guard import Guard
-from autodip_ij.dip.options import FitOptions, OnSnapshot, OnStep, Plane, Step
+from autodip_ij.dip.options import OVERFITTED, FitOptions, GuardOptions, GuardReading, OnSnapshot, OnStep, Plane, Step
 from autodip_ij.errors import AutodipError, Cancelled
 from autodip_ij.progress import Stop
 
@@ -57,6 +56,61 @@ class OutputAverage:
     def value(self) -> Tensor:
         """Return the average so far (float32)."""
         return self._sum / (1 - self.weight**self.steps)
+
+
+_LEAST_INTERVAL = 10
+_MOST_LOOKS = 50
+_SAMPLED = 128**2
+
+
+class Guard:
+    """Detects when a fit has reached the noise and when it overfits, at regular iterations, whatever their duration.
+
+    The variance of the residual ``noisy - result`` falls from that of image and noise to zero. At the best stopping
+    point it is about the variance of the noise (Morozov's discrepancy principle); far below, the result contains noise.
+    The criterion needs the noise variance, but no second copy of the image. ``benchmarks/results/stop_guard.md``
+    compares it with the windowed variance of the outputs (Wang et al., "Early stopping for deep image prior", TMLR
+    2023) and shows where it stops late.
+
+    Parameters
+    ----------
+    plane
+        Noisy plane (Y, X) that is fitted, [0, 1].
+    options
+        Its noise, and where to stop.
+    iterations
+        Requested number of iterations.
+    """
+
+    def __init__(self, plane: Plane, options: GuardOptions, iterations: int) -> None:
+        # A sample of the pixels suffices for a variance. It is random because the pixels that a colour camera
+        # interpolates, which have less noise, lie on a grid.
+        everything = np.arange(plane.size)
+        random = np.random.default_rng(0)
+        self._sampled = everything if plane.size <= _SAMPLED else random.choice(everything, _SAMPLED)
+        self._sample = plane.ravel()[self._sampled].astype(np.float64)
+        self._options = options
+        self._interval = max(_LEAST_INTERVAL, -(-iterations // _MOST_LOOKS))
+        self._total = iterations
+        self.reading: GuardReading | None = None
+
+    def is_due(self, iteration: int) -> bool:
+        """Return whether to check the result after `iteration`."""
+        return iteration % self._interval == 0 or iteration == self._total
+
+    def look(self, iteration: int, result: Plane) -> bool:
+        """Check the result (Y, X) after `iteration`; return whether to end the fit."""
+        found = result.ravel()[self._sampled].astype(np.float64)
+        noise = float(np.maximum(self._options.slope * found + self._options.offset, 0).mean())
+        if noise <= 0:
+            return False
+        ratio = float(np.mean((self._sample - found) ** 2)) / noise
+        first = self.reading.overfitted_at if self.reading else None
+        if first is None and ratio < OVERFITTED:
+            first = iteration
+        stop = ratio < self._options.stop_below and iteration < self._total
+        self.reading = GuardReading(ratio, first, stop)
+        return stop
 
 
 POLL_SECONDS = 0.05

@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from autodip_ij.batch.jobs import Job, JobStore, run_jobs
-from autodip_ij.calibration.advice import ORIGINAL_DIP
-from autodip_ij.calibration.parameters import Parameters
+from autodip_ij.calibration.parameters import ORIGINAL_DIP, Parameters
 from autodip_ij.evaluation.datasets.model import Pair
 from autodip_ij.evaluation.scoring.comparison import run_tasks
 from autodip_ij.evaluation.scoring.matching import Options, central

@@ -79,8 +79,7 @@ def relative_work(row: Mapping[str, Any]) -> float | None:
     Counted, not timed: the floating-point operations of the convolutions, so that a claimed speed-up can be judged
     independently of the machine.
     """
-    from autodip_ij.calibration.advice import ORIGINAL_DIP, operations
-    from autodip_ij.calibration.parameters import Parameters
+    from autodip_ij.calibration.parameters import ORIGINAL_DIP, Parameters, operations
 
     used = row.get("details", {}).get("parameters", {})
     if not {"depth", "width", "skip", "iterations"} <= set(used):

@@ -11,9 +11,9 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from autodip_ij.calibration.advice import architecture_of
 from autodip_ij.calibration.pack.files import Descriptor, jobs_folder
 from autodip_ij.calibration.pack.write import PackContent, PackImage, write_pack
+from autodip_ij.calibration.parameters import architecture_of
 from autodip_ij.errors import AutodipError, UnwritableOutput, require
 from autodip_ij.evaluation.search.job import OUT_OF_MEMORY, PreparedPair, gpu_count, prepare_pair
 from autodip_ij.evaluation.search.page import About, embedding, page, pictures_of, provenance

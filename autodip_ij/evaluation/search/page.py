@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from autodip_ij.calibration.advice import operations
 from autodip_ij.calibration.pack.write import Key
-from autodip_ij.calibration.parameters import Parameters
+from autodip_ij.calibration.parameters import Parameters, operations
 from autodip_ij.dip.architecture import ASCENDING, levels_of
 from autodip_ij.evaluation.search.criteria import images_of, membership_of
 from autodip_ij.evaluation.search.job import prepare_pair

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from autodip_ij.calibration.advice import architecture_of, binned_shape, operations
+from autodip_ij.calibration.parameters import architecture_of, binned_shape, operations
 from autodip_ij.denoising.recipe import NOISE_AWARE
 from autodip_ij.errors import BadInput
 from autodip_ij.evaluation.search.grid import Configuration, Grid

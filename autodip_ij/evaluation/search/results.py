@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from autodip_ij.calibration.advice import ORIGINAL_DIP, operations
 from autodip_ij.calibration.pack.write import Key
-from autodip_ij.calibration.parameters import Parameters
+from autodip_ij.calibration.parameters import ORIGINAL_DIP, Parameters, operations
 from autodip_ij.evaluation.search.criteria import (
     any_succeeded,
     by_effort,

@@ -15,7 +15,7 @@ from zarr.storage import LocalStore
 
 from autodip_ij.images.reading.facts import ZARR_UNITS
 from autodip_ij.images.reading.ome_zarr import OME_XML
-from autodip_ij.images.writing import planes
+from autodip_ij.images.window import cast_planes
 from autodip_ij.images.writing.ome_record import make_ome
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ def _new_array(
 def _fill(levels: list[Any], image: Image, dtype: np.dtype[Any], axes: str) -> list[tuple[float, float]]:
     """Write every plane at every resolution; return smallest and largest finite value of each channel."""
     extremes = [(np.inf, -np.inf)] * image.shape[1]
-    for position, plane in zip(np.ndindex(*image.shape[:3]), planes(image, dtype, "TCZ"), strict=True):
+    for position, plane in zip(np.ndindex(*image.shape[:3]), cast_planes(image, dtype, "TCZ"), strict=True):
         index = dict(zip("TCZ", position, strict=True))
         finite = plane[np.isfinite(plane)]
         if finite.size:

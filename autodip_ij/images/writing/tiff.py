@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from autodip_ij.errors import BadInput
-from autodip_ij.images.writing import planes
+from autodip_ij.images.window import cast_planes
 from autodip_ij.images.writing.ome_record import clean_text, make_ome
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def write_ome_tiff(image: Image, path: Path, dtype: np.dtype[Any], provenance: s
     predictor = compressed and dtype.kind in "iu" and min(image.shape[3:]) > 1
     with TiffWriter(path, bigtiff=image.data.size * dtype.itemsize > LARGEST_TIFF) as tif:
         tif.write(
-            planes(image, dtype, "TCZ"),
+            cast_planes(image, dtype, "TCZ"),
             shape=image.shape,
             dtype=dtype,
             photometric="minisblack",
@@ -100,7 +100,7 @@ def write_imagej_tiff(image: Image, path: Path, dtype: np.dtype[Any], provenance
     t, c, z, y, x = image.shape
     with TiffWriter(path, imagej=True) as tif:
         tif.write(
-            planes(image, dtype, "TZC"),
+            cast_planes(image, dtype, "TZC"),
             # With the axis of samples named, a picture of one column is not mistaken for one of single samples.
             shape=(t, z, c, y, x, 1),
             dtype=dtype,

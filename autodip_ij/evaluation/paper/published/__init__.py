@@ -13,10 +13,10 @@ file                        content
                             own best and that of the original DIP
 ``table2.csv``              PSNR and LPIPS of the test sets by method, with the images that a row stands for
 ``test_images.csv``         the images of BioSR, Shah and W2S that the test rows stand for
-``convert.py``              how the first two were derived from the published files
 ==========================  ==========================================================================================
 
-PSNR is on the 255 scale for FMD; LPIPS was fed images in [0, 1].
+``benchmarks/published_tables.py`` derives the first two from the published files. PSNR is on the 255 scale for FMD;
+LPIPS was fed images in [0, 1].
 """
 
 from __future__ import annotations

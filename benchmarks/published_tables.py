@@ -1,7 +1,9 @@
-"""Derive the tables of this folder from the files published with the paper's code (MIT licence).
+"""Derive the tables of published images and parameters from the files of the paper's code (MIT licence).
 
-Usage: ``python convert.py FOLDER``, where FOLDER holds ``selection_fmd_calibration.csv``,
-``selection_fmd_validation.csv`` and ``autodip_params_per_calibration_image.csv``.
+    python benchmarks/published_tables.py FOLDER
+
+writes ``fmd_images.csv`` and ``image_parameters.csv`` of ``autodip_ij/evaluation/paper/published``. FOLDER holds
+``selection_fmd_calibration.csv``, ``selection_fmd_validation.csv`` and ``autodip_params_per_calibration_image.csv``.
 
 The parameters are published by the index of an image in the authors' list of the FMD files (levels avg2 .. raw,
 fields in the order of their names as text, captures), not by name. The images of a group are therefore brought into
@@ -11,19 +13,21 @@ the group, modulo 50.
 
 from __future__ import annotations
 
+import argparse
 import csv
-import sys
 from pathlib import Path
 
 SPECIMENS = {"F-actin": "actin"}
 CAPTURES = 50
-HERE = Path(__file__).parent
+TABLES = Path(__file__).resolve().parents[1] / "autodip_ij" / "evaluation" / "paper" / "published"
 
 Row = dict[str, str]
 
 
-def main(source: Path) -> None:
-    """Write ``fmd_images.csv`` and ``image_parameters.csv``."""
+def main() -> None:
+    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
+    parser.add_argument("folder", type=Path, help="the published files")
+    source = parser.parse_args().folder
     calibration = _images(source / "selection_fmd_calibration.csv")
     validation = _images(source / "selection_fmd_validation.csv")
     published = _read(source / "autodip_params_per_calibration_image.csv")
@@ -46,8 +50,8 @@ def main(source: Path) -> None:
         for image in rows:
             x, y = umap.get(_name(image), ("", "")) if part == "calibration" else ("", "")
             images.append({"set": part, **image, "umap_1": _short(x), "umap_2": _short(y)})
-    _write(HERE / "fmd_images.csv", images)
-    _write(HERE / "image_parameters.csv", sorted(parameters, key=lambda row: (row["criterion"], row["image"])))
+    _write(TABLES / "fmd_images.csv", images)
+    _write(TABLES / "image_parameters.csv", sorted(parameters, key=lambda row: (row["criterion"], row["image"])))
 
 
 def _images(path: Path) -> list[Row]:
@@ -107,4 +111,4 @@ def _write(path: Path, rows: list[Row]) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main()
