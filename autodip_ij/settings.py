@@ -311,6 +311,11 @@ class DenoiseSettings(BaseModel):
         except ValidationError as error:
             raise BadInput(explain(cls, error)) from None
 
+    @property
+    def enlargement(self) -> int:
+        """Pixels that one pixel becomes along X and Y: 1, but for `autodip_ij.denoising.superresolution`."""
+        return 1
+
 
 OVERRIDES = tuple(name for name in DenoiseSettings.model_fields if name in STORED)
 """Settings that override a fit parameter of the same name."""

@@ -24,9 +24,9 @@ from _common import RESULTS, SHARED, machine_line, parser_of, write_results
 from skimage.io import imread
 
 from autodip_ij.calibration import load_calibration
+from autodip_ij.calibration.narrowing import enlarging_parameters
 from autodip_ij.calibration.parameters import Parameters
 from autodip_ij.classical import run_method
-from autodip_ij.denoising.superresolution import SuperresSettings, enlarging_parameters
 from autodip_ij.dip import Architecture, FitOptions, fit_superresolution
 from autodip_ij.dip.resampling import ENLARGEMENTS, enlarge, resample
 from autodip_ij.evaluation.markdown import table
@@ -78,7 +78,7 @@ def _row(group: str, clean: npt.NDArray, noisy: npt.NDArray, arguments: argparse
     group_parameters = load_calibration("paper").table[(group, None)]
     runs = {
         "deep image prior, group's own": group_parameters,
-        "deep image prior, adapted": enlarging_parameters(group_parameters, SuperresSettings()),
+        "deep image prior, adapted": enlarging_parameters(group_parameters),
     }
     row["fits"] = []
     for name, parameters in runs.items():

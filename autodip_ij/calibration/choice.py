@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from autodip_ij.calibration.model import Calibration, Choice, from_group, table_entry, what_is_known
-from autodip_ij.calibration.narrowing import Narrowed, narrowed, scaled_to
+from autodip_ij.calibration.narrowing import Narrowed, for_enlarging, narrowed, scaled_to
 from autodip_ij.calibration.pack.rows import EFFORTS
 from autodip_ij.calibration.parameters import blend_in_words, by_plain_name, check_blend, label_of
 from autodip_ij.calibration.strategies import SIMILARITIES, STRATEGIES, known_pool, policy_strategy
@@ -45,12 +45,14 @@ def choose(
     weights: str | Path | None = None,
     side_px: float | None = None,
     overrides: Mapping[str, Any] | None = None,
+    scale: int = 1,
 ) -> Choice:
     """Choose the parameters of one channel: the policy of runs, inspections, enlargements and Fiji alike.
 
     The group's own entry where microscope and specimen are known, else the most similar calibration image; of the
     images with the kind of noise that the plane has; with the iterations that suit the tiles; with single parameters
-    overridden. `autodip transfer` shows the same for other strategies (`choose_by`).
+    overridden; adapted where the plane is enlarged. `autodip transfer` shows the same for other strategies
+    (`choose_by`).
 
     Parameters
     ----------
@@ -73,6 +75,8 @@ def choose(
         that size.
     overrides
         Single parameters in place of the calibrated ones, by the names of `Parameters`.
+    scale
+        Pixels that one pixel of the plane becomes along each axis; above 1 the parameters are those of an enlargement.
 
     Returns
     -------
@@ -102,6 +106,7 @@ def choose(
         weights=weights,
         side_px=side_px,
         overrides=overrides,
+        scale=scale,
     )
     return choice
 
@@ -118,6 +123,7 @@ def choose_by(
     weights: str | Path | None = None,
     side_px: float | None = None,
     overrides: Mapping[str, Any] | None = None,
+    scale: int = 1,
 ) -> tuple[Choice, tuple[Neighbour, ...]]:
     """Choose the parameters of one channel by a strategy; return them with the ranking behind a named similarity.
 
@@ -127,7 +133,7 @@ def choose_by(
         ``policy``, or one of `autodip_ij.calibration.strategies.STRATEGIES`, which needs a plane.
     pool
         Calibration images that a named strategy considers; by default those that share all that is known.
-    calibration, decision_or_group, effort, effort_given, plane, weights, side_px, overrides
+    calibration, decision_or_group, effort, effort_given, plane, weights, side_px, overrides, scale
         As in `choose`.
 
     Raises
@@ -154,7 +160,7 @@ def choose_by(
         similarity = policy_strategy(microscope, specimen, published=not calibration.noise_tables)
         choice = _from_nearest_image(seen.calibration, similarity, microscope, specimen, effort, reader, weights)
     given = (effort is not None) if effort_given is None else effort_given
-    return _finished(choice, seen, effort, given, side_px, overrides or {}), neighbours
+    return _finished(choice, seen, effort, given, side_px, overrides or {}, scale), neighbours
 
 
 def _finished(
@@ -164,6 +170,7 @@ def _finished(
     effort_given: bool,
     side_px: float | None,
     overrides: Mapping[str, Any],
+    scale: int,
 ) -> Choice:
     """Return the parameters of a run, given those chosen by any strategy."""
     if choice.parameters.discrepancy and not seen.noise_known:
@@ -178,7 +185,8 @@ def _finished(
     check_blend(choice.parameters)
     words = (choice.reason, seen.words, blend_in_words(choice.parameters))
     details = {**choice.details, "noise": seen.kind} if seen.kind else choice.details
-    return replace(choice, reason="; ".join(word for word in words if word), details=details, noisy=seen.noisy)
+    choice = replace(choice, reason="; ".join(word for word in words if word), details=details, noisy=seen.noisy)
+    return for_enlarging(choice, overrides) if scale > 1 else choice
 
 
 def _reader(plane: Plane | Callable[[], Plane] | None) -> Callable[[], Plane] | None:

@@ -289,6 +289,7 @@ def asked(settings: DenoiseSettings, shape: Sequence[int]) -> dict[str, Any]:
         "weights": settings.lpips_weights or None,
         "side_px": side_of(shape, settings.tile, settings.overlap),
         "overrides": overrides(settings),
+        "scale": settings.enlargement,
     }
 
 

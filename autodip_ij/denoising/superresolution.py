@@ -28,13 +28,10 @@ from autodip_ij.progress import Progress, Silent
 from autodip_ij.settings import OVERRIDES, DenoiseSettings, Shown
 
 if TYPE_CHECKING:
-    from autodip_ij.calibration.parameters import Parameters
     from autodip_ij.dip.options import FitResult
 
 FILLER = "bicubic"
 """Enlargement of planes that are not fitted: channels left alone, planes after a stop."""
-INPUT_NOISE = 0.03
-AVERAGING = 0.99
 
 
 class SuperresSettings(DenoiseSettings):
@@ -85,6 +82,11 @@ class SuperresSettings(DenoiseSettings):
     def _number_of_text(cls, value: Any) -> Any:
         return int(value) if isinstance(value, str) and value.strip().isdigit() else value
 
+    @property
+    def enlargement(self) -> int:
+        """As `scale`."""
+        return self.scale
+
     @model_validator(mode="after")
     def _no_fit_no_parameters(self) -> SuperresSettings:
         fields = type(self).model_fields
@@ -99,7 +101,7 @@ def superresolve_image(
 ) -> Result:
     """Enlarge (and, with ``dip``, denoise) the selected planes of an image.
 
-    The network is that of the image's group, or as set; how its fit is adapted says `enlarging_parameters`.
+    The network is that of the image's group, or as set; `autodip_ij.calibration.choose` adapts its fit to the scale.
 
     Parameters
     ----------
@@ -179,52 +181,16 @@ def _plan(image: Image, settings: SuperresSettings) -> Plan:
     else:
         # Any method without parameters spares the choice of a network.
         plan = plan_run(image, settings.model_copy(update={"method": "gaussian"}))
-    channels = tuple(_for_enlarging(channel, settings, particular) for channel in plan.channels)
+    channels = tuple(_for_enlarging(channel, settings.method, particular) for channel in plan.channels)
     return replace(plan, channels=channels)
 
 
-def _for_enlarging(channel: ChannelPlan, settings: SuperresSettings, particular: dict[str, Any]) -> ChannelPlan:
-    """Return the plan of a channel with the parameters of enlargement instead of those of denoising."""
+def _for_enlarging(channel: ChannelPlan, method: str, particular: dict[str, Any]) -> ChannelPlan:
+    """Return the plan of a channel with a recipe of enlargement instead of denoising."""
     if channel.recipe is None:
         return replace(channel, reason=channel.reason.replace("returned unchanged", f"{FILLER} only"))
-    recipe = replace(channel.recipe, method=settings.method, method_parameters=particular, lanes=1)
-    if channel.choice is None:
-        return replace(channel, recipe=recipe, reason=f"method {settings.method}")
-    parameters = enlarging_parameters(channel.choice.parameters, settings)
-    return replace(
-        channel,
-        recipe=replace(recipe, parameters=parameters),
-        choice=replace(channel.choice, parameters=parameters),
-        reason=f"{channel.reason}; {_adaptation(channel.choice.parameters)}",
-    )
-
-
-def _adaptation(parameters: Parameters) -> str:
-    count = "guides and blend enlarged" if parameters.guides else "averaging and half the iterations"
-    return f"for enlarging with the plain loss, input noise {INPUT_NOISE:g} and {count}, where not set"
-
-
-def enlarging_parameters(parameters: Parameters, settings: SuperresSettings) -> Parameters:
-    """Adapt the parameters of a group, calibrated for denoising, to enlarging; what the user set stays.
-
-    A fit from a random input takes input noise 0.03 (as the authors of the deep image prior use for super-resolution),
-    averaging 0.99 and half the iterations: on the two images of ``benchmarks/results/superresolution.md``, on which
-    this was chosen, the group's own settings fit the noise again. A guided fit retains its number of iterations and
-    its averaging: it starts from enlarged estimates, without which this number of iterations would not suffice.
-    """
-    guided = bool(parameters.guides)
-    usual = parameters.iterations if guided else -(-parameters.iterations // 2)
-    averaging = parameters.averaging if guided else AVERAGING
-    return replace(
-        parameters,
-        iterations=settings.iterations or usual,
-        input_noise=INPUT_NOISE if settings.input_noise is None else settings.input_noise,
-        averaging=averaging if settings.averaging is None else settings.averaging,
-        # Binning would undo the enlargement; other losses, and the end where the noise is reached, have no form for it.
-        binning=1,
-        loss="mse",
-        discrepancy=0.0,
-    )
+    recipe = replace(channel.recipe, method=method, method_parameters=particular, lanes=1)
+    return replace(channel, recipe=recipe, reason=channel.reason if channel.choice else f"method {method}")
 
 
 def _on_fine_grid(plan: Plan, settings: SuperresSettings) -> Plan:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from autodip_ij.calibration import Calibration, Parameters, cheaper, choose, load_calibration
+from autodip_ij.calibration.narrowing import enlarging_parameters
 from autodip_ij.errors import BadInput
 from autodip_ij.groups.model import GroupDecision, group_names
 
@@ -119,3 +122,20 @@ def test_fast_effort_is_offered_where_it_exists() -> None:
     advice = cheaper(mine, choose(mine, "all", effort="best"), (256, 256))
     assert advice is not None
     assert advice.startswith("--effort fast: ")
+
+
+def test_an_enlargement_adapts_the_fit_and_what_the_user_sets_stays() -> None:
+    group = Parameters(depth=4, width=32, skip=4, iterations=301, loss="gat", binning=2)
+    adapted = enlarging_parameters(group)
+    assert (adapted.depth, adapted.width, adapted.iterations) == (4, 32, 151)
+    assert (adapted.input_noise, adapted.averaging, adapted.binning, adapted.loss) == (0.03, 0.99, 1, "mse")
+    asked = {"iterations": 40, "input_noise": 0.0, "averaging": 0.0}
+    chosen = choose(PAPER, "widefield/actin", overrides=asked, scale=2).parameters
+    assert (chosen.iterations, chosen.input_noise, chosen.averaging, chosen.loss) == (40, 0, 0, "mse")
+
+
+def test_an_enlargement_keeps_the_count_and_the_guides_of_a_guided_group() -> None:
+    group = Parameters(5, 16, 4, 75, averaging=0.9, guides="gaussian", classical="median", classical_weight=0.5)
+    adapted = enlarging_parameters(replace(group, discrepancy=0.5))
+    assert (adapted.iterations, adapted.averaging, adapted.discrepancy) == (75, 0.9, 0.0)
+    assert (adapted.guides, adapted.classical, adapted.classical_weight) == ("gaussian", "median", 0.5)

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from autodip_ij.calibration.parameters import Parameters
 from autodip_ij.cli.app import run
+from autodip_ij.denoising.inspection import inspect
 from autodip_ij.denoising.superresolution import (
     SuperresSettings,
     _plan,
-    enlarging_parameters,
     superresolve_file,
     superresolve_image,
 )
@@ -85,20 +83,14 @@ def test_the_selection_is_kept_and_said(image):
     assert result.report.channels[0].method_parameters == {"scale": 2, "kernel": "lanczos"}
 
 
-def test_the_fit_is_adapted_to_enlarging_and_what_the_user_sets_stays():
-    group = Parameters(depth=4, width=32, skip=4, iterations=301, loss="gat", binning=2)
-    adapted = enlarging_parameters(group, SuperresSettings())
-    assert (adapted.depth, adapted.width, adapted.iterations) == (4, 32, 151)
-    assert (adapted.input_noise, adapted.averaging, adapted.binning, adapted.loss) == (0.03, 0.99, 1, "mse")
-    chosen = enlarging_parameters(group, SuperresSettings(iterations=40, input_noise=0, averaging=0))
-    assert (chosen.iterations, chosen.input_noise, chosen.averaging) == (40, 0, 0)
-
-
-def test_a_guided_group_keeps_its_count_and_its_guides():
-    group = Parameters(5, 16, 4, 75, averaging=0.9, guides="gaussian", classical="median", classical_weight=0.5)
-    adapted = enlarging_parameters(replace(group, discrepancy=0.5), SuperresSettings())
-    assert (adapted.iterations, adapted.averaging, adapted.discrepancy) == (75, 0.9, 0.0)
-    assert (adapted.guides, adapted.classical, adapted.classical_weight) == ("gaussian", "median", 0.5)
+def test_inspection_shows_the_parameters_of_the_enlargement(image, tmp_path):
+    path = write(image, tmp_path / "cells.ome.tif", dtype="same")
+    settings = SuperresSettings(group="widefield/nucleus", input_noise=0.01, device="cpu")
+    shown = inspect(path, settings).scenes[0].channels
+    for channel, inspected in zip(_plan(image, settings).channels, shown, strict=True):
+        assert inspected.parameters.model_dump() == channel.recipe.parameters.record()
+        assert inspected.parameters.input_noise == 0.01
+        assert "for enlarging" in inspected.reason
 
 
 def smooth(rng) -> Image:
