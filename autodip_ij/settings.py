@@ -285,11 +285,11 @@ class DenoiseSettings(BaseModel):
     @field_validator("guides")
     @classmethod
     def _known_guides(cls, value: str | None) -> str | None:
-        from autodip_ij.classical.estimates import texts_in_turn
+        from autodip_ij.classical.estimates import alternating_texts
 
         if not (value or "").strip():
             return None
-        texts_in_turn("" if value == "none" else value or "")
+        alternating_texts("" if value == "none" else value or "")
         return value
 
     @classmethod

@@ -20,11 +20,11 @@ from pydantic.fields import FieldInfo
 
 from autodip_ij._support.fields import explain, fields_of
 from autodip_ij.classical.estimates import (
+    alternating_texts,
     estimate_seconds,
     estimates_in_words,
     guides_in_words,
     parse_estimates,
-    texts_in_turn,
 )
 from autodip_ij.dip.architecture import Architecture, levels_of, width_of
 from autodip_ij.errors import BadInput
@@ -42,7 +42,7 @@ def _known_classical(text: str) -> str:
 
 
 def _known_guides(text: str) -> str:
-    texts_in_turn(text)
+    alternating_texts(text)
     return text
 
 

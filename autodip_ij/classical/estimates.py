@@ -65,7 +65,7 @@ class Estimates:
         """
         return [self._one(*named) for named in parse_estimates(text)]
 
-    def in_turn(self, guides: str) -> tuple[tuple[Plane, ...], ...]:
+    def alternating(self, guides: str) -> tuple[tuple[Plane, ...], ...]:
         """Return the estimates that the fits of an ensemble start from, alternately; nothing without guides.
 
         Raises
@@ -73,7 +73,7 @@ class Estimates:
         autodip_ij.errors.BadInput, autodip_ij.errors.EnvironmentProblem
             As `each`.
         """
-        return tuple(tuple(self.each(text)) for text in texts_in_turn(guides))
+        return tuple(tuple(self.each(text)) for text in alternating_texts(guides))
 
     def mean(self, text: str) -> Plane:
         """Return the mean of the estimates that `text` names, at least one."""
@@ -86,12 +86,12 @@ class Estimates:
         return self._made[key]
 
 
-def guides_of(in_turn: tuple[tuple[Plane, ...], ...], number: int) -> tuple[Plane, ...]:
-    """Return the guides of fit `number` of an ensemble, from the result of `Estimates.in_turn`."""
-    return in_turn[number % len(in_turn)] if in_turn else ()
+def guides_of(alternating: tuple[tuple[Plane, ...], ...], number: int) -> tuple[Plane, ...]:
+    """Return the guides of fit `number` of an ensemble, from the result of `Estimates.alternating`."""
+    return alternating[number % len(alternating)] if alternating else ()
 
 
-def texts_in_turn(guides: str) -> tuple[str, ...]:
+def alternating_texts(guides: str) -> tuple[str, ...]:
     """Split guides at ``|`` into the texts that the fits of an ensemble use alternately; none for an empty text.
 
     Raises
@@ -101,7 +101,7 @@ def texts_in_turn(guides: str) -> tuple[str, ...]:
 
     Examples
     --------
-    >>> texts_in_turn("nlm + median | gaussian")
+    >>> alternating_texts("nlm + median | gaussian")
     ('nlm + median', 'gaussian')
     """
     texts = alternatives(guides, "vst-nlm | gaussian")
@@ -155,12 +155,12 @@ def guides_in_words(guides: str) -> str:
     >>> guides_in_words("nlm + median | tv")
     'non-local means and a median filter, alternating with total-variation denoising'
     """
-    return ", alternating with ".join(estimates_in_words(text) for text in texts_in_turn(guides))
+    return ", alternating with ".join(estimates_in_words(text) for text in alternating_texts(guides))
 
 
 def estimate_seconds(texts: Iterable[str], pixels: int) -> float:
     """Estimate the seconds that the estimates of all texts take on this machine for a plane of `pixels`."""
-    named = [named for text in texts for part in texts_in_turn(text) for named in parse_estimates(part)]
+    named = [named for text in texts for part in alternating_texts(text) for named in parse_estimates(part)]
     methods = {f"{name} {values}": (name, values) for name, values in named}
     return pixels * sum(_seconds_per_pixel(name, tuple(values.items())) for name, values in methods.values())
 

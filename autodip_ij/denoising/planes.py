@@ -145,7 +145,7 @@ def _estimates_for(parameters: Parameters, estimates: Estimates) -> tuple[Plane 
     """Return what is blended in, None for nothing, and what the fits start from."""
     return (
         estimates.mean(parameters.classical) if blend_of(parameters) else None,
-        estimates.in_turn(parameters.guides),
+        estimates.alternating(parameters.guides),
     )
 
 

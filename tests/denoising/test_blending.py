@@ -15,7 +15,7 @@ from autodip_ij.calibration import load_calibration
 from autodip_ij.calibration.pack.write import PackContent, write_pack
 from autodip_ij.calibration.parameters import Parameters, blend_in_words, classical_seconds
 from autodip_ij.classical import run_method
-from autodip_ij.classical.estimates import NOISE_FREE, parse_estimates, texts_in_turn
+from autodip_ij.classical.estimates import NOISE_FREE, alternating_texts, parse_estimates
 from autodip_ij.denoising.cleaning import CleanPlane
 from autodip_ij.denoising.grey_values import Shift
 from autodip_ij.denoising.planes import denoise_plane
@@ -92,7 +92,7 @@ def test_a_guided_fit_starts_from_its_guides_in_every_tile() -> None:
     assert np.abs(first - unguided).max() > 1e-3
 
 
-def test_the_fits_of_an_ensemble_take_their_guides_in_turn() -> None:
+def test_the_fits_of_an_ensemble_alternate_between_guides() -> None:
     both, _ = fitted(replace(SMALL, guides="median size_px=3 | gaussian", n_fits=2))
     watch = Watch(Silent(), "", lambda unit: unit)
     first, second = (
@@ -103,9 +103,9 @@ def test_the_fits_of_an_ensemble_take_their_guides_in_turn() -> None:
 
 
 @pytest.mark.parametrize("guides", ["median | ", " | median", "median || gaussian"])
-def test_guides_in_turn_leave_none_out(guides: str) -> None:
+def test_alternating_guides_leave_none_out(guides: str) -> None:
     with pytest.raises(BadInput, match="empty alternative"):
-        texts_in_turn(guides)
+        alternating_texts(guides)
 
 
 def test_for_guides_that_cannot_be_made_others_stand_and_say_so() -> None:

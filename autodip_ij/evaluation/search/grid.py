@@ -14,7 +14,7 @@ from pydantic.dataclasses import dataclass
 
 from autodip_ij._support.fields import explain
 from autodip_ij.calibration.parameters import STORED, Parameters, by_plain_name, declared
-from autodip_ij.classical.estimates import parse_estimates, texts_in_turn
+from autodip_ij.classical.estimates import alternating_texts, parse_estimates
 from autodip_ij.dip.architecture import ASCENDING, levels_of
 from autodip_ij.errors import BadInput, UnreadableFile, nearest
 
@@ -188,7 +188,7 @@ class Grid(_Axes):
         try:
             for part in self._blocks():
                 for guides in part.guides:
-                    texts_in_turn(guides)
+                    alternating_texts(guides)
             self.configurations()
         except BadInput as error:
             raise ValueError(str(error)) from error

@@ -86,9 +86,11 @@ def pair_facts(pairs: Iterable[Pair], channels: int) -> list[Fact]:
         number = _NUMBER.search(key) if base != key else None
         groups[kind, base].append((int(number[1]) if number else 0, pair))
     for (kind, base), members in groups.items():
-        in_turn = channels > 1 and len(members) == channels and len({number for number, _ in members}) == channels
+        one_per_channel = (
+            channels > 1 and len(members) == channels and len({number for number, _ in members}) == channels
+        )
         for position, (_, pair) in enumerate(sorted(members, key=lambda member: member[0])):
-            found += _fact(kind, pair, position if in_turn else _named_channel(base, channels))
+            found += _fact(kind, pair, position if one_per_channel else _named_channel(base, channels))
     return found
 
 
