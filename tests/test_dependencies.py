@@ -201,7 +201,7 @@ def test_the_core_denoises_a_file_and_a_folder(tmp_path):
         ("batch", ("batch", "{data}", "{out}", "--scheduler", "tcp://127.0.0.1:1")),
     ],
 )
-def test_what_needs_an_extra_names_it_in_one_line_before_it_begins(tmp_path, extra, arguments):
+def test_a_missing_extra_is_named_in_one_line_before_the_run_starts(tmp_path, extra, arguments):
     import numpy as np
     import tifffile
 

@@ -45,7 +45,7 @@ def test_groups_are_read_as_people_write_them(text: str, group: str) -> None:
         ({"effort": "turbo"}, "fast, standard, best"),
     ],
 )
-def test_a_refused_value_names_the_setting_and_the_way_out(values: dict[str, object], words: str) -> None:
+def test_a_refused_value_names_the_setting_and_the_remedy(values: dict[str, object], words: str) -> None:
     with pytest.raises(BadInput, match=re.escape(words)) as caught:
         DenoiseSettings.parse(**values)
     assert next(iter(values)) in str(caught.value) or "group" in str(caught.value)

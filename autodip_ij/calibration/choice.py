@@ -71,7 +71,7 @@ def choose(
     weights
         Folder of LPIPS backbone weights.
     side_px
-        Side of the tiles that will be fitted, for calibrations whose iteration counts belong to a size; by default
+        Side of the tiles that will be fitted, for calibrations whose iteration counts hold for one size; by default
         that size.
     overrides
         Single parameters in place of the calibrated ones, by the names of `Parameters`.

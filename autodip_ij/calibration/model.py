@@ -71,7 +71,7 @@ class Calibration:
     noise_tables
         Tables from images of one kind of noise, ``white`` or ``correlated``; see `for_noise`.
     side_px
-        Side of the images it was made from, which its iteration counts belong to; None where none was given.
+        Side of the images it was made from, for which its iteration counts hold; None if not given.
     original_dip
         Best iteration count of the original network (depth 5, width 128, skip 4) by group, where it was measured.
     """

@@ -1,6 +1,6 @@
 """Adapt calibrated parameters to one plane: to its kind of noise, to its size, and to an enlargement.
 
-Iterations belong to a size of tile: a larger one of the same content takes more of them.
+The number of iterations depends on the side of the tiles: a larger tile of the same content needs more.
 
 A network of the same number of weights fits more structure then. The best stop of a fit with a random input is taken to
 grow in proportion to the side; on two images it was measured to grow even faster (see `benchmarks/results/README.md`).

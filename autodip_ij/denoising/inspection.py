@@ -83,7 +83,7 @@ def inspect(
         `DenoiseSettings.scene` limits it to one scene; group, calibration, device, selection and overrides are applied.
     pixels
         Whether to look at the middle of one plane a channel, as a run does for its noise and its likeness to the
-        calibration images; without it the parameters may be others than those of a run, and the reason says so.
+        calibration images; without it the parameters may differ from those of a run, and the reason says so.
     on_scene
         Called after each scene, with its number from 1 and how many there are.
 

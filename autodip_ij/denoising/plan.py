@@ -221,7 +221,7 @@ def intended(
     device: str,
     plane: Callable[[], np.ndarray[Any, Any]] | None,
 ) -> tuple[PlaneRecipe, Choice | None]:
-    """Return how a channel of an image of `shape` (T, C, Z, Y, X) is processed, and for a fit where that comes from.
+    """Return the recipe of a channel of an image of `shape` (T, C, Z, Y, X), and for a fit the choice behind it.
 
     Runs and ``inspect`` both call this. `plane` reads the plane for `choose_for`; None without pixels.
     """

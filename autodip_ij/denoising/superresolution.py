@@ -179,7 +179,7 @@ def _plan(image: Image, settings: SuperresSettings) -> Plan:
         plan = plan_run(image, settings)
         particular["kernel"] = settings.kernel
     else:
-        # Any method without parameters spares the choice of a network.
+        # Any method without parameters avoids the choice of a network.
         plan = plan_run(image, settings.model_copy(update={"method": "gaussian"}))
     channels = tuple(_for_enlarging(channel, settings.method, particular) for channel in plan.channels)
     return replace(plan, channels=channels)

@@ -158,7 +158,7 @@ def _counts_as(word: str) -> str | None:
 
 
 def _by_microscope(totals: Mapping[str, float]) -> dict[str, float]:
-    """Return the totals of the three microscopes, with every technique added to the one it counts as."""
+    """Return the totals of the three microscopes, with every technique added to its microscope."""
     sums = dict.fromkeys(MICROSCOPES, 0.0)
     for word, total in totals.items():
         microscope = _counts_as(word)

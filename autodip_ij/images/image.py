@@ -92,7 +92,7 @@ class SourceMetadata:
     file_name: str | None = None
 
     def file_channel(self, index: int, count: int) -> int:
-        """Return which of the `count` channels that the file describes the channel `index` of the image comes from.
+        """Return the index of the file's channel, among the `count` it describes, for channel `index` of the image.
 
         Examples
         --------

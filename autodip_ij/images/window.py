@@ -179,7 +179,7 @@ def cast(values: npt.NDArray[Any], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
     low, high = (0, 1) if target.kind == "b" else (np.iinfo(target).min, np.iinfo(target).max)
     if values.dtype.kind == "f":
         rounded = np.rint(np.nan_to_num(values.astype(np.float64), nan=0, posinf=np.inf, neginf=-np.inf))
-        # The largest 64-bit integers are no float64; clipping to the nearest float64 below them keeps the cast defined.
+        # float64 lacks the largest 64-bit integers; clipping to the nearest float64 below keeps the cast defined.
         inside = np.clip(rounded, low, high if target.itemsize < 8 else np.nextafter(float(high), 0))
         return np.where(rounded >= high, np.array(high, target), inside.astype(target))
     own = (0, 1) if values.dtype.kind == "b" else (np.iinfo(values.dtype).min, np.iinfo(values.dtype).max)

@@ -26,7 +26,7 @@ def test_a_text_is_written_with_its_folders_and_its_ends_of_lines(tmp_path):
 
 
 @pytest.mark.parametrize("error", [OSError(28, "no space"), UnreadableFile("damaged"), KeyboardInterrupt()])
-def test_what_fails_leaves_the_old_file_and_nothing_else(tmp_path, error):
+def test_a_failed_write_leaves_only_the_old_file(tmp_path, error):
     target = write_text(tmp_path / "a.txt", "old")
     expected = UnwritableOutput if type(error) is OSError else type(error)
     with pytest.raises(expected):

@@ -49,7 +49,7 @@ def test_a_second_claim_is_refused_while_the_first_lives_and_nothing_is_left(tmp
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_died_in_work_is_counted_and_what_ended_is_not(tmp_path: Path) -> None:
+def test_crashed_files_are_counted_and_finished_ones_are_not(tmp_path: Path) -> None:
     journal(
         tmp_path, {"begin": "a"}, {"end": "a"}, {"begin": "b"}, {"open": "c"}, {"unfinished": {"d": 1}}, {"begin": "d"}
     )
@@ -74,7 +74,7 @@ def test_a_damaged_claim_is_taken_over(tmp_path: Path, content: bytes) -> None:
         assert claim.unfinished == {}
 
 
-def test_an_owner_on_another_host_lives_as_long_as_it_gives_signs(tmp_path: Path) -> None:
+def test_an_owner_on_another_host_is_alive_while_it_updates_its_claim(tmp_path: Path) -> None:
     journal(tmp_path, host="elsewhere", seconds_ago=20)
     with pytest.raises(UnwritableOutput, match="host elsewhere"), claimed(tmp_path):
         raise AssertionError
@@ -193,7 +193,7 @@ def test_a_file_that_was_in_work_when_its_batch_was_killed_is_done_by_the_next(
     assert sorted(path.name for path in (tmp_path / "out").iterdir() if path.name.startswith(".")) == []
 
 
-def test_a_function_of_the_callers_own_is_spared_a_file_of_which_two_batches_died(
+def test_a_file_that_crashed_two_batches_is_not_passed_to_the_callers_function(
     tmp_path: Path, make_tiff: MakeTiff, quick: DenoiseSettings
 ) -> None:
     from autodip_ij.denoising.api import denoise_file

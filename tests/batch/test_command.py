@@ -27,7 +27,7 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, st
     return code, out, err
 
 
-def test_the_last_line_counts_and_the_code_tells_of_failures(
+def test_the_last_line_counts_files_and_the_exit_code_reports_failures(
     tmp_path: Path, make_tiff: MakeTiff, capsys: pytest.CaptureFixture[str]
 ) -> None:
     make_tiff(tmp_path / "in/a.tif")
@@ -83,7 +83,7 @@ def test_mistakes_are_refused_in_one_line(
     assert not (tmp_path / "out").exists()
 
 
-def test_an_error_stands_on_standard_output_too_where_json_is_asked_for(
+def test_with_json_an_error_is_also_printed_to_standard_output(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     code, out, err = run(capsys, tmp_path / "ü", tmp_path / "out", "--json")
@@ -121,7 +121,7 @@ def wait_for(condition: Callable[[], bool], process: subprocess.Popen[bytes], se
 
 
 @pytest.mark.skipif(os.name == "nt", reason="SIGKILL is a signal of POSIX")
-def test_a_killed_batch_loses_one_file_at_most_and_goes_on(
+def test_a_killed_batch_loses_at_most_one_file_and_resumes(
     tmp_path: Path, make_tiff: MakeTiff, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for name in ("a.tif", "b.tif", "c.tif"):

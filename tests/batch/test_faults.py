@@ -233,7 +233,7 @@ def test_a_list_with_a_column_of_any_name_is_refused_in_one_line(
 
 
 @posix
-def test_an_unreadable_sub_folder_is_said(
+def test_an_unreadable_subfolder_is_reported(
     folder: Path, tmp_path: Path, quick: DenoiseSettings, make_tiff: MakeTiff, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("locked/b.tif", "open/c.tif", "locked too/d.tif"):
@@ -259,7 +259,7 @@ def test_an_unreadable_sub_folder_is_said(
 
 @posix
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can become somebody else")
-def test_a_folder_that_belongs_to_somebody_else_is_said(folder: Path, make_tiff: MakeTiff) -> None:
+def test_an_unreadable_folder_of_another_owner_is_reported(folder: Path, make_tiff: MakeTiff) -> None:
     make_tiff(folder / "theirs" / "b.tif").parent.chmod(0o700)
     for place in (folder, *folder.parents):
         if place.owner() == "root" and place != Path("/"):
@@ -321,7 +321,7 @@ def test_a_short_table_is_true_at_every_moment(tmp_path: Path) -> None:
     assert ",done," in file.path.read_text()
 
 
-def test_what_no_file_could_be_done_with_is_said_once(folder: Path, tmp_path: Path) -> None:
+def test_a_cause_common_to_all_files_is_reported_once(folder: Path, tmp_path: Path) -> None:
     torch = pytest.importorskip("torch")
     if torch.cuda.is_available():
         pytest.skip("this machine has CUDA")

@@ -171,7 +171,7 @@ def test_an_existing_cluster_is_used_and_left_running(work, tmp_path):
             assert len(client.scheduler_info()["workers"]) == 1
 
 
-def test_a_run_killed_outright_goes_on_where_it_was(work, tmp_path):
+def test_a_killed_run_resumes(work, tmp_path):
     log, folder = tmp_path / "calls.txt", tmp_path / "results"
     script = f"""
 import sys

@@ -64,7 +64,7 @@ def times(folder: Path) -> dict[Path, int]:
     return {path: path.stat().st_mtime_ns for path in folder.rglob("*.ome.tif")}
 
 
-def test_every_image_is_denoised_with_sidecar_and_nothing_else_is_left(
+def test_every_image_is_denoised_with_a_sidecar_and_no_other_file_remains(
     folder: Path, tmp_path: Path, quick: DenoiseSettings
 ) -> None:
     before = {path: path.read_bytes() for path in folder.rglob("*.tif")}
@@ -133,7 +133,9 @@ def test_what_no_reader_expects_does_not_stop_the_rest(folder: Path, tmp_path: P
     assert result.rows[0].message == "unexpected IndexError: list index out of range"
 
 
-def test_outputs_of_other_settings_are_kept_unless_told(folder: Path, tmp_path: Path, quick: DenoiseSettings) -> None:
+def test_outputs_of_other_settings_are_kept_unless_overwritten(
+    folder: Path, tmp_path: Path, quick: DenoiseSettings
+) -> None:
     run_batch(folder, tmp_path / "out", quick)
     before = times(tmp_path / "out")
     other = quick.model_copy(update={"dtype": "same"})
@@ -145,7 +147,7 @@ def test_outputs_of_other_settings_are_kept_unless_told(folder: Path, tmp_path: 
     assert open_image(tmp_path / "out/a_autodip.ome.tif").dtype == np.uint16
 
 
-def test_overwrite_goes_on_where_it_was_too(folder: Path, tmp_path: Path, quick: DenoiseSettings) -> None:
+def test_overwriting_resumes_too(folder: Path, tmp_path: Path, quick: DenoiseSettings) -> None:
     run_batch(folder, tmp_path / "out", quick)
     assert set(status(run_batch(folder, tmp_path / "out", quick, overwrite=True)).values()) == {"skipped"}
 

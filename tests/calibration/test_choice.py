@@ -56,7 +56,7 @@ def test_overridden_parameter_is_used_and_recorded_with_the_value_it_replaces() 
     assert choice.strategy == "group"
 
 
-def test_a_parameter_set_to_what_the_group_has_is_not_said_to_replace_it() -> None:
+def test_setting_a_parameter_to_its_calibrated_value_is_not_reported_as_a_change() -> None:
     choice = choose(PAPER, "confocal/nucleus", overrides={"depth": 4, "width": 16})
     assert "depth 4, as in the calibration, width 16 instead of 32" in choice.reason
 
@@ -82,7 +82,7 @@ def small_calibration(*groups: str, efforts: tuple[str | None, ...] = (None,)) -
     return Calibration("mine", "psnr", "a test", table)
 
 
-def test_group_that_the_calibration_lacks_falls_back_to_the_wider_one_and_says_so() -> None:
+def test_missing_group_falls_back_to_the_wider_one_with_a_reason() -> None:
     choice = choose(small_calibration("confocal", "all"), "confocal/actin")
     assert choice.group == "confocal"
     assert "it has none for confocal/actin" in choice.reason

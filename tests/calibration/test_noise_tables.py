@@ -50,7 +50,7 @@ def pack(tmp_path: Path) -> Path:
     ("shared", "kind", "iterations", "words"),
     [(False, "white", 4, "differs from pixel to pixel"), (True, "correlated", 5, "neighbouring pixels share")],
 )
-def test_the_table_follows_the_noise_of_the_image_and_it_is_said(rng, pack, shared, kind, iterations, words):
+def test_the_table_follows_the_noise_of_the_image_with_a_reason(rng, pack, shared, kind, iterations, words):
     plane = scene(rng, shared=shared)
     assert noise_kind(plane / plane.max()) == kind
     channel = autodip_ij.denoise(plane, calibration=str(pack), group="widefield", device="cpu").report.channels[0]
@@ -65,7 +65,7 @@ def test_a_named_microscope_that_scans_gets_the_table_for_white_noise(rng, pack)
     assert "differs from pixel to pixel" in channel.reason
 
 
-def test_where_the_noise_cannot_be_told_the_table_of_all_images_counts(rng, pack):
+def test_with_unknown_noise_the_table_of_all_images_is_used(rng, pack):
     tiny = scene(rng, shared=True)[:20, :20]
     assert noise_kind(tiny) is None
     channel = autodip_ij.denoise(tiny, calibration=str(pack), group="confocal", device="cpu").report.channels[0]
@@ -82,7 +82,7 @@ def test_shared_noise_is_not_believed_where_the_background_is_clipped(pack, perc
     assert channel.parameters.iterations in (EVERY.iterations, WHITE.iterations)
 
 
-def test_without_a_look_at_the_pixels_it_is_said_that_the_noise_may_change_them(pack):
+def test_without_pixels_the_reason_warns_that_the_noise_may_change_the_parameters(pack):
     settings = DenoiseSettings(calibration=str(pack), group="confocal", device="cpu")
     image = Image.from_array(np.zeros((64, 64), np.uint8))
     channel = autodip_ij.inspect(image, settings, pixels=False).scenes[0].channels[0]

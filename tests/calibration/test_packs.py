@@ -205,7 +205,7 @@ def test_a_damaged_archive_is_refused_or_read(tmp_path: Path, at: int) -> None:
                 np.testing.assert_array_equal(image.read(), right[image.name])
 
 
-def test_an_image_of_a_pack_that_is_no_image_is_named(tmp_path: Path) -> None:
+def test_an_unreadable_image_of_a_pack_is_named(tmp_path: Path) -> None:
     pack = write_pack(content(), tmp_path / "mine")
     (file,) = pack.rglob("*.tif")
     whole = file.read_bytes()

@@ -36,7 +36,7 @@ def test_noise_slope_is_the_gain_of_shot_noise_and_zero_for_camera_noise(rng: np
     assert noise_slope(clean + rng.normal(0, 0.05, clean.shape)) == pytest.approx(0, abs=0.15 * gain)
 
 
-def test_correlated_noise_is_told_from_white_noise(rng: np.random.Generator) -> None:
+def test_correlated_noise_is_distinguished_from_white_noise(rng: np.random.Generator) -> None:
     white = rng.normal(0, 1, (128, 128))
     blurred = gaussian_filter(rng.normal(0, 1, (128, 128)), 0.8)
     measured = [image_statistics(unit_scaled(noise)) for noise in (white, blurred)]

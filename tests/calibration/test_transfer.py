@@ -92,7 +92,7 @@ def test_umap_takes_the_parameters_of_an_image_of_the_pool(pool: str) -> None:
     assert (choice.parameters, choice.strategy) == (chosen.parameters[None], "umap")
 
 
-def test_umap_of_descriptors_tells_kinds_apart() -> None:
+def test_umap_of_descriptors_separates_kinds() -> None:
     smooth = [entry(f"smooth {k}", GROUPS[0], noisy(texture(k, 3.0), 0.02, k), shipped=False) for k in range(8)]
     rough = [entry(f"rough {k}", GROUPS[1], noisy(texture(k, 1.0), 0.3, k), shipped=False) for k in range(8)]
     assert rank("umap", noisy(texture(50, 3.0), 0.02), [*smooth, *rough])[0].image.name.startswith("smooth")
@@ -239,7 +239,7 @@ def test_strategy_without_pixels_says_what_is_missing() -> None:
         transfer(with_known_nearest("all", shipped=False), query(), "ssim", "all")
 
 
-def test_lpips_asked_for_without_weights_names_the_way_out(tmp_path: Path) -> None:
+def test_lpips_without_weights_names_the_remedy(tmp_path: Path) -> None:
     with pytest.raises(EnvironmentProblem, match="--lpips-weights"):
         transfer(with_known_nearest("all"), query(), "lpips", "all", weights=tmp_path)
 

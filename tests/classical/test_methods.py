@@ -155,7 +155,7 @@ def test_original_dip_runs():
         ("sparse-hessian", {"backend": "nunpy"}, "did you mean 'numpy'"),
     ],
 )
-def test_unknown_names_and_values_are_refused_with_the_way_out(noisy, name, parameters, message):
+def test_unknown_names_and_values_are_refused_with_the_remedy(noisy, name, parameters, message):
     with pytest.raises(BadInput, match=message):
         classical.run_method(name, noisy, **parameters)
 

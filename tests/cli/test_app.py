@@ -48,7 +48,9 @@ def test_denoise_writes_beside_the_input_and_prints_where(cells: Path, capsys: p
     ]
 
 
-def test_before_the_run_group_parameters_and_cost_are_said(cells: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_group_parameters_and_cost_are_announced_before_the_run(
+    cells: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     _, _, err = run(capsys, "denoise", cells, *QUICK)
     assert "group widefield/nucleus" in err
     assert "depth 2, width 4" in err

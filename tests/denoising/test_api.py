@@ -24,7 +24,7 @@ def noisy_stack(shape: tuple[int, ...] = (2, 3, 33, 40)) -> np.ndarray:
 
 
 @pytest.mark.parametrize(("shape", "axes"), [((33, 40), None), ((3, 33, 40), "ZYX"), ((2, 3, 33, 40), "TCYX")])
-def test_an_array_comes_back_with_its_own_axes(shape: tuple[int, ...], axes: str | None) -> None:
+def test_an_array_is_returned_with_its_axes(shape: tuple[int, ...], axes: str | None) -> None:
     result = denoise(noisy_stack(shape), axes=axes, **QUICK)
     assert result.image.shape == shape
     assert result.image.dtype == np.float32
@@ -119,7 +119,7 @@ def test_transmitted_light_is_left_alone_beside_fluorescence_and_denoised_when_c
     assert "outside the calibrated groups" in " ".join(chosen.report.messages)
 
 
-def test_a_group_that_contradicts_the_metadata_is_used_and_the_contradiction_said() -> None:
+def test_a_given_group_that_contradicts_the_metadata_is_used_and_the_contradiction_reported() -> None:
     sample = pytest.importorskip("autodip_ij.evaluation.datasets.synthetic").make_sample(64).noisy
     settings = DenoiseSettings.parse(**{**QUICK, "group": "confocal/mito", "channel": "DAPI"})
     messages = " ".join(denoise_image(sample, settings).report.messages)
@@ -137,7 +137,7 @@ def test_a_group_that_contradicts_the_metadata_is_used_and_the_contradiction_sai
         ({"microscope": "confocal", "group": "actin"}, "not both"),
     ],
 )
-def test_what_is_not_there_is_refused_with_the_way_out(settings: dict[str, str], words: str) -> None:
+def test_missing_selections_are_refused_with_the_remedy(settings: dict[str, str], words: str) -> None:
     with pytest.raises(BadInput, match=words):
         denoise(noisy_stack((33, 40)), **{**{k: v for k, v in QUICK.items() if k != "group"}, **settings})
 
@@ -166,7 +166,7 @@ class StopAt(Silent):
         self.lines.append(message)
 
 
-def test_stop_and_keep_returns_what_there_is_and_names_the_planes_not_reached() -> None:
+def test_stop_and_keep_returns_the_finished_part_and_names_the_missing_planes() -> None:
     stack = noisy_stack((3, 33, 40))
     progress = StopAt(1, Stop.KEEP)
     result = denoise(stack, axes="ZYX", progress=progress, **{**QUICK, "iterations": 20000})

@@ -108,7 +108,7 @@ def test_alternating_guides_leave_none_out(guides: str) -> None:
         alternating_texts(guides)
 
 
-def test_for_guides_that_cannot_be_made_others_stand_and_say_so() -> None:
+def test_guides_that_cannot_be_computed_are_replaced_with_a_message() -> None:
     tiny = NOISY[:20, :20]
     image, messages = fitted(replace(SMALL, guides="vst-nlm"), tiny)
     assert np.array_equal(image, fitted(replace(SMALL, guides=NOISE_FREE), tiny)[0])

@@ -86,7 +86,7 @@ def test_the_contrast_of_a_faded_image_is_the_factor_it_was_faded_by() -> None:
     assert found["contrast_4px"].value == pytest.approx(0.5, abs=0.04)
 
 
-def test_noise_that_grows_with_the_signal_is_no_structure() -> None:
+def test_noise_that_grows_with_the_signal_is_not_structure() -> None:
     """The bright half of the residual is stronger, as it should be."""
     y, x = np.mgrid[:SIDE, :SIDE] / SIDE
     clean = 50 + 3000 * x * y
@@ -113,7 +113,7 @@ def test_a_changed_mean_is_found() -> None:
     assert checks(captured(clean), 0.96 * clean)["mean_ratio"].verdict == "red"
 
 
-def test_stripes_left_in_a_result_are_red_and_structure_along_rows_is_none() -> None:
+def test_remaining_stripes_are_red_and_structure_along_rows_is_not() -> None:
     clean = beads()
     noisy = captured(clean)
     rows = np.random.default_rng(1).normal(0, noisy.std() / 4, (clean.shape[0], 1))
@@ -144,7 +144,7 @@ def test_tiles_and_uncertainty_are_counted_in_units_of_the_noise() -> None:
     ],
     ids=["tiny", "constant", "black", "two grey values", "noise-free ramp"],
 )
-def test_what_cannot_be_estimated_is_unknown_and_says_why(noisy: np.ndarray, why: str) -> None:
+def test_the_check_names_why_the_noise_is_unknown(noisy: np.ndarray, why: str) -> None:
     found = checks(noisy, gaussian_filter(noisy, 1))
     assert found["noise_removed"].verdict == "unknown" or not why
     assert why in found["noise_removed"].advice

@@ -91,7 +91,7 @@ def test_the_window_is_one_for_a_stack_and_lazy_and_real_arrays_have_the_same() 
     assert lazy.window == scale.window
 
 
-def test_a_bright_slice_in_few_is_still_brought_back_in_its_own_grey_values() -> None:
+def test_a_bright_slice_among_few_keeps_its_grey_values() -> None:
     stack = np.stack([camera(0), camera(1), 10 * camera(2), camera(3)])
     result = autodip_ij.denoise(stack, axes="ZYX", **QUICK)
     np.testing.assert_allclose(result.image.mean(axis=(1, 2)), stack.mean(axis=(1, 2)), rtol=0.005)

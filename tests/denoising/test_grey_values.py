@@ -36,7 +36,7 @@ def test_a_filter_that_keeps_grey_values_is_left_as_it_is() -> None:
     np.testing.assert_array_equal(shift_of(noisy, filtered).applied(filtered), filtered)
 
 
-def test_what_is_no_measurement_does_not_count() -> None:
+def test_invalid_pixels_are_ignored() -> None:
     noisy = CLEAN + np.random.default_rng(0).normal(0, 10, CLEAN.shape)
     valid = np.ones(CLEAN.shape, bool)
     valid[:10] = False

@@ -24,7 +24,7 @@ def cells(shape: tuple[int, ...] = (96, 96)) -> np.ndarray:
     return rng.poisson(np.broadcast_to(300 + 250 * np.sin(x * np.pi / 4), shape)).astype(np.uint16)
 
 
-def test_structure_erased_by_a_fit_of_too_few_iterations_is_red_and_told() -> None:
+def test_structure_erased_by_too_few_iterations_is_red_with_a_reason() -> None:
     result = denoise(cells(), **QUICK)
     channel = result.report.channels[0]
     red = {check.name for check in channel.checks if check.verdict == "red"}

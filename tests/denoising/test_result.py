@@ -97,7 +97,7 @@ def test_a_long_result_is_held_in_a_file_and_read_back_plane_by_plane(monkeypatc
     assert image.plane(0, 0, 0).max() == 0
 
 
-def test_where_the_disk_is_full_a_result_that_memory_can_hold_is_held_there(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_with_a_full_disk_a_result_that_fits_into_memory_is_held_there(monkeypatch: pytest.MonkeyPatch) -> None:
     def full(file: int, size: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 

@@ -328,7 +328,7 @@ def test_the_loss_of_the_last_step_is_known_at_the_end(plane):
     assert fit.latest_loss()[0] == 12
 
 
-def test_what_cannot_be_recorded_is_fitted_without_and_it_is_said(plane, monkeypatch, caplog):
+def test_a_fit_that_cannot_be_recorded_runs_unrecorded_with_a_message(plane, monkeypatch, caplog):
     def refuse(self, body, generators):
         raise RuntimeError("operation not permitted when stream is capturing")
 

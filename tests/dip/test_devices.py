@@ -62,7 +62,7 @@ def test_the_measurement_gives_a_usable_figure(own_cache):
     assert 0.01 < devices._bfloat16_gain() < 100
 
 
-def test_a_damaged_or_unwritable_cache_is_no_problem(monkeypatch, own_cache, tmp_path):
+def test_a_damaged_or_unwritable_cache_is_ignored(monkeypatch, own_cache, tmp_path):
     own_cache.parent.mkdir()
     own_cache.write_text("{not json")
     assert devices.remembered("cpu", "speed") is None

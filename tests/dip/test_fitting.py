@@ -109,7 +109,7 @@ def test_keeping_at_the_very_end_is_a_finished_fit(plane):
     assert not result.stopped
 
 
-def test_the_watcher_is_asked_first_last_and_not_too_often(plane):
+def test_the_callback_is_called_first_last_and_not_too_often(plane):
     asked = []
     started = perf_counter()
     run(plane, replace(OPTIONS, iterations=60), on_step=lambda step: asked.append(step.iteration) or Stop.NO)
@@ -147,7 +147,7 @@ def test_a_preview_is_the_result_so_far_in_the_shape_of_the_plane(rng):
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 40), (2, 2), (3, 3), (4, 7), (17, 2), (33, 31)])
 @pytest.mark.parametrize("skip", [0, 4])
-def test_tiny_planes_are_fitted_with_fewer_levels_and_it_is_said(rng, caplog, shape, skip):
+def test_tiny_planes_are_fitted_with_fewer_levels_and_a_message(rng, caplog, shape, skip):
     with caplog.at_level(logging.WARNING, "autodip_ij.dip"):
         result = run(rng.random(shape), replace(OPTIONS, iterations=2), Architecture(8, 4, skip))
     assert result.image.shape == shape
@@ -255,7 +255,7 @@ class Failing(ReferenceStepper):
                 next(self.network.parameters()).fill_(float("nan"))
 
 
-def test_a_diverged_fit_is_repeated_in_float32_and_it_is_said(plane, caplog, monkeypatch):
+def test_a_diverged_fit_is_repeated_in_float32_with_a_message(plane, caplog, monkeypatch):
     monkeypatch.setattr(fitting_module, "engine_for", lambda *_: Failing)
     with caplog.at_level(logging.WARNING, "autodip_ij.dip"):
         result = run(plane, replace(OPTIONS, precision="bfloat16"))

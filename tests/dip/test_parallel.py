@@ -46,7 +46,7 @@ def test_an_ensemble_is_one_plane_with_several_seeds(planes, single_threaded):
     assert not np.array_equal(packed[0].image, packed[1].image)
 
 
-def test_a_result_tells_how_many_fits_ran_beside_it_and_its_threads(planes):
+def test_a_result_records_the_number_of_concurrent_fits_and_threads(planes):
     whole = torch.get_num_threads()
     packed = fit_many(planes, NET, OPTIONS, device="cpu", lanes=2)
     assert {(result.lanes, result.threads) for result in packed} == {(2, max(1, whole // 2))}

@@ -79,7 +79,7 @@ def test_a_data_set_is_evaluated_resumed_and_reported(files, capsys):
     assert capsys.readouterr().out == ""
 
 
-def test_the_cost_is_said_before_and_progress_without_a_terminal(files, capsys, monkeypatch):
+def test_cost_and_progress_are_printed_without_a_terminal(files, capsys, monkeypatch):
     from autodip_ij.cli import console
 
     monkeypatch.setattr(console, "_SECONDS_BETWEEN_LINES", 0.0)

@@ -64,9 +64,7 @@ def test_an_image_gets_no_fits_that_are_for_another_kind_of_noise(pairs: tuple[P
     assert [(run.pair.name, run.configuration.depth) for run in plan.runs] == [(pair.name, 2) for pair in pairs]
 
 
-def test_pack_of_a_search_gives_parameters_and_says_where_they_come_from(
-    pairs: tuple[Pair, ...], tmp_path: Path
-) -> None:
+def test_pack_of_a_search_gives_parameters_with_their_provenance(pairs: tuple[Pair, ...], tmp_path: Path) -> None:
     selection = [Selected(pair.name, pair.group, pair.field, "calibration", 0.5, 1.5) for pair in pairs]
     pack = search(plan_search(pairs, GRID, OPTIONS), tmp_path / "mine", selection=selection)
     calibration = load_calibration(pack)

@@ -79,7 +79,7 @@ def test_denoise_opens_a_result_that_still_is_the_users_image(imagej, script, lo
     assert report["settings"]["width"] == 4
 
 
-def test_the_group_is_said_before_the_run(script, log, rng):
+def test_the_group_is_announced_before_the_run(script, log, rng):
     imp = to_imageplus(noisy(rng, (1, 1, 1, 40, 44)), "unknown")
     assert script("run_image", imp=imp, iterations=2, options=TINY) is not None
     text = log()

@@ -80,7 +80,7 @@ def test_the_dialog_is_told_the_group_and_the_time(imagej, monkeypatch):
     assert time.startswith("about ")
 
 
-def test_an_image_without_window_and_a_command_without_image_are_told_apart(imagej, commands):
+def test_an_image_without_window_differs_from_a_command_without_image(imagej, commands):
     """A macro that has no image is told so, also after commands that had one."""
     imagej.IJ.runMacro(four_images.MACRO)
     macro = f'run("AUTO-DIP Denoise...", "{four_images.FIELDS}"); return "went on";'

@@ -49,7 +49,7 @@ def fail(error):
     "error",
     [BadInput("no such channel"), EnvironmentProblem("no GPU"), MemoryError(), SystemExit(3), KeyboardInterrupt()],
 )
-def test_a_failure_returns_none_and_is_said(imagej, lines, error):
+def test_a_failure_returns_none_and_is_reported(imagej, lines, error):
     assert fail(error) is None
     assert "AUTO-DIP: " in lines()
 
@@ -65,7 +65,7 @@ def test_an_unforeseen_error_brings_its_traceback(lines, imagej):
     assert "This is a defect of AUTO-DIP" in lines()
 
 
-def test_a_cancel_is_said_without_being_an_error(lines, imagej):
+def test_cancellation_is_reported_without_an_error(lines, imagej):
     fail(Cancelled("cancelled by the user; nothing was changed"))
     assert "cancelled by the user" in lines()
 
@@ -156,7 +156,7 @@ def test_an_image_in_use_is_said(imagej, lines):
         ({"channel": "DAPI"}, "channel"),
     ],
 )
-def test_a_value_that_cannot_be_used_is_said(imagej, lines, inputs, message):
+def test_an_unusable_value_is_reported(imagej, lines, inputs, message):
     imp = to_imageplus(np.zeros((1, 1, 1, 8, 8), np.uint8), "x")
     assert run(imagej, imp=imp, **inputs) is None
     assert message in lines()
@@ -169,7 +169,7 @@ def run(imagej, **inputs):
     return module.getOutput(command.output[1])
 
 
-def test_a_package_that_is_not_installed_is_said(imagej, lines, monkeypatch):
+def test_a_package_that_is_not_installed_is_reported(imagej, lines, monkeypatch):
     real = builtins.__import__
 
     def without_package(name, *arguments):

@@ -75,7 +75,7 @@ def test_installing_again_changes_nothing(fiji: FijiFolder) -> None:
     assert {step.action for step in steps} == {Action.UNCHANGED}
 
 
-def test_a_dry_run_says_the_same_and_does_nothing(fiji: FijiFolder) -> None:
+def test_a_dry_run_prints_the_same_and_does_nothing(fiji: FijiFolder) -> None:
     before = contents(fiji)
     said = install(fiji, requirement=REQUIREMENT, dry_run=True)
     assert contents(fiji) == before
@@ -169,7 +169,7 @@ def test_the_line_is_found_again_after_fiji_has_written_the_file_anew(fiji: Fiji
     assert fiji.environment_file.read_text() == f"{rewritten}    - pyimagej>=1.7.0\n"
 
 
-def test_a_fiji_without_environment_file_gets_everything_else_and_is_told(fiji: FijiFolder) -> None:
+def test_a_fiji_without_environment_file_gets_everything_else_and_a_message(fiji: FijiFolder) -> None:
     fiji.environment_file.unlink()
     last = install(fiji, requirement=REQUIREMENT)[-1]
     assert last.action is Action.KEEP
@@ -248,7 +248,7 @@ def test_fiji_is_found_by_its_program(no_fiji: Path) -> None:
     assert FijiFolder.find().root == root
 
 
-def test_no_fiji_and_more_than_one_are_said(no_fiji: Path) -> None:
+def test_no_fiji_and_several_fijis_are_reported(no_fiji: Path) -> None:
     with pytest.raises(BadInput, match=r"no Fiji in the usual places.*--fiji"):
         FijiFolder.find()
     roots = [as_fiji(no_fiji / "Fiji.app"), as_fiji(no_fiji / "Desktop" / "Fiji")]

@@ -54,7 +54,7 @@ def test_the_requirement_is_added_and_nothing_else_changes(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", FILES.values(), ids=FILES.keys())
-def test_taking_it_away_gives_the_file_back(text: str) -> None:
+def test_removing_the_entry_restores_the_file(text: str) -> None:
     made, added = add_requirement(text, REQUIREMENT)
     whole = text if text.endswith("\n") else f"{text}\n"
     assert remove_lines(made, added) == whole

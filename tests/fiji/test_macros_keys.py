@@ -35,7 +35,7 @@ def test_a_macro_is_ascii_because_imagej_reads_files_as_latin_1(path: Path) -> N
 
 
 @pytest.mark.parametrize("path", MACROS, ids=names(MACROS))
-def test_a_macro_returns_a_marker_because_none_means_failure_as_well(path: Path) -> None:
+def test_a_macro_returns_a_marker_because_none_also_means_failure(path: Path) -> None:
     body = re.split(r"^function ", path.read_text(), flags=re.MULTILINE)[0]
     assert re.search(r"^\s*return .+;", body, flags=re.MULTILINE)
 

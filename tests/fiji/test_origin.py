@@ -43,11 +43,11 @@ def test_equally_many_channels_are_the_same_ones():
     assert [found.index for found in match_channels(FILE, origin)] == [0, 1, 2]
 
 
-def test_labels_of_bio_formats_tell_which_channel_a_duplicate_holds():
+def test_labels_of_bio_formats_identify_the_channel_of_a_duplicate():
     assert groups(Origin(channel_labels=("c:3/3 z:1/5 - cells.czi",))) == ["confocal/actin"]
 
 
-def test_names_tell_which_channel_a_duplicate_holds():
+def test_names_identify_the_channel_of_a_duplicate():
     assert groups(Origin(channel_labels=("dapi",))) == ["confocal/nucleus"]
 
 
@@ -68,14 +68,14 @@ def test_the_ome_record_is_used_when_the_file_is_gone():
     assert "OME record" in found.basis
 
 
-def test_a_damaged_record_is_said_and_does_not_stop_the_run():
+def test_a_damaged_record_is_reported_and_does_not_stop_the_run():
     listener = Listener()
     found = decide(Origin(ome_xml="<OME><Image></OME>"), DenoiseSettings(), listener)
     assert found.decisions[0].group == "all"
     assert "damaged" in listener.lines[0]
 
 
-def test_a_file_that_cannot_be_read_again_is_said(tmp_path):
+def test_a_file_that_cannot_be_read_again_is_reported(tmp_path):
     broken = tmp_path / "broken.czi"
     broken.write_bytes(b"no image at all")
     listener = Listener()
@@ -146,7 +146,7 @@ def test_records_of_earlier_runs_are_no_evidence(after):
     assert without_blocks(f"Objective = 63x\n{block}\n{block}{after}") == f"Objective = 63x{after}"
 
 
-def test_the_name_of_the_file_is_evidence_and_the_title_of_its_window_is_not(tmp_path):
+def test_the_file_name_is_evidence_and_the_window_title_is_not(tmp_path):
     png = tmp_path / "widefield_actin_3.png"
     imageio.imwrite(png, np.zeros((8, 8), np.uint8))
     named = {"file": Origin("confocal nucleus", (str(png),)), "window": Origin("confocal nucleus")}

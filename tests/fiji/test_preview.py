@@ -34,7 +34,7 @@ def test_the_window_shows_iteration_and_times(seen):
     assert seen["title"] == "cells.tif, iteration 2 of 2, 3 s, about 2 s left"
 
 
-def test_it_takes_neither_the_focus_nor_the_place_of_the_current_image(seen):
+def test_it_takes_neither_focus_nor_the_role_of_current_image(seen):
     assert not seen["takes focus"]
     assert seen["focus is elsewhere"]
     assert seen["images of ImageJ"] == 0

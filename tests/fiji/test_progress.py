@@ -123,7 +123,7 @@ def test_the_stages_of_a_run_are_named():
     assert said == ["Denoising cells: noise and classical estimate", "Denoising cells: fit", None]
 
 
-def test_threads_of_fits_may_tell_and_ask(tasks):
+def test_threads_of_fits_may_report_and_poll_for_a_stop(tasks):
     """Fits side by side call from threads of Python that Java has not seen before."""
     progress = FijiProgress(tasks)
     progress.start(10, "x")

@@ -69,7 +69,7 @@ def test_the_file_command_returns_the_path_it_wrote(seen):
     assert seen["file_module"] == {"written": "module in_autodip.ome.tif", "there": True}
 
 
-def test_a_failure_is_said_and_ends_the_macro(seen):
+def test_a_failure_is_reported_and_ends_the_macro(seen):
     assert "unknown group 'plants'" in seen["failure"]["said"]
     assert seen["failure"]["marker"] != "went on"
 

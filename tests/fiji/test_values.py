@@ -55,7 +55,7 @@ def test_more_settings_reach_the_run():
         ({"options": "stop=never"}, "stop: 'never' is not possible"),
     ],
 )
-def test_what_scijava_lets_through_is_refused_with_the_message_of_the_setting(variables, message):
+def test_values_that_scijava_accepts_are_refused_with_the_message_of_the_setting(variables, message):
     with pytest.raises(BadInput) as caught:
         split(**variables)
     assert message in str(caught.value)

@@ -84,7 +84,7 @@ def test_a_job_reads_and_writes_shared_arrays_and_reports(engine):
     assert (watcher.message, watcher.steps) == ("doubling", 3)
 
 
-def test_the_worker_stays_warm_and_is_another_process(engine):
+def test_the_worker_is_another_process_and_is_reused(engine):
     first = worker_process(engine)
     assert first == worker_process(engine) != os.getpid()
 
@@ -114,7 +114,7 @@ def test_sys_exit_in_a_job_is_an_error_and_the_worker_lives(engine):
 
 
 @posix
-def test_out_of_memory_in_the_worker_is_said_and_survived(engine):
+def test_the_worker_reports_and_survives_running_out_of_memory(engine):
     before = worker_process(engine)
     with pytest.raises(OutOfMemory, match="out of memory"):
         run(engine, "fill_memory")

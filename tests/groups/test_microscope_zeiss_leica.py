@@ -200,7 +200,7 @@ def test_dyes_of_sequential_scans_go_to_their_channels() -> None:
     assert groups == ["confocal/nucleus", "confocal"]
 
 
-def test_a_dye_of_an_inactive_detector_is_no_evidence() -> None:
+def test_a_dye_of_an_inactive_detector_is_not_evidence() -> None:
     inactive = (
         '<Detector Name="HyD 1" Channel="1" IsActive="0"/><Detector Name="PMT 2" Type="PMT" Channel="2" IsActive="1"/>'
     )

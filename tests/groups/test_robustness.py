@@ -31,7 +31,7 @@ def test_arbitrary_native_metadata_never_fails(source: str, native: dict[str, An
 
 
 @pytest.mark.parametrize("source", FORMATS)
-def test_empty_native_metadata_tell_nothing(source: str) -> None:
+def test_empty_native_metadata_give_no_facts(source: str) -> None:
     (decision,) = infer_groups(SourceMetadata(source, ("",)))
     assert decision.specimen is None
     assert decision.microscope in (None, "widefield" if source == "dv" else None)

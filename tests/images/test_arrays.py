@@ -76,7 +76,7 @@ def test_big_endian_values_are_unchanged():
         (xr.DataArray(np.zeros((2, 3)), dims=("row", "col")), None, "rename"),
     ],
 )
-def test_what_is_no_image_is_refused_in_one_line(array, axes, message):
+def test_a_file_without_an_image_is_refused_in_one_line(array, axes, message):
     with pytest.raises(BadInput, match=message) as caught:
         to_tczyx(array, axes)
     assert "\n" not in str(caught.value)

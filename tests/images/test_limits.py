@@ -107,7 +107,7 @@ def zarr_image(path, shape, axes, chunks):
 
 
 @pytest.mark.parametrize("chunk", [1024, 10**6])
-def test_a_zarr_plane_larger_than_memory_is_no_damage(tmp_path, cheap, chunk):
+def test_a_zarr_plane_larger_than_memory_is_not_reported_as_damage(tmp_path, cheap, chunk):
     zarr_image(tmp_path / "a.ome.zarr", (10**6, 10**6), "yx", (chunk, chunk))
     message = refusal(tmp_path / "a.ome.zarr", OutOfMemory)
     assert "one plane of 1000000 x 1000000 px takes 2,000.0 GB" in message
@@ -127,7 +127,7 @@ def test_tiles_of_an_absurd_plane_cost_nothing(cheap):
     assert tiles[0] == plan_tiles((2**31, 2**31))[0]
 
 
-def test_memory_that_runs_out_is_no_damage(tmp_path, monkeypatch):
+def test_running_out_of_memory_is_not_reported_as_damage(tmp_path, monkeypatch):
     tifffile.imwrite(tmp_path / "a.tif", np.zeros((4, 4), np.uint8))
 
     def full(*_args, **_kwargs):

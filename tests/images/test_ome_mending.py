@@ -140,7 +140,7 @@ def test_records_beside_the_pixels_are_mended_too(tmp_path, case):
     check(open_image(store))
 
 
-def test_a_value_that_is_left_out_is_no_loss_for_other_readers(tmp_path):
+def test_an_omitted_value_is_not_lost_for_other_readers(tmp_path):
     from bioio import BioImage
 
     xml = GOOD.replace(*BAD["binning"][:2])

@@ -49,7 +49,7 @@ def test_a_written_list_is_read_back(chosen):
         (",", "selects nothing"),
     ],
 )
-def test_what_is_not_there_is_refused_with_the_way_out(text, message):
+def test_missing_selections_are_refused_with_the_remedy(text, message):
     with pytest.raises(BadInput, match=message):
         parse_indices(text, 6, NAMES, what="channel")
 

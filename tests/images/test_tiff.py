@@ -292,7 +292,7 @@ def test_several_threads_open_and_read_at_once(tmp_path, rng):
         np.testing.assert_array_equal(found[number], planes[number])
 
 
-def test_planes_of_a_stopped_acquisition_are_zero_and_said(tmp_path, rng, caplog):
+def test_planes_of_a_stopped_acquisition_are_zero_and_reported(tmp_path, rng, caplog):
     """The record of the run names three slices, the microscope wrote two."""
     planes = rng.integers(1, 99, (2, 8, 8), np.uint8)
     xml = """<OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06"><Image ID="Image:0"><Pixels ID="Pixels:0"

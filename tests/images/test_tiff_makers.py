@@ -325,7 +325,7 @@ def test_one_position_alone_has_its_own_record(tmp_path):
     assert (scene.name, scene.channels[0].name, scene.pixel_size.x) == ("A2", "dye 1", 2)
 
 
-def test_positions_in_files_of_their_own_have_their_own_records(tmp_path):
+def test_positions_in_separate_files_have_separate_records(tmp_path):
     for number, name in enumerate(("A1", "A2")):
         record = positions_record([name]).replace("dye 0", f"dye {number}")
         micromanager(

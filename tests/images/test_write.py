@@ -220,7 +220,7 @@ def test_nothing_is_left_when_a_plane_fails(tmp_path, image, suffix, error):
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
-def test_a_full_disk_is_said_and_leaves_nothing(tmp_path, rng, suffix):
+def test_a_full_disk_is_reported_and_leaves_no_files(tmp_path, rng, suffix):
     """The limit on file size makes the operating system refuse to write on, as a full disk does."""
     image = Image.from_array(rng.integers(0, 60000, (4, 512, 512), np.uint16))
     write(Image.from_array(np.zeros((4, 4), np.uint8)), tmp_path / f"warm{suffix}")
@@ -238,7 +238,7 @@ def test_a_full_disk_is_said_and_leaves_nothing(tmp_path, rng, suffix):
 
 
 @pytest.mark.parametrize("suffix", [".ome.tif", ".ome.zarr", ".tif"])
-def test_a_folder_without_permission_is_said(tmp_path, image, suffix, monkeypatch):
+def test_a_folder_without_permission_is_reported(tmp_path, image, suffix, monkeypatch):
     folder = tmp_path / "locked"
     folder.mkdir()
     write(image, tmp_path / f"warm{suffix}")
@@ -275,7 +275,7 @@ def test_a_source_whose_name_is_no_text_can_be_written(tmp_path, suffix):
     assert open_image(write(image, tmp_path / f"out{suffix}")).shape == (1, 1, 1, 3, 4)
 
 
-def test_what_a_killed_process_left_is_found_by_the_name_of_its_target(tmp_path):
+def test_leftovers_of_a_killed_process_are_found_by_the_name_of_the_target(tmp_path):
     targets = [tmp_path / name for name in ("a.tif", "a.tif.json", "[b]*.tif", "n" * 250, "n" * 249 + "m")]
     partial = {target: temporary(target) for target in targets}
     for path in partial.values():

@@ -111,7 +111,7 @@ def test_the_network_is_loaded_once_and_leaves_the_random_numbers_alone(lpips_we
     assert lpips_available("alex")
 
 
-def test_without_weights_the_error_says_what_to_do(no_weights, rng):
+def test_without_weights_the_error_names_the_remedy(no_weights, rng):
     assert not lpips_available()
     with pytest.raises(EnvironmentProblem, match=rf"alexnet_features\.pth.*--lpips-weights or \${WEIGHTS_VARIABLE}"):
         lpips(*rng.random((2, 64, 64)), data_range=1)

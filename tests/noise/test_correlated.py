@@ -68,7 +68,7 @@ def test_filaments_under_shot_noise_are_not_taken_for_shared_noise(gain: float) 
 @pytest.mark.parametrize("blur", [0.7, 1.0])
 @pytest.mark.parametrize("sigma", [8, 16])
 @pytest.mark.parametrize("side", [128, 256])
-def test_the_same_filaments_under_shared_noise_are_told(side: int, sigma: float, blur: float) -> None:
+def test_correlated_noise_on_filaments_is_recognised(side: int, sigma: float, blur: float) -> None:
     noisy = np.rint(filaments(side, 0, count=40) + sigma * shared_noise(side, 1, blur))
     assert estimate_noise(noisy).spacing_px > 1
     assert noise_kind(unit(noisy)) == "correlated"

@@ -132,7 +132,7 @@ def test_a_plane_that_was_turned_has_its_corners_as_gaps(degrees: float, order: 
     assert (found & ~outside & (turned > 100)).sum() <= 3
 
 
-def test_padding_beside_counts_of_photons_is_a_gap_and_their_zeros_are_none() -> None:
+def test_padding_beside_photon_counts_is_a_gap_and_zero_counts_are_not() -> None:
     counts = np.random.default_rng(6).poisson(0.5, (128, 128)).astype(np.float64)
     counts[:, :40] = 0
     gaps = find_gaps(counts)
@@ -176,7 +176,7 @@ def test_filling_keeps_mean_and_noise() -> None:
     assert filled[missing].std() == pytest.approx(5, rel=0.1)
 
 
-def test_the_slope_beside_a_saturated_cell_is_no_part_of_its_gap() -> None:
+def test_the_slope_beside_a_saturated_cell_does_not_belong_to_its_gap() -> None:
     rng = np.random.default_rng(9)
     cell = 5 + 2000 * np.exp(-((Y - 64) ** 2 + (X - 64) ** 2) / (2 * 12**2))
     plane = np.minimum(camera(cell, rng), 900.0)

@@ -136,14 +136,14 @@ def test_an_image_without_noise_has_none():
 
 
 @pytest.mark.parametrize("image", [np.ones((31, 64)), np.ones((2, 64, 64))])
-def test_what_is_no_plane_or_too_small_is_refused(image):
+def test_an_array_that_is_not_a_plane_or_too_small_is_refused(image):
     with pytest.raises(BadInput, match="at least 32 px"):
         estimate_noise(image)
 
 
 @pytest.mark.shared
 @pytest.mark.parametrize("field", [1, 2])
-def test_a_single_confocal_capture_tells_what_fifty_captures_show(shared, field):
+def test_a_single_confocal_capture_gives_the_noise_that_fifty_captures_show(shared, field):
     # Reference: variance over 50 captures of one field (successive differences, so that drift and bleaching cancel)
     # against their mean, in 40 level sets.
     import tifffile

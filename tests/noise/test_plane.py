@@ -197,7 +197,7 @@ def test_structure_on_the_grid_of_the_fit_is_not_taken_for_shared_noise(seed: in
 
 
 @pytest.mark.parametrize("kind", ["small", "clipped nearly everywhere"])
-def test_where_the_noise_cannot_be_told_nothing_is_made_from_it(kind: str) -> None:
+def test_unknown_noise_falls_back_to_the_noise_free_estimate(kind: str) -> None:
     parameters = Parameters(2, 4, 4, 3, loss="noise-aware", classical="vst-nl-ridge", classical_weight=0.5)
     plane = scaled(capture()[:24]) if kind == "small" else scaled(np.maximum(capture(), np.quantile(capture(), 0.97)))
     none = np.zeros(plane.shape, bool)

@@ -73,7 +73,7 @@ def test_the_measure_does_not_depend_on_the_scale_or_on_the_orientation() -> Non
         assert direction_of_residual(turned(noisy), turned(result)) == pytest.approx(expected, abs=0.01)
 
 
-def test_shot_noise_that_follows_the_structure_is_no_structure() -> None:
+def test_shot_noise_that_follows_the_structure_is_not_structure() -> None:
     clean = felt(3) / 10
     assert direction_of_residual(np.random.default_rng(0).poisson(clean).astype(float), clean) < 0.1
 

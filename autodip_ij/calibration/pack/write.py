@@ -67,7 +67,7 @@ class PackContent:
     name, title, source, licence, default_criterion
         The manifest.
     side_px
-        Side of the images that the iteration counts belong to; None if they are meant for every size.
+        Side of the images for which the iteration counts hold; None if they hold for every size.
     parameters
         Parameters by (criterion, group, effort).
     noise_parameters

@@ -184,7 +184,7 @@ def make_pack(
 
 
 def _common_side(plan: SearchPlan) -> int | None:
-    """Return the side of the images, px; None if they differ so much that no count belongs to all."""
+    """Return the side of the images, px; None if they differ too much for one number of iterations."""
     sides = [sqrt(height * width) for height, width in plan.shapes.values()]
     return round(median(sides)) if max(sides) <= _ALIKE * min(sides) else None
 

@@ -179,7 +179,7 @@ def run_search_job(
     pair, crop
         See `autodip_ij.evaluation.search.job.prepare_pair`.
     digest
-        Of the images; part of the arguments so that a result belongs to these pixels.
+        Of the images; an argument, so that a stored result is reused for the same pixels only.
     configuration
         Network and fit.
     stops

@@ -89,7 +89,7 @@ def _html_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 _SHOWN = {"psnr": ("PSNR / dB", True), "lpips_11": ("LPIPS [-1, 1]", False)}
 _CURVES = 6
-"""Configurations drawn in one picture of stop curves: the best ones, and no more than can be told apart."""
+"""Number of configurations in one plot of stop curves: the best ones, few enough to distinguish."""
 
 
 def heat_map(results: pd.DataFrame, title: str) -> bytes:

@@ -55,7 +55,7 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Selected:
-    """A candidate's place in the embedding, and what it was selected for, if for anything."""
+    """Position of a candidate in the embedding, and the reason for its selection, if selected."""
 
     name: str
     group: str

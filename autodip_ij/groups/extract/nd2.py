@@ -19,7 +19,7 @@ _DISK_HEAD = re.compile(r"^(?P<head>CSU[\w-]*)\b")
 _TIRF_CUBE = re.compile(r"^.*FilterChanger\(.*\):\s*\d+\s*\(.*\bTIRF\b.*\)", re.IGNORECASE)
 _OPEN = ("open", "opened", "active", "on")
 _LINE_NAME = re.compile(r"^(\d{3,4}\s*nm)$")
-# Shutters in front of no light source of their own.
+# Shutters that belong to no single light source.
 _NO_SOURCE = re.compile(r"^(FL-(Lo|Up)|CSU|Safety|AUX\d*)$", re.IGNORECASE)
 _DEFAULT_MODALITY = "widefield fluorescence"
 

@@ -86,7 +86,7 @@ def _scenes_of(series: TiffPageSeries, path: Path, facts: Facts, number: int | N
     axes = "".join(axis if axes.index(axis) == i else chr(0xE000 + i) for i, axis in enumerate(axes))
     unnamed = "".join(axis for axis in axes if axis in _UNNAMED or axis >= "\ue000")
     if series.kind in TOLD_BY_OFFSET:
-        unnamed = ""  # what Micro-Manager has no word for is a grid or a user's own axis, not a stack
+        unnamed = ""  # axes unknown to Micro-Manager are grids or user-defined, not stacks
     plan = plan_axes([(axis, n) for axis, n in zip(axes, shape, strict=True) if axis not in "YX"], unnamed)
     height, width = (shape[axes.index(axis)] for axis in "YX")
     # Of a set, one image may lie in one file and the next in another.
@@ -168,7 +168,7 @@ def _own_records(
     written: list[int],
     path: Path,
 ) -> dict[int, OME | None]:
-    """Return the OME records of positions that lie in files of their own, each with a record of its own."""
+    """Return the OME records of positions that are stored in separate files, one record each."""
     if facts.ome is None or len(files) < 2 or len(written) < 2 or len(facts.ome.images) == plan.length(SCENE):
         return {}
     first = first_pages(plan, axes, shape, pages)

@@ -70,7 +70,7 @@ def facts_of_scene(facts: Facts, series: TiffPageSeries, scene: int, count: int,
         return _completed(facts, _image_facts(record, scene, _channel_count(series)))
     if own is not None and len(record.images) == 1:
         return _completed(facts, _image_facts(record, 0, _channel_count(series)))
-    # One record for all of them: times and positions of its planes cannot be told apart.
+    # One record for all of them: times and positions of its planes cannot be assigned.
     ome = record.model_copy(deep=True)
     for image in ome.images:
         image.pixels.planes = []

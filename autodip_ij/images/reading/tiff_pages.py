@@ -90,7 +90,7 @@ class TiffPlanes:
         Names of the files of a set.
     pages
         Else for every page its file, as index of `files`, its number there, and the byte at which its pixels begin, for
-        pages that are told by that alone (Micro-Manager), else -1. Number and byte are -1 for one never written.
+        pages identified by that alone (Micro-Manager), else -1. Number and byte are -1 for one never written.
     palette
         Colours (3, n) of the values of a picture with a palette; its channels are these colours.
     """
