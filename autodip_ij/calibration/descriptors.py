@@ -257,9 +257,9 @@ def describe(
 def descriptor_distances(query: Descriptor, others: Sequence[Descriptor], reference: Sequence[Descriptor]) -> Vector:
     """Return the distance of `query` to each of `others`.
 
-    Every statistic counts in units of its standard deviation over `reference`. The distance is the root mean square
-    over the statistics; where all sides have features, the mean of its square and that of the features' distance, in
-    units of its root mean square over `reference`, counts instead, so that statistics and features weigh the same.
+    Every statistic is divided by its standard deviation over `reference`; the distance is the root mean square over the
+    statistics. If all images have features, their distance is divided by its root mean square over `reference`, and
+    the result is the root mean square of both distances, so that statistics and features weigh the same.
 
     Parameters
     ----------

@@ -264,7 +264,7 @@ def policy_strategy(microscope: str | None, specimen: str | None, *, published: 
 
     Where the policy need not be the `published` one, descriptors serve for every incomplete group: they recognise
     microscope and specimen of more captures than any other measure (``benchmarks/results/nearest_image.md``), within a
-    second, while LPIPS needs weights and UMAP is compiled for a quarter of a minute.
+    second, while LPIPS needs weights and UMAP takes 15 s to compile.
     """
     pool = known_pool(microscope, specimen)
     as_published = next(row for row in _ROWS if row.published_for == pool)

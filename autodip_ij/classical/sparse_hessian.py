@@ -35,8 +35,8 @@ _BISECTION_ITERATIONS = 40
 class SparseHessianParameters(MethodParameters):
     """Parameters of ``sparse-hessian``, for images in [0, 1].
 
-    Minimised is ``fidelity/2 norm2(f - b - x)**2 + R_Hessian(x) + fidelity sparsity norm1(x)`` with f the image and
-    b the background; the result is x + b.
+    Minimises ``fidelity/2 norm2(f - b - x)**2 + R_Hessian(x) + fidelity sparsity norm1(x)`` with f the image and b the
+    background; the result is x + b.
     """
 
     fidelity: Annotated[

@@ -1,7 +1,6 @@
 """Inspect a file: its metadata, and how each channel would be denoised (the object of ``inspect --json``).
 
-Parameters are chosen by the function that a run chooses by, from the same pixels
-(`autodip_ij.denoising.channels`).
+Parameters are chosen by the same function as in a run, from the same pixels (`autodip_ij.denoising.channels`).
 """
 
 from __future__ import annotations

@@ -211,7 +211,7 @@ _WARM_SIDE = 40
 def estimate(recipe: PlaneRecipe, shape: tuple[int, ...]) -> tuple[float, int]:
     """Return (seconds, peak bytes) that one channel of an image of `shape` (T, C, Z, Y, X) will take.
 
-    The time is that of one fit after the other on the whole device, an upper mark where they run side by side; the
+    The time is that of one fit after the other on the whole device, an upper bound where they run side by side; the
     memory is that of the fits that do. Classical estimates are computed beside the fits, except on a CPU.
     """
     from autodip_ij.dip import estimate_cost

@@ -65,8 +65,8 @@ class Estimate:
 def operations_per_iteration(architecture: Architecture, shape: tuple[int, int], *, block: int = 1) -> float:
     """Return the floating-point operations of the convolutions in one forward and backward pass.
 
-    A convolution costs the same three times (output, gradient of its weights, gradient of its input); the two that
-    read the network input need no gradient of it. Everything else in the network is small beside them.
+    A convolution costs the same three times (output, gradient of its weights, gradient of its input); the two that read
+    the network input need no gradient of it. Everything else in the network is negligible in comparison.
 
     Parameters
     ----------

@@ -130,8 +130,8 @@ def _resolved(findings: Sequence[Finding]) -> list[Finding]:
 def _with_families(findings: Sequence[Finding]) -> list[Finding]:
     """Return the findings with `laserscanning` and `camera` resolved by the other evidence.
 
-    A point detector means confocal or two-photon, and counts for the likelier of the two. A camera adds nothing if
-    another technique with a camera is evident: then it does not count.
+    A point detector means confocal or two-photon, and counts for the likelier of the two. A camera is ignored if
+    another technique with a camera is evident.
     """
     totals = _totals(findings)
     two_photon = totals.get("twophoton", 0.0) + totals.get("threephoton", 0.0) + totals.get("harmonic", 0.0)

@@ -54,7 +54,7 @@ RowT = TypeVar("RowT", bound=_Row)
 class ParameterRow(_Row):
     """One set of parameters under one criterion; a row of a table has a group, a row of single images an image.
 
-    The columns of a file are those of the row with those of `Parameters`, by stored name, in the place of `parameters`.
+    A file has the columns of its row, with the fields of `Parameters`, by stored name, in place of `parameters`.
     """
 
     criterion: str

@@ -22,7 +22,7 @@ def skip_channels(architecture: Architecture, multiple: int = 1) -> int:
 def parameter_shapes(architecture: Architecture, multiple: int = 1) -> dict[str, tuple[int, ...]]:
     """Return the shape of every parameter that has an effect, weights as (out, in, k, k).
 
-    Omitted are biases before batch norm, which subtracts them again, and the shift of the batch norm after the
+    Biases before batch norm are omitted, because it subtracts them again; so is the shift of the batch norm after the
     concatenation, which the batch norm of the next convolution subtracts.
 
     Parameters

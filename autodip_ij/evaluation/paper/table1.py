@@ -1,8 +1,8 @@
 """Compute Table I of the paper: which transfer strategy, over which pool, finds the best parameters.
 
-A cell is a strategy over a pool: it chooses parameters for every validation image, and the image denoised with them
-is scored. The scores are looked up in a grid search over the validation images, as the paper did, where one is given;
-otherwise the chosen fits are run, each set of parameters once an image.
+A cell is a strategy over a pool: it chooses parameters for every validation image, and the image denoised with them is
+scored. The scores are looked up in a grid search over the validation images, as the paper did, where one is given;
+otherwise the chosen fits are run, each set of parameters once per image.
 """
 
 from __future__ import annotations

@@ -214,7 +214,7 @@ def _describe(prepared: PreparedPair, plan: SearchPlan) -> Descriptor:
 def _died(summary: RunSummary) -> Mapping[str, Mapping[str, Any]]:
     """Return the fits whose worker died repeatedly as failed settings; refuse any other failure.
 
-    A worker that is killed by the system has run out of memory; so it would the next time.
+    A worker that the system kills has run out of memory; it would do so again.
     """
     died = {key: error for key, error in summary.failed.items() if error.startswith("KilledWorker")}
     others = {key: error for key, error in summary.failed.items() if key not in died}

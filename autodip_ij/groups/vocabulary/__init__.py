@@ -1,6 +1,6 @@
 """Vocabulary of group inference: dyes, antibodies, fusion proteins, instruments, detectors, light sources, modes.
 
-The words are TOML files beside this module; ``docs/groups.md`` says how to add some.
+The words are TOML files beside this module; ``docs/groups.md`` explains how to add words.
 """
 
 from autodip_ij.groups.vocabulary.entries import Carrier, Device, Entry, Label, Match

@@ -91,7 +91,7 @@ def load_vocabulary(extra: str | Path | None = None) -> Vocabulary:
     """Return the shipped vocabulary with the user's entries added.
 
     The user's own file is ``vocabulary.toml`` in the configuration folder of autodip_ij (``~/.config/autodip_ij`` on
-    Linux); `extra` comes after it. Where a spelling stands in several files, the last one counts.
+    Linux); `extra` comes after it. If several files contain a spelling, the last one applies.
 
     Parameters
     ----------

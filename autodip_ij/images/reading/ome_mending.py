@@ -1,7 +1,7 @@
 """Repair OME records: remove and report values that OME does not allow, preserve the rest.
 
-Acquisition programs routinely write such records: ``Binning="1"``, a wavelength of 0, a unit ``um``, a date as people
-write it, elements of their own. One of them makes the whole record unreadable to a strict parser.
+Acquisition programs routinely write such records: ``Binning="1"``, a wavelength of 0, a unit ``um``, a date in free
+form, private elements. One of them makes the whole record unreadable to a strict parser.
 """
 
 from __future__ import annotations
