@@ -237,7 +237,7 @@ class FineGrid(Grid):
         return one_by_one(self._fit)
 
     def _fit(self, fit: TileFit) -> FitResult:
-        from autodip_ij.dip.superresolution import fit_superresolution
+        from autodip_ij.dip.fitting import fit_superresolution
 
         recipe = fit.task.recipe
         architecture, options = fit_arguments(recipe, fit.seed)
