@@ -16,11 +16,13 @@ from autodip_ij.errors import BadInput, EnvironmentProblem, OutOfMemory
 from autodip_ij.evaluation.search.grid import Configuration
 
 if TYPE_CHECKING:
+    from autodip_ij.classical.estimates import Estimates
+    from autodip_ij.denoising.cleaning import CleanPlane
     from autodip_ij.denoising.tasks import PlaneResult, PlaneTask, TileFit
     from autodip_ij.denoising.tile_fits import Capacity
     from autodip_ij.dip.options import FitResult, Precision
     from autodip_ij.evaluation.datasets import Pair
-
+    from autodip_ij.noise.plane import NoisyPlane
 
 Plane = npt.NDArray[np.float32]
 
@@ -108,6 +110,9 @@ LPIPS_CONVENTIONS: dict[str, Literal["minus_one_one", "zero_one"]] = {
 
 METRICS = ("mse", "mae", "psnr", "ssim", *LPIPS_CONVENTIONS)
 """What is measured at every stop."""
+
+_OPEN_IMAGES = 16
+"""So many images stay open in a worker, some 10 MB each: jobs of equal cost lie side by side, one an image."""
 
 DONE, DIVERGED, OUT_OF_MEMORY = "done", "diverged", "out of memory"
 
@@ -200,27 +205,24 @@ def run_search_job(
         ``seconds_per_iteration``, ``device``, ``precision``, ``engine``, ``version``.
     """
     from autodip_ij._version import __version__
-    from autodip_ij.denoising.cleaning import measure_scale
     from autodip_ij.denoising.planes import finish, prepare
     from autodip_ij.denoising.recipe import PlaneRecipe
     from autodip_ij.denoising.tile_fits import Capacity, fit_tiles, one_by_one
     from autodip_ij.denoising.watch import Watch
     from autodip_ij.dip.engines.loop import Diverged
-    from autodip_ij.noise.plane import shared_noise_of
     from autodip_ij.progress import Silent
 
-    images = prepare_pair(pair, crop)
-    clean = measure_scale(images.noisy[None, None]).clean(images.noisy)
+    images, clean, noisy, estimates = _opened(pair, crop, digest)
     recipe = PlaneRecipe(
         configuration.parameters(stops[-1]),
         _own_device(device),
         precision,
         seed,
         guard="warn" if configuration.discrepancy else "off",
-        shared_noise=shared_noise_of(pair.microscope),
+        shared_noise=noisy.shared,
     )
     watch = Watch(Silent(), pair.name, clean.window.restore)
-    task = prepare(clean, recipe, watch)
+    task = prepare(clean, recipe, watch, estimates=estimates, known=noisy)
     if task.unchanged:
         raise BadInput(f"{pair.name}: every pixel has the same value; exclude this image")
     capacity = replace(Capacity.of(recipe), fixed=True)
@@ -239,7 +241,7 @@ def run_search_job(
     scores = {}
     for blend in blends:
         mixture = replace(recipe, parameters=configuration.blended(blend).parameters(stops[-1]))
-        mixed = prepare(clean, mixture, watch, estimates=task.estimates)
+        mixed = prepare(clean, mixture, watch, estimates=estimates, known=noisy)
         denoised = (clean.restore(finish(mixed, result).image, np.float32) for result in results.values())
         scored = [score(images, image, with_lpips=with_lpips, weights=weights, device=used) for image in denoised]
         measured = [name for name in METRICS if not scored or name in scored[0]]
@@ -256,6 +258,19 @@ def run_search_job(
         "engine": fits[0].engine if fits else None,
         "version": __version__,
     }
+
+
+@lru_cache(maxsize=_OPEN_IMAGES)
+def _opened(pair: Pair, crop: int, digest: str) -> tuple[PreparedPair, CleanPlane, NoisyPlane, Estimates]:
+    """Return a pair, its cleaned noisy plane, and the noise and classical estimates of that, which all fits share."""
+    from autodip_ij.classical.estimates import Estimates
+    from autodip_ij.denoising.cleaning import measure_scale
+    from autodip_ij.noise.plane import NoisyPlane, shared_noise_of
+
+    images = prepare_pair(pair, crop)
+    clean = measure_scale(images.noisy[None, None]).clean(images.noisy)
+    noisy = NoisyPlane(clean.unit, shared_noise_of(pair.microscope))
+    return images, clean, noisy, Estimates(clean.unit, noisy)
 
 
 def score(
