@@ -48,9 +48,9 @@ def calibrate(
 ) -> int:
     """Find the best network and number of iterations for your own images, and write them as a calibration pack.
 
-    Every network of the grid is fitted once to every noisy image and compared with the clean image at every stop. Run
-    the same command again after an interruption to resume. Use the pack with
-    `autodip denoise FILE --calibration OUTPUT`.
+    Every network of the grid is fitted once to every noisy image and compared with the clean image at every stop; if
+    the grid has rungs, only those that did well on small parts of few images. Run the same command again after an
+    interruption to resume. Use the pack with `autodip denoise FILE --calibration OUTPUT`.
 
     Parameters
     ----------
@@ -181,9 +181,22 @@ def _lpips_available(weights: str, progress: Progress, *, download: bool) -> boo
 
 def _show_plan(plan: SearchPlan, workers: int, scheduler: str | None, as_json: bool) -> None:
     from autodip_ij._support.text import duration
+    from autodip_ij.evaluation.search.halving import expected
     from autodip_ij.evaluation.search.plan import estimate_seconds
 
-    seconds = estimate_seconds(plan)
+    steps = [
+        {
+            "crop": step.options.crop,
+            "images": len(step.pairs),
+            "fits": round(share * len(step.runs)),
+            "tera_operations": share * step.operations / 1e12,
+            "seconds_of_fits": share * estimate_seconds(step),
+        }
+        for step, share in expected(plan)
+    ]
+    fits, operations, seconds = (
+        sum(step[key] for step in steps) for key in ("fits", "tera_operations", "seconds_of_fits")
+    )
     groups: dict[str, int] = {}
     for pair in plan.pairs:
         groups[pair.group] = groups.get(pair.group, 0) + 1
@@ -192,9 +205,10 @@ def _show_plan(plan: SearchPlan, workers: int, scheduler: str | None, as_json: b
         "groups": groups,
         "configurations": len(plan.grid.configurations()),
         "stops": list(plan.grid.stops),
-        "fits": len(plan.runs),
+        "fits": fits,
+        "rungs": steps[:-1],
         "too_deep": plan.too_deep,
-        "tera_operations": plan.operations / 1e12,
+        "tera_operations": operations,
         "seconds_of_fits": seconds,
         "workers": None if scheduler else workers,
     }
@@ -213,8 +227,11 @@ def _show_plan(plan: SearchPlan, workers: int, scheduler: str | None, as_json: b
     table.add_row("networks", str(record["configurations"]))
     stops = plan.grid.stops
     table.add_row("stops", f"{stops[0]} to {stops[-1]}, {len(stops)} of them")
-    table.add_row("fits", f"{len(plan.runs)}" + (f", {sum(plan.too_deep.values())} too deep" if plan.too_deep else ""))
-    table.add_row("operations", f"{plan.operations / 1e12:,.1f} TFLOP")
+    for number, step in enumerate(steps if len(steps) > 1 else [], 1):
+        what = f"{step['fits']} fits on {step['images']} images, {step['crop']} px: {duration(step['seconds_of_fits'])}"
+        table.add_row(f"rung {number}" if number < len(steps) else "final search", what)
+    table.add_row("fits", f"{fits}" + (f", {sum(plan.too_deep.values())} too deep" if plan.too_deep else ""))
+    table.add_row("operations", f"{operations:,.1f} TFLOP")
     table.add_row("time of the fits", f"{duration(seconds)} one after the other on this machine")
     if not scheduler:
         table.add_row("with workers", f"about {duration(seconds / workers)} with {workers}")

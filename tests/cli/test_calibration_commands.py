@@ -88,6 +88,18 @@ def test_dry_run_tells_the_cost_and_writes_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_dry_run_tells_what_each_rung_is_expected_to_cost(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    grid = tmp_path / "grid.toml"
+    grid.write_text((data / "grid.toml").read_text() + "[[rungs]]\ncrop = 24\nimages = 1\nkeep = 0.5\n")
+    plan = answer(capsys, "calibrate", str(data), str(tmp_path / "out"), "--dry-run", "--grid", str(grid))
+    (rung,) = plan["rungs"]
+    # Both networks on one image of the only microscope; of the 2 x 2 fits of the whole images half are left.
+    assert (rung["crop"], rung["images"], rung["fits"], plan["fits"]) == (24, 1, 2, 4)
+    assert 0 < rung["seconds_of_fits"] < plan["seconds_of_fits"]
+
+
 def test_pack_is_shown_with_its_images(pack: Path, capsys: pytest.CaptureFixture[str]) -> None:
     shown = answer(capsys, "calibration", "show", str(pack))
     assert (shown["name"], shown["criterion"], shown["knows_effort"]) == ("mine", "lpips_psnr", True)

@@ -15,6 +15,8 @@ from autodip_ij.calibration.pack.files import Descriptor, jobs_folder
 from autodip_ij.calibration.pack.write import PackContent, PackImage, write_pack
 from autodip_ij.calibration.parameters import architecture_of
 from autodip_ij.errors import AutodipError, UnwritableOutput, require
+from autodip_ij.evaluation.search.criteria import preferred_criterion
+from autodip_ij.evaluation.search.halving import Climbed, climb, rung_plan
 from autodip_ij.evaluation.search.job import OUT_OF_MEMORY, PreparedPair, gpu_count, prepare_pair
 from autodip_ij.evaluation.search.page import About, embedding, page, pictures_of, provenance
 from autodip_ij.evaluation.search.plan import SearchPlan
@@ -30,8 +32,6 @@ if TYPE_CHECKING:
 
 _ALIKE = 1.25
 """Sides within this factor count as one."""
-
-_PREFERRED = ("lpips_psnr", "psnr")
 
 
 @dataclass(frozen=True)
@@ -93,14 +93,37 @@ def calibrate(
     autodip_ij.errors.UnwritableOutput
         If the target exists or cannot be written.
     """
-    from autodip_ij.batch.jobs import JobStore, run_jobs
-
     require("evaluation")
     path = Path(target)
     if path.exists() and not overwrite:
         raise UnwritableOutput(f"{path} exists already; choose another name or add --overwrite")
     progress, workers = progress or Silent(), workers or Workers()
     folder = jobs_folder(path)
+    climbed: list[Climbed] = []
+    for number, rung in enumerate(plan.grid.rungs, 1):
+        tried = rung_plan(plan, rung)
+        measured = _fitted(tried, folder, workers, progress, f"fits of rung {number}")
+        if measured is None:
+            return None
+        climbed.append(climb(plan, rung, tried, measured))
+        progress.log(f"rung {number} of {len(plan.grid.rungs)}: {climbed[-1]}")
+        plan = plan.restricted({*climbed[-1].kept, *climbed[-1].unjudged})
+    results = _fitted(plan, folder, workers, progress, "fits")
+    if results is None:
+        return None
+    content = make_pack(
+        plan, results, about, with_images=with_images, selection=selection, climbed=climbed, progress=progress
+    )
+    written = write_pack(content, path, overwrite=overwrite)
+    if not keep_jobs:
+        shutil.rmtree(folder, ignore_errors=True)
+    return written
+
+
+def _fitted(plan: SearchPlan, folder: Path, workers: Workers, progress: Progress, message: str) -> pd.DataFrame | None:
+    """Perform the fits of a plan that are not done yet; return all results, None if the user stopped."""
+    from autodip_ij.batch.jobs import JobStore, run_jobs
+
     summary = run_jobs(
         [run.job for run in plan.runs],
         folder,
@@ -108,20 +131,14 @@ def calibrate(
         scheduler=workers.scheduler,
         threads=workers.threads,
         progress=progress,
-        message="fits",
+        message=message,
     )
     if summary.stopped:
         progress.log(
-            f"stopped; the same command resumes after the {len(summary.done) + len(summary.resumed)} fits done"
+            f"stopped; the same command resumes after the {len(summary.done) + len(summary.resumed)} {message} done"
         )
         return None
-    finished = {**JobStore(folder).results(), **_died(summary)}
-    results = tabulate(plan, finished)
-    content = make_pack(plan, results, about, with_images=with_images, selection=selection, progress=progress)
-    written = write_pack(content, path, overwrite=overwrite)
-    if not keep_jobs:
-        shutil.rmtree(folder, ignore_errors=True)
-    return written
+    return tabulate(plan, {**JobStore(folder).results(), **_died(summary)})
 
 
 def make_pack(
@@ -131,13 +148,14 @@ def make_pack(
     *,
     with_images: bool = True,
     selection: Sequence[Selected] = (),
+    climbed: Sequence[Climbed] = (),
     progress: Progress | None = None,
 ) -> PackContent:
-    """Return the pack that follows from the results of a search."""
+    """Return the pack that follows from the results of a search; `climbed` are the rungs before it."""
     import pandas as pd
 
     verdict = find_best(results, plan.grid)
-    default = next(name for name in _PREFERRED if name in verdict.criteria)
+    default = preferred_criterion(results)
     remarks = [
         f"{name}: no parameters, since no setting worked on all of its images" for name in verdict.without_result
     ]
@@ -152,10 +170,11 @@ def make_pack(
     if selection:
         pictures["pictures/embedding.png"] = embedding(selection, f"{about.name}: {len(selection)} images")
     images = [_pack_image(pair, plan, with_images) for pair in plan.pairs]
-    record = provenance(plan, results, about, verdict)
+    record = provenance(plan, results, about, verdict, climbed)
     lines = [
         about.source,
         f"Made {record['made']} on {record['machine']['processor']}; {len(images)} images.",
+        *(f"Rung {number}: {rung}." for number, rung in enumerate(climbed, 1)),
         *remarks,
     ]
     files: dict[str, bytes] = {

@@ -40,6 +40,11 @@ def usable_criteria(results: pd.DataFrame) -> tuple[str, ...]:
     return tuple(name for name in CRITERIA if has_lpips or "lpips" not in name)
 
 
+def preferred_criterion(results: pd.DataFrame) -> str:
+    """Return the criterion of a pack: ``lpips_psnr``, or ``psnr`` where LPIPS was not measured."""
+    return "lpips_psnr" if "lpips_psnr" in usable_criteria(results) else "psnr"
+
+
 def judge(results: pd.DataFrame, criterion: str, means: pd.DataFrame | None = None) -> pd.DataFrame:
     """Return the settings with their score over all images of `results`, the best first.
 

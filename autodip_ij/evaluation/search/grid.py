@@ -132,6 +132,47 @@ class Tolerance(BaseModel):
     lpips: Annotated[float, Field(ge=0)]
 
 
+class Rung(BaseModel):
+    """One rung of a search by successive halving: how much of the images its fits see, and how many of them go on."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    crop: Annotated[int, Field(ge=16, description="Longest side of the images, px")]
+    images: Annotated[int, Field(ge=1, description="Images of each microscope and kind of noise")]
+    keep: Annotated[float, Field(gt=0, lt=1, description="Share of the fits that go on")]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What is done with one fit of a grid.
+
+    Attributes
+    ----------
+    stops
+        Iterations at which it is scored, ascending.
+    blends
+        Shares of classical estimates that are tried on its results.
+    noise
+        Kinds of noise it is for; empty for any.
+    """
+
+    stops: tuple[int, ...]
+    blends: tuple[str, ...]
+    noise: frozenset[str]
+
+    def joined(self, other: Trial) -> Trial:
+        """Return what is done with a fit that two parts of a grid contain."""
+        return Trial(
+            tuple(sorted({*self.stops, *other.stops})),
+            tuple(dict.fromkeys([*self.blends, *other.blends])),
+            self.noise | other.noise if self.noise and other.noise else frozenset(),
+        )
+
+    def suits(self, noise: str) -> bool:
+        """Whether it is for images with that kind of noise; those whose kind is not known get every fit."""
+        return not self.noise or not noise or noise in self.noise
+
+
 class Grid(_Axes):
     """A search; the defaults are the paper's: 70 networks, 30 stops.
 
@@ -164,6 +205,15 @@ class Grid(_Axes):
 
     With `discrepancy` fits end where they reach that part of the noise variance, and a stop is the most iterations.
     A part with ``noise`` is for the images with that kind of noise alone, ``white`` or ``correlated``.
+
+    ``rungs`` make it a search by successive halving (`autodip_ij.evaluation.search.halving`): before the search proper,
+    all fits are tried on few small images, and a share of them goes on to the next rung, the last to the search::
+
+        [[rungs]]
+        crop = 192      # px
+        images = 1      # of each microscope and kind of noise
+        keep = 0.25     # of the fits
+
     `best_seeds` is the least number of fits that the effort `best` averages. `cost` is what "cheap" is counted in:
     floating-point operations, the same on every machine, or measured seconds.
     """
@@ -173,6 +223,7 @@ class Grid(_Axes):
     iterations: Iterations = Iterations()
     noise: Literal["", "white", "correlated"] = ""
     parts: tuple[dict[str, Any], ...] = ()
+    rungs: tuple[Rung, ...] = ()
     standard: Tolerance = Tolerance(psnr_db=0.1, lpips=0.005)
     fast: Tolerance = Tolerance(psnr_db=0.5, lpips=0.025)
     cost: Literal["operations", "seconds"] = "operations"
@@ -199,11 +250,18 @@ class Grid(_Axes):
         """All iterations at which some run is scored."""
         return tuple(sorted({stop for part in self._blocks() for stop in part._own_stops()}))
 
+    def trials(self) -> dict[Configuration, Trial]:
+        """Return all fits and what is done with each."""
+        found: dict[Configuration, Trial] = {}
+        for part in self._blocks():
+            trial = Trial(part._own_stops(), part.blend, frozenset({part.noise} - {""}))
+            for fit in part._own_fits():
+                found[fit] = found[fit].joined(trial) if fit in found else trial
+        return found
+
     def stops_of(self, configuration: Configuration) -> tuple[int, ...]:
         """Return the iterations at which the runs of a configuration, blended or not, are scored."""
-        fit = replace(configuration, classical="", classical_weight=0.0)
-        stops = {stop for part in self._blocks() if fit in part._own_fits() for stop in part._own_stops()}
-        return tuple(sorted(stops))
+        return self.trials()[replace(configuration, classical="", classical_weight=0.0)].stops
 
     def fits(self, noise: str = "") -> list[Configuration]:
         """Return the fits that an image with that kind of noise gets; all of them where the kind is not known.
@@ -213,8 +271,7 @@ class Grid(_Axes):
         >>> len(Grid().fits()), len(Grid().stops)
         (70, 30)
         """
-        parts = [part for part in self._blocks() if not (part.noise and noise) or part.noise == noise]
-        return list(dict.fromkeys(fit for part in parts for fit in part._own_fits()))
+        return [fit for fit, trial in self.trials().items() if trial.suits(noise)]
 
     def configurations(self) -> list[Configuration]:
         """Return the configurations to compare: every fit with every share of a classical estimate.
@@ -224,11 +281,11 @@ class Grid(_Axes):
         >>> len(Grid(blend=("", "0.3 vst-nlm")).configurations())
         140
         """
-        return [fit.blended(blend) for fit in self.fits() for blend in self.blends_of(fit)]
+        return [fit.blended(blend) for fit, trial in self.trials().items() for blend in trial.blends]
 
     def blends_of(self, fit: Configuration) -> tuple[str, ...]:
         """Return the shares of classical estimates that are tried on the results of a fit."""
-        return tuple(dict.fromkeys(blend for part in self._blocks() if fit in part._own_fits() for blend in part.blend))
+        return self.trials()[fit].blends
 
     def _own_fits(self) -> list[Configuration]:
         combined = product(*(getattr(self, name) for name in _SEARCHED))
@@ -243,7 +300,7 @@ class Grid(_Axes):
         """Return the parts as grids of their own; the grid itself if it has none."""
         if not self.parts:
             return [self]
-        common = self.model_dump(exclude={"parts"})
+        common = self.model_dump(exclude={"parts", "rungs"})
         return [Grid.model_validate({**common, **by_plain_name(_allowed(part))}) for part in self.parts]
 
 

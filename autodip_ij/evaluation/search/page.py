@@ -17,6 +17,7 @@ from autodip_ij.calibration.pack.write import Key
 from autodip_ij.calibration.parameters import Parameters, operations
 from autodip_ij.dip.architecture import ASCENDING, levels_of
 from autodip_ij.evaluation.search.criteria import images_of, membership_of
+from autodip_ij.evaluation.search.halving import Climbed
 from autodip_ij.evaluation.search.job import prepare_pair
 from autodip_ij.evaluation.search.plan import SearchPlan
 from autodip_ij.evaluation.search.results import Verdict
@@ -256,7 +257,9 @@ class About:
     command: str = ""
 
 
-def provenance(plan: SearchPlan, results: pd.DataFrame, about: About, verdict: Verdict) -> dict[str, Any]:
+def provenance(
+    plan: SearchPlan, results: pd.DataFrame, about: About, verdict: Verdict, climbed: Sequence[Climbed] = ()
+) -> dict[str, Any]:
     """Return everything that is needed to repeat the search, JSON-like; names of files, but no paths."""
     from autodip_ij._support.versions import machine, versions
     from autodip_ij._version import __version__
@@ -285,6 +288,7 @@ def provenance(plan: SearchPlan, results: pd.DataFrame, about: About, verdict: V
         "versions": dict(versions()),
         "grid": plan.grid.model_dump(mode="json", by_alias=True),
         "options": {**asdict(plan.options), "weights": bool(plan.options.weights)},
+        "rungs": [rung.record() for rung in climbed],
         "fits": len(plan.runs),
         "status": dict(Counter(fits["status"])),
         "devices": dict(Counter(fits["device"].astype(str))),

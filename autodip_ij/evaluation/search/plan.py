@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from autodip_ij.calibration.parameters import architecture_of, binned_shape, operations
 from autodip_ij.denoising.recipe import NOISE_AWARE
 from autodip_ij.errors import BadInput
-from autodip_ij.evaluation.search.grid import Configuration, Grid
+from autodip_ij.evaluation.search.grid import Configuration, Grid, Trial
 from autodip_ij.evaluation.search.job import LARGEST_SIDE, prepare_pair, run_search_job
 from autodip_ij.noise.plane import noise_kind
 
@@ -51,13 +51,14 @@ class SearchOptions:
 
 @dataclass(frozen=True)
 class Run:
-    """One fit of a plan: image, configuration, the job that does it, shape, stops, and floating-point operations."""
+    """One fit of a plan, the job that does it, the shape of the image, and floating-point operations."""
 
     pair: Pair
     configuration: Configuration
     job: Job
     shape: tuple[int, int]
     stops: tuple[int, ...]
+    blends: tuple[str, ...]
     operations: float
 
 
@@ -94,9 +95,22 @@ class SearchPlan:
         """Floating-point operations of all fits."""
         return sum(run.operations for run in self.runs)
 
+    def restricted(self, fits: Collection[Configuration]) -> SearchPlan:
+        """Return this plan with some of its fits alone."""
+        return replace(self, runs=tuple(run for run in self.runs if run.configuration in fits))
 
-def plan_search(pairs: Sequence[Pair], grid: Grid, options: SearchOptions) -> SearchPlan:
+
+def plan_search(
+    pairs: Sequence[Pair], grid: Grid, options: SearchOptions, noise: Mapping[str, str] | None = None
+) -> SearchPlan:
     """Plan a search; reads every image once.
+
+    Parameters
+    ----------
+    pairs, grid, options
+        What is tried on which images, and how.
+    noise
+        Kind of noise of the images by name, as in `SearchPlan`, where it is known already.
 
     Raises
     ------
@@ -106,23 +120,27 @@ def plan_search(pairs: Sequence[Pair], grid: Grid, options: SearchOptions) -> Se
     if not pairs:
         raise BadInput("there are no pairs of noisy and clean images to calibrate on")
     _check_configurations(grid)
+    trials = grid.trials()
     runs: list[Run] = []
     shapes: dict[str, tuple[int, int]] = {}
-    noise: dict[str, str] = {}
+    kinds: dict[str, str] = {}
     too_deep: Counter[str] = Counter()
     for pair in pairs:
         images = prepare_pair(pair, options.crop)
         shapes[pair.name] = images.shape
-        noise[pair.name] = noise_kind(images.noisy, pair.microscope) or ""
-        for configuration in grid.fits(noise[pair.name]):
+        kinds[pair.name] = noise[pair.name] if noise else noise_kind(images.noisy, pair.microscope) or ""
+        digest = images.digest
+        for configuration, trial in trials.items():
+            if not trial.suits(kinds[pair.name]):
+                continue
             if not _is_deep_enough(images.shape, configuration):
                 too_deep[configuration.name] += 1
                 continue
-            runs.append(_run(pair, images.shape, images.digest, configuration, grid, options))
+            runs.append(_run(pair, images.shape, digest, configuration, trial, options))
     if not runs:
         raise BadInput(f"every network of the grid is too deep for these images ({max(shapes.values())} px at most)")
     runs.sort(key=lambda run: -run.operations)
-    return SearchPlan(tuple(pairs), shapes, noise, grid, options, tuple(runs), dict(too_deep))
+    return SearchPlan(tuple(pairs), shapes, kinds, grid, options, tuple(runs), dict(too_deep))
 
 
 def estimate_seconds(plan: SearchPlan) -> float:
@@ -153,29 +171,30 @@ def _run(
     shape: tuple[int, int],
     digest: str,
     configuration: Configuration,
-    grid: Grid,
+    trial: Trial,
     options: SearchOptions,
 ) -> Run:
     from autodip_ij.batch.jobs import Job
 
-    stops = grid.stops_of(configuration)
-    cost = operations(configuration.parameters(stops[-1]), shape)
+    cost = operations(configuration.parameters(trial.stops[-1]), shape)
     arguments = {
         "pair": pair,
         "crop": options.crop,
         "digest": digest,
         "configuration": configuration,
-        "stops": stops,
+        "stops": trial.stops,
         "seed": options.seed,
         "device": options.device,
         "precision": options.precision,
         "with_lpips": options.with_lpips,
         "weights": options.weights,
-        "blends": grid.blends_of(configuration),
+        "blends": trial.blends,
     }
     weight = max(1, round(cost / 1e9))
-    job = Job(f"{pair.name}+{configuration.name}", run_search_job, arguments, weight, _JOB)
-    return Run(pair, configuration, job, shape, stops, cost)
+    # The rungs of a search share a folder of results, so that the key has to tell the size of the images.
+    key = f"{pair.name}+{options.crop}px+{configuration.name}"
+    job = Job(key, run_search_job, arguments, weight, _JOB)
+    return Run(pair, configuration, job, shape, trial.stops, trial.blends, cost)
 
 
 def _check_configurations(grid: Grid) -> None:

@@ -74,9 +74,7 @@ def tabulate(plan: SearchPlan, finished: Mapping[str, Mapping[str, Any]]) -> pd.
     import pandas as pd
 
     rows = [
-        {"noise": plan.noise[run.pair.name], **row}
-        for run in plan.runs
-        for row in _rows(run, plan.grid, finished[run.job.key])
+        {"noise": plan.noise[run.pair.name], **row} for run in plan.runs for row in _rows(run, finished[run.job.key])
     ]
     table = pd.DataFrame(rows)
     return table.sort_values(["image", "configuration", "iterations"], ignore_index=True)
@@ -148,7 +146,7 @@ def _noise_kinds(results: pd.DataFrame) -> list[str]:
 
 def stops_at_an_end(parameters: Mapping[Key, Parameters], grid: Grid, criterion: str) -> tuple[str, ...]:
     """Return the groups whose best stop is the first or last of the grid, so that a better one may lie beyond."""
-    stops = {replace(fit.parameters(1), n_fits=1): grid.stops_of(fit) for fit in grid.fits()}
+    stops = {replace(fit.parameters(1), n_fits=1): trial.stops for fit, trial in grid.trials().items()}
 
     def at_an_end(found: Parameters) -> bool:
         fit = replace(found, iterations=1, n_fits=1, classical="", classical_weight=0.0)
@@ -161,7 +159,7 @@ def stops_at_an_end(parameters: Mapping[Key, Parameters], grid: Grid, criterion:
     )
 
 
-def _rows(run: Run, grid: Grid, result: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _rows(run: Run, result: Mapping[str, Any]) -> list[dict[str, Any]]:
     position = {stop: index for index, stop in enumerate(result["stops"])}
     common = {
         "image": run.pair.name,
@@ -175,7 +173,7 @@ def _rows(run: Run, grid: Grid, result: Mapping[str, Any]) -> list[dict[str, Any
     }
     pace = result["seconds_per_iteration"]
     rows = []
-    for blend in grid.blends_of(run.configuration):
+    for blend in run.blends:
         configuration = run.configuration.blended(blend)
         scores = result["scores"].get(blend, {})
         measured = [name for name in METRICS if name in scores or not position]
