@@ -6,10 +6,12 @@ from .pixel_errors import mean_gradient_difference as mean_gradient_difference
 from .pixel_errors import mean_ratio as mean_ratio
 from .pixel_errors import mse as mse
 from .pixel_errors import psnr as psnr
+from .pixel_errors import quarter_psnr as quarter_psnr
 from .pixel_errors import ssim as ssim
 from .registration import AffineFit as AffineFit
 from .registration import Shift as Shift
 from .registration import affine_fit as affine_fit
+from .registration import affine_psnr as affine_psnr
 from .registration import register as register
 from .residual import Whiteness as Whiteness
 from .residual import whiteness as whiteness
@@ -23,6 +25,7 @@ __all__ = [
     "Shift",
     "Whiteness",
     "affine_fit",
+    "affine_psnr",
     "fourier_ring_correlation",
     "lpips",
     "lpips_available",
@@ -32,6 +35,7 @@ __all__ = [
     "mean_ratio",
     "mse",
     "psnr",
+    "quarter_psnr",
     "register",
     "single_image_ring_correlation",
     "ssim",

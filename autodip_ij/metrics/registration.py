@@ -1,4 +1,4 @@
-"""Make two images comparable: fit gain and offset, register the displacement; both return records."""
+"""Make two images comparable: fit gain and offset, with the PSNR after it; register the displacement."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from autodip_ij.metrics.pixel_errors import FloatPlane, plane, plane_pair
+from autodip_ij.metrics.pixel_errors import DataRange, FloatPlane, plane, plane_pair, psnr
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,27 @@ def affine_fit(reference: npt.ArrayLike, image: npt.ArrayLike) -> AffineFit:
     power = float((deviation**2).sum())
     gain = float((deviation * first).sum()) / power if power > 0 else 1.0
     return AffineFit(gain, float(first.mean()) - gain * float(second.mean()))
+
+
+def affine_psnr(reference: npt.ArrayLike, image: npt.ArrayLike, *, data_range: DataRange) -> float:
+    """Return the PSNR after `image` was given the gain and offset that bring it nearest to `reference`, in dB.
+
+    The difference to the plain PSNR is what a wrong brightness costs. Captures of a bleaching field differ in
+    brightness from the mean of all, which no denoising can know.
+
+    Parameters
+    ----------
+    reference, image
+        Planes (Y, X) of one shape.
+    data_range
+        As in `autodip_ij.metrics.psnr`.
+
+    Examples
+    --------
+    >>> affine_psnr([[0, 1], [2, 4]], [[5, 7], [9, 13]], data_range=255)
+    inf
+    """
+    return psnr(reference, affine_fit(reference, image).apply(image), data_range=data_range)
 
 
 def register(

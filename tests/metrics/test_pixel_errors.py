@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from autodip_ij.errors import BadInput
-from autodip_ij.metrics import mae, mean_gradient, mean_gradient_difference, mean_ratio, mse, psnr, ssim
+from autodip_ij.metrics import mae, mean_gradient, mean_gradient_difference, mean_ratio, mse, psnr, quarter_psnr, ssim
 
 
 def test_errors_of_uniform_noise_have_their_closed_form(rng):
@@ -60,6 +60,21 @@ def test_fixed_and_per_image_scale_differ_as_noted_for_two_photon_mito(fmd_pair)
     fixed, own = psnr(clean, noisy, data_range=255), psnr(clean, noisy, data_range="reference")
     assert fixed == pytest.approx(30.14, abs=0.005)
     assert fixed - own == pytest.approx(20 * np.log10(255 / np.ptp(clean.astype(float))))
+
+
+def test_quarter_psnr_is_the_mean_over_the_quarters_and_never_less(rng):
+    reference = 100 * rng.random((40, 31))
+    alike = reference + rng.choice([-5.0, 5.0], reference.shape)
+    assert quarter_psnr(reference, alike, data_range=255) == pytest.approx(psnr(reference, alike, data_range=255))
+    uneven = alike.copy()
+    uneven[20:, 16:] += 40
+    parts = [np.s_[:20, :16], np.s_[:20, 16:], np.s_[20:, :16], np.s_[20:, 16:]]
+    expected = np.mean([psnr(reference[part], uneven[part], data_range=255) for part in parts])
+    found = quarter_psnr(reference, uneven, data_range=255)
+    assert found == pytest.approx(expected)
+    assert found > psnr(reference, uneven, data_range=255) + 3
+    with pytest.raises(BadInput, match="quarters"):
+        quarter_psnr(reference[:1], alike[:1], data_range=255)
 
 
 def test_mean_ratio_is_the_change_of_total_intensity(rng):

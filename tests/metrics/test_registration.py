@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from autodip_ij.metrics import affine_fit, psnr, register
+from autodip_ij.metrics import affine_fit, affine_psnr, psnr, register
 
 
 def test_gain_and_offset_are_those_of_polyfit(rng):
@@ -21,6 +21,15 @@ def test_gain_and_offset_are_those_of_polyfit(rng):
 def test_a_constant_image_is_only_offset():
     fit = affine_fit(np.eye(4), np.full((4, 4), 9.0))
     assert (fit.gain, fit.offset) == (1.0, 0.25 - 9.0)
+
+
+def test_affine_psnr_does_not_depend_on_the_brightness_of_the_image(rng):
+    reference = 100 * rng.random((40, 30))
+    image = reference + rng.normal(0, 2, reference.shape)
+    found = affine_psnr(reference, image, data_range=255)
+    assert affine_psnr(reference, 1.1 * image - 7, data_range=255) == pytest.approx(found)
+    assert found == pytest.approx(psnr(reference, image, data_range=255), abs=0.05)
+    assert psnr(reference, 1.1 * image - 7, data_range=255) < found - 3
 
 
 @pytest.mark.parametrize("whitened", [False, True])
