@@ -114,7 +114,7 @@ def calibrate(
 
     wanted = selection or Selection()
     tried = read_grid(grid) if grid else Grid()
-    dataset = open_dataset(data, wanted.layout)
+    dataset = open_dataset(data, wanted.dataset)
     pairs: list[Pair] = list(wanted.apply(dataset.pairs))
     chosen: list[Selected] = []
     with console_progress(quiet=quiet) as progress:

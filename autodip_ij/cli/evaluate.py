@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
+from autodip_ij.errors import BadInput
 from autodip_ij.evaluation.evaluate import Request, Running, Scoring, Selection
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 Flat = Parameter(name="*")
 Switch = Annotated[bool, Parameter(negative="")]
+Effort = Literal["fast", "standard", "best"]
 DEFAULT_METHODS = ("noisy", "gaussian", "dip")
 
 
@@ -28,6 +30,8 @@ def evaluate(
     noisy: Path | None = None,
     value_range: float | None = None,
     method: Annotated[tuple[str, ...], Parameter(negative="", consume_multiple=True)] = (),
+    effort: Annotated[tuple[Effort, ...], Parameter(negative="", consume_multiple=True)] = (),
+    metadata: bool = True,
     table: Literal[1, 2] | None = None,
     out: Path | None = None,
     selection: Annotated[Selection | None, Flat] = None,
@@ -46,7 +50,8 @@ def evaluate(
 
     With two files: `autodip evaluate REFERENCE IMAGE`. With a data folder, a pairs.csv or an index.csv:
     `autodip evaluate DATA --method noisy --method gaussian:sigma_px=2 --method dip --out RESULTS`. An interrupted
-    run resumes in the same RESULTS.
+    run resumes in the same RESULTS. The mixed test of FMD: `autodip evaluate FMD --dataset fmd-test-mix --levels raw
+    --method gaussian --effort fast --effort standard`.
 
     Parameters
     ----------
@@ -61,6 +66,10 @@ def evaluate(
     method
         Methods: noisy, dip, a comparison method, or fit with parameters. Parameters after a colon, for one group with
         its name in front: gaussian:sigma_px=1,widefield.sigma_px=3.
+    effort
+        Efforts at which dip is run, e.g. fast and standard; its default if omitted.
+    metadata
+        Tell the methods microscope and specimen; --no-metadata treats the images like files that say nothing.
     table
         Reproduce Table I or II of the paper beside the published values.
     out
@@ -83,10 +92,12 @@ def evaluate(
         Show errors only.
     """
     parts = selection or Selection(), scoring or Scoring(), running or Running()
-    request = Request(*parts, against=against, panels=panels)
+    request = Request(*parts, against=against, panels=panels, metadata=metadata)
     if image is not None:
         _two_files(reference, image, noisy, value_range, request, json)
         return None
+    if table and (effort or not metadata):
+        raise BadInput("--effort and --no-metadata are for data sets; the tables of the paper have their own methods")
     if check:
         return _check(reference, request, json)
     from autodip_ij.cli.console import console_progress
@@ -108,10 +119,13 @@ def evaluate(
             _show({"table": [asdict(entry) for entry in entries]}, found.files, found.files["table2_page"], json, quiet)
             return _code(found)
         from autodip_ij.evaluation.evaluate import evaluate_methods
+        from autodip_ij.evaluation.scoring.methods import at_efforts
 
-        found = evaluate_methods(reference, method or DEFAULT_METHODS, folder, request, progress=progress)
+        methods = at_efforts(method or DEFAULT_METHODS, effort)
+        found = evaluate_methods(reference, methods, folder, request, progress=progress)
     record = {
         "scores": json_text.loads(found.table.to_json(orient="records")),
+        "means": {by: json_text.loads(means.to_json(orient="records")) for by, means in found.means.items()},
         "tests": [asdict(test) for test in found.tests],
         "failed": dict(found.failed),
     }
@@ -199,7 +213,7 @@ def _check(data: Path, request: Request, as_json: bool) -> int:
 
     from autodip_ij.evaluation.datasets.catalogue import layout_of, open_datasets
 
-    found = open_datasets(data, request.selection.layout)
+    found = open_datasets(data, request.selection.dataset)
     records = []
     for dataset in found:
         layout = layout_of(dataset.name)

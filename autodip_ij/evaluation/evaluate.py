@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,7 @@ from autodip_ij.evaluation.datasets.model import Dataset, Pair, Selection
 from autodip_ij.evaluation.report import write_comparison
 from autodip_ij.evaluation.scoring.comparison import Comparison, compare
 from autodip_ij.evaluation.scoring.matching import Options
-from autodip_ij.evaluation.scoring.summary import paired_tests, table_of
+from autodip_ij.evaluation.scoring.summary import means_of, paired_tests, table_of
 from autodip_ij.progress import Progress, Silent
 
 if TYPE_CHECKING:
@@ -95,6 +95,8 @@ class Request:
         Method against which the others are tested; the first if omitted.
     panels
         Number of image panels to draw, one per group of images.
+    metadata
+        Whether the methods may know microscope and specimen.
     """
 
     selection: Selection = field(default_factory=Selection)
@@ -102,6 +104,7 @@ class Request:
     running: Running = field(default_factory=Running)
     against: str = ""
     panels: int = 0
+    metadata: bool = True
 
     def options(self, images: str = "") -> Options:
         """Return how every pair is treated; `images` is the folder for result images, none are stored if empty."""
@@ -128,17 +131,20 @@ class Evaluation:
     ----------
     table
         One row per pair and method.
+    means
+        Means of the measures by table of the report: ``all``, ``levels``, ``microscopes``, ``groups``.
     tests
         Paired tests against one method.
     failed
         Error by job.
     files
-        Files written, by kind: ``scores``, ``groups``, ``tests``, ``report``, and figures.
+        Files written, by kind: ``scores``, ``levels``, ``microscopes``, ``groups``, ``tests``, ``report``, and figures.
     stopped
         Whether it was cancelled before its end.
     """
 
     table: pd.DataFrame
+    means: Mapping[str, pd.DataFrame]
     tests: tuple[PairedTest, ...]
     failed: Mapping[str, str]
     files: Mapping[str, Path]
@@ -153,8 +159,8 @@ def find_pairs(data: str | Path, request: Request) -> tuple[tuple[Dataset, ...],
     autodip_ij.errors.AutodipError
         If the folder is not a data set, or the selection is empty.
     """
-    datasets = open_datasets(data, request.selection.layout)
-    pairs = [pair for dataset in datasets for pair in dataset.pairs]
+    datasets = open_datasets(data, request.selection.dataset)
+    pairs = [replace(pair, metadata=request.metadata) for dataset in datasets for pair in dataset.pairs]
     return datasets, request.selection.apply(pairs)
 
 
@@ -217,8 +223,9 @@ def evaluate_pairs(
     measured = [name for name in TESTED if table[name].notna().any()]
     several = table["method"].nunique() > 1 and against in set(table["method"])
     tests = tuple(paired_tests(table, against, measured)) if several else ()
-    files = write_comparison(out, found, table, tests, pairs, methods, options, panels=request.panels)
-    return Evaluation(table, tests, found.summary.failed, files, found.summary.stopped)
+    means = means_of(table)
+    files = write_comparison(out, found, table, means, tests, pairs, methods, options, panels=request.panels)
+    return Evaluation(table, means, tests, found.summary.failed, files, found.summary.stopped)
 
 
 def _refuse_if_all_failed(found: Comparison) -> None:

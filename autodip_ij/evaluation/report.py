@@ -13,8 +13,8 @@ from autodip_ij.evaluation.datasets.model import Pair
 from autodip_ij.evaluation.markdown import FIGURES, provenance_line
 from autodip_ij.evaluation.scoring.comparison import Comparison, image_file
 from autodip_ij.evaluation.scoring.matching import Options, central, matched_pair
-from autodip_ij.evaluation.scoring.measures import MEASURES
-from autodip_ij.evaluation.scoring.summary import group_means, overall_means
+from autodip_ij.evaluation.scoring.measures import MEASURES, Measure
+from autodip_ij.evaluation.scoring.summary import GROUPING
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 DRAWN = ("ssim", "lpips_01")
 """Measures drawn beside PSNR."""
+SECTIONS = {"all": "All images", "levels": "Noise levels", "microscopes": "Microscopes", "groups": "Groups"}
+"""Headings of the tables of means."""
 SHOWN_METHODS = 5
 """Largest number of methods in a panel of images."""
 
@@ -32,6 +34,7 @@ def write_comparison(
     out: Path,
     found: Comparison,
     table: pd.DataFrame,
+    means: Mapping[str, pd.DataFrame],
     tests: Sequence[PairedTest],
     pairs: Sequence[Pair],
     methods: Sequence[str],
@@ -42,18 +45,15 @@ def write_comparison(
     """Write scores, means, tests, report and figures; return them by kind."""
     import pandas as pd
 
-    groups, overall = group_means(table), overall_means(table)
-    files = {
-        "scores": write_text(out / "scores.csv", table.to_csv(index=False)),
-        "groups": write_text(out / "groups.csv", groups.to_csv(index=False)),
-    }
+    files = {"scores": write_text(out / "scores.csv", table.to_csv(index=False))}
+    files |= {kind: write_text(out / f"{kind}.csv", means[kind].to_csv(index=False)) for kind in means if kind != "all"}
     if tests:
         files["tests"] = write_text(
             out / "tests.csv", pd.DataFrame([asdict(test) for test in tests]).to_csv(index=False)
         )
-    files |= _figures(out / FIGURES, table, overall)
+    files |= _figures(out / FIGURES, table, means["all"])
     files |= _panels(out, table, pairs, methods, options, panels)
-    text = _report(found, table, groups, overall, tests, options, out, files)
+    text = _report(found, table, means, tests, options, out, files)
     files["report"] = write_text(out / "report.md", text)
     return files
 
@@ -123,47 +123,21 @@ def _labels(methods: Sequence[str]) -> dict[str, str]:
 def _report(
     found: Comparison,
     table: pd.DataFrame,
-    groups: pd.DataFrame,
-    overall: pd.DataFrame,
+    means: Mapping[str, pd.DataFrame],
     tests: Sequence[PairedTest],
     options: Options,
     out: Path,
     files: Mapping[str, Path],
 ) -> str:
-    shown = [measure for measure in MEASURES if measure.name in table and table[measure.name].notna().any()]
-    headings = [measure.label for measure in shown]
-
-    def cells(row: Any) -> list[str]:
-        numbers = [markdown.number(row[measure.name], measure.digits) for measure in shown]
-        return [str(int(row["images"])), *numbers, markdown.seconds(row["seconds"]), markdown.number(row["work"], 3)]
-
-    last = ["time per image", "work (original DIP = 1)"]
-    where = ["dataset", "microscope", "subject", "level"]
-    lines = [
-        "# Comparison",
-        "",
-        f"{provenance_line()} {_treatment(table, options)}",
-        "",
-        "## All images",
-        "",
-        markdown.table(
-            ["method", "images", *headings, *last],
-            [[row["method"], *cells(row)] for _, row in overall.iterrows()],
-        ),
-        "## Groups",
-        "",
-        markdown.table(
-            ["group", "method", "images", *headings, *last],
-            [
-                [", ".join(str(row[key]) for key in where if row[key]), row["method"], *cells(row)]
-                for _, row in groups.iterrows()
-            ],
-            left=2,
-        ),
-    ]
+    shown = _headline(table)
+    lines = ["# Comparison", "", f"{provenance_line()} {_treatment(table, options)}", ""]
+    for kind, title in SECTIONS.items():
+        if kind in ("all", "groups") or table[kind.removesuffix("s")].nunique() > 1:
+            lines += [f"## {title}", "", _means_markdown(means[kind], shown)]
     if tests:
         lines += ["## Paired tests", "", *_tests_markdown(tests)]
     lines += ["## Measures", "", *(f"- {measure.label}: {measure.meaning}." for measure in shown), ""]
+    lines += ["`scores.csv` and the files of means have further measures.", ""]
     figures = [(kind, path) for kind, path in files.items() if path.suffix == ".png"]
     if figures:
         lines += ["## Figures", ""]
@@ -172,6 +146,26 @@ def _report(
     if found.summary.failed:
         lines += ["## Failed", "", *(f"- {job}: {error}" for job, error in found.summary.failed.items()), ""]
     return "\n".join(lines)
+
+
+def _means_markdown(means: pd.DataFrame, shown: Sequence[Measure]) -> str:
+    where = [key for key in GROUPING if key in means]
+    header = [", ".join(where)] if where else []
+    header += ["method", "images", *(measure.label for measure in shown), "time per image", "work (original DIP = 1)"]
+    rows = []
+    for _, row in means.iterrows():
+        names = [", ".join(str(row[key]) for key in where if row[key])] if where else []
+        numbers = [markdown.number(row[measure.name], measure.digits) for measure in shown]
+        cost = [markdown.seconds(row["seconds"]), markdown.number(row["work"], 3)]
+        rows.append([*names, row["method"], str(int(row["images"])), *numbers, *cost])
+    return markdown.table(header, rows, left=2 if where else 1)
+
+
+def _headline(table: pd.DataFrame) -> list[Measure]:
+    """Return the measures of the tables; PSNR on the own scale only where an image has no fixed one."""
+    measured = [one for one in MEASURES if one.headline and table[one.name].notna().any()]
+    fixed = table["psnr_fixed"].notna().all()
+    return [one for one in measured if not (fixed and one.name == "psnr_reference")]
 
 
 def _tests_markdown(tests: Sequence[PairedTest]) -> list[str]:

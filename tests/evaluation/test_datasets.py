@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import synthetic_folders as folders
@@ -66,6 +69,24 @@ def test_fmd_test_mix_pairs_equal_names(tmp_path):
     pair = by_name(dataset)["fmd_test_mix_twophoton_actin_avg2_3"]
     assert pair.noisy.files[0].name == pair.clean.files[0].name == "TwoPhoton_BPAE_G_3.png"
     assert "folder avg16" in dataset.missing
+
+
+def test_the_mixed_test_is_found_by_its_name_in_the_fmd_folder_too(tmp_path):
+    folders.fmd_test_mix(tmp_path / "test_mix", IMAGE_TYPES)
+    folders.fmd_field(tmp_path, "Confocal_FISH", 2, captures=range(2))
+    inside = open_dataset(tmp_path, "fmd-test-mix")
+    assert inside.pairs == open_dataset(tmp_path / "test_mix", "fmd_test_mix").pairs
+    assert Counter(pair.subset for pair in inside.pairs if pair.level == "raw") == dict.fromkeys(
+        (pair.subset for pair in inside.pairs), 4
+    )
+    assert {pair.field for pair in inside.pairs} == {"19"}
+
+
+def test_a_withheld_group_is_unknown_to_methods_but_stays_in_the_tables(tmp_path):
+    folders.fmd_test_mix(tmp_path, ["WideField_BPAE_G"])
+    pair = replace(open_dataset(tmp_path).pairs[0], metadata=False)
+    assert (pair.decision().microscope, pair.decision().specimen, pair.decision().group) == (None, None, "all")
+    assert pair.subset == "widefield actin"
 
 
 def test_hagen_reads_pages_and_marks_the_last_tenth_as_test(tmp_path):

@@ -10,6 +10,7 @@ import synthetic_folders as folders
 
 from autodip_ij.cli.app import run
 from autodip_ij.errors import BadInput
+from autodip_ij.evaluation.datasets import fmd
 from autodip_ij.evaluation.scoring.measures import score_files
 
 
@@ -79,6 +80,46 @@ def test_a_data_set_is_evaluated_resumed_and_reported(files, capsys):
     assert capsys.readouterr().out == ""
 
 
+def test_the_mixed_test_of_fmd_is_scored_by_level_microscope_and_group(tmp_path, capsys):
+    folders.fmd_test_mix(tmp_path / "fmd" / "test_mix", fmd.IMAGE_TYPES)
+    command = ["evaluate", str(tmp_path / "fmd"), "--dataset", "fmd-test-mix", "--out", str(tmp_path / "out")]
+    command += ["--method", "gaussian:sigma_px=1", "--method", "median", "--no-lpips", "--workers", "0", "--json"]
+    assert run([*command, "--levels", "raw"]) == 0
+    raw = json.loads(capsys.readouterr().out)
+    assert [row["images"] for row in raw["means"]["all"]] == [48, 48]
+    assert [row["images"] for row in raw["means"]["groups"]] == [4] * 24
+    assert run(command) == 0
+    means = json.loads(capsys.readouterr().out)["means"]
+    assert [(row["level"], row["method"]) for row in means["levels"]] == [
+        (level, method) for level in ("raw", "avg2") for method in ("gaussian:sigma_px=1", "median")
+    ]
+    assert means["levels"][0]["psnr_fixed"] == pytest.approx(raw["means"]["all"][0]["psnr_fixed"])
+    assert {row["microscope"]: row["images"] for row in means["microscopes"]} == {
+        "confocal": 20,
+        "twophoton": 16,
+        "widefield": 12,
+    }
+    assert {"psnr_affine", "psnr_quarters", "mean_ratio_clean", "seconds"} <= means["all"][0].keys()
+    report = (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
+    assert "| fmd_test_mix, widefield, actin, avg2 | median | 4 |" in report
+    assert "| method | images | PSNR (fixed scale) / dB | Affine PSNR / dB | SSIM | Mean over clean |" in report
+
+
+def test_without_metadata_parameters_of_a_group_are_not_used(files, capsys):
+    (files / "pairs.csv").write_text(
+        "noisy,clean,microscope,specimen,level\nnoisy.tif,clean.tif,widefield,nucleus,raw\n"
+    )
+    command = ["evaluate", str(files), "--out", str(files / "out"), "--no-lpips", "--workers", "0", "--json"]
+    command += ["--method", "gaussian:sigma_px=1,widefield.sigma_px=4", "--method", "gaussian:sigma_px=1"]
+    assert run([*command, "--no-metadata"]) == 0
+    told_nothing = json.loads(capsys.readouterr().out)["scores"]
+    assert told_nothing[0]["mse"] == told_nothing[1]["mse"]
+    assert told_nothing[0]["microscope"] == "widefield"
+    assert run(command) == 0
+    told = json.loads(capsys.readouterr().out)["scores"]
+    assert told[0]["mse"] != told[1]["mse"]
+
+
 def test_cost_and_progress_are_printed_without_a_terminal(files, capsys, monkeypatch):
     from autodip_ij.cli import console
 
@@ -117,8 +158,9 @@ def test_check_says_what_is_missing_and_where_to_get_it(tmp_path, capsys):
     [
         (["--method", "gausian"], "did you mean 'gaussian'"),
         (["--method", "median", "--levels", "rwa"], "did you mean 'raw'"),
-        (["--method", "median", "--layout", "hagn"], "did you mean 'hagen'"),
+        (["--method", "median", "--dataset", "hagn"], "did you mean 'hagen'"),
         (["--table", "3"], "3"),
+        (["--table", "2", "--effort", "fast"], "have their own methods"),
     ],
 )
 def test_mistakes_are_one_line_and_exit_code_2(files, capsys, arguments, said):

@@ -34,6 +34,15 @@ def test_without_a_fixed_scale_there_is_no_psnr_on_one(images):
     assert found["lpips_01"] is found["lpips_11"] is None
 
 
+def test_a_wrong_brightness_costs_psnr_but_no_affine_psnr(images):
+    clean, noisy = images
+    right, bright = (score(clean, image, noisy, value_range=255, perceptual=False) for image in (noisy, 1.2 * noisy))
+    assert bright["psnr_fixed"] < right["psnr_fixed"] - 1
+    assert bright["psnr_affine"] == pytest.approx(right["psnr_affine"], abs=1e-4)
+    assert bright["mean_ratio_clean"] == pytest.approx(1.2 * right["mean_ratio_clean"])
+    assert bright["mean_ratio"] == pytest.approx(1.2)
+
+
 def test_the_noisy_image_itself_has_no_residual(images):
     clean, noisy = images
     found = score(clean, noisy, noisy, perceptual=False)

@@ -7,7 +7,7 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from autodip_ij.errors import BadInput
-from autodip_ij.evaluation.scoring.methods import parse_method, run
+from autodip_ij.evaluation.scoring.methods import at_efforts, parse_method, run
 from autodip_ij.groups.model import GroupDecision
 
 
@@ -38,6 +38,17 @@ def test_parameters_of_a_group_win_over_those_of_all():
 def test_a_mistake_is_refused_before_any_image_is_read(text, said):
     with pytest.raises(BadInput, match=said):
         parse_method(text)
+
+
+def test_dip_is_run_at_each_effort():
+    assert at_efforts(["noisy", "dip:seed=2", "dip:effort=best"], ["fast", "standard"]) == [
+        "noisy",
+        "dip:seed=2,effort=fast",
+        "dip:seed=2,effort=standard",
+        "dip:effort=best",
+    ]
+    assert at_efforts(["gaussian"], ["fast"]) == ["gaussian", "dip:effort=fast"]
+    assert at_efforts(["gaussian", "dip"], []) == ["gaussian", "dip"]
 
 
 def test_the_noisy_image_is_a_method(rng):

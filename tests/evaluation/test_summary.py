@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from autodip_ij.errors import BadInput
-from autodip_ij.evaluation.scoring.summary import group_means, overall_means, paired_tests, table_of
+from autodip_ij.evaluation.scoring.summary import group_means, means_of, overall_means, paired_tests, table_of
 
 
 def rows(scores, *, fields=None, subject="actin"):
@@ -39,6 +39,23 @@ def test_means_are_taken_group_by_group():
     means = group_means(table).set_index("subject")
     assert means["psnr_fixed"].to_dict() == {"actin": 15.0, "mito": 40.0}
     assert means["images"].to_dict() == {"actin": 2, "mito": 1}
+
+
+def test_the_methods_of_a_level_stand_together_in_the_order_given():
+    scores = rows({"b": [10, 20], "a": [30, 40]})
+    table = table_of([{**row, "level": level} for method in ("b", "a") for row, level in of_method(scores, method)])
+    means = means_of(table)
+    assert means["levels"][["level", "method", "psnr_fixed"]].values.tolist() == [
+        ["raw", "b", 10],
+        ["raw", "a", 30],
+        ["avg2", "b", 20],
+        ["avg2", "a", 40],
+    ]
+    assert list(means) == ["all", "levels", "microscopes", "groups"]
+
+
+def of_method(scores, method):
+    return zip((row for row in scores if row["method"] == method), ("raw", "avg2"), strict=True)
 
 
 def test_overall_means_use_the_images_that_every_method_has_done():

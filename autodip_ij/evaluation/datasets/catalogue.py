@@ -19,7 +19,7 @@ class Layout:
     Attributes
     ----------
     name
-        Name of the layout.
+        Name of the layout; hyphens and underscores are equal.
     title
         Description.
     licence
@@ -145,10 +145,15 @@ def layout_of(name: str) -> Layout:
     autodip_ij.errors.BadInput
         For an unknown name; the message suggests the nearest.
     """
+    wanted = _plain(name)
     for layout in LAYOUTS:
-        if layout.name == name.strip().lower():
+        if _plain(layout.name) == wanted:
             return layout
-    raise BadInput(f"unknown layout '{name}'{nearest(name, layout_names())}")
+    raise BadInput(f"unknown data set '{name}'{nearest(name, layout_names())}")
+
+
+def _plain(name: str) -> str:
+    return name.strip().lower().replace("_", "-")
 
 
 def open_datasets(path: str | Path, layout: str = "auto") -> tuple[Dataset, ...]:
@@ -165,7 +170,7 @@ def open_datasets(path: str | Path, layout: str = "auto") -> tuple[Dataset, ...]
     if layout != "auto" or not root.is_dir():
         return (open_dataset(root, layout),)
     if any(one.recognise(root) for one in LAYOUTS):
-        mixed = root / "test_mix"
+        mixed = root / fmd.MIXED_FOLDER
         return (open_dataset(root), *((open_dataset(mixed),) if fmd.recognise_mixed(mixed) else ()))
     inside = sorted(folder for folder in root.iterdir() if folder.is_dir())
     known = [folder for folder in inside if any(one.recognise(folder) for one in LAYOUTS)]
@@ -181,7 +186,7 @@ def open_dataset(path: str | Path, layout: str = "auto") -> Dataset:
     path
         Folder of a data set, or a ``pairs.csv``.
     layout
-        Name of the layout, or ``auto`` to recognise it.
+        Name of the layout, or ``auto`` to recognise it. The folder of FMD serves for its mixed test set too.
 
     Raises
     ------

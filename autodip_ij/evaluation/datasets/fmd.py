@@ -28,6 +28,8 @@ from autodip_ij.evaluation.datasets.model import Dataset, ImageRecipe, Pair, saf
 NAME = "fmd"
 MIXED = "fmd_test_mix"
 """Name of the mixed test set."""
+MIXED_FOLDER = "test_mix"
+"""Its folder, beside those of the image types."""
 CAPTURES = 50
 FIELDS = tuple(range(1, 21))
 TEST_FIELD = 19
@@ -97,7 +99,8 @@ def recognise_mixed(root: Path) -> bool:
 
 
 def find_mixed(root: Path) -> Dataset:
-    """Return the pairs of a ``test_mix`` folder."""
+    """Return the pairs of a ``test_mix`` folder, or of the one inside an FMD folder."""
+    root = root / MIXED_FOLDER if recognise_mixed(root / MIXED_FOLDER) else root
     pairs, missing = [], []
     for level in LEVELS:
         folder = root / level

@@ -23,8 +23,8 @@ class Selection:
 
     Attributes
     ----------
-    layout
-        Layout of the data folder; auto recognises it.
+    dataset
+        Data set, i.e. layout of the data folder, e.g. fmd-test-mix; auto recognises it.
     levels
         Noise levels, e.g. raw avg2; all by default.
     groups
@@ -39,7 +39,7 @@ class Selection:
         Side of the central square that is used, in pixels; whole images if omitted.
     """
 
-    layout: str = "auto"
+    dataset: str = "auto"
     levels: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
     fields: tuple[str, ...] = ()
@@ -211,6 +211,8 @@ class Pair:
         Whether their grey values differ by a gain and an offset.
     scale
         Pixels of the clean image per pixel of the noisy one; above 1 for super-resolution.
+    metadata
+        Whether a method may know the group; without it the image is treated like a file that says nothing.
     """
 
     name: str
@@ -228,6 +230,7 @@ class Pair:
     shifted: bool = False
     rescaled: bool = False
     scale: int = 1
+    metadata: bool = True
 
     @property
     def group(self) -> str:
@@ -240,7 +243,9 @@ class Pair:
         return " ".join(part for part in (self.microscope, self.subject) if part)
 
     def decision(self) -> GroupDecision:
-        """Return the group as a decision, for `autodip_ij.denoising.api.denoise_image`."""
+        """Return what a method may know of the group, for `autodip_ij.denoising.api.denoise_image`."""
+        if not self.metadata:
+            return GroupDecision(0, "", None, None, 0.0, reason="withheld")
         return GroupDecision(0, self.subject, self.microscope, self.specimen, 1.0, reason=f"known from {self.dataset}")
 
 

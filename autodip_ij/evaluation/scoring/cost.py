@@ -89,15 +89,14 @@ def _seconds(pair: Pair, text: str, image: Image, device: str) -> float:
     from autodip_ij.settings import DenoiseSettings
 
     method = parse_method(text)
-    given = method.parameters_for(pair.microscope, pair.specimen)
+    known = pair.decision()
+    given = method.parameters_for(known.microscope, known.specimen)
     try:
         if method.name == NOISY:
             return 0.0
         if method.name == DIP:
             settings = DenoiseSettings.parse(**{"device": device.partition(":")[0], **given})
-            recipe, choice = intended(
-                pair.decision(), settings, image.shape, device, lambda: representative(image, 0).pixels
-            )
+            recipe, choice = intended(known, settings, image.shape, device, lambda: representative(image, 0).pixels)
             return (estimate if choice else estimate_method)(recipe, image.shape)[0]
         if method.name == FIT:
             parameters, others = split_fit(given)

@@ -35,6 +35,8 @@ class Measure:
         Decimal places in tables.
     meaning
         One sentence, with the scale or convention.
+    headline
+        Whether it stands in the tables of a report; all stand in its CSV files.
     """
 
     name: str
@@ -42,16 +44,30 @@ class Measure:
     better: Better
     digits: int
     meaning: str
+    headline: bool = False
 
 
 MEASURES = (
-    Measure("psnr_fixed", "PSNR (fixed scale) / dB", "higher", 2, "on the fixed scale of the data, 255 for 8 bit"),
-    Measure("psnr_reference", "PSNR (own scale) / dB", "higher", 2, "on the span of the clean image"),
+    Measure(
+        "psnr_fixed", "PSNR (fixed scale) / dB", "higher", 2, "on the fixed scale of the data, 255 for 8 bit", True
+    ),
+    Measure("psnr_reference", "PSNR (own scale) / dB", "higher", 2, "on the span of the clean image", headline=True),
     Measure(
         "psnr_input", "PSNR (input scale) / dB", "higher", 2, "on the span of the noisy image, as AUTO-DIP logs it"
     ),
-    Measure("ssim", "SSIM", "higher", 3, "on the fixed scale, or the span of the clean image where there is none"),
-    Measure("lpips_01", "LPIPS [0, 1]", "lower", 3, "AlexNet fed [0, 1], the convention of the AUTO-DIP paper"),
+    Measure("psnr_affine", "Affine PSNR / dB", "higher", 2, "after the least-squares gain and offset", headline=True),
+    Measure("psnr_quarters", "Quarter PSNR / dB", "higher", 2, "mean of four quarters, as FMD averages its networks"),
+    Measure(
+        "ssim", "SSIM", "higher", 3, "on the fixed scale, or the span of the clean image where there is none", True
+    ),
+    Measure(
+        "lpips_01",
+        "LPIPS [0, 1]",
+        "lower",
+        3,
+        "AlexNet fed [0, 1], the convention of the AUTO-DIP paper",
+        headline=True,
+    ),
     Measure("lpips_11", "LPIPS [-1, 1]", "lower", 3, "AlexNet fed [-1, 1], the convention of LPIPS itself"),
     Measure("mse", "MSE", "lower", 1, "in squared grey values"),
     Measure("mae", "MAE", "lower", 2, "in grey values"),
@@ -60,6 +76,9 @@ MEASURES = (
     Measure("residual_lag1", "Residual lag-1", "zero", 3, "autocorrelation of neighbours in noisy minus result"),
     Measure("residual_structure", "Residual structure", "zero", 3, "fraction of residual power that is not white"),
     Measure("mean_ratio", "Mean ratio", "one", 4, "mean of the result over the mean of the noisy image"),
+    Measure(
+        "mean_ratio_clean", "Mean over clean", "one", 4, "mean of the result over the mean of the clean image", True
+    ),
 )
 
 EIGHT_BIT = 255.0
@@ -124,6 +143,8 @@ def score(
         "psnr_fixed": None if value_range is None else metrics.psnr(reference, image, data_range=value_range),
         "psnr_reference": metrics.psnr(reference, image, data_range="reference"),
         "psnr_input": metrics.psnr(reference, image, data_range=input_span) if input_span > 0 else None,
+        "psnr_affine": metrics.affine_psnr(reference, image, data_range=scale),
+        "psnr_quarters": metrics.quarter_psnr(reference, image, data_range=scale),
         "ssim": metrics.ssim(reference, image, data_range=scale),
         "lpips_01": None,
         "lpips_11": None,
@@ -134,6 +155,7 @@ def score(
         "residual_lag1": None,
         "residual_structure": None,
         "mean_ratio": None if noisy is None else metrics.mean_ratio(noisy, image),
+        "mean_ratio_clean": metrics.mean_ratio(reference, image),
     }
     if perceptual:
         found["lpips_01"], found["lpips_11"] = (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -109,6 +109,27 @@ def parse_method(text: str) -> Method:
     method = Method(text.strip(), name, parameters)
     _check(method)
     return method
+
+
+def at_efforts(methods: Sequence[str], efforts: Sequence[str]) -> list[str]:
+    """Return the methods with ``dip`` once at each effort; appended if it is not among them.
+
+    Examples
+    --------
+    >>> at_efforts(["noisy", "dip:seed=2"], ["fast", "standard"])
+    ['noisy', 'dip:seed=2,effort=fast', 'dip:seed=2,effort=standard']
+    >>> at_efforts(["gaussian"], ["best"]), at_efforts(["dip"], [])
+    (['gaussian', 'dip:effort=best'], ['dip'])
+    """
+    if not efforts:
+        return list(methods)
+    found: list[str] = []
+    without_effort = [text for text in methods if text.partition(":")[0] == DIP and "effort=" not in text]
+    for text in methods if without_effort else [*methods, DIP]:
+        repeated = text in without_effort or text not in methods
+        separator = "," if ":" in text else ":"
+        found += [f"{text}{separator}effort={effort}" for effort in efforts] if repeated else [text]
+    return found
 
 
 def known_methods() -> list[str]:

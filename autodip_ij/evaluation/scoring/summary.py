@@ -108,6 +108,20 @@ def group_means(table: pd.DataFrame) -> pd.DataFrame:
     return _means(table, [*GROUPING, "method"])
 
 
+def means_of(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Return the means over ``all`` images, and by ``levels``, ``microscopes`` (and level) and ``groups``.
+
+    All but those of the groups are over the images that every method has done.
+    """
+    done = done_by_all(table)
+    return {
+        "all": overall_means(table),
+        "levels": _means(done, ["level", "method"]),
+        "microscopes": _means(done, ["microscope", "level", "method"]),
+        "groups": group_means(table),
+    }
+
+
 def overall_means(table: pd.DataFrame) -> pd.DataFrame:
     """Return the mean of every measure over all images that every method has done."""
     return _means(done_by_all(table), ["method"])
@@ -116,7 +130,12 @@ def overall_means(table: pd.DataFrame) -> pd.DataFrame:
 def _means(table: pd.DataFrame, by: list[str]) -> pd.DataFrame:
     numbers = ["seconds", "work", *(measure.name for measure in MEASURES if measure.name in table)]
     grouped = table.groupby(by, sort=False, dropna=False)
-    return grouped[numbers].mean().join(grouped.size().rename("images")).reset_index()
+    means = grouped[numbers].mean().join(grouped.size().rename("images")).reset_index()
+    if by == ["method"]:
+        return means
+    # The methods of a group stand below one another.
+    place = means.groupby(by[:-1], sort=False, dropna=False).ngroup()
+    return means.loc[place.sort_values(kind="stable").index].reset_index(drop=True)
 
 
 def paired_tests(table: pd.DataFrame, other: str, measures: Sequence[str]) -> list[PairedTest]:
