@@ -14,7 +14,7 @@ import numpy.typing as npt
 from autodip_ij.calibration.model import Calibration, Choice, from_group, table_entry, what_is_known
 from autodip_ij.calibration.narrowing import Narrowed, for_enlarging, narrowed, scaled_to
 from autodip_ij.calibration.pack.rows import EFFORTS
-from autodip_ij.calibration.parameters import blend_in_words, by_plain_name, check_blend, label_of
+from autodip_ij.calibration.parameters import blend_in_words, by_plain_name, check_blend, classical_in_words, label_of
 from autodip_ij.calibration.strategies import SIMILARITIES, STRATEGIES, known_pool, policy_strategy
 from autodip_ij.calibration.transfer import (
     CannotCompare,
@@ -33,6 +33,9 @@ Plane = npt.NDArray[np.float32]
 
 POLICY = "policy"
 """The strategy of a run: see `choose`."""
+_BY_HAND = 0.5
+"""Share of the classical estimate where the calibration has it alone and the user asks for a fit: no reason speaks for
+one of them."""
 
 
 def choose(
@@ -173,20 +176,52 @@ def _finished(
     scale: int,
 ) -> Choice:
     """Return the parameters of a run, given those chosen by any strategy."""
-    if choice.parameters.discrepancy and not seen.noise_known:
+    choice = _fitted_by_hand(choice, by_plain_name(overrides))
+    fitted = choice.parameters.fitted
+    if fitted and choice.parameters.discrepancy and not seen.noise_known:
         choice = replace(
             choice,
             parameters=replace(choice.parameters, discrepancy=0.0),
             reason=f"{choice.reason}; with a fixed number of iterations, since its noise cannot be modelled",
         )
-    if side_px is not None and "iterations" not in overrides:
+    if fitted and side_px is not None and "iterations" not in overrides:
         choice = scaled_to(choice, seen.calibration.side_px, side_px)
     choice = with_overrides(_with_effort_said(seen.calibration, choice, effort, effort_given), overrides)
     check_blend(choice.parameters)
-    words = (choice.reason, seen.words, blend_in_words(choice.parameters))
-    details = {**choice.details, "noise": seen.kind} if seen.kind else choice.details
+    why = _why_no_fit(choice, seen.kind)
+    words = (choice.reason, seen.words, blend_in_words(choice.parameters), why and f"no network is fitted: {why}")
+    found = {"noise": seen.kind, NO_FIT: why}
+    details = {**choice.details, **{name: value for name, value in found.items() if value}}
     choice = replace(choice, reason="; ".join(word for word in words if word), details=details, noisy=seen.noisy)
     return for_enlarging(choice, overrides) if scale > 1 else choice
+
+
+NO_FIT = "no_fit"
+"""Key of the details of a choice: why no network is fitted; absent where one is."""
+
+
+def _why_no_fit(choice: Choice, kind: str | None) -> str:
+    """Return why no network is fitted; empty where one is."""
+    if choice.parameters.fitted:
+        return ""
+    named = classical_in_words(choice.parameters)
+    if "classical_weight" in choice.details.get("overrides", {}):
+        return f"the classical estimate ({named}) is the whole result, as set by hand"
+    if kind == "white":
+        return f"with white noise the classical estimate alone ({named}) is as good and faster"
+    return f"the calibration takes the classical estimate alone ({named}), which is faster"
+
+
+def _fitted_by_hand(choice: Choice, overrides: Mapping[str, Any]) -> Choice:
+    """Return a choice with a fit, where it has none and the user sets what only a fit has."""
+    asked = overrides.keys() - {"classical", "classical_weight"}
+    if choice.parameters.fitted or not asked or "classical_weight" in overrides:
+        return choice
+    return replace(
+        choice,
+        parameters=replace(choice.parameters, classical_weight=_BY_HAND),
+        reason=f"{choice.reason}; a network is fitted, as set by hand, and is half of the result",
+    )
 
 
 def _reader(plane: Plane | Callable[[], Plane] | None) -> Callable[[], Plane] | None:

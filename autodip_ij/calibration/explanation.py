@@ -142,7 +142,7 @@ def cheaper(calibration: Calibration, choice: Choice, shape: tuple[int, int]) ->
     Returns
     -------
     str or None
-        None where nothing is at least twice as cheap.
+        None where nothing is at least twice as cheap, and where no network is fitted.
 
     Examples
     --------
@@ -155,15 +155,17 @@ def cheaper(calibration: Calibration, choice: Choice, shape: tuple[int, int]) ->
     --group nucleus: 760 times cheaper
     """
     calibration = calibration.for_noise(choice.details.get("noise"))
+    if not choice.parameters.fitted:
+        return None
     cost = operations(choice.parameters, shape)
     offers = [
-        (text, gain)
+        f"{text}: {_rounded(gain)} times cheaper" if parameters.fitted else f"{text}: fits no network"
         for text, parameters in _alternatives(calibration, choice)
-        if (gain := cost / operations(parameters, shape)) >= WORTHWHILE
+        if (gain := cost / max(operations(parameters, shape), 1.0)) >= WORTHWHILE
     ]
     if not offers and choice.parameters.iterations > 1:
-        offers = [(f"--iterations {choice.parameters.iterations // 2}", WORTHWHILE)]
-    return "; ".join(f"{text}: {_rounded(gain)} times cheaper" for text, gain in offers) or None
+        offers = [f"--iterations {choice.parameters.iterations // 2}: {_rounded(WORTHWHILE)} times cheaper"]
+    return "; ".join(offers) or None
 
 
 def _alternatives(calibration: Calibration, choice: Choice) -> list[tuple[str, Parameters]]:

@@ -77,7 +77,9 @@ ENLARGING_AVERAGING = 0.99
 
 
 def for_enlarging(choice: Choice, overrides: Mapping[str, Any]) -> Choice:
-    """Return `choice`, calibrated for denoising, with the parameters of `enlarging_parameters`."""
+    """Return `choice`, calibrated for denoising, with the parameters of `enlarging_parameters`, where it has a fit."""
+    if not choice.parameters.fitted:
+        return replace(choice, reason=f"{choice.reason}; the estimate is enlarged")
     count = "guides and blend enlarged" if choice.parameters.guides else "averaging and half the iterations"
     said = f"for enlarging with the plain loss, input noise {ENLARGING_INPUT_NOISE:g} and {count}, where not set"
     parameters = enlarging_parameters(choice.parameters, overrides)

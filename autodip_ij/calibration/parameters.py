@@ -106,7 +106,13 @@ class Parameters:
         ),
     ] = ""
     classical_weight: Annotated[
-        float, Field(ge=0, le=1, description="Share of the classical estimate in the result; 0 is off")
+        float,
+        Field(
+            ge=0,
+            le=1,
+            description="Share of the classical estimate in the result; 0 is off, 1 is the estimate alone, for which "
+            "no network is fitted",
+        ),
     ] = 0.0
     guides: Annotated[
         str,
@@ -132,6 +138,11 @@ class Parameters:
         float,
         Field(ge=0, le=1, title="slope of LeakyReLU", description="Slope of LeakyReLU below zero"),
     ] = 0.2
+
+    @property
+    def fitted(self) -> bool:
+        """Whether a network is fitted: not where the classical estimate is the whole result."""
+        return self.classical_weight < 1
 
     @classmethod
     def parse(cls, values: Mapping[str, Any]) -> Parameters:
@@ -244,7 +255,7 @@ def blend_of(parameters: Parameters) -> str:
 
 
 def blend_in_words(parameters: Parameters) -> str:
-    """Return what the fit starts from and what is blended into it, in words; empty for nothing.
+    """Return what the fit starts from and what is blended into it, in words; empty for nothing, and without a fit.
 
     Examples
     --------
@@ -253,19 +264,43 @@ def blend_in_words(parameters: Parameters) -> str:
     >>> blend_in_words(Parameters(5, 32, 4, 300, guides="nlm + median"))
     'guided by non-local means and a median filter'
     """
+    if not parameters.fitted:
+        return ""
     said = []
     if parameters.guides:
         said.append(f"guided by {guides_in_words(parameters.guides)}")
     if blend_of(parameters):
-        named = estimates_in_words(parameters.classical)
-        mean = "the mean of " if len(parse_estimates(parameters.classical)) > 1 else ""
-        said.append(f"blended with {100 * parameters.classical_weight:.3g} % of {mean}{named}")
+        said.append(f"blended with {100 * parameters.classical_weight:.3g} % of {classical_in_words(parameters)}")
     return "; ".join(said)
+
+
+def classical_in_words(parameters: Parameters) -> str:
+    """Return the classical estimate in words: one method, or the mean of several."""
+    mean = "the mean of " if len(parse_estimates(parameters.classical)) > 1 else ""
+    return f"{mean}{estimates_in_words(parameters.classical)}"
+
+
+def fit_in_words(parameters: Parameters) -> str:
+    """Return network and iterations in words.
+
+    Examples
+    --------
+    >>> fit_in_words(Parameters(5, 32, 4, 300, discrepancy=0.95))
+    'depth 5, width 32, skip 4, at most 300 iterations'
+    >>> fit_in_words(Parameters(5, 32, 4, 300, classical="nlm", classical_weight=1))
+    'no network'
+    """
+    if not parameters.fitted:
+        return "no network"
+    most = "at most " if parameters.discrepancy else ""
+    network = f"depth {parameters.depth}, width {parameters.width}, skip {parameters.skip}"
+    return f"{network}, {most}{parameters.iterations} iterations"
 
 
 def classical_seconds(parameters: Parameters, pixels: int) -> float:
     """Return roughly how long the classical estimates of a plane of `pixels` take on this machine, s."""
-    return estimate_seconds((parameters.guides, blend_of(parameters)), pixels)
+    guides = parameters.guides if parameters.fitted else ""
+    return estimate_seconds((guides, blend_of(parameters)), pixels)
 
 
 ORIGINAL_DIP = Parameters(depth=5, width=128, skip=4, iterations=1800)
@@ -284,13 +319,15 @@ def binned_shape(shape: tuple[int, int], binning: int) -> tuple[int, int]:
 
 
 def operations(parameters: Parameters, shape: tuple[int, int]) -> float:
-    """Return the floating-point operations of denoising a plane of `shape` (Y, X) with `parameters`, in one tile.
+    """Return the floating-point operations of the fits of a plane of `shape` (Y, X) with `parameters`, in one tile.
 
     Examples
     --------
     >>> round(operations(ORIGINAL_DIP, (512, 512)) / 1e12)
     827
     """
+    if not parameters.fitted:
+        return 0.0
     from autodip_ij.dip.cost import operations_per_iteration
 
     side = binned_shape(shape, parameters.binning)

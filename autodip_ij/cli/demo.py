@@ -72,7 +72,7 @@ def _show(sample: Sample, result: FileResult, folder: Path) -> None:
         table.add_row(
             channel.name,
             channel.group,
-            str(channel.fit.iterations),
+            str(channel.fit.iterations) if channel.fit.planes else "no network",
             f"{psnr(sample.clean[c], noisy[c], **scale):.2f} dB",
             f"{psnr(sample.clean[c], denoised[c], **scale):.2f} dB",
             f"{ssim(sample.clean[c], noisy[c], **scale):.3f}",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from autodip_ij.calibration.parameters import Parameters, fit_in_words
 from autodip_ij.settings import DenoiseSettings
 
 if TYPE_CHECKING:
@@ -107,9 +108,8 @@ def _parameters(channel: ChannelInspection) -> str:
     p = channel.parameters
     if p is None:
         return "left alone" if channel.method == "none" else channel.method
-    most = "at most " if p.discrepancy else ""
-    fits = f", {p.seeds} fits" if (p.seeds or 1) > 1 else ""
-    return f"depth {p.depth}, width {p.width}, skip {p.skip}, {most}{p.iterations} iterations{fits}"
+    known = Parameters.among(p.model_dump())
+    return fit_in_words(known) + (f", {known.n_fits} fits" if known.fitted and known.n_fits > 1 else "")
 
 
 def _evidence(channel: ChannelInspection) -> Table:

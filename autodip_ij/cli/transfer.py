@@ -195,9 +195,11 @@ def _show(decision: GroupDecision, found: list[Explanation], file: Path | None, 
         p = answer.choice.parameters
         near = answer.neighbours[0] if answer.neighbours else None
         image = (f"{near.image.name} ({near.image.group})", f"{near.distance:.4g}") if near else ("", "")
-        network = f"depth {p.depth}, width {p.width}, skip {p.skip}"
-        most = f"at most {p.iterations}" if p.discrepancy else str(p.iterations)
-        add_row(table, answer.strategy, *image, network, most, str(p.n_fits))
+        network, most, fits = "none", "", ""
+        if p.fitted:
+            network, fits = f"depth {p.depth}, width {p.width}, skip {p.skip}", str(p.n_fits)
+            most = f"at most {p.iterations}" if p.discrepancy else str(p.iterations)
+        add_row(table, answer.strategy, *image, network, most, fits)
     if table.row_count:
         console.print(table)
     for answer in found:

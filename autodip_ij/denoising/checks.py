@@ -52,23 +52,27 @@ class Limits:
         Values that are green, and that are at least amber; all others are red.
     below, above
         One sentence for a value below and above the green ones: what it means and what to do.
+    without_fit
+        The same two sentences where no network was fitted; None where they are the same.
     """
 
     green: Range
     amber: Range
     below: str
     above: str
+    without_fit: tuple[str, str] | None = None
 
     def verdict(self, value: float) -> Verdict:
         """Return the verdict on `value`."""
         return "green" if _within(value, self.green) else "amber" if _within(value, self.amber) else "red"
 
-    def advice(self, value: float) -> str:
-        """Return the sentence for `value`; empty if it is green."""
+    def advice(self, value: float, *, fitted: bool = True) -> str:
+        """Return the sentence for `value`, for the result of a fit or of none; empty if it is green."""
         if _within(value, self.green):
             return ""
         low = self.green[0]
-        return self.below if low is not None and value < low else self.above
+        below, above = (self.below, self.above) if fitted or self.without_fit is None else self.without_fit
+        return below if low is not None and value < low else above
 
 
 def _within(value: float, bounds: Range) -> bool:
@@ -86,8 +90,15 @@ _STEEPER = (
 )
 
 
+_WITHOUT_FIT = "; a fit may do better, with another effort or n_fits=1"
+_CONTRAST_WITHOUT_FIT = (
+    f"structures of this size came out flatter than they are in the input{_WITHOUT_FIT}",
+    f"structures of this size came out stronger than they are in the input: compare with the input{_WITHOUT_FIT}",
+)
+
+
 def _contrast(green: float, amber: float) -> Limits:
-    return Limits((green, 1.1), (amber, 1.25), _FLATTER, _STEEPER)
+    return Limits((green, 1.1), (amber, 1.25), _FLATTER, _STEEPER, _CONTRAST_WITHOUT_FIT)
 
 
 LIMITS: dict[str, Limits] = {
@@ -105,6 +116,10 @@ LIMITS: dict[str, Limits] = {
         "iterations, or more averaging or input noise",
         above="more was removed than the noise of the input, so structure went with it (under-fitted): use more "
         "iterations, a wider network or less binning",
+        without_fit=(
+            f"less was removed than the noise of the input, so noise remains in the result{_WITHOUT_FIT}",
+            f"more was removed than the noise of the input, so structure went with it{_WITHOUT_FIT}",
+        ),
     ),
     "residual_correlation": Limits(
         green=(-0.18, 0.13),
@@ -113,6 +128,11 @@ LIMITS: dict[str, Limits] = {
         "iterations, or more averaging or input noise",
         above="what was removed is not noise, because neighbouring pixels share it (under-fitted): use more "
         "iterations, and inspect input minus result for structure",
+        without_fit=(
+            f"what was removed alternates from pixel to pixel, because noise remains{_WITHOUT_FIT}",
+            "what was removed is not noise, because neighbouring pixels share it: inspect input minus result for "
+            f"structure{_WITHOUT_FIT}",
+        ),
     ),
     "residual_direction": Limits(
         green=(None, 0.2),
@@ -120,6 +140,11 @@ LIMITS: dict[str, Limits] = {
         below="",
         above="what was removed follows the structures beside it, so that part of them went with the noise "
         "(under-fitted): compare with the input, name the microscope with group, or take another method",
+        without_fit=(
+            "",
+            "what was removed follows the structures beside it, so that part of them went with the noise: compare "
+            f"with the input, name the microscope with group{_WITHOUT_FIT}",
+        ),
     ),
     "contrast_2px": _contrast(0.85, 0.65),
     "contrast_4px": _contrast(0.94, 0.85),
@@ -164,8 +189,8 @@ _ORDER: tuple[Verdict, ...] = ("unknown", "green", "amber", "red")
 _NOISE_KEPT = ("noise_removed", "residual_correlation")
 
 
-def judge(name: str, measured: Value | Unknown, plane: tuple[int, int] | None = None) -> Check:
-    """Return the check `name` of one plane.
+def judge(name: str, measured: Value | Unknown, plane: tuple[int, int] | None = None, *, fitted: bool = True) -> Check:
+    """Return the check `name` of one plane, whose advice is for the result of a fit or of none.
 
     Examples
     --------
@@ -182,12 +207,14 @@ def judge(name: str, measured: Value | Unknown, plane: tuple[int, int] | None = 
         verdict=limits.verdict(measured.value),
         green=limits.green,
         amber=limits.amber,
-        advice=limits.advice(measured.value),
+        advice=limits.advice(measured.value, fitted=fitted),
         plane=plane,
     )
 
 
-def checks_of_planes(planes: Mapping[tuple[int, int], Measured], iterations_done: float | None = None) -> list[Check]:
+def checks_of_planes(
+    planes: Mapping[tuple[int, int], Measured], iterations_done: float | None = None, *, fitted: bool = True
+) -> list[Check]:
     """Return the checks of a channel: of each measure the worst of the planes.
 
     Parameters
@@ -196,11 +223,13 @@ def checks_of_planes(planes: Mapping[tuple[int, int], Measured], iterations_done
         Measures by (T, Z).
     iterations_done
         Iterations done over those expected, the smallest of all fits; None where it has no meaning.
+    fitted
+        Whether the planes were fitted, so that the remedies are those of a fit.
     """
     found: dict[str, list[Check]] = {name: [] for name in LIMITS}
     for place, measured in planes.items():
         for name, value in measured.items():
-            found[name].append(judge(name, value, place))
+            found[name].append(judge(name, value, place, fitted=fitted))
     if iterations_done is not None:
         found["iterations_done"].append(judge("iterations_done", Value(iterations_done)))
     return [max(checks, key=lambda check: _ORDER.index(check.verdict)) for checks in found.values() if checks]
@@ -211,11 +240,13 @@ def worst(checks: Iterable[Check]) -> Verdict:
     return max((check.verdict for check in checks), key=_ORDER.index, default="unknown")
 
 
-def fit_verdict(checks: Sequence[Check]) -> FitVerdict:
+def fit_verdict(checks: Sequence[Check], *, fitted: bool = True) -> FitVerdict:
     """Return whether the fit went too far (the noise came back) or not far enough (structure is missing).
 
-    Missing structure comes first: it cannot be seen in the result.
+    Missing structure comes first: it cannot be seen in the result. Where nothing was fitted, nothing is known of a fit.
     """
+    if not fitted:
+        return "unknown"
     by_name = {check.name: check for check in checks if check.verdict in ("amber", "red") and check.value is not None}
     known = any(check.name == "noise_removed" and check.value is not None for check in checks)
     if any(_missing(check) for check in by_name.values()):

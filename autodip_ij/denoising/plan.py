@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from autodip_ij.calibration.choice import NO_FIT
 from autodip_ij.calibration.model import Choice
 from autodip_ij.calibration.parameters import Parameters
 from autodip_ij.denoising.channels import decide, representative, treated
@@ -54,6 +55,16 @@ class ChannelPlan:
     bytes: int = 0
 
     @property
+    def fitted(self) -> bool:
+        """Whether networks are fitted to its planes."""
+        return self.recipe is not None and self.recipe.fitted
+
+    @property
+    def no_fit(self) -> str:
+        """Why no network is fitted, where the classical estimate is the result; empty elsewhere."""
+        return str(self.choice.details.get(NO_FIT, "")) if self.choice else ""
+
+    @property
     def window(self) -> Window:
         """Grey values of the channel that become 0 and 1."""
         return self.scale.window
@@ -70,7 +81,7 @@ class Plan:
     channels
         One plan per channel of it.
     device
-        ``cpu``, ``cuda:0`` or ``mps``.
+        ``cpu``, ``cuda:0`` or ``mps``; ``cpu`` where no network is fitted.
     output_dtype
         Data type of the result.
     """
@@ -82,7 +93,7 @@ class Plan:
 
     @property
     def total_steps(self) -> int:
-        """Iterations of all fits of the run; a comparison method counts its own steps."""
+        """Iterations of all fits of the run; a comparison method counts its own steps, a plane without a fit is one."""
         length_t, _, length_z, height, width = self.image.shape
         return sum(
             length_z
@@ -176,7 +187,8 @@ def plan_run(image: Image, settings: DenoiseSettings, decisions: Sequence[GroupD
         plan_channel(part, position, decision, settings, device, scales[position])
         for position, decision in enumerate(picked)
     )
-    return Plan(part, channels, device, output_dtype)
+    used = {channel.recipe.device for channel in channels if channel.recipe}
+    return Plan(part, channels, used.pop() if len(used) == 1 else device, output_dtype)
 
 
 def known_method(method: str) -> None:
@@ -192,9 +204,9 @@ def known_method(method: str) -> None:
 
 def resolve(device: str) -> str:
     """Return the device that ``auto``, ``cuda``, ``mps`` or ``cpu`` means on this machine."""
-    from autodip_ij.dip import resolve_device
+    from autodip_ij.dip.devices import likely_device
 
-    return resolve_device(device)
+    return likely_device(device)
 
 
 def plan_channel(
@@ -231,11 +243,13 @@ def intended(
     choice = choose_for(decision, settings, shape[3:], plane)
     recipe = recipe_of(choice.parameters, device, settings)
     recipe = replace(recipe, shared_noise=shared_noise_of(decision.microscope))
-    return replace(recipe, lanes=lanes_of(recipe, shape)), choice
+    return replace(recipe, lanes=lanes_of(recipe, shape) if recipe.fitted else None), choice
 
 
 def recipe_of(parameters: Parameters, device: str, settings: DenoiseSettings) -> PlaneRecipe:
-    """Return how every plane of a channel is fitted."""
+    """Return how every plane of a channel is fitted, or estimated without a fit: on the processor, each for itself."""
+    if not parameters.fitted:
+        return PlaneRecipe(parameters, "cpu", settings.precision, settings.seed)
     return PlaneRecipe(
         parameters,
         device,
@@ -311,7 +325,7 @@ def overrides(settings: DenoiseSettings) -> dict[str, Any]:
 
 def _iterations(recipe: PlaneRecipe) -> int:
     if recipe.parameters:
-        return recipe.parameters.iterations
+        return recipe.parameters.iterations if recipe.fitted else 1
     from autodip_ij.classical import method_names, step_count
 
     return step_count(recipe.method, **recipe.method_parameters) if recipe.method in method_names() else 1

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from autodip_ij.calibration.parameters import blend_of
 from autodip_ij.classical.estimates import NOISE_FREE, Estimates, estimates_in_words
+from autodip_ij.classical.method import Run
 from autodip_ij.denoising.cleaning import CleanPlane, Scale
 from autodip_ij.denoising.grey_values import shift_of
 from autodip_ij.denoising.recipe import (
@@ -145,7 +146,7 @@ def _estimates_for(parameters: Parameters, estimates: Estimates) -> tuple[Plane 
     """Return what is blended in, None for nothing, and what the fits start from."""
     return (
         estimates.mean(parameters.classical) if blend_of(parameters) else None,
-        estimates.alternating(parameters.guides),
+        estimates.alternating(parameters.guides) if parameters.fitted else (),
     )
 
 
@@ -193,6 +194,8 @@ def fit_planes(
             task.watch.say_once(note)
     if tasks[0].recipe.method != "dip":
         return [_compared(task, grid) for task in tasks]
+    if not tasks[0].recipe.fitted:
+        return [_estimated(task, grid) for task in tasks]
     results = fit_tiles(tasks, grid.fits(capacity, warm), capacity, scale=grid.scale)
     return [result and _reported(result, task) for result, task in zip(results, tasks, strict=True)]
 
@@ -206,6 +209,14 @@ def _compared(task: PlaneTask, grid: Grid) -> PlaneResult:
         seconds=time.perf_counter() - started,
         engine=task.recipe.method,
     )
+
+
+def _estimated(task: PlaneTask, grid: Grid) -> PlaneResult:
+    """Return the classical estimate of a plane as its result, of which `finish` makes it the whole."""
+    assert task.blend is not None, "parameters without a fit have a classical estimate"
+    image, reporter = grid.finer(task.blend), task.watch.fit(lambda preview: preview)
+    Run(reporter.step).stopped_after(1, 1, lambda: image)
+    return PlaneResult(image, messages=tuple(task.watch.messages))
 
 
 def _reported(result: PlaneResult, task: PlaneTask) -> PlaneResult:

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from autodip_ij.calibration.parameters import classical_seconds
+from autodip_ij.dip.cost import PROGRAM_BYTES
 
 if TYPE_CHECKING:
     from autodip_ij.calibration.parameters import Parameters
@@ -136,6 +137,11 @@ class PlaneRecipe:
     shared_noise: bool | None = None
 
     @property
+    def fitted(self) -> bool:
+        """Whether networks are fitted: not by a comparison method, nor where the classical estimate is the result."""
+        return self.method == "dip" and self.network.fitted
+
+    @property
     def network(self) -> Parameters:
         """The parameters of network and fit, which every recipe for DIP has.
 
@@ -154,8 +160,8 @@ UNCHANGED = PlaneRecipe(None, "cpu", method="none")
 
 
 def needs_noise(recipe: PlaneRecipe) -> bool:
-    """Return whether the loss or the guard of a recipe depends on the noise of the plane."""
-    return recipe.network.loss == NOISE_AWARE or recipe.guard != "off"
+    """Return whether the loss or the guard of the fits of a recipe depends on the noise of the plane."""
+    return recipe.fitted and (recipe.network.loss == NOISE_AWARE or recipe.guard != "off")
 
 
 def loss_of(recipe: PlaneRecipe, noise: PlaneNoise | None) -> tuple[str, dict[str, Any]]:
@@ -204,6 +210,11 @@ def fit_arguments(recipe: PlaneRecipe, seed: int, noise: PlaneNoise | None = Non
     return architecture_of(parameters), options
 
 
+CLASSICAL_BYTES = PROGRAM_BYTES + 280_000_000
+"""Memory of a run that fits no network: the program with PyTorch, and the groups of patches of NL-Ridge."""
+CLASSICAL_BYTES_PER_PIXEL = 500
+"""Measured with NL-Ridge, which takes the most, on planes of 256 and 1024 px."""
+
 _TIMED_SIDE = 128
 _WARM_SIDE = 40
 
@@ -217,6 +228,9 @@ def estimate(recipe: PlaneRecipe, shape: tuple[int, ...]) -> tuple[float, int]:
     from autodip_ij.dip import estimate_cost
 
     length_t, _, length_z, height, width = shape
+    blend = length_t * length_z * classical_seconds(recipe.network, height * width)
+    if not recipe.fitted:
+        return blend, CLASSICAL_BYTES + CLASSICAL_BYTES_PER_PIXEL * height * width
     architecture, options = fit_arguments(recipe, recipe.seed)
     side = _fitted_side(recipe, (height, width))
     iterations = length_z * iterations_of(length_t, recipe.series, options.iterations)
@@ -229,7 +243,6 @@ def estimate(recipe: PlaneRecipe, shape: tuple[int, ...]) -> tuple[float, int]:
         lanes=recipe.lanes or lanes_of(recipe, shape),
     )
     fits = cost.seconds * fits_per_plane(recipe, (height, width))
-    blend = length_t * length_z * classical_seconds(recipe.network, height * width)
     return fits + blend if recipe.device == "cpu" else max(fits, blend), cost.bytes
 
 
@@ -305,10 +318,10 @@ def planes_at_once(recipe: PlaneRecipe, shape: tuple[int, int]) -> int:
 
 
 def fits_per_plane(recipe: PlaneRecipe, shape: tuple[int, int]) -> int:
-    """Return the number of fits, over tiles and seeds, of a plane of `shape` (Y, X)."""
+    """Return the number of fits, over tiles and seeds, of a plane of `shape` (Y, X); 1 for a plane without a fit."""
     from autodip_ij.images.tiles import plan_tiles
 
-    if recipe.parameters is None:
+    if recipe.parameters is None or not recipe.fitted:
         return 1
     return len(plan_tiles(shape, recipe.tile, recipe.overlap)) * recipe.parameters.n_fits
 

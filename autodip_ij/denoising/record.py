@@ -259,21 +259,21 @@ class Recorder:
             kept_pixels=sum(note.kept for note in notes),
             outlier_pixels=sum(note.outliers for note in notes),
             striped_planes=sum(note.striped for note in notes),
-            fit_verdict=fit_verdict(checks),
+            fit_verdict=fit_verdict(checks, fitted=not channel.no_fit),
             checks=checks,
             checked_planes=len(measured),
             noise=_noise_record([note.made for note in notes if note.made], channel.window),
-            fit=_fit_record(notes, recipe is not None, stopped=self.stopped),
+            fit=_fit_record(notes, channel, stopped=self.stopped),
         )
 
     def _checks(self, measured: dict[tuple[int, int], Measured], channel: ChannelPlan, position: int) -> list[Check]:
-        parameters = channel.recipe.parameters if channel.recipe and channel.recipe.method == "dip" else None
-        if not measured or parameters is None or channel.recipe is None or channel.recipe.series != INDEPENDENT:
-            return checks_of_planes(measured)
+        recipe = channel.recipe
+        if not measured or recipe is None or not recipe.fitted or recipe.series != INDEPENDENT:
+            return checks_of_planes(measured, fitted=not channel.no_fit)
         made = [note.made for place, note in self._notes.items() if place[1] == position and note.made]
         # A fit that its guard ended was ended on purpose.
         counted = [plane.iterations for plane in made if not any(guard.stopped for guard in plane.guards)]
-        return checks_of_planes(measured, min(counted) / parameters.iterations if counted else None)
+        return checks_of_planes(measured, min(counted) / recipe.network.iterations if counted else None)
 
 
 def _mean_ratio(notes: Sequence[_PlaneNote]) -> float | None:
@@ -327,11 +327,13 @@ def _guard_record(readings: Sequence[GuardReading]) -> GuardRecord | None:
     )
 
 
-def _fit_record(notes: Sequence[_PlaneNote], wanted: bool, *, stopped: bool) -> FitRecord:
-    planes = len(notes)
+def _fit_record(notes: Sequence[_PlaneNote], channel: ChannelPlan, *, stopped: bool) -> FitRecord:
+    planes, wanted = len(notes), channel.recipe is not None
     last = [note.made for note in notes if note.made]
-    if not last:
-        return FitRecord(unchanged_planes=planes if wanted else 0, stopped=wanted and stopped)
+    blended = sum(plane.classical_weight > 0 for plane in last)
+    if not last or channel.no_fit:
+        unchanged = planes - len(last) if wanted else 0
+        return FitRecord(blended_planes=blended, unchanged_planes=unchanged, stopped=wanted and stopped)
     made = [plane for note in notes for plane in note.passes]
     speeds = [plane.seconds_per_iteration for plane in made if plane.seconds_per_iteration is not None]
     known = [speed for speed in speeds if np.isfinite(speed)]
@@ -348,7 +350,7 @@ def _fit_record(notes: Sequence[_PlaneNote], wanted: bool, *, stopped: bool) -> 
         lanes=max((plane.lanes for plane in made if plane.lanes is not None), default=None),
         threads=sorted({threads for plane in made for threads in plane.threads}),
         guard=_guard_record([reading for plane in made for reading in plane.guards]),
-        blended_planes=sum(plane.classical_weight > 0 for plane in last),
+        blended_planes=blended,
         stopped=any(plane.stopped for plane in made) or (stopped and planes > len(last)),
         unchanged_planes=planes - len(last),
     )

@@ -97,7 +97,7 @@ class GuardRecord(_Record):
 class FitRecord(_Record):
     """Fits of a channel, summed over planes and tiles."""
 
-    planes: int = Field(0, description="Planes fitted")
+    planes: int = Field(0, description="Planes fitted; 0 where no network was fitted")
     passes: int = Field(0, description="Fits of a plane; more than planes where a series goes back")
     tiles_per_plane: int = Field(1, description="Tiles that a plane was cut into")
     tile: int | None = Field(None, description="Side of a tile", json_schema_extra={"unit": "px"})
@@ -109,7 +109,9 @@ class FitRecord(_Record):
     lanes: int | None = Field(None, description="Largest number of simultaneous fits")
     threads: list[int] = Field([], description="Processor threads of a fit, each number once")
     guard: GuardRecord | None = Field(None, description="null without a guard or a noise model")
-    blended_planes: int = Field(0, description="Planes blended with the classical estimate")
+    blended_planes: int = Field(
+        0, description="Planes blended with the classical estimate, or that are this estimate alone"
+    )
     stopped: bool = Field(False, description="Whether the user stopped the run and kept its result")
     unchanged_planes: int = Field(0, description="Planes that a stopped run returned unchanged")
 
@@ -140,7 +142,9 @@ class ChannelReport(_Record):
     kept_pixels: int = Field(0, description="NaN, infinite pixels and gaps, as in the input")
     outlier_pixels: int = Field(0, description="Outlier pixels (hot, dead), excluded from the fit")
     striped_planes: int = Field(0, description="Planes with offsets of rows or columns")
-    fit_verdict: FitVerdict = Field("unknown", description="Whether noise remained or structure was lost")
+    fit_verdict: FitVerdict = Field(
+        "unknown", description="Whether noise remained or structure was lost; unknown where no network was fitted"
+    )
     checks: list[Check] = Field([], description="Quality checks of a few planes")
     checked_planes: int = Field(0, description="Planes checked: the first, middle and last at most")
     noise: NoiseRecord | None = Field(None, description="null where neither loss nor guard needs it")

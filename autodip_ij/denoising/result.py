@@ -171,11 +171,14 @@ ONE_FIT = (
     "no uncertainty map: it is the standard deviation between fits, and there is only one fit per tile; "
     "set n_fits=2 or more"
 )
+NO_FITS = (
+    "no uncertainty map: it is the standard deviation between fits, and no network is fitted; set n_fits=2 or more"
+)
 
 
 def has_uncertainty(recipes: Iterable[PlaneRecipe | None]) -> bool:
     """Whether any of `recipes` averages several fits."""
-    return any(recipe and recipe.parameters and recipe.parameters.n_fits > 1 for recipe in recipes)
+    return any(recipe and recipe.fitted and recipe.network.n_fits > 1 for recipe in recipes)
 
 
 class UncertaintyMap:

@@ -13,7 +13,7 @@ from autodip_ij.denoising.plan import Plan
 from autodip_ij.denoising.planes import Grid, blended, finish, fit_planes, prepare
 from autodip_ij.denoising.recipe import INDEPENDENT, WarmStart, frame_order, planes_at_once
 from autodip_ij.denoising.record import Recorder
-from autodip_ij.denoising.result import ONE_FIT, Result, UncertaintyMap, has_uncertainty, new_array
+from autodip_ij.denoising.result import NO_FITS, ONE_FIT, Result, UncertaintyMap, has_uncertainty, new_array
 from autodip_ij.denoising.tasks import Place, PlaneResult, PlaneTask
 from autodip_ij.denoising.tile_fits import Capacity
 from autodip_ij.denoising.watch import Watch, announcements
@@ -80,7 +80,7 @@ def _uncertainty_map(
         return None
     if has_uncertainty(channel.recipe for channel in plan.channels):
         return UncertaintyMap(plan.image)
-    recorder.say(progress, ONE_FIT)
+    recorder.say(progress, ONE_FIT if any(channel.fitted for channel in plan.channels) else NO_FITS)
     return None
 
 
@@ -242,6 +242,8 @@ class Run:
         for task in tasks:
             for about, line in task.clean.in_words(kept=self._recorder.artefacts_kept).items():
                 task.watch.say_once(line, about)
+            if why := self._plan.channels[task.place[1]].no_fit:
+                task.watch.say_once(f"no network was fitted: {why}")
         with self._times.of("fit"):
             results = fit_planes(tasks, self._capacities[group.places[0][1]], group.warm, self._grid)
         ended_early = None

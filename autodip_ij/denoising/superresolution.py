@@ -203,7 +203,7 @@ def _on_fine_grid(plan: Plan, settings: SuperresSettings) -> Plan:
     channels = []
     for channel in plan.channels:
         seconds, peak = channel.seconds, channel.bytes
-        if channel.recipe is not None and channel.recipe.parameters is not None:
+        if channel.recipe is not None and channel.fitted:
             seconds, peak = estimate(channel.recipe, (*outer, *shape))
         channels.append(replace(channel, seconds=seconds, bytes=peak))
     size = image.pixel_size

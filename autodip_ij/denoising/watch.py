@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from autodip_ij._support.text import duration, sentences
+from autodip_ij.calibration.parameters import fit_in_words
 from autodip_ij.denoising.plan import ChannelPlan, Plan
-from autodip_ij.denoising.recipe import fit_arguments
+from autodip_ij.denoising.recipe import INDEPENDENT, fit_arguments
 from autodip_ij.progress import Progress, Stop
 from autodip_ij.settings import DenoiseSettings
 
@@ -130,12 +131,15 @@ LONG_RUN_SECONDS = 600
 def announcements(plan: Plan, settings: DenoiseSettings) -> list[str]:
     """Return the lines a user reads before the run: group and parameters of each channel, time, memory, warnings."""
     lines = [_channel_line(plan, channel) for channel in plan.channels]
-    fitted = [channel for channel in plan.channels if channel.choice]
+    chosen = [channel for channel in plan.channels if channel.choice]
+    fitted = [channel for channel in chosen if channel.fitted]
     lines.extend(_reduced_depth(plan, fitted))
-    if fitted:
-        peak = max(channel.bytes for channel in fitted)
+    if settings.series != INDEPENDENT and any(not channel.fitted for channel in chosen):
+        lines.append(f"series={settings.series} has no effect where no network is fitted")
+    if chosen:
+        peak = max(channel.bytes for channel in chosen)
         lines.append(f"about {duration(plan.seconds)} and {peak / 1e9:.1f} GB of memory on {plan.device}")
-    if plan.seconds > LONG_RUN_SECONDS:
+    if fitted and plan.seconds > LONG_RUN_SECONDS:
         lines.append(_cheaper(plan, fitted, settings))
     return lines
 
@@ -145,12 +149,9 @@ def _channel_line(plan: Plan, channel: ChannelPlan) -> str:
     name = f"channel {decision.index}{f' ({decision.name})' if decision.name else ''}"
     if channel.recipe is None or channel.choice is None:
         return f"{name}: {channel.reason}"
-    p = channel.choice.parameters
-    most = "at most " if p.discrepancy else ""
     return (
         f"{name}: group {decision.group}, confidence {decision.confidence:.2f} -> "
-        f"depth {p.depth}, width {p.width}, skip {p.skip}, {most}{p.iterations} iterations. "
-        f"{sentences(decision.reason, channel.reason)}"
+        f"{fit_in_words(channel.choice.parameters)}. {sentences(decision.reason, channel.reason)}"
     )
 
 

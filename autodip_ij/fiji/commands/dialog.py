@@ -83,7 +83,9 @@ def in_words(channels: list[dict[str, Any]]) -> tuple[str, str]:
     """
     found = dict.fromkeys(_group(channel["microscope"], channel["specimen"]) for channel in channels)
     seconds = [channel["estimate"]["seconds"] for channel in channels if channel["estimate"]]
-    return "; ".join(found), f"about {duration(sum(seconds))}" if seconds else ""
+    parameters = [channel.get("parameters") for channel in channels]
+    alone = bool(parameters) and all(known and known["classical_weight"] == 1 for known in parameters)
+    return "; ".join(found), f"about {duration(sum(seconds))}{', without a fit' if alone else ''}" if seconds else ""
 
 
 def _group(microscope: str | None, specimen: str | None) -> str:

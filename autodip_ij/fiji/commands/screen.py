@@ -41,6 +41,8 @@ def inspection_rows(inspection: dict[str, Any]) -> Iterator[Row]:
 
 def _parameters(channel: dict[str, Any]) -> str:
     parameters = channel["parameters"]
+    if parameters and parameters["classical_weight"] == 1:
+        return f"no network, {parameters['classical']} alone"
     return ", ".join(f"{name} {value}" for name, value in parameters.items()) if parameters else "left alone"
 
 

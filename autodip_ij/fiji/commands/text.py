@@ -99,7 +99,7 @@ def _in_dialog_terms(options: re.Match[str]) -> str:
 
 
 _CHOICE = re.compile(
-    r"^(channel \d+[^:]*): group (\S+), confidence ([\d.]+) -> .*?((?:at most )?\d+ iterations)\.", re.DOTALL
+    r"^(channel \d+[^:]*): group (\S+), confidence ([\d.]+) -> .*?((?:at most )?\d+ iterations|no network)\.", re.DOTALL
 )
 _QUALITY = re.compile(r"^quality\b")
 
@@ -137,7 +137,19 @@ def verdict_lines(report: dict[str, Any]) -> Iterator[str]:
             continue
         if channel["fit"]["stopped"]:
             name = f"{name}: stopped after {channel['fit']['iterations']} iterations, with the result at that point"
-        yield f"{name}: {channel['fit_verdict']}{_flagged(channel['checks'])}"
+        yield f"{name}: {verdict_of(channel)}{_flagged(channel['checks'])}"
+
+
+def verdict_of(channel: dict[str, Any]) -> str:
+    """Return the verdict on the fit of a channel of a report, or that there was none.
+
+    Examples
+    --------
+    >>> verdict_of({"fit_verdict": "unknown", "parameters": {"classical": "nlm", "classical_weight": 1.0}})
+    'no network was fitted'
+    """
+    alone = (channel.get("parameters") or {}).get("classical_weight") == 1
+    return "no network was fitted" if alone else str(channel["fit_verdict"])
 
 
 def _flagged(checks: list[dict[str, Any]]) -> str:

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from autodip_ij.fiji.commands.text import verdict_of
 from autodip_ij.fiji.imageplus.appearance import slice_label
 from autodip_ij.fiji.imageplus.convert import dimensions, is_rgb, stack_index
 from autodip_ij.fiji.worker.origin import Origin
@@ -49,6 +50,8 @@ def _channel(channel: dict[str, Any]) -> str:
         return f"{name}{channel['treatment']}; {channel['reason']}".rstrip("; ")
     words = {key: value for key, value in channel["parameters"].items() if value is not None}
     parameters = ", ".join(f"{key} {words[key]}" for key in ("depth", "width", "skip", "iterations") if key in words)
+    if words.get("classical_weight") == 1:
+        parameters = "no network"
     return f"{name}{channel['group']} ({parameters or channel['method']}); {channel['reason']}".rstrip("; ")
 
 
@@ -58,7 +61,7 @@ def _quality(channel: dict[str, Any]) -> str:
         for check in channel["checks"]
         if check["verdict"] in ("amber", "red")
     ]
-    return "; ".join([channel["fit_verdict"], *found])
+    return "; ".join([verdict_of(channel), *found])
 
 
 def without_blocks(info: str) -> str:
