@@ -33,6 +33,8 @@ Plane = npt.NDArray[np.float32]
 
 POLICY = "policy"
 """The strategy of a run: see `choose`."""
+NO_FIT = "no_fit"
+"""Key of the details of a choice: why no network is fitted; absent where one is."""
 _BY_HAND = 0.5
 """Share of the classical estimate where the calibration has it alone and the user asks for a fit: no reason speaks for
 one of them."""
@@ -194,10 +196,6 @@ def _finished(
     details = {**choice.details, **{name: value for name, value in found.items() if value}}
     choice = replace(choice, reason="; ".join(word for word in words if word), details=details, noisy=seen.noisy)
     return for_enlarging(choice, overrides) if scale > 1 else choice
-
-
-NO_FIT = "no_fit"
-"""Key of the details of a choice: why no network is fitted; absent where one is."""
 
 
 def _why_no_fit(choice: Choice, kind: str | None) -> str:

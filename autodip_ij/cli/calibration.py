@@ -139,9 +139,6 @@ def _table(rows: list[dict[str, object]], key: str, with_effort: bool) -> object
 
 def _shown(row: dict[str, object], name: str) -> str:
     if name == "classical" and row["classical"]:
-        return (
-            f"{row['classical']} alone"
-            if row["classical_weight"] == 1
-            else f"{row['classical_weight']:g} {row['classical']}"
-        )
+        share, method = row["classical_weight"], row["classical"]
+        return f"{method} alone" if share == 1 else f"{share:g} {method}"
     return str(row[name])

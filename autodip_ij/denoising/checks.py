@@ -92,7 +92,8 @@ _STEEPER = (
 
 _WITHOUT_FIT = "; a fit may do better, with another effort or n_fits=1"
 _CONTRAST_WITHOUT_FIT = (
-    f"structures of this size came out flatter than they are in the input{_WITHOUT_FIT}",
+    "structures of this size came out flatter than they are in the input: strength below 1 brings a part of them back"
+    f"{_WITHOUT_FIT}",
     f"structures of this size came out stronger than they are in the input: compare with the input{_WITHOUT_FIT}",
 )
 

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from autodip_ij.classical.enlarging import enlarge
 
 import autodip_ij
 from autodip_ij.calibration.pack.write import PackContent, write_pack
@@ -17,6 +16,7 @@ from autodip_ij.cli.app import run
 from autodip_ij.denoising.checks import checks_of_planes, fit_verdict
 from autodip_ij.denoising.plan import plan_run
 from autodip_ij.denoising.superresolution import SuperresSettings, superresolve_image
+from autodip_ij.dip.resampling import enlarge
 from autodip_ij.errors import Cancelled
 from autodip_ij.fiji.commands.text import briefly, verdict_lines
 from autodip_ij.images import Image

@@ -136,7 +136,8 @@ def verdict_lines(report: dict[str, Any]) -> Iterator[str]:
             yield f"{name}: {channel['treatment']}"
             continue
         if channel["fit"]["stopped"]:
-            name = f"{name}: stopped after {channel['fit']['iterations']} iterations, with the result at that point"
+            after = channel["fit"]["iterations"]
+            name = f"{name}: stopped{f' after {after} iterations' if after else ''}, with the result at that point"
         yield f"{name}: {verdict_of(channel)}{_flagged(channel['checks'])}"
 
 
