@@ -96,7 +96,7 @@ def enlarging_parameters(parameters: Parameters, overrides: Mapping[str, Any] | 
 
     Examples
     --------
-    >>> adapted = enlarging_parameters(Parameters(5, 16, 4, 600, loss="gat"), {"averaging": 0.9})
+    >>> adapted = enlarging_parameters(Parameters(5, 16, 4, 600, loss="gat", averaging=0.9), {"averaging": 0.9})
     >>> adapted.iterations, adapted.input_noise, adapted.averaging, adapted.loss
     (300, 0.03, 0.9, 'mse')
     """
