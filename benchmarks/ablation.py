@@ -107,6 +107,11 @@ def _by_method(known: pd.DataFrame) -> dict[tuple[str, str], dict[str, Any]]:
     return {(row["method"], row["effort"]): row for row in known.to_dict("records")}
 
 
+def psnr_of(pair: Pair) -> str:
+    """Return the PSNR that counts: after gain and offset where grey values were stretched image by image."""
+    return "psnr_affine" if pair.rescaled else "psnr_fixed"
+
+
 def scorer(crop: int | None, weights: str, device: str) -> Score:
     """Return a function that runs a method on a pair and returns its scores."""
     options = Options(crop=crop, weights=weights, device=device)
@@ -116,7 +121,7 @@ def scorer(crop: int | None, weights: str, device: str) -> Score:
         used = row["details"].get("parameters") or {}
         share = used.get("classical_weight", 0)
         return {
-            "psnr": row["psnr_fixed"],
+            "psnr": row[psnr_of(pair)],
             "lpips": row["lpips_01"],
             "ssim": row["ssim"],
             "mean_ratio": row["mean_ratio"],
@@ -136,7 +141,7 @@ def sigma_by_psnr(crop: int | None) -> Callable[[Pair], float]:
     options = Options(crop=crop, perceptual=False, device="cpu")
 
     def best(pair: Pair) -> float:
-        psnr = {sigma: compare_one(pair, f"gaussian:sigma_px={sigma:g}", options)["psnr_fixed"] for sigma in SIGMAS}
+        psnr = {sigma: compare_one(pair, f"gaussian:sigma_px={sigma:g}", options)[psnr_of(pair)] for sigma in SIGMAS}
         return max(psnr, key=lambda sigma: psnr[sigma])
 
     return best
@@ -196,7 +201,7 @@ def page(table: pd.DataFrame, command: str, crop: int | None) -> str:
         "# What a result is made of",
         "",
         f"Measured {provenance_line()} `{command}`; one capture of each field, {size}. PSNR in dB with peak 255, for "
-        "W2S and Hagen after a least-squares gain and offset; LPIPS (AlexNet) of images in [0, 1]. "
+        "W2S and Hagen after the least-squares gain and offset of each result; LPIPS (AlexNet) of images in [0, 1]. "
         f"`{ALL}` is an ordinary run; the others leave an ingredient out, and a fit without its guides starts from a "
         f"random input ({UNGUIDED.replace(',', ', ')}). The best Gaussian has the best sigma of each image, found with "
         "its clean image. Differences are paired, with 95 % intervals by bootstrap over fields; the classical estimate "
