@@ -178,7 +178,9 @@ def _finished(
     scale: int,
 ) -> Choice:
     """Return the parameters of a run, given those chosen by any strategy."""
-    choice = _fitted_by_hand(choice, by_plain_name(overrides))
+    asked = _asks_for_fit(choice, by_plain_name(overrides))
+    if asked:
+        choice = replace(choice, parameters=replace(choice.parameters, classical_weight=_BY_HAND))
     fitted = choice.parameters.fitted
     if fitted and choice.parameters.discrepancy and not seen.noise_known:
         choice = replace(
@@ -191,7 +193,13 @@ def _finished(
     choice = with_overrides(_with_effort_said(seen.calibration, choice, effort, effort_given), overrides)
     check_blend(choice.parameters)
     why = _why_no_fit(choice, seen.kind)
-    words = (choice.reason, seen.words, blend_in_words(choice.parameters), why and f"no network is fitted: {why}")
+    words = (
+        choice.reason,
+        "a network is fitted, as set by hand, and is half of the result" if asked else "",
+        seen.words,
+        blend_in_words(choice.parameters),
+        f"no network is fitted: {why}" if why else "",
+    )
     found = {"noise": seen.kind, NO_FIT: why}
     details = {**choice.details, **{name: value for name, value in found.items() if value}}
     choice = replace(choice, reason="; ".join(word for word in words if word), details=details, noisy=seen.noisy)
@@ -210,16 +218,10 @@ def _why_no_fit(choice: Choice, kind: str | None) -> str:
     return f"the calibration takes the classical estimate alone ({named}), which is faster"
 
 
-def _fitted_by_hand(choice: Choice, overrides: Mapping[str, Any]) -> Choice:
-    """Return a choice with a fit, where it has none and the user sets what only a fit has."""
-    asked = overrides.keys() - {"classical", "classical_weight"}
-    if choice.parameters.fitted or not asked or "classical_weight" in overrides:
-        return choice
-    return replace(
-        choice,
-        parameters=replace(choice.parameters, classical_weight=_BY_HAND),
-        reason=f"{choice.reason}; a network is fitted, as set by hand, and is half of the result",
-    )
+def _asks_for_fit(choice: Choice, overrides: Mapping[str, Any]) -> bool:
+    """Whether the choice has no fit and the user sets what only a fit has, without a share of the estimate."""
+    of_a_fit = overrides.keys() - {"classical", "classical_weight"}
+    return not choice.parameters.fitted and bool(of_a_fit) and "classical_weight" not in overrides
 
 
 def _reader(plane: Plane | Callable[[], Plane] | None) -> Callable[[], Plane] | None:
