@@ -19,7 +19,7 @@ from autodip_ij.classical.estimates import NOISE_FREE
 from autodip_ij.errors import AutodipError, BadInput, Cancelled, UnwritableOutput
 from autodip_ij.evaluation.datasets import Pair, open_dataset
 from autodip_ij.evaluation.search.calibrate import Workers, calibrate
-from autodip_ij.evaluation.search.grid import Configuration, Grid, Iterations, parse_grid
+from autodip_ij.evaluation.search.grid import Configuration, Grid, Iterations, Tolerance, parse_grid
 from autodip_ij.evaluation.search.job import prepare_pair, run_search_job, score
 from autodip_ij.evaluation.search.page import About
 from autodip_ij.evaluation.search.plan import SearchOptions, SearchPlan, plan_search
@@ -242,6 +242,19 @@ def test_the_best_effort_averages_as_many_fits_as_the_grid_says(pairs: tuple[Pai
     chosen = {effort: calibration.table["confocal/actin", effort] for effort in ("fast", "standard", "best")}
     assert [found.n_fits for found in chosen.values()] == [1, 1, 3]
     assert {(found.classical, found.classical_weight) for found in chosen.values()} == {("gaussian sigma_px=1", 0.2)}
+
+
+def test_the_estimate_alone_costs_no_fit_and_is_fast_where_it_is_good_enough(
+    pairs: tuple[Pair, ...], tmp_path: Path
+) -> None:
+    blends = ("", "1 gaussian sigma_px=1")
+    grid = GRID.model_copy(update={"blend": blends, "fast": Tolerance(psnr_db=99, lpips=99)})
+    folder = search(plan_search(pairs, grid, OPTIONS), tmp_path / "mine")
+    results = pd.read_parquet(folder / "results.parquet")
+    alone = results[results["classical_weight"] == 1]
+    assert (alone[["operations", "seconds"]] == 0).all(axis=None)
+    fast = load_calibration(folder).table["confocal/actin", "fast"]
+    assert not fast.fitted
 
 
 def test_binned_fit_is_scored_at_full_size(pairs: tuple[Pair, ...]) -> None:

@@ -150,7 +150,7 @@ def stops_at_an_end(parameters: Mapping[Key, Parameters], grid: Grid, criterion:
 
     def at_an_end(found: Parameters) -> bool:
         fit = replace(found, iterations=1, n_fits=1, classical="", classical_weight=0.0)
-        return len(stops[fit]) > 1 and found.iterations in (stops[fit][0], stops[fit][-1])
+        return found.fitted and len(stops[fit]) > 1 and found.iterations in (stops[fit][0], stops[fit][-1])
 
     return tuple(
         group
@@ -185,7 +185,7 @@ def _rows(run: Run, result: Mapping[str, Any]) -> list[dict[str, Any]]:
                 "iterations": stop,
                 **{name: scores[name][position[stop]] if stop in position else float("nan") for name in measured},
                 "operations": operations(configuration.parameters(stop), run.shape),
-                "seconds": float("nan") if pace is None else pace * stop,
+                "seconds": float("nan") if pace is None else pace * stop * configuration.fitted,
             }
             for stop in run.stops
         ]
