@@ -122,6 +122,7 @@ MODULES = (
     "nonlocal_means",
     "wavelets",
     "nonlocal_ridge",
+    "nonlocal_bayes",
     "block_matching",
     "total_variation",
     "sparse_hessian",

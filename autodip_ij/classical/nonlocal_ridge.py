@@ -15,19 +15,12 @@ from pydantic import Field
 
 from autodip_ij.classical.method import Method, Plane, Run
 from autodip_ij.classical.nonlocal_means import VstNlmParameters, nonlocal_means
+from autodip_ij.classical.patch_groups import denoise_groups
 from autodip_ij.classical.stabilised import PoissonGaussParameters, once_stabilised
 from autodip_ij.classical.wavelets import VstWaveletParameters, shrink_wavelets
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-_STEP_PX = 4
-"""Distance of the reference patches of groups; patches overlap, so that every pixel belongs to several groups."""
-_BAND = 32
-"""Rows of groups formed at once, which bounds the memory for large planes."""
-_CHUNK = 4096
-_FAR = 1e6
-"""Brightness added to the surroundings of the plane, so that patches across its edge match no others."""
 
 
 class VstNlRidgeParameters(PoissonGaussParameters):
@@ -63,6 +56,10 @@ def refine(
 ) -> npt.NDArray[np.float64]:
     """Return the second step of NL-Ridge, for noise of standard deviation 1.
 
+    With the patches of a group as rows of Y (noisy) and Z (first estimate), less their means, the combination is
+    ``Z (Z'Z + r)^-1 Z' Y``: the ridge regression ``(ZZ' + r)^-1 ZZ' Y`` of the paper's second step, solved at the
+    size of a patch instead of that of a group.
+
     Parameters
     ----------
     noisy
@@ -74,99 +71,16 @@ def refine(
     """
     import torch
 
-    # At least this number of patches lies within the search distance of the corners of every processed plane.
-    similar = min(similar, (distance_px + 1) ** 2)
-    height, width = noisy.shape
-    data, guide = _extended(noisy, patch_px), _extended(first, patch_px)
-    total = torch.zeros_like(data)
-    weight = torch.zeros_like(data)
-    band = _BAND * _STEP_PX
-    for top in range(0, data.shape[0] - patch_px + 1, band):
-        rows = slice(max(0, top - distance_px), min(data.shape[0], top + band - _STEP_PX + patch_px + distance_px))
-        groups = _groups(guide[rows], top - rows.start, band, patch_px, similar, distance_px)
-        ridge = patch_px**2 * strength**2
-        part, shares = _combined(data[rows], guide[rows], groups, patch_px, ridge)
-        total[rows] += part
-        weight[rows] += shares
-    return (total / weight)[:height, :width].numpy().astype(np.float64)
+    ridge = patch_px**2 * strength**2 * torch.eye(patch_px**2, dtype=torch.float64)
 
-
-def _extended(image: npt.NDArray[Any], patch_px: int) -> Tensor:
-    """Extend an image beyond its far edges by reflection, so that groups on the step's grid cover every pixel."""
-    import torch
-
-    more = [-(side - patch_px) % _STEP_PX for side in image.shape]
-    mirrored = np.pad(image, [(0, more[0]), (0, more[1])], mode="symmetric")
-    return torch.from_numpy(np.ascontiguousarray(mirrored, dtype=np.float32))
-
-
-def _groups(guide: Tensor, top: int, band: int, patch_px: int, similar: int, distance_px: int) -> Tensor:
-    """Return the corners (groups, similar) of the patches most similar to those on the step's grid.
-
-    Parameters
-    ----------
-    guide
-        Rows of the first estimate, (Y, X).
-    top, band
-        First row of the grid within them, and the number of rows it covers.
-
-    Returns
-    -------
-    Tensor
-        Indices into the corners of all patches of these rows, row by row.
-    """
-    import torch
-    from torch.nn.functional import avg_pool2d, pad
-
-    side = 2 * distance_px + 1
-    around = pad(guide, (distance_px,) * 4, value=float(guide.max()) + _FAR)
-    height = min(band - _STEP_PX + patch_px, guide.shape[0] - top)
-    own = guide[top : top + height]
-    distances = []
-    for dy in range(side):
-        for dx in range(side):
-            moved = around[top + dy : top + dy + height, dx : dx + guide.shape[1]]
-            distances.append(avg_pool2d((own - moved).square_()[None, None], patch_px, _STEP_PX).flatten())
-    # The patch itself comes first even if others equal it, so that every pixel belongs to a chosen patch.
-    distances[len(distances) // 2].fill_(-1.0)
-    nearest = torch.stack(distances, 1).topk(similar, dim=1, largest=False, sorted=False).indices
-    across = guide.shape[1] - patch_px + 1
-    corner_y = top + _STEP_PX * torch.arange((height - patch_px) // _STEP_PX + 1)
-    corner_x = _STEP_PX * torch.arange((across - 1) // _STEP_PX + 1)
-    corners = (corner_y[:, None] * across + corner_x).reshape(-1, 1)
-    return corners + (nearest // side - distance_px) * across + nearest % side - distance_px
-
-
-def _combined(data: Tensor, guide: Tensor, groups: Tensor, patch_px: int, ridge: float) -> tuple[Tensor, Tensor]:
-    """Return the weighted sum of the patches of all groups at their places, (Y, X), and the sum of the weights.
-
-    With the patches of a group as rows of Y (noisy) and Z (first estimate), less their means, the combination is
-    ``Z (Z'Z + r)^-1 Z' Y``: the ridge regression ``(ZZ' + r)^-1 ZZ' Y`` of the paper's second step, solved at the
-    size of a patch instead of that of a group. Patches weigh by the inverse sum of squares of the shares they are of.
-    """
-    import torch
-    from torch.nn.functional import fold, unfold
-
-    noisy, clean = (unfold(rows[None, None], patch_px)[0].T.contiguous() for rows in (data, guide))
-    pixels = patch_px**2
-    total, weight = torch.zeros_like(noisy), torch.zeros(len(noisy))
-    # In double precision: single loses the ridge where a spot is a thousand times brighter than the noise.
-    regular = ridge * torch.eye(pixels, dtype=torch.float64)
-    for chosen in groups.split(_CHUNK):
-        y, z = noisy[chosen], clean[chosen]
-        mean = y.mean(1, keepdim=True)
-        y, z = (y - mean).double(), (z - z.mean(1, keepdim=True)).double()
+    def combine(y: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
         gram = z.mT @ z
-        factor = torch.linalg.cholesky(gram + regular)
-        combined = (z @ torch.cholesky_solve(z.mT @ y, factor)).float() + mean
+        factor = torch.linalg.cholesky(gram + ridge)
         inner = torch.cholesky_solve(torch.cholesky_solve(gram, factor).mT, factor)
-        squares = (1 / groups.shape[1] + ((z @ inner) * z).sum(-1)).float()
-        share = 1 / squares.clamp(1 / groups.shape[1], 1.0)
-        total.index_add_(0, chosen.flatten(), (combined * share[..., None]).reshape(-1, pixels))
-        weight.index_add_(0, chosen.flatten(), share.flatten())
-    size = (data.shape[0], data.shape[1])
-    shares = weight[None, None].expand(1, pixels, -1).contiguous()
-    return fold(total.T[None], size, patch_px)[0, 0], fold(shares, size, patch_px)[0, 0]
+        left = 1 / y.shape[1] + ((z @ inner) * z).sum(-1)
+        return z @ torch.cholesky_solve(z.mT @ y, factor), left
+
+    return denoise_groups(noisy, first, combine, patch_px=patch_px, similar=similar, distance_px=distance_px)
 
 
 def _denoise(plane: Plane, parameters: VstNlRidgeParameters, run: Run) -> npt.NDArray[Any]:

@@ -1,0 +1,133 @@
+"""Groups of similar patches: found by a first estimate, combined by a method, put back and averaged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Combine = Callable[["Tensor", "Tensor"], tuple["Tensor", "Tensor"]]
+"""Denoises groups: (noisy, first estimate), both (groups, patches, pixels) less the means of each pixel over its group,
+to the denoised patches and the share of noise variance (groups, patches) that is left in them."""
+
+_STEP_PX = 4
+"""Distance of the reference patches of groups; patches overlap, so that every pixel belongs to several groups."""
+_BAND = 32
+"""Rows of groups formed at once, which bounds the memory for large planes."""
+_CHUNK = 2048
+_FAR = 1e6
+"""Brightness added to the surroundings of the plane, so that patches across its edge match no others."""
+
+
+def denoise_groups(
+    noisy: npt.NDArray[Any],
+    first: npt.NDArray[Any],
+    combine: Combine,
+    *,
+    patch_px: int,
+    similar: int,
+    distance_px: int,
+) -> npt.NDArray[np.float64]:
+    """Return an image denoised by groups of similar patches.
+
+    Patches weigh by the inverse of the share of noise that is left in them.
+
+    Parameters
+    ----------
+    noisy
+        Image (Y, X), at least as large as a patch and the search distance together.
+    first
+        First estimate (Y, X) of the clean image, by which patches are compared.
+    combine
+        Denoises the patches of groups.
+    patch_px, similar, distance_px
+        Side of the patches, patches of a group, and their largest distance.
+    """
+    import torch
+
+    # At least this number of patches lies within the search distance of the corners of every processed plane.
+    similar = min(similar, (distance_px + 1) ** 2)
+    height, width = noisy.shape
+    data, guide = _extended(noisy, patch_px), _extended(first, patch_px)
+    total = torch.zeros_like(data)
+    weight = torch.zeros_like(data)
+    band = _BAND * _STEP_PX
+    for top in range(0, data.shape[0] - patch_px + 1, band):
+        rows = slice(max(0, top - distance_px), min(data.shape[0], top + band - _STEP_PX + patch_px + distance_px))
+        groups = _groups(guide[rows], top - rows.start, band, patch_px, similar, distance_px)
+        part, shares = _combined(data[rows], guide[rows], groups, patch_px, combine)
+        total[rows] += part
+        weight[rows] += shares
+    return (total / weight)[:height, :width].numpy().astype(np.float64)
+
+
+def _extended(image: npt.NDArray[Any], patch_px: int) -> Tensor:
+    """Extend an image beyond its far edges by reflection, so that groups on the step's grid cover every pixel."""
+    import torch
+
+    more = [-(side - patch_px) % _STEP_PX for side in image.shape]
+    mirrored = np.pad(image, [(0, more[0]), (0, more[1])], mode="symmetric")
+    return torch.from_numpy(np.ascontiguousarray(mirrored, dtype=np.float32))
+
+
+def _groups(guide: Tensor, top: int, band: int, patch_px: int, similar: int, distance_px: int) -> Tensor:
+    """Return the corners (groups, similar) of the patches most similar to those on the step's grid.
+
+    Parameters
+    ----------
+    guide
+        Rows of the first estimate, (Y, X).
+    top, band
+        First row of the grid within them, and the number of rows it covers.
+
+    Returns
+    -------
+    Tensor
+        Indices into the corners of all patches of these rows, row by row.
+    """
+    import torch
+    from torch.nn.functional import avg_pool2d, pad
+
+    side = 2 * distance_px + 1
+    around = pad(guide, (distance_px,) * 4, value=float(guide.max()) + _FAR)
+    height = min(band - _STEP_PX + patch_px, guide.shape[0] - top)
+    own = guide[top : top + height]
+    distances = []
+    for dy in range(side):
+        for dx in range(side):
+            moved = around[top + dy : top + dy + height, dx : dx + guide.shape[1]]
+            distances.append(avg_pool2d((own - moved).square_()[None, None], patch_px, _STEP_PX).flatten())
+    # The patch itself comes first even if others equal it, so that every pixel belongs to a chosen patch.
+    distances[len(distances) // 2].fill_(-1.0)
+    nearest = torch.stack(distances, 1).topk(similar, dim=1, largest=False, sorted=False).indices
+    across = guide.shape[1] - patch_px + 1
+    corner_y = top + _STEP_PX * torch.arange((height - patch_px) // _STEP_PX + 1)
+    corner_x = _STEP_PX * torch.arange((across - 1) // _STEP_PX + 1)
+    corners = (corner_y[:, None] * across + corner_x).reshape(-1, 1)
+    return corners + (nearest // side - distance_px) * across + nearest % side - distance_px
+
+
+def _combined(data: Tensor, guide: Tensor, groups: Tensor, patch_px: int, combine: Combine) -> tuple[Tensor, Tensor]:
+    """Return the weighted sum of the denoised patches at their places, (Y, X), and the sum of the weights."""
+    import torch
+    from torch.nn.functional import fold, unfold
+
+    noisy, clean = (unfold(rows[None, None], patch_px)[0].T.contiguous() for rows in (data, guide))
+    pixels, similar = patch_px**2, groups.shape[1]
+    total, weight = torch.zeros_like(noisy), torch.zeros(len(noisy))
+    for chosen in groups.split(max(1, _CHUNK * 64 * 25 // (similar * pixels))):
+        y, z = noisy[chosen], clean[chosen]
+        mean = y.mean(1, keepdim=True)
+        # In double precision: single loses the noise where a spot is a thousand times brighter.
+        denoised, left = combine((y - mean).double(), (z - z.mean(1, keepdim=True)).double())
+        share = 1 / left.float().clamp(1 / similar, 1.0)
+        total.index_add_(0, chosen.flatten(), ((denoised.float() + mean) * share[..., None]).reshape(-1, pixels))
+        weight.index_add_(0, chosen.flatten(), share.flatten())
+    size = (data.shape[0], data.shape[1])
+    shares = weight[None, None].expand(1, pixels, -1).contiguous()
+    return fold(total.T[None], size, patch_px)[0, 0], fold(shares, size, patch_px)[0, 0]
