@@ -178,6 +178,21 @@ def loss_of(recipe: PlaneRecipe, noise: PlaneNoise | None) -> tuple[str, dict[st
     return "gat", {"slope": noise.a, "offset": noise.b}
 
 
+def unbiased(fitted: Plane, recipe: PlaneRecipe, noise: PlaneNoise | None) -> Plane:
+    """Return the output (Y, X) of a fit of a recipe without the bias of its loss.
+
+    A fit of variance-stabilised values ends at their mean, and the mean of a square root is smaller than the root of
+    the mean: the exact unbiased inverse of the transform (`autodip_ij.noise.estimate.unstabilise`) corrects that.
+    """
+    from autodip_ij.noise.estimate import NoiseModel, stabilise, unstabilise
+
+    loss, options = loss_of(recipe, noise)
+    if loss != "gat":
+        return fitted
+    model = NoiseModel(options["slope"], options["offset"])
+    return unstabilise(stabilise(fitted, model), model).astype(np.float32)
+
+
 def stop_below(recipe: PlaneRecipe) -> float:
     """Return the share of the noise variance below which a guard ends the fits of a recipe; 0 for none."""
     from autodip_ij.dip.options import OVERFITTED

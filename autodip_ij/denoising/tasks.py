@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from autodip_ij._support.arrays import binned, resampled
-from autodip_ij.denoising.recipe import UNCHANGED, PlaneRecipe, fit_arguments
+from autodip_ij.denoising.recipe import UNCHANGED, PlaneRecipe, fit_arguments, unbiased
 from autodip_ij.noise.plane import NoisyPlane, PlaneNoise
 
 if TYPE_CHECKING:
@@ -118,8 +118,8 @@ class TileFit:
         return small, architecture.fitted_to(small.shape), guided
 
     def at_full_size(self, fitted: Plane) -> Plane:
-        """Return a fitted image (Y, X) at the size of the tile."""
-        return resampled(fitted, self.pixels.shape)
+        """Return the output of a network (Y, X) at the size of the tile, without the bias of its loss."""
+        return resampled(unbiased(fitted, self.task.recipe, self.task.noise), self.pixels.shape)
 
     def run(
         self,

@@ -9,7 +9,11 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 import autodip_ij
+from autodip_ij.calibration.parameters import Parameters
 from autodip_ij.denoising.grey_values import shift_of
+from autodip_ij.denoising.recipe import PlaneRecipe, unbiased
+from autodip_ij.noise.estimate import NoiseModel, stabilise
+from autodip_ij.noise.plane import PlaneNoise
 
 Y, X = np.mgrid[:128, :128]
 CLEAN = 20 + 200 * gaussian_filter(((Y // 32 + X // 32) % 2).astype(float), 2)
@@ -78,3 +82,16 @@ def test_on_real_captures_the_mean_and_the_background_stay(shared: Path, name: s
         result = autodip_ij.denoise(noisy, method=method, group=name.split("_")[0]).image
         assert result.mean() == pytest.approx(noisy.mean(), rel=0.005)
         assert abs(result[dark].mean() - noisy[dark].mean()) < allowed * noise
+
+
+def test_a_fit_of_stabilised_values_is_returned_without_their_bias(rng):
+    """Two photons a pixel: the mean of the stabilised values stands for a tenth less."""
+    noise = PlaneNoise("shot", "", a=0.05, b=0.0)
+    counts = 0.05 * rng.poisson(2.0, (200, 200))
+    mean = stabilise(counts, NoiseModel(0.05, 0.0)).mean()
+    algebraic = np.full((4, 4), 0.05 * ((mean / 2) ** 2 - 3 / 8), np.float32)
+    recipe = PlaneRecipe(Parameters(2, 4, 4, 3, loss="noise-aware"), "cpu")
+    assert algebraic.mean() < 0.93 * 0.1
+    assert unbiased(algebraic, recipe, noise).mean() == pytest.approx(0.1, rel=0.01)
+    plain = PlaneRecipe(Parameters(2, 4, 4, 3, loss="mse"), "cpu")
+    assert unbiased(algebraic, plain, noise) is algebraic

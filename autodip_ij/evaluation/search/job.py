@@ -143,11 +143,14 @@ class Snapshots:
         """
 
         def take(stop: int, image: Plane) -> None:
-            self._parts[stop].add(fit.number, fit.at_full_size(image))
+            self._parts[stop].add(fit.number, image)
             self._reached[stop].add(fit.number)
 
         self._begun.add(fit.number)
-        result = fit.run(on_snapshot=take, changes={"snapshots": tuple(self._parts)})
+        result = fit.run(
+            on_snapshot=lambda stop, image: take(stop, fit.at_full_size(image)),
+            changes={"snapshots": tuple(self._parts)},
+        )
         self.fits.append(result)
         if result.guard and result.guard.stopped:
             for stop in self._parts:
