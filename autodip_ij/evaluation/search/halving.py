@@ -80,8 +80,8 @@ def climb(plan: SearchPlan, rung: Rung, tried: SearchPlan, results: pd.DataFrame
 
     Fits that are for the same kinds of noise compete. The images of each microscope, and all of them together, name
     their fits from the best to the worst and choose in turn until the share to keep is reached. A fit is as good as its
-    best setting (stop and blend). First come those that hold the best setting and the cheapest ones of the efforts
-    ``standard`` and ``fast``, since those are what a search is for.
+    best setting (stop and blend), apart from classical estimates alone. First come those that hold the best setting and
+    the cheapest ones of the efforts ``standard`` and ``fast``, since those are what a search is for.
 
     Parameters
     ----------
@@ -96,7 +96,7 @@ def climb(plan: SearchPlan, rung: Rung, tried: SearchPlan, results: pd.DataFrame
     """
     on_rung = {run.configuration for run in tried.runs}
     unjudged = tuple(dict.fromkeys(run.configuration for run in plan.runs if run.configuration not in on_rung))
-    fit_of = {run.configuration.blended(blend).name: run.configuration for run in tried.runs for blend in run.blends}
+    fit_of = _fits_by_configuration(tried)
     kept: list[Configuration] = []
     for fits in _competitors(tried):
         images = {run.pair.name for run in tried.runs if run.configuration in fits}
@@ -109,11 +109,12 @@ def climb(plan: SearchPlan, rung: Rung, tried: SearchPlan, results: pd.DataFrame
 
 def expected(plan: SearchPlan) -> list[tuple[SearchPlan, float]]:
     """Return every rung, and last the search proper, each with all fits, and the share of them to expect."""
-    share, steps = 1.0, []
+    steps: list[tuple[SearchPlan, float]] = []
+    counts = every = [len(fits) for fits in _competitors(plan)]
     for rung in plan.grid.rungs:
-        steps.append((rung_plan(plan, rung), share))
-        share *= rung.keep
-    return [*steps, (plan, share)]
+        steps.append((rung_plan(plan, rung), sum(counts) / sum(every)))
+        counts = [ceil(rung.keep * count) for count in counts]
+    return [*steps, (plan, sum(counts) / sum(every))]
 
 
 def _spread(plan: SearchPlan, count: int) -> list[Pair]:
@@ -140,6 +141,12 @@ def _competitors(tried: SearchPlan) -> list[set[Configuration]]:
     for fit, noise in kinds.items():
         divided[frozenset(noise)].add(fit)
     return [divided[noise] for noise in sorted(divided, key=sorted)]
+
+
+def _fits_by_configuration(tried: SearchPlan) -> dict[str, Configuration]:
+    """Return the fit of every configuration in which it has a share."""
+    pairs = {(run.configuration.blended(blend), run.configuration) for run in tried.runs for blend in run.blends}
+    return {configuration.name: fit for configuration, fit in pairs if configuration.fitted}
 
 
 def _voters(rows: pd.DataFrame) -> Iterator[pd.DataFrame]:

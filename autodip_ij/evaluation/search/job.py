@@ -208,7 +208,7 @@ def run_search_job(
         ``seconds_per_iteration``, ``device``, ``precision``, ``engine``, ``version``.
     """
     from autodip_ij._version import __version__
-    from autodip_ij.denoising.planes import finish, prepare
+    from autodip_ij.denoising.planes import finish, fit_planes, prepare
     from autodip_ij.denoising.recipe import PlaneRecipe
     from autodip_ij.denoising.tile_fits import Capacity, fit_tiles, one_by_one
     from autodip_ij.denoising.watch import Watch
@@ -245,8 +245,12 @@ def run_search_job(
     for blend in blends:
         mixture = replace(recipe, parameters=configuration.blended(blend).parameters(stops[-1]))
         mixed = prepare(clean, mixture, watch, estimates=estimates, known=noisy)
-        denoised = (clean.restore(finish(mixed, result).image, np.float32) for result in results.values())
+        # Without a share of the fit, all stops have one result.
+        different = list(results.values()) if mixture.fitted else fit_planes([mixed], capacity)
+        denoised = (clean.restore(finish(mixed, result).image, np.float32) for result in different if result)
         scored = [score(images, image, with_lpips=with_lpips, weights=weights, device=used) for image in denoised]
+        if not mixture.fitted:
+            scored *= len(results)
         measured = [name for name in METRICS if not scored or name in scored[0]]
         scores[blend] = {name: [values[name] for values in scored] for name in measured}
     return {

@@ -191,7 +191,7 @@ def pictures_of(results: pd.DataFrame, groups: Sequence[str]) -> dict[str, bytes
     drawn: set[tuple[str, ...]] = set()
     for group in groups:
         names = tuple(membership[group])
-        subset = images_of(results, names)
+        subset = images_of(results[results["classical_weight"] < 1], names)
         if names in drawn or not subset["psnr"].notna().any():
             continue
         drawn.add(names)

@@ -133,7 +133,7 @@ def find_best(results: pd.DataFrame, grid: Grid) -> Verdict:
 
 
 def _averaged(found: Parameters, least: int) -> Parameters:
-    return replace(found, n_fits=max(found.n_fits, least))
+    return replace(found, n_fits=max(found.n_fits, least) if found.fitted else 1)
 
 
 def _noise_kinds(results: pd.DataFrame) -> list[str]:
