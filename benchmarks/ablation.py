@@ -35,7 +35,7 @@ from autodip_ij.evaluation.scoring.matching import Options, central
 from autodip_ij.noise.plane import NoisyPlane, shared_noise_of
 
 EFFORTS = ("fast", "standard", "best")
-CLASSICAL = ("vst-nl-ridge", "vst-nlm", "vst-wavelet")
+CLASSICAL = ("vst-nl-ridge", "vst-nl-bayes", "vst-nlm", "vst-wavelet")
 SCORES = {"psnr": 2, "lpips": 3, "ssim": 3}
 """Measures of the table with their decimal places."""
 UNGUIDED = "iterations=700,averaging=0.99"
@@ -48,7 +48,12 @@ Score = Callable[[Pair, str], dict[str, Any]]
 
 
 def measured(
-    pair: Pair, efforts: Sequence[str], score: Score, best_sigma: Callable[[Pair], float], known: pd.DataFrame
+    pair: Pair,
+    efforts: Sequence[str],
+    score: Score,
+    best_sigma: Callable[[Pair], float],
+    known: pd.DataFrame,
+    classical: Sequence[str] = CLASSICAL,
 ) -> Iterator[dict[str, Any]]:
     """Yield the rows of a pair that are not known: method, effort, scores.
 
@@ -64,13 +69,15 @@ def measured(
         Returns the sigma of the best Gaussian, px.
     known
         Rows of this pair.
+    classical
+        Classical estimates that are measured alone.
     """
     there = set(zip(known["method"], known["effort"], strict=True)) if len(known) else set()
     if (NOISY, "") not in there:
         yield {"method": NOISY, "effort": "", **score(pair, "noisy")}
     if (GAUSSIAN, "") not in there:
         yield {"method": GAUSSIAN, "effort": "", **score(pair, f"gaussian:sigma_px={best_sigma(pair):g}")}
-    for name in CLASSICAL:
+    for name in classical:
         if (name, "") not in there:
             yield {"method": name, "effort": "", **score(pair, f"dip:classical={name},classical_weight=1")}
     for effort in efforts:
@@ -165,6 +172,12 @@ def one_of_each_field(pairs: Sequence[Pair], patterns: Sequence[str]) -> list[Pa
     return list(first.values())
 
 
+def classical_of(table: pd.DataFrame) -> list[str]:
+    """Return the classical estimates of a table, in their order."""
+    alone = table[(table["effort"] == "") & ~table["method"].isin([NOISY, GAUSSIAN])]
+    return list(dict.fromkeys(alone["method"]))
+
+
 def differences(table: pd.DataFrame, measure: str) -> tuple[str, pd.DataFrame]:
     """Return the better classical estimate of these images, and the mean difference of every method to it.
 
@@ -182,7 +195,7 @@ def differences(table: pd.DataFrame, measure: str) -> tuple[str, pd.DataFrame]:
     pandas.DataFrame
         ``method``, ``effort``, ``mean``, ``low``, ``high`` (95 %, NaN for fewer than three fields) and ``images``.
     """
-    classical = table[table["method"].isin(CLASSICAL)]
+    classical = table[table["method"].isin(classical_of(table))]
     best = str(classical.groupby("method")["psnr"].mean().idxmax())
     base = table[table["method"] == best].set_index("pair")[measure]
     rows = []
@@ -211,13 +224,14 @@ def page(table: pd.DataFrame, command: str, crop: int | None) -> str:
     for kind, part in table.groupby("noise", sort=False):
         best, psnr = differences(part, "psnr")
         _, lpips = differences(part, "lpips")
-        order = {name: place for place, name in enumerate((NOISY, GAUSSIAN, *CLASSICAL, NEITHER, NO_GUIDES, NO_BLEND))}
+        classical = classical_of(part)
+        order = {name: place for place, name in enumerate((NOISY, GAUSSIAN, *classical, NEITHER, NO_GUIDES, NO_BLEND))}
         means = part.groupby(["method", "effort"], sort=False)[[*SCORES, "seconds"]].mean()
         keys = sorted(means.index, key=lambda key: (EFFORTS.index(key[1]) if key[1] else -1, order.get(key[0], 99)))
         gains = psnr.set_index(["method", "effort"]), lpips.set_index(["method", "effort"])
         rows = [
             [
-                f"{method}, {effort}" if effort else f"{method} alone" if method in CLASSICAL else method,
+                f"{method}, {effort}" if effort else f"{method} alone" if method in classical else method,
                 *(number(means.loc[(method, effort), name], digits) for name, digits in SCORES.items()),
                 number(means.loc[(method, effort), "seconds"], 1),
                 *(_interval(gain.loc[(method, effort)], digits) for gain, digits in zip(gains, (2, 3), strict=True)),
@@ -246,7 +260,13 @@ def read_rows(file: Path, crop: int | None, calibration: str) -> pd.DataFrame:
 
 
 def run(
-    pairs: Sequence[Pair], efforts: Sequence[str], file: Path, score: Score, crop: int | None, calibration: str
+    pairs: Sequence[Pair],
+    efforts: Sequence[str],
+    file: Path,
+    score: Score,
+    crop: int | None,
+    calibration: str,
+    classical: Sequence[str] = CLASSICAL,
 ) -> pd.DataFrame:
     """Measure what is missing, adding every row to `file` as it comes; return all rows of these pairs and efforts."""
     rows = read_rows(file, crop, calibration)
@@ -257,7 +277,7 @@ def run(
             **{name: getattr(pair, name) or "" for name in ("dataset", "microscope", "subject", "field", "level")},
             "noise": known["noise"].iloc[0] if len(known) else noise_of(pair, crop),
         }
-        for found in measured(pair, efforts, score, sigma_by_psnr(crop), known):
+        for found in measured(pair, efforts, score, sigma_by_psnr(crop), known, classical):
             row = {"pair": pair.name, **facts, "crop": crop or 0, "calibration": calibration, **found}
             row = {name: row[name] for name in COLUMNS}
             pd.DataFrame([row]).to_csv(file, mode="a", header=not file.exists(), index=False)
@@ -283,7 +303,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     file = chosen.out / "ablation.csv"
     score = scorer(chosen.crop, str(chosen.weights), chosen.device)
-    table = run(pairs, chosen.efforts, file, score, chosen.crop, calibration_digest())
+    table = run(pairs, chosen.efforts, file, score, chosen.crop, calibration_digest(), chosen.classical)
     given = [word for word in (arguments if arguments is not None else sys.argv[1:]) if "/" not in word]
     given = [word for word in given if word not in ("--data", "--weights", "--out")]
     command = shlex.join(["python", "benchmarks/ablation.py", *given])
@@ -297,6 +317,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--data", type=Path, default=SHARED / "data", help="folder of pairs")
     parser.add_argument("--weights", type=Path, default=SHARED / "weights", help="folder of LPIPS weights")
     parser.add_argument("--images", nargs="+", default=[], help="patterns of names of pairs; all by default")
+    parser.add_argument("--classical", nargs="+", default=list(CLASSICAL), help="classical estimates measured alone")
     parser.add_argument("--efforts", nargs="+", choices=EFFORTS, default=list(EFFORTS))
     parser.add_argument("--crop", type=int, help="side of the central square, px; whole images by default")
     parser.add_argument("--device", default="cpu")
