@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 class VstNlBayesParameters(PoissonGaussParameters):
     """Parameters of ``vst-nl-bayes``: non-local Bayes on variance-stabilised values, from NL-Ridge."""
 
-    patch_px: Annotated[int, Field(ge=3, le=11, description="Side of the patches, px")] = 7
-    similar: Annotated[int, Field(ge=4, le=200, description="Patches of a group")] = 96
+    patch_px: Annotated[int, Field(ge=3, le=11, description="Side of the patches, px")] = 9
+    similar: Annotated[int, Field(ge=4, le=200, description="Patches of a group")] = 120
     distance_px: Annotated[int, Field(ge=4, le=30, description="Largest distance of the patches of a group, px")] = 15
     strength: Annotated[float, Field(gt=0, le=10, description="Noise removed, in standard deviations of noise")] = 0.9
 
@@ -71,7 +71,10 @@ def refine(
         left = 1 / z.shape[1] + kept.square().sum((-1, -2)) / pixels
         return (y.float() @ kept.float()).double(), left[:, None].expand(y.shape[:2])
 
-    return denoise_groups(noisy, first, combine, patch_px=patch_px, similar=similar, distance_px=distance_px)
+    step = max(2, 2 * patch_px // 3)
+    return denoise_groups(
+        noisy, first, combine, patch_px=patch_px, similar=similar, distance_px=distance_px, step_px=step
+    )
 
 
 def _denoise(plane: Plane, parameters: VstNlBayesParameters, run: Run) -> npt.NDArray[Any]:

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
+_STEP_PX = 4
+
+
 class VstNlRidgeParameters(PoissonGaussParameters):
     """Parameters of ``vst-nl-ridge``: NL-Ridge on variance-stabilised values."""
 
@@ -80,7 +83,9 @@ def refine(
         left = 1 / y.shape[1] + ((z @ inner) * z).sum(-1)
         return z @ torch.cholesky_solve(z.mT @ y, factor), left
 
-    return denoise_groups(noisy, first, combine, patch_px=patch_px, similar=similar, distance_px=distance_px)
+    return denoise_groups(
+        noisy, first, combine, patch_px=patch_px, similar=similar, distance_px=distance_px, step_px=_STEP_PX
+    )
 
 
 def _denoise(plane: Plane, parameters: VstNlRidgeParameters, run: Run) -> npt.NDArray[Any]:

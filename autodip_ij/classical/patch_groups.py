@@ -15,8 +15,6 @@ Combine = Callable[["Tensor", "Tensor"], tuple["Tensor", "Tensor"]]
 """Denoises groups: (noisy, first estimate), both (groups, patches, pixels) less the means of each pixel over its group,
 to the denoised patches and the share of noise variance (groups, patches) that is left in them."""
 
-_STEP_PX = 4
-"""Distance of the reference patches of groups; patches overlap, so that every pixel belongs to several groups."""
 _BAND = 32
 """Rows of groups formed at once, which bounds the memory for large planes."""
 _CHUNK = 2048
@@ -32,6 +30,7 @@ def denoise_groups(
     patch_px: int,
     similar: int,
     distance_px: int,
+    step_px: int,
 ) -> npt.NDArray[np.float64]:
     """Return an image denoised by groups of similar patches.
 
@@ -47,35 +46,38 @@ def denoise_groups(
         Denoises the patches of groups.
     patch_px, similar, distance_px
         Side of the patches, patches of a group, and their largest distance.
+    step_px
+        Distance of the reference patches of groups, less than `patch_px`: patches overlap, so that every pixel belongs
+        to several groups.
     """
     import torch
 
     # At least this number of patches lies within the search distance of the corners of every processed plane.
     similar = min(similar, (distance_px + 1) ** 2)
     height, width = noisy.shape
-    data, guide = _extended(noisy, patch_px), _extended(first, patch_px)
+    data, guide = _extended(noisy, patch_px, step_px), _extended(first, patch_px, step_px)
     total = torch.zeros_like(data)
     weight = torch.zeros_like(data)
-    band = _BAND * _STEP_PX
+    band = _BAND * step_px
     for top in range(0, data.shape[0] - patch_px + 1, band):
-        rows = slice(max(0, top - distance_px), min(data.shape[0], top + band - _STEP_PX + patch_px + distance_px))
-        groups = _groups(guide[rows], top - rows.start, band, patch_px, similar, distance_px)
+        rows = slice(max(0, top - distance_px), min(data.shape[0], top + band - step_px + patch_px + distance_px))
+        groups = _groups(guide[rows], top - rows.start, band, patch_px, similar, distance_px, step_px)
         part, shares = _combined(data[rows], guide[rows], groups, patch_px, combine)
         total[rows] += part
         weight[rows] += shares
     return (total / weight)[:height, :width].numpy().astype(np.float64)
 
 
-def _extended(image: npt.NDArray[Any], patch_px: int) -> Tensor:
+def _extended(image: npt.NDArray[Any], patch_px: int, step_px: int) -> Tensor:
     """Extend an image beyond its far edges by reflection, so that groups on the step's grid cover every pixel."""
     import torch
 
-    more = [-(side - patch_px) % _STEP_PX for side in image.shape]
+    more = [-(side - patch_px) % step_px for side in image.shape]
     mirrored = np.pad(image, [(0, more[0]), (0, more[1])], mode="symmetric")
     return torch.from_numpy(np.ascontiguousarray(mirrored, dtype=np.float32))
 
 
-def _groups(guide: Tensor, top: int, band: int, patch_px: int, similar: int, distance_px: int) -> Tensor:
+def _groups(guide: Tensor, top: int, band: int, patch_px: int, similar: int, distance_px: int, step_px: int) -> Tensor:
     """Return the corners (groups, similar) of the patches most similar to those on the step's grid.
 
     Parameters
@@ -95,19 +97,19 @@ def _groups(guide: Tensor, top: int, band: int, patch_px: int, similar: int, dis
 
     side = 2 * distance_px + 1
     around = pad(guide, (distance_px,) * 4, value=float(guide.max()) + _FAR)
-    height = min(band - _STEP_PX + patch_px, guide.shape[0] - top)
+    height = min(band - step_px + patch_px, guide.shape[0] - top)
     own = guide[top : top + height]
     distances = []
     for dy in range(side):
         for dx in range(side):
             moved = around[top + dy : top + dy + height, dx : dx + guide.shape[1]]
-            distances.append(avg_pool2d((own - moved).square_()[None, None], patch_px, _STEP_PX).flatten())
+            distances.append(avg_pool2d((own - moved).square_()[None, None], patch_px, step_px).flatten())
     # The patch itself comes first even if others equal it, so that every pixel belongs to a chosen patch.
     distances[len(distances) // 2].fill_(-1.0)
     nearest = torch.stack(distances, 1).topk(similar, dim=1, largest=False, sorted=False).indices
     across = guide.shape[1] - patch_px + 1
-    corner_y = top + _STEP_PX * torch.arange((height - patch_px) // _STEP_PX + 1)
-    corner_x = _STEP_PX * torch.arange((across - 1) // _STEP_PX + 1)
+    corner_y = top + step_px * torch.arange((height - patch_px) // step_px + 1)
+    corner_x = step_px * torch.arange((across - 1) // step_px + 1)
     corners = (corner_y[:, None] * across + corner_x).reshape(-1, 1)
     return corners + (nearest // side - distance_px) * across + nearest % side - distance_px
 
