@@ -91,6 +91,9 @@ _ROUNDING = 2e-6
 _MOST_LEVELS = 65_536
 _CROWDED = 20
 _NEIGHBOURS = 4
+_FEWEST_LEVELS = 8
+_EVEN = 1.5
+"""Levels on a line within this many steps were stretched linearly: rounding once moves them by 0.5, twice by 1."""
 _BLOCK = 8
 _BLOCK_EXCESS = 1.05
 _CERTAIN = 3.0
@@ -105,7 +108,7 @@ def fault_of(plane: Plane, photon: float | None = None) -> str:
     if clipped := clipping_of(plane, photon):
         return clipped
     if has_comb(plane):
-        return "grey levels between used ones are empty: the image was stretched after rounding"
+        return "grey levels between used ones are empty, unevenly: the image was stretched by a curve after rounding"
     if has_blocks(plane):
         return "blocks of 8 x 8 pixels show: the image was compressed with loss"
     return ""
@@ -149,14 +152,57 @@ def grey_step(plane: Plane) -> float | None:
 
 
 def has_comb(plane: Plane) -> bool:
-    """Return whether levels are empty amid crowded ones, as after stretching integers; whole multiples do not count."""
+    """Return whether levels are empty amid crowded ones, as after stretching integers by a curve.
+
+    A linear stretch, such as that of 8 bits to the full range of 16, leaves the levels that are used on a line. It
+    changes the noise no more than the rounding before did, and does not count.
+    """
     step = grey_step(plane)
     if step is None:
         return False
-    counts = np.bincount(np.rint((plane.ravel() - plane.min()) / step).astype(np.int64))
+    counts = _counts(plane, step)
     around = np.convolve(counts, np.ones(2 * _NEIGHBOURS + 1))[_NEIGHBOURS:-_NEIGHBOURS] / (2 * _NEIGHBOURS + 1)
     crowded = around >= _CROWDED
-    return bool(crowded.any() and (counts[crowded] == 0).mean() > _EMPTY_SHARE)
+    if not crowded.any() or (counts[crowded] == 0).mean() <= _EMPTY_SHARE:
+        return False
+    return _even_spacing(counts) is None
+
+
+def rounding_step(plane: Plane) -> float | None:
+    """Return the step to which the grey values were rounded: that before a linear stretch, if there was one.
+
+    Examples
+    --------
+    >>> values = np.random.default_rng(0).integers(0, 100, (64, 64)) / 99
+    >>> round(1 / rounding_step(np.rint(255 * values).astype(np.float32) / 255))
+    99
+    """
+    step = grey_step(plane)
+    if step is None:
+        return None
+    return step * (_even_spacing(_counts(plane, step)) or 1.0)
+
+
+def _counts(plane: Plane, step: float) -> npt.NDArray[np.int64]:
+    """Return the number of pixels at every multiple of a step."""
+    return np.bincount(np.rint((plane.ravel() - plane.min()) / step).astype(np.int64))
+
+
+def _even_spacing(counts: npt.NDArray[np.int64]) -> float | None:
+    """Return the distance, in steps, of levels that lie on a line; None where they do not.
+
+    Of the longest run of crowded levels: among rare ones, some that could be used are not.
+    """
+    used = np.flatnonzero(counts)
+    rare = np.flatnonzero(counts[used] < _CROWDED)
+    ends = np.concatenate([[-1], rare, [used.size]])
+    longest = int(np.diff(ends).argmax())
+    run = used[ends[longest] + 1 : ends[longest + 1]]
+    if run.size < _FEWEST_LEVELS:
+        return None
+    rank = np.arange(run.size)
+    slope, start = np.polyfit(rank, run, 1)
+    return float(slope) if np.abs(run - (start + slope * rank)).max() <= _EVEN else None
 
 
 def has_blocks(plane: Plane) -> bool:

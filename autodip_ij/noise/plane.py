@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from autodip_ij._support.arrays import binned
 from autodip_ij.errors import BadInput
-from autodip_ij.noise.artefacts import clipping_of, fault_of, grey_step, grey_values_of_a_photon
+from autodip_ij.noise.artefacts import clipping_of, fault_of, grey_values_of_a_photon, rounding_step
 from autodip_ij.noise.estimate import NoiseEstimate, NoiseModel, near_clipping, noise_by_binning
 
 Plane = npt.NDArray[np.float32]
@@ -153,7 +153,7 @@ class NoisyPlane:
             found = self.estimate(binning)
         except BadInput as problem:
             return PlaneNoise("unknown", str(problem))
-        step = None if self.photon else grey_step(self.pixels)
+        step = None if self.photon else rounding_step(self.pixels)
         if step is not None and _COARSE_STEP * binning * found.model.sigma(self.pixels) < step:
             return PlaneNoise("unknown", "the noise is weaker than the steps between the grey values")
         if falls_with_signal(found):

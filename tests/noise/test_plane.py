@@ -21,7 +21,7 @@ from autodip_ij.denoising.watch import Watch
 from autodip_ij.evaluation.datasets.synthetic import make_sample
 from autodip_ij.images.window import Window
 from autodip_ij.noise import estimate
-from autodip_ij.noise.artefacts import fault_of, grey_step, has_comb
+from autodip_ij.noise.artefacts import fault_of, grey_step, has_comb, rounding_step
 from autodip_ij.noise.estimate import NoiseEstimate, NoiseModel
 from autodip_ij.noise.plane import noise_of
 from autodip_ij.noise.stripes import Stripes
@@ -81,9 +81,12 @@ def test_additive_noise_keeps_the_plain_loss_without_being_a_fault() -> None:
     assert "additive" in noise.reason
 
 
+def eight_bit(grey: np.ndarray) -> np.ndarray:
+    return np.rint(grey / 8)
+
+
 def stretched(grey: np.ndarray) -> np.ndarray:
-    eight_bit = np.rint(grey / 8)
-    return np.rint(255 * scaled(eight_bit))
+    return np.rint(255 * scaled(eight_bit(grey)) ** 0.7)
 
 
 def correlated(grey: np.ndarray) -> np.ndarray:
@@ -120,6 +123,16 @@ def test_strong_compression_is_seen_and_noise_alone_is_not() -> None:
     Image.fromarray(grey).save(buffer, "JPEG", quality=50)
     assert "compressed" in fault_of(scaled(np.asarray(Image.open(buffer), np.float32)))
     assert fault_of(scaled(grey.astype(np.float32))) == ""
+
+
+@pytest.mark.parametrize("white", [255, 4095, 65535])
+def test_a_linear_stretch_of_rounded_values_leaves_the_noise_as_it_was(white: int) -> None:
+    plain = scaled(eight_bit(capture()))
+    linear = np.rint(white * plain).astype(np.float32) / white
+    expected, found = noise_of(plain), noise_of(linear)
+    assert found.kind == expected.kind == "shot"
+    assert (found.a, found.sigma) == pytest.approx((expected.a, expected.sigma), rel=0.02)
+    assert rounding_step(linear) == pytest.approx(grey_step(plain), rel=0.01)
 
 
 @pytest.mark.parametrize("factor", [1, 16])
