@@ -19,8 +19,12 @@ _PIXELS_PER_LEVEL = 100
 _SMALLEST_SIDE = 32
 _REACH_PX = 5
 _CLIPPED_FRACTION = 0.005
-_SINGLE_PHOTONS = 2.0
-_HIGHEST_PHOTON = 4.0
+_LARGEST = 3.0
+"""Deviations count as this many standard deviations at most: noise of few photons has some, structure has more."""
+_GAUSSIAN_SHARE = 0.9949
+"""What that leaves of the variance of Gaussian noise."""
+_SETTLED = 1e-4
+_MOST_ROUNDS = 100
 
 
 @dataclass(frozen=True)
@@ -88,12 +92,12 @@ def estimate_noise(plane: npt.ArrayLike, *, binning: int = 1, shared: bool | Non
     """Estimate Poisson-Gauss noise from one image.
 
     In the manner of Foi et al., IEEE Trans. Image Process. 17, 1737 (2008): the image is segmented into level sets
-    of its local mean; in each, the variance of a high-pass image (the second difference along both axes) is taken from
-    the median absolute deviation over the half of the pixels with the smallest gradient; a line is fitted through
-    (mean, variance) by iteratively reweighted least squares (Huber). Neighbourhoods of clipped pixels are omitted.
-    Where single photons stand out of the dark, most deviations are small and the median misses the few large ones:
-    level sets with a variance below that of two photons are taken a second time, from the mean square over all pixels.
-    Where the lowest grey value means that no photon came, the noise is Poisson's, see
+    of its local mean; in each, the variance of a high-pass image (the second difference along both axes) is taken over
+    the half of the pixels with the smallest gradient; a line is fitted through (mean, variance) by iteratively
+    reweighted least squares (Huber). Neighbourhoods of clipped pixels are omitted. The variance is the mean square with
+    squares above nine times itself taken for just that. The median absolute deviation would be more robust, but assumes
+    Gaussian noise: where single photons stand out of the dark, most deviations are small, and it misses the few large
+    ones. Where the lowest grey value means that no photon came, the noise is Poisson's, see
     `autodip_ij.noise.artefacts`.
 
     A high-pass between next neighbours misses noise that they share (blurred camera noise: 3 to 4 times too small a
@@ -169,10 +173,7 @@ def _between_neighbours(values: Plane, usable: npt.NDArray[np.bool_]) -> tuple[N
     if np.count_nonzero(usable) < 2 * _PIXELS_PER_LEVEL:
         raise BadInput("nearly every pixel is at the lowest or highest grey value; the noise cannot be estimated")
     levels, variances, counts = _level_sets(mean[usable], detail[usable], gradient[usable])
-    model = _fit_line(levels, variances, counts)
-    if model.a > 0 and _add_single_photons(mean[usable], detail[usable], levels, variances, model.a):
-        model = _fit_line(levels, variances, counts)
-    return model, levels, variances
+    return _fit_line(levels, variances, counts), levels, variances
 
 
 def near_clipping(values: Plane, reach: int, photon: float | None = None) -> npt.NDArray[np.bool_]:
@@ -197,32 +198,25 @@ def _sets(mean: Plane) -> list[npt.NDArray[np.intp]]:
     return np.array_split(order, max(min(_LEVELS, mean.size // _PIXELS_PER_LEVEL), 2))
 
 
-def _add_single_photons(mean: Plane, detail: Plane, levels: Plane, variances: Plane, photon: float) -> bool:
-    """Put the mean square in place of the smaller median where single photons make the noise; return whether any was.
-
-    A photon makes a gradient, so the half without gradient would be the half without photons.
-    """
-    changed = False
-    for number, members in enumerate(_sets(mean)):
-        if variances[number] >= _SINGLE_PHOTONS * photon**2:
-            continue
-        # Outlying pixels of the camera are higher than any photon.
-        highest = _HIGHEST_PHOTON**2 * (variances[number] + photon**2)
-        whole = float(np.mean(np.minimum(detail[members] ** 2, highest)))
-        if whole > variances[number]:
-            levels[number], variances[number], changed = mean[members].mean(), whole, True
-    return changed
-
-
 def _level_sets(mean: Plane, detail: Plane, gradient: Plane) -> tuple[Plane, Plane, Plane]:
     """Return (mean, variance, pixels used) of sets of equal size, by rising local mean; arguments of shape (N,)."""
     rows = []
     for members in _sets(mean):
         flat = members[gradient[members] <= np.median(gradient[members])]
-        sigma = 1.4826 * np.median(np.abs(detail[flat]))
-        rows.append((mean[flat].mean(), sigma**2, flat.size))
+        rows.append((mean[flat].mean(), _variance(detail[flat]), flat.size))
     levels, variances, counts = np.array(rows, dtype=np.float64).T
     return levels, variances, counts
+
+
+def _variance(detail: Plane) -> float:
+    """Return the variance of deviations (N,) from 0, each of which counts as `_LARGEST` standard deviations at most."""
+    squares = detail**2
+    found = float(squares.mean())
+    for _ in range(_MOST_ROUNDS):
+        before, found = found, float(np.minimum(squares, _LARGEST**2 * found).mean())
+        if found >= (1 - _SETTLED) * before:
+            break
+    return found / _GAUSSIAN_SHARE
 
 
 def _fit_line(levels: Plane, variances: Plane, counts: Plane) -> NoiseModel:
