@@ -123,6 +123,7 @@ MODULES = (
     "wavelets",
     "nonlocal_ridge",
     "nonlocal_bayes",
+    "shared_ridge",
     "block_matching",
     "total_variation",
     "sparse_hessian",

@@ -1,0 +1,255 @@
+"""NL-Ridge for noise that neighbouring pixels share: the weights of similar patches know how their noise is related.
+
+NL-Ridge (Herbreteau and Kervrann, ICIP 2022) combines the similar patches of a group linearly. With the inner products
+G of the patches of a first estimate and N, those expected of their noise, the best weights are ``(G + N)^-1 G``. For
+white noise N is a multiple of the identity. Here it holds, for two patches, the autocovariance of the noise at their
+distance. How the pixels *within* a patch are related does not matter.
+
+Such an image is sampled more finely than it is resolved. So it is denoised at half its sampling, and there from the
+half of that on, where slow noise is removed best.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field
+
+from autodip_ij.classical.method import Method, Plane, Run
+from autodip_ij.classical.nonlocal_ridge import VstNlRidgeParameters, nonlocal_ridge
+from autodip_ij.classical.stabilised import PoissonGaussParameters, denoise_stabilised, noise_of
+from autodip_ij.noise.autocovariance import noise_autocovariance
+from autodip_ij.noise.estimate import near_clipping
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+FloatPlane = npt.NDArray[np.float64]
+
+_STEP_PX = 4
+"""Distance of the reference patches of groups."""
+_BAND = 32
+"""Rows of groups formed at once, which bounds the memory for large planes."""
+_CHUNK = 1024
+_FAR = 1e6
+_JITTER = 1e-3
+_REACH_PX = 5
+_STRUCTURE_PX = 2.0
+_COARSE = 2
+_ROUNDS = 2
+_DETAIL = 0.5
+"""Share of the fine detail that enters the first estimate at the finer sampling, so that it can be found there."""
+_DETAIL_PX = 1.0
+
+
+class VstSharedRidgeParameters(PoissonGaussParameters):
+    """Parameters of ``vst-shared-ridge``; sizes are in pixels of the sampling at which it denoises."""
+
+    patch_px: Annotated[int, Field(ge=3, le=15, description="Side of the patches, px")] = 9
+    similar: Annotated[int, Field(ge=4, le=200, description="Patches of a group")] = 32
+    distance_px: Annotated[int, Field(ge=4, le=30, description="Largest distance of the patches of a group, px")] = 12
+    strength: Annotated[float, Field(gt=0, le=10, description="Noise removed, in standard deviations of noise")] = 1.0
+
+
+def shared_ridge(
+    plane: npt.NDArray[Any], usable: npt.NDArray[np.bool_], binning: int, parameters: VstSharedRidgeParameters
+) -> FloatPlane:
+    """Return a plane (Y, X) without its noise, which is of equal strength everywhere and shared by neighbours.
+
+    Planes too small for patches and search, or without a part in which noise can be measured, are only blurred.
+
+    Parameters
+    ----------
+    plane
+        Image (Y, X).
+    usable
+        (Y, X); false where clipping changed the noise.
+    binning
+        Side of the squares of pixels that are averaged, and enlarged again in the end.
+    parameters
+        Patches and strength.
+    """
+    from scipy.ndimage import gaussian_filter
+
+    height, width = plane.shape
+    values = plane.astype(np.float64)
+    smooth = gaussian_filter(values, _STRUCTURE_PX, mode="mirror")
+    covariance = noise_autocovariance(values, smooth, usable)
+    least = parameters.distance_px + parameters.patch_px
+    whole = binning * _COARSE
+    extended = np.pad(values, [(0, -side % whole) for side in plane.shape], mode="symmetric")
+    coarse, fine = _means(extended, whole), _means(extended, binning)
+    if covariance is None or min(fine.shape) < least:
+        return smooth
+    if min(coarse.shape) < least:
+        first = gaussian_filter(fine, _STRUCTURE_PX / binning, mode="mirror")
+    else:
+        start = gaussian_filter(coarse, _STRUCTURE_PX / whole, mode="mirror")
+        rough = _rounds(coarse, start, _of_means(covariance, whole), parameters)
+        # The rough estimate shows structure that hid in the noise: now the noise is measured better.
+        again = noise_autocovariance(values, _enlarged(rough, whole)[:height, :width], usable)
+        covariance = covariance if again is None else again
+        first = _enlarged(_rounds(coarse, start, _of_means(covariance, whole), parameters), _COARSE)
+        first += _DETAIL * gaussian_filter(fine - first, _DETAIL_PX, mode="mirror")
+    return _enlarged(_rounds(fine, first, _of_means(covariance, binning), parameters), binning)[:height, :width]
+
+
+def _means(image: FloatPlane, side: int) -> FloatPlane:
+    """Return the means of the squares of `side` px of a plane (Y, X) that holds only whole ones."""
+    height, width = image.shape
+    return np.asarray(image.reshape(height // side, side, width // side, side).mean(axis=(1, 3)))
+
+
+def _enlarged(image: FloatPlane, factor: int) -> FloatPlane:
+    """Return a plane (Y, X) with `factor` pixels for each along both axes, by cubic interpolation."""
+    from scipy.ndimage import zoom
+
+    return image if factor == 1 else np.asarray(zoom(image, factor, order=3, grid_mode=True, mode="mirror"))
+
+
+def _of_means(covariance: FloatPlane, binning: int) -> FloatPlane:
+    """Return the autocovariance of the means of squares of `binning` px, from that of the pixels."""
+    from scipy.ndimage import convolve1d
+
+    triangle = np.convolve(np.ones(binning), np.ones(binning)) / binning**2
+    wide = np.pad(covariance, binning)
+    blurred = convolve1d(convolve1d(wide, triangle, 0, mode="constant"), triangle, 1, mode="constant")
+    centre = blurred.shape[0] // 2
+    start = centre % binning
+    return np.asarray(blurred[start::binning, start::binning])
+
+
+def _rounds(
+    noisy: FloatPlane, first: FloatPlane, covariance: FloatPlane, parameters: VstSharedRidgeParameters
+) -> FloatPlane:
+    """Return `combine_patches`, each time from the result before."""
+    for _ in range(_ROUNDS):
+        first = combine_patches(noisy, first, covariance, parameters)
+    return first
+
+
+def combine_patches(
+    noisy: FloatPlane, first: FloatPlane, covariance: FloatPlane, parameters: VstSharedRidgeParameters
+) -> FloatPlane:
+    """Return one step of NL-Ridge with the noise products of patches.
+
+    Parameters
+    ----------
+    noisy
+        Image (Y, X).
+    first
+        First estimate (Y, X) of the clean image, by which patches are compared and weights are chosen.
+    covariance
+        Autocovariance of the noise (2 r + 1, 2 r + 1), 0 in the centre; 0 beyond.
+    parameters
+        Patches and strength.
+    """
+    import torch
+
+    patch, reach = parameters.patch_px, parameters.distance_px
+    height, width = noisy.shape
+    more = [(0, -(side - patch) % _STEP_PX) for side in noisy.shape]
+    data, guide = (
+        torch.from_numpy(np.pad(image, more, mode="symmetric").astype(np.float32)) for image in (noisy, first)
+    )
+    products = torch.from_numpy(np.pad(covariance, 1) * (patch * parameters.strength) ** 2)
+    total, weight = torch.zeros_like(data), torch.zeros_like(data)
+    band = _BAND * _STEP_PX
+    for top in range(0, data.shape[0] - patch + 1, band):
+        rows = slice(max(0, top - reach), min(data.shape[0], top + band - _STEP_PX + patch + reach))
+        groups = _groups(guide[rows], top - rows.start, band, parameters)
+        part, shares = _combined(data[rows], guide[rows], groups, products, patch)
+        total[rows] += part
+        weight[rows] += shares
+    return (total / weight)[:height, :width].numpy().astype(np.float64)
+
+
+def _groups(guide: Tensor, top: int, band: int, parameters: VstSharedRidgeParameters) -> Tensor:
+    """Return the corners (groups, similar, 2) of the patches most similar to those on the step's grid.
+
+    Parameters
+    ----------
+    guide
+        Rows of the first estimate, (Y, X).
+    top, band
+        First row of the grid within them, and the number of rows it covers.
+    parameters
+        Patches of a group.
+    """
+    import torch
+    from torch.nn.functional import avg_pool2d, pad
+
+    patch, reach = parameters.patch_px, parameters.distance_px
+    around = pad(guide, (reach,) * 4, value=float(guide.max()) + _FAR)
+    height = min(band - _STEP_PX + patch, guide.shape[0] - top)
+    own = guide[top : top + height]
+    steps = [(down, right) for down in range(2 * reach + 1) for right in range(2 * reach + 1)]
+    distances = []
+    for down, right in steps:
+        moved = around[top + down : top + down + height, right : right + guide.shape[1]]
+        distances.append(avg_pool2d((own - moved).square_()[None, None], patch, _STEP_PX).flatten())
+    # The patch itself comes first even if others equal it, so that every pixel belongs to a chosen patch.
+    distances[len(distances) // 2].fill_(-1.0)
+    similar = min(parameters.similar, (reach + 1) ** 2)
+    nearest = torch.stack(distances, 1).topk(similar, dim=1, largest=False, sorted=False).indices
+    rows = top + _STEP_PX * torch.arange((height - patch) // _STEP_PX + 1)
+    columns = _STEP_PX * torch.arange((guide.shape[1] - patch) // _STEP_PX + 1)
+    return torch.cartesian_prod(rows, columns)[:, None] + torch.tensor(steps)[nearest] - reach
+
+
+def _combined(data: Tensor, guide: Tensor, groups: Tensor, products: Tensor, patch: int) -> tuple[Tensor, Tensor]:
+    """Return the weighted sum of the patches of all groups at their places, (Y, X), and the sum of the weights.
+
+    The patches of a group are combined less their common mean: those of a flat part become that mean, whose noise is
+    that of the whole group. Patches weigh by the inverse of the share of the noise that is left in them.
+    """
+    import torch
+    from torch.nn.functional import fold, unfold
+
+    noisy, clean = (unfold(rows[None, None], patch)[0].T.contiguous() for rows in (data, guide))
+    across, similar, centre = data.shape[1] - patch + 1, groups.shape[1], products.shape[0] // 2
+    total, weight = torch.zeros_like(noisy), torch.zeros(len(noisy))
+    alone = products[centre, centre]
+    own = (_JITTER * alone) * torch.eye(similar, dtype=torch.float64)
+    for corners in groups.split(_CHUNK):
+        chosen = corners[..., 0] * across + corners[..., 1]
+        y, z = noisy[chosen].double(), clean[chosen].double()
+        mean = y.mean((1, 2), keepdim=True)
+        z -= z.mean((1, 2), keepdim=True)
+        apart = (corners[:, :, None] - corners[:, None]).clamp(-centre, centre) + centre
+        noise = products[apart[..., 0], apart[..., 1]] + own
+        gram = z @ z.mT
+        weights = torch.linalg.solve(gram + noise, gram)
+        combined = weights.mT @ (y - mean) + mean
+        left = ((noise @ weights) * weights).sum(1) / alone
+        share = (1 / left.clamp(1 / similar, 1.0)).float()
+        total.index_add_(0, chosen.flatten(), (combined.float() * share[..., None]).reshape(-1, patch**2))
+        weight.index_add_(0, chosen.flatten(), share.flatten())
+    size = (data.shape[0], data.shape[1])
+    shares = weight[None, None].expand(1, patch**2, -1).contiguous()
+    return fold(total.T[None], size, patch)[0, 0], fold(shares, size, patch)[0, 0]
+
+
+def _denoise(plane: Plane, parameters: VstSharedRidgeParameters, run: Run) -> npt.NDArray[Any]:
+    estimate = run.noise_of(plane)
+    usable = ~near_clipping(plane.astype(np.float64), _REACH_PX, estimate.photon)
+
+    def denoised(stabilised: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        if estimate.spacing_px > 1:
+            return shared_ridge(stabilised, usable, min(estimate.spacing_px - 1, 2), parameters)
+        return nonlocal_ridge(stabilised, 1.0, **VstNlRidgeParameters().model_dump(exclude={"a", "b"}))
+
+    result = denoise_stabilised(plane, noise_of(plane, parameters, run), denoised)
+    run.stopped_after(1, 1, lambda: result.astype(np.float32))
+    return result
+
+
+VST_SHARED_RIDGE = Method(
+    "vst-shared-ridge",
+    "NL-Ridge for shared noise after variance stabilisation",
+    "Combines similar patches by the noise that they share, where pixels do; else the same as vst-nl-ridge",
+    VstSharedRidgeParameters,
+    _denoise,
+)

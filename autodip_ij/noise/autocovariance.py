@@ -1,0 +1,130 @@
+"""The autocovariance of noise that neighbouring pixels share, from the flat parts of an image."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+Plane = npt.NDArray[np.float64]
+Tile = tuple[slice, slice]
+
+_SIDE = 24
+_SMALL_SIDE = 16
+_SMALL_IMAGE = 72
+_AROUND_PX = 8
+_FLATTEST = 0.03
+_FEWEST = 8
+_REACH_PX = 8
+_ROUNDS = 4
+
+
+def noise_autocovariance(values: Plane, smooth: Plane, usable: npt.NDArray[np.bool_]) -> Plane | None:
+    """Return the autocovariance of the noise of an image; None where no part of it is usable.
+
+    It is measured about a plane in the 3 % of the tiles whose surroundings are flattest. Tiles that are flat themselves
+    would be those whose noise happens to vary slowly the least: their variance is 5 to 15 % too low, and the
+    covariance of pixels 3 px apart less than half. The noise of the surroundings says nothing about that of the tile.
+    What the plane takes away of the noise is computed from the result itself and added again.
+
+    Parameters
+    ----------
+    values
+        Image (Y, X), at least 16 px a side, whose noise is the same everywhere.
+    smooth
+        Estimate (Y, X) of the image without noise, in which flatness is judged; the less noise it has, the better.
+    usable
+        (Y, X); false where clipping changed the noise.
+
+    Returns
+    -------
+    ndarray or None
+        Covariance by the distance along both axes, (2 r + 1, 2 r + 1), 0 in the centre; r is 32 px, 20 px for images
+        below 72 px. A valid autocovariance: no frequency has a negative power.
+    """
+    side = _SMALL_SIDE if min(values.shape) < _SMALL_IMAGE else _SIDE
+    chosen = _flat_surroundings(smooth, usable, side)
+    if not chosen:
+        return None
+    reach = min(_REACH_PX, side // 3)
+    plane = _plane_of(side)
+    tiles = np.stack([values[tile].ravel() for tile in chosen])
+    tiles = (tiles - (tiles @ plane) @ plane.T).reshape(-1, side, side)
+    return _valid(_without_plane_loss(_mean_products(tiles, reach), plane, side))
+
+
+def _flat_surroundings(smooth: Plane, usable: npt.NDArray[np.bool_], side: int) -> list[Tile]:
+    """Return the tiles around which the smooth image varies least about a plane."""
+    height, width = smooth.shape
+    found = []
+    for top in range(0, height - side + 1, side // 2):
+        for left in range(0, width - side + 1, side // 2):
+            tile = (slice(top, top + side), slice(left, left + side))
+            if not usable[tile].all():
+                continue
+            first_row, first_column = max(top - _AROUND_PX, 0), max(left - _AROUND_PX, 0)
+            region = smooth[first_row : top + side + _AROUND_PX, first_column : left + side + _AROUND_PX]
+            around = np.ones(region.shape, bool)
+            around[top - first_row : top - first_row + side, left - first_column : left - first_column + side] = False
+            if around.any():
+                found.append((_about_a_plane(region, around), tile))
+    found.sort(key=lambda one: one[0])
+    return [tile for _, tile in found[: max(_FEWEST, round(_FLATTEST * len(found)))]]
+
+
+def _about_a_plane(region: Plane, chosen: npt.NDArray[np.bool_]) -> float:
+    """Return the variance of the chosen pixels of a region (Y, X) about their least-squares plane."""
+    rows, columns = np.nonzero(chosen)
+    design = np.stack([np.ones(rows.size), rows, columns], axis=1)
+    values = region[chosen]
+    fit = np.linalg.lstsq(design, values, rcond=None)[0]
+    return float(np.mean((values - design @ fit) ** 2))
+
+
+def _plane_of(side: int) -> Plane:
+    """Return an orthonormal basis (side**2, 3) of the planes over a square."""
+    rows, columns = np.mgrid[:side, :side]
+    return np.linalg.qr(np.stack([np.ones(side**2), rows.ravel(), columns.ravel()], axis=1))[0]
+
+
+def _mean_products(tiles: npt.NDArray[np.float64], reach: int) -> Plane:
+    """Return the mean product of two pixels of the same tile (N, Y, X), by their distance up to `reach` px."""
+    side = tiles.shape[-1]
+    size = (2 * side, 2 * side)
+
+    def products(images: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        power = np.abs(np.fft.fft2(images, size)) ** 2
+        summed = np.roll(np.fft.ifft2(power).real, (reach, reach), axis=(-2, -1))
+        return np.asarray(summed[..., : 2 * reach + 1, : 2 * reach + 1])
+
+    return products(tiles).mean(axis=0) / products(np.ones((side, side)))
+
+
+def _without_plane_loss(measured: Plane, plane: Plane, side: int) -> Plane:
+    """Return the autocovariance of noise of which `measured` is left once a plane is subtracted from each tile."""
+    reach = measured.shape[0] // 2
+    rows, columns = np.divmod(np.arange(side**2), side)
+    down, right = rows[:, None] - rows, columns[:, None] - columns
+    near = (np.abs(down) <= reach) & (np.abs(right) <= reach)
+    at = ((down + reach) * (2 * reach + 1) + right + reach)[near]
+    pairs = np.bincount(at)
+    found = measured.copy()
+    covariance = np.zeros((side**2, side**2))
+    for _ in range(_ROUNDS):
+        covariance[near] = found.ravel()[at]
+        across = plane.T @ covariance
+        lost = plane @ across
+        left = covariance - lost - lost.T + plane @ (across @ plane) @ plane.T
+        found += measured - (np.bincount(at, left[near]) / pairs).reshape(measured.shape)
+    return found
+
+
+def _valid(found: Plane) -> Plane:
+    """Return the nearest autocovariance without negative power, on four times the reach."""
+    reach = found.shape[0] // 2
+    # Repeated with this period it has no negative power; times a triangle, whose power is not negative either, that
+    # holds where it is not repeated. The triangle is taken off before.
+    line = 1 - np.abs(np.arange(-4 * reach, 4 * reach + 1)) / (4 * reach + 1)
+    triangle = np.outer(line, line)
+    margin = slice(3 * reach, -3 * reach)
+    power = np.fft.fft2(np.fft.ifftshift(np.pad(found / triangle[margin, margin], 3 * reach))).real
+    return triangle * np.fft.fftshift(np.fft.ifft2(np.maximum(power, 0.0)).real)
