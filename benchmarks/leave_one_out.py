@@ -27,12 +27,12 @@ import numpy as np
 import pandas as pd
 from _common import RESULTS, SHARED, parser_of
 from image_quantities import QUANTITIES, distances, measure_pack
-from leave_one_out_page import GROUP, MICROSCOPE, ONE, OWN, UNKNOWN
+from leave_one_out_page import BEST, GROUP, MICROSCOPE, ONE, OWN, UNKNOWN
 
 from autodip_ij.calibration import load_calibration
 from autodip_ij.calibration.descriptors import descriptor_distances
 from autodip_ij.errors import BadInput
-from autodip_ij.evaluation.search.criteria import SETTING, by_effort, groups_of, images_of, judge
+from autodip_ij.evaluation.search.criteria import SETTING, by_effort, first_of, groups_of, images_of, judge
 from autodip_ij.evaluation.search.grid import Grid
 
 CRITERION = "lpips_psnr"
@@ -103,15 +103,16 @@ class Pack:
         return list(others.index)
 
     def chosen(self, image: str, weights: pd.Series) -> dict[str, Setting]:
-        """Return the best setting for weighted images, of those that `image` was scored with, by effort.
+        """Return the settings for weighted images, of those that `image` was scored with: by effort, and the best one.
 
-        Efforts but ``best`` are known only where all weights are equal.
+        Those of efforts are known only where all weights are equal.
         """
         if weights.nunique() > 1:
-            return {"best": self.best(image, weights)}
+            return {BEST: self.best(image, weights)}
         own = self.ranks.index[self.ranks[image].notna()]
         pool = images_of(self.results, weights.index)
-        return by_effort(judge(pool[pool.set_index(list(SETTING)).index.isin(own)], CRITERION), self.grid)
+        judged = judge(pool[pool.set_index(list(SETTING)).index.isin(own)], CRITERION)
+        return {**by_effort(judged, self.grid), BEST: first_of(judged)}
 
     def best(self, image: str, weights: pd.Series) -> Setting:
         """Return the setting with the least weighted mean score, of those that all these images were scored with."""
@@ -132,7 +133,9 @@ def choices(pack: Pack) -> dict[str, Choice]:
     def group(image: str, *, specimen: bool = True) -> pd.Series:
         microscope, kind = pack.images.loc[image, ["microscope", "specimen"]]
         groups = groups_of(microscope or None, (kind if specimen else "") or None)
-        return equally(next(filter(None, (pack.members(image, name) for name in groups)), []))
+        found = {name: pack.members(image, name) for name in groups}
+        enough = (names for name, names in found.items() if name == "all" or len(names) >= pack.grid.fewest_images)
+        return equally(next(enough))
 
     return {
         ONE: lambda image: equally(pack.others(image, any_noise=True)),
@@ -191,7 +194,7 @@ def further_choices(pack: Pack, folder: Path, quantities: pd.DataFrame) -> dict[
 
 
 def leave_one_out(pack: Pack, ways: Mapping[str, Choice]) -> pd.DataFrame:
-    """Return one row per image, choice and effort; ``rank`` is the share of settings that are better for the image."""
+    """Return one row per image, choice and effort, or `BEST`; ``rank`` is the share of settings better for the image."""
     rows = []
     for image in pack.images.index:
         if not pack.others(image):
@@ -236,7 +239,7 @@ def main() -> None:
         measured = measure_pack(arguments.data, pack.images, pack.provenance["options"]["crop"], digests)
     plain, further = choices(pack), further_choices(pack, arguments.pack, measured)
     table = leave_one_out(pack, plain | further)
-    table = table[(table["effort"] == "best") | table["choice"].isin(plain)]
+    table = table[(table["effort"] == BEST) | table["choice"].isin(plain)]
     name = f"{pack.name}_leave_one_out"
     table.to_csv(arguments.out / f"{name}.csv", index=False)
     text = leave_one_out_page.page(

@@ -19,6 +19,8 @@ UNKNOWN = "no metadata"
 MICROSCOPE = "by microscope"
 GROUP = "by microscope and specimen"
 OWN = "own best"
+BEST = "best setting"
+"""Stands among the efforts: the first setting by the criterion, whatever it costs."""
 WORTH_DB = 0.1
 """Gain over no metadata from which a group is called worthwhile."""
 WANTED_SHARE = 0.5
@@ -28,7 +30,7 @@ _SMALLEST_DISTANCE_DB = 0.02
 """A share of less than this is no figure."""
 
 
-def summary(table: pd.DataFrame, effort: str = "best") -> pd.DataFrame:
+def summary(table: pd.DataFrame, effort: str = BEST) -> pd.DataFrame:
     """Return means by choice at an effort, their share of the distance to the own best, and gains over no metadata.
 
     Parameters
@@ -36,7 +38,7 @@ def summary(table: pd.DataFrame, effort: str = "best") -> pd.DataFrame:
     table
         From `leave_one_out.leave_one_out`; images without one of the choices are left out.
     effort
-        The effort.
+        The effort, or `BEST`.
 
     Returns
     -------
@@ -103,13 +105,13 @@ def page(
     lines += [
         "## Means by effort, PSNR / LPIPS\n",
         _by_effort(of_plain, plain),
-        "## What the choice gains, at effort `best`\n",
+        "## What the choice of the best setting gains\n",
         "Share of the distance from one setting for all to each image's own best: by PSNR, and by the rank that the "
         "search minimises (by PSNR and LPIPS together; 0 is the best setting of the image, 1 the worst). Gain over no "
         "metadata with a 95 % interval over fields, and the number of images on which it is positive and negative.\n",
         _table(best),
         *_verdict(best),
-        "## Image by image, PSNR / LPIPS at effort `best`\n",
+        "## Image by image, PSNR / LPIPS with the best setting\n",
         _image_table(of_plain, plain),
         "## Does similarity tell the setting?\n",
         *_further(further.drop(index=MICROSCOPE), images, measured, chance),
@@ -161,7 +163,7 @@ def _verdict(best: pd.DataFrame) -> Iterator[str]:
 
 
 def _image_table(table: pd.DataFrame, ways: Sequence[str]) -> str:
-    at = table[table["effort"] == "best"].set_index(["image", "choice"])
+    at = table[table["effort"] == BEST].set_index(["image", "choice"])
     rows = [
         [image, *(_pair(at.loc[image, way]) if (image, way) in at.index else NONE for way in ways)]
         for image in dict.fromkeys(table["image"])

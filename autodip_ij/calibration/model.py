@@ -74,6 +74,8 @@ class Calibration:
         Side of the images it was made from, for which its iteration counts hold; None if not given.
     original_dip
         Best iteration count of the original network (depth 5, width 128, skip 4) by group, where it was measured.
+    noise
+        Kind of noise that the table is restricted to; empty for none.
     """
 
     name: str
@@ -84,6 +86,7 @@ class Calibration:
     noise_tables: Mapping[str, Mapping[tuple[str, str | None], Parameters]] = field(default_factory=dict)
     side_px: int | None = None
     original_dip: Mapping[str, int] = field(default_factory=dict)
+    noise: str = ""
 
     @property
     def knows_effort(self) -> bool:
@@ -104,7 +107,7 @@ class Calibration:
         if kind is None or kind not in self.noise_tables:
             return self
         images = tuple(image for image in self.images if image.noise == kind)
-        return replace(self, table=self.noise_tables[kind], images=images, noise_tables={})
+        return replace(self, table=self.noise_tables[kind], images=images, noise_tables={}, noise=kind)
 
     def parameters(self, group: str, effort: str | None = None) -> Parameters | None:
         """Return the parameters of a group, or None if it has none; `effort` counts only where it is known."""
@@ -185,7 +188,8 @@ def what_is_known(microscope: str | None, specimen: str | None) -> str:
 
 def table_entry(calibration: Calibration, group: str, wanted: str) -> str:
     """Return the words for using the entry of `group` in place of that of `wanted`."""
-    instead = "" if group == wanted else f" (it has none for {wanted})"
+    with_noise = " with such noise" if calibration.noise else ""
+    instead = "" if group == wanted else f" (it has none for {wanted}{with_noise})"
     what = "the parameters for all images" if group == "all" else f"the parameters of the group {group}"
     return f"{what} in calibration '{calibration.name}'{instead} are used"
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 from image_quantities import bandwidth, distances, measure
 from leave_one_out import Pack, choices, equally, leave_one_out
-from leave_one_out_page import GROUP, MICROSCOPE, ONE, OWN, UNKNOWN, page, summary
+from leave_one_out_page import BEST, GROUP, MICROSCOPE, ONE, OWN, UNKNOWN, page, summary
 from scipy.ndimage import gaussian_filter
 
 from autodip_ij.evaluation.search.grid import Grid
@@ -68,9 +69,14 @@ def test_each_choice_takes_the_images_it_is_named_after(pack):
     assert set(choices(pack)[GROUP]("mito3").index) == {"actin1", "actin1b", "actin2"}
 
 
+def test_a_group_that_is_too_small_for_the_grid_gives_way_to_a_wider_one(pack):
+    strict = replace(pack, grid=Grid(fewest_images=2))
+    assert set(choices(strict)[GROUP]("actin1").index) == {"actin2", "mito3"}
+
+
 def test_the_setting_is_that_of_the_deciding_images_with_the_scores_of_the_image(pack):
     table = leave_one_out(pack, choices(pack))
-    best = table[table["effort"] == "best"].set_index(["image", "choice"])
+    best = table[table["effort"] == BEST].set_index(["image", "choice"])
     assert best.loc[("actin1", GROUP), "configuration"] == "w32"
     assert best.loc[("actin1", GROUP), "psnr"] == 31
     assert best.loc[("actin1", OWN), "psnr"] == 33
@@ -81,9 +87,9 @@ def test_the_setting_is_that_of_the_deciding_images_with_the_scores_of_the_image
 def test_weights_decide(pack):
     weights = equally(["actin2", "mito3"])
     weights["mito3"] = 3
-    assert pack.chosen("actin1", weights) == {"best": ("w8", 100)}
+    assert pack.chosen("actin1", weights) == {BEST: ("w8", 100)}
     weights["mito3"] = 0.1
-    assert pack.chosen("actin1", weights) == {"best": ("w32", 100)}
+    assert pack.chosen("actin1", weights) == {BEST: ("w32", 100)}
 
 
 def test_the_share_is_none_for_one_setting_and_all_for_the_own_best(pack):

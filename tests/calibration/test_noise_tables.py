@@ -56,6 +56,7 @@ def test_the_table_follows_the_noise_of_the_image_with_a_reason(rng, pack, share
     channel = autodip_ij.denoise(plane, calibration=str(pack), group="widefield", device="cpu").report.channels[0]
     assert channel.parameters.iterations == iterations
     assert words in channel.reason
+    assert "it has none for widefield with such noise" in channel.reason
 
 
 def test_a_named_microscope_that_scans_gets_the_table_for_white_noise(rng, pack):
@@ -138,7 +139,7 @@ def test_a_search_over_both_kinds_gives_each_its_own_best():
         for fit in grid.fits()
     ]
     verdict = find_best(pd.DataFrame(rows), grid)
-    found = {kind: verdict.noise_parameters[kind]["psnr", "widefield/actin", "best"].width for kind in better}
+    found = {kind: verdict.noise_parameters[kind]["psnr", "widefield/actin", "standard"].width for kind in better}
     assert found == better
     alike = find_best(pd.DataFrame([row for row in rows if row["noise"] == "white"]), grid)
     assert alike.noise_parameters == {}

@@ -188,16 +188,36 @@ def test_efforts_buy_quality_with_cost() -> None:
     metrics = {"mae": [1.0], "mse": [1.0], "ssim": [0.5]}
     results = table(
         d4_w16_s4={"psnr": [29.6], "lpips_11": [0.12], **metrics},
-        d4_w32_s4={"psnr": [29.95], "lpips_11": [0.103], **metrics},
+        d4_w32_s4={"psnr": [29.99], "lpips_11": [0.101], **metrics},
         d4_w64_s4={"psnr": [30.0], "lpips_11": [0.1], **metrics},
     )
     grid = Grid(depth=(4,), width=(16, 32, 64), skip=(4,))
     found = find_best(results, grid)
-    widths = {"fast": 16, "standard": 32, "best": 64}
+    widths = {"fast": 16, "standard": 32}
+    assert {effort for _, _, effort in found.parameters} == widths.keys()
     for effort, width in widths.items():
         for group in ("confocal/actin", "confocal", "actin", "all"):
             assert found.parameters["lpips_psnr", group, effort] == Parameters(4, width, 4, 100)
         assert found.image_parameters["psnr", "image-0", effort] == Parameters(4, width, 4, 100)
+
+
+@pytest.mark.parametrize("kinds", [("white", "white", "white"), ("white", "white", "correlated")])
+def test_groups_of_few_images_have_no_parameters_but_all_always_has(kinds: tuple[str, ...]) -> None:
+    measured = table(d4_w16_s4={name: [30.0, 29.0, 28.0] for name in ("psnr", "mae", "mse", "ssim")})
+    rows = measured.assign(
+        noise=list(kinds),
+        microscope=["confocal", "confocal", "widefield"],
+        specimen=["actin", "nucleus", "nucleus"],
+    )
+    found = find_best(rows, Grid(depth=(4,), width=(16,), skip=(4,), fewest_images=2))
+    assert {group for _, group, _ in found.parameters} == {"confocal", "nucleus", "all"}
+    assert {image for _, image, _ in found.image_parameters} == {"image-0", "image-1", "image-2"}
+    by_noise = {kind: {group for _, group, _ in tables} for kind, tables in found.noise_parameters.items()}
+    of_both = {"correlated": {"all"}, "white": {"confocal", "all"}}
+    assert by_noise == (of_both if "correlated" in kinds else {})
+    small = {"confocal/actin", "confocal/nucleus", "widefield/nucleus", "widefield", "actin"}
+    of_kinds = {"nucleus among images with correlated noise", "nucleus among images with white noise"}
+    assert set(found.too_small) == small | (of_kinds if by_noise else set())
 
 
 def test_best_stop_of_the_original_network_is_found_where_it_was_tried() -> None:
@@ -213,7 +233,7 @@ def test_best_stop_of_the_original_network_is_found_where_it_was_tried() -> None
 def test_best_stop_at_an_end_of_the_grid_is_named() -> None:
     grid = Grid(iterations=Iterations(start=100, stop=300, step=100))
     best = {"confocal": 100, "widefield": 200, "twophoton": 300}
-    parameters = {("psnr", group, "best"): Parameters(4, 16, 4, count) for group, count in best.items()}
+    parameters = {("psnr", group, "standard"): Parameters(4, 16, 4, count) for group, count in best.items()}
     assert stops_at_an_end(parameters, grid, "psnr") == ("confocal", "twophoton")
     single = Grid(iterations=Iterations(start=100, stop=100))
     assert stops_at_an_end(parameters, single, "psnr") == ()

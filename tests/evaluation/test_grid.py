@@ -105,6 +105,13 @@ def test_a_share_that_cannot_be_used_is_refused(tmp_path, blend, message):
         read_grid(file)
 
 
+def test_the_fits_to_average_for_a_former_effort_are_ignored_with_a_warning(tmp_path, caplog):
+    file = tmp_path / "grid.toml"
+    file.write_text("best_seeds = 3\ndepth = [4]\n")
+    assert read_grid(file) == Grid(depth=(4,))
+    assert "best_seeds has no effect" in caplog.text
+
+
 def test_a_fit_has_a_name_that_files_can_have(tmp_path):
     fit = Configuration(5, 16, 4, loss="perceptual mse=1", guides="nlm + median size_px=3 | gaussian", n_fits=2)
     JobStore(tmp_path).record_result(fit.name, "", 0.0, {})

@@ -83,7 +83,7 @@ def test_pack_of_a_search_gives_parameters_with_their_provenance(pairs: tuple[Pa
     results = pd.read_parquet(pack / "results.parquet")
     assert len(results) == 2 * 2 * 3
     of_actin = results[results["specimen"] == "actin"].sort_values("psnr").iloc[-1]
-    best = choose(calibration, "confocal/actin", effort="best").parameters
+    best = choose(calibration, "confocal/actin", effort="standard").parameters
     assert (best.depth, best.iterations) == (of_actin["depth"], of_actin["iterations"])
     # an image without group knowledge: its descriptor and pixels are in the pack
     nearest = choose(calibration, "widefield", plane=pairs[1].noisy.read())
@@ -236,28 +236,44 @@ def test_an_image_of_an_unknown_specimen_counts_for_its_microscope(pairs: tuple[
     assert groups == {"confocal/actin", "confocal", "actin", "widefield", "all"}
 
 
-def test_the_best_effort_averages_as_many_fits_as_the_grid_says(pairs: tuple[Pair, ...], tmp_path: Path) -> None:
-    grid = GRID.model_copy(update={"best_seeds": 3, "blend": ("0.2 gaussian sigma_px=1",)})
+def test_the_share_of_an_estimate_is_kept(pairs: tuple[Pair, ...], tmp_path: Path) -> None:
+    grid = GRID.model_copy(update={"blend": ("0.2 gaussian sigma_px=1",)})
     calibration = load_calibration(search(plan_search(pairs, grid, OPTIONS), tmp_path / "mine"))
-    chosen = {effort: calibration.table["confocal/actin", effort] for effort in ("fast", "standard", "best")}
-    assert [found.n_fits for found in chosen.values()] == [1, 1, 3]
-    assert {(found.classical, found.classical_weight) for found in chosen.values()} == {("gaussian sigma_px=1", 0.2)}
+    chosen = [calibration.table["confocal/actin", effort] for effort in ("fast", "standard")]
+    assert {(found.classical, found.classical_weight) for found in chosen} == {("gaussian sigma_px=1", 0.2)}
+
+
+def test_an_image_of_a_small_group_takes_the_wider_one_and_the_reason_says_so(
+    pairs: tuple[Pair, ...], tmp_path: Path
+) -> None:
+    lines: list[str] = []
+
+    class Logged(Silent):
+        def log(self, message: str) -> None:
+            lines.append(message)
+
+    plan = plan_search(pairs, GRID.model_copy(update={"fewest_images": 2}), OPTIONS)
+    calibration = load_calibration(search(plan, tmp_path / "mine", progress=Logged()))
+    assert calibration.groups == ("all",)
+    assert "of fewer than 2 images: confocal/actin, widefield/nucleus, " in "\n".join(lines)
+    assert "the parameters for all images in calibration 'mine' (it has none for confocal/actin) are used" in (
+        choose(calibration, "confocal/actin").reason
+    )
 
 
 def test_the_estimate_alone_costs_no_fit_and_is_fast_where_it_is_good_enough(
     pairs: tuple[Pair, ...], tmp_path: Path
 ) -> None:
     blends = ("", "1 gaussian sigma_px=1")
-    grid = GRID.model_copy(update={"best_seeds": 3, "blend": blends, "fast": Tolerance(psnr_db=99, lpips=99)})
+    grid = GRID.model_copy(update={"blend": blends, "fast": Tolerance(psnr_db=99, lpips=99)})
     folder = search(plan_search(pairs, grid, OPTIONS), tmp_path / "mine")
     results = pd.read_parquet(folder / "results.parquet")
     alone = results[results["classical_weight"] == 1]
     assert (alone[["operations", "seconds"]] == 0).all(axis=None)
     assert (alone.groupby("image")["psnr"].nunique() == 1).all()
-    chosen = {effort: load_calibration(folder).table["confocal/actin", effort] for effort in ("fast", "best")}
-    assert not chosen["fast"].fitted
-    # Twelve iterations of a tiny network are no match for a Gaussian, of which nothing can be averaged.
-    assert (chosen["best"].fitted, chosen["best"].n_fits) == (False, 1)
+    chosen = {effort: load_calibration(folder).table["confocal/actin", effort] for effort in ("fast", "standard")}
+    # Twelve iterations of a tiny network are no match for a Gaussian.
+    assert [found.fitted for found in chosen.values()] == [False, False]
 
 
 def test_binned_fit_is_scored_at_full_size(pairs: tuple[Pair, ...]) -> None:
@@ -308,7 +324,7 @@ def test_variants_of_network_and_loss_are_searched_kept_and_used(pairs: tuple[Pa
     wanted = {**network, "negative_slope": 0.02, "loss": "perceptual mse=1 ssim=0.2"}
     single = {"depth": (2,), **{key: (value,) for key, value in wanted.items()}}
     plan = plan_search(pairs[:1], Grid.model_validate({**GRID.model_dump(), **single}), OPTIONS)
-    chosen = choose(load_calibration(search(plan, tmp_path / "mine")), "confocal/actin", effort="best").parameters
+    chosen = choose(load_calibration(search(plan, tmp_path / "mine")), "confocal/actin").parameters
     assert {key: getattr(chosen, key) for key in wanted} == wanted
     architecture, options = fit_arguments(PlaneRecipe(chosen, "cpu", "float32"), 1)
     assert {key: getattr(architecture, key) for key in network} == network

@@ -161,7 +161,12 @@ def make_pack(
     ]
     if ends := stops_at_an_end(verdict.parameters, plan.grid, default):
         remarks.append(
-            f"best at the first or last stop of the grid, so that a better one may lie beyond: {', '.join(ends)}"
+            f"chosen at the first or last stop of the grid, so that a better one may lie beyond: {', '.join(ends)}"
+        )
+    if verdict.too_small:
+        remarks.append(
+            f"no parameters of their own, since of fewer than {plan.grid.fewest_images} images: "
+            f"{', '.join(verdict.too_small)}"
         )
     for remark in remarks:
         (progress or Silent()).log(remark)

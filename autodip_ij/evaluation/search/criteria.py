@@ -138,16 +138,23 @@ def pareto_front(judged: pd.DataFrame, cost: str = "operations") -> pd.DataFrame
 
 
 def by_effort(judged: pd.DataFrame, grid: Grid) -> dict[str, tuple[str, int]]:
-    """Return the setting of each effort.
-
-    ``best`` is the first of the criterion; ``standard`` and ``fast`` are the cheapest within their tolerances of it.
-    """
-    configuration, iterations = _able(judged).index[0]
+    """Return the setting of each effort: the cheapest within its tolerance of the first of the criterion."""
     return {
         "fast": cheapest_within(judged, grid.fast, grid.cost),
         "standard": cheapest_within(judged, grid.standard, grid.cost),
-        "best": (configuration, int(iterations)),
     }
+
+
+def first_of(judged: pd.DataFrame) -> tuple[str, int]:
+    """Return the first setting of the criterion, whatever it costs.
+
+    Raises
+    ------
+    autodip_ij.errors.BadInput
+        If every setting failed on some image.
+    """
+    configuration, iterations = _able(judged).index[0]
+    return configuration, int(iterations)
 
 
 def any_succeeded(judged: pd.DataFrame) -> bool:

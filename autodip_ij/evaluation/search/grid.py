@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import tomllib
 from collections.abc import Mapping
 from dataclasses import field, replace
@@ -18,6 +19,7 @@ from autodip_ij.classical.estimates import alternating_texts, parse_estimates
 from autodip_ij.dip.architecture import ASCENDING, levels_of
 from autodip_ij.errors import BadInput, UnreadableFile, nearest
 
+_log = logging.getLogger(__name__)
 Positive = Annotated[int, Field(ge=1)]
 
 
@@ -183,13 +185,14 @@ class Grid(_Axes):
         depth = [4, 5, 8]
         width = [16, 32, "asc_to512", [16, 32, 64, 128]]    # the last has its own depth, 4
         skip = [4]
+        fewest_images = 3   # smaller groups get no parameters: wider ones serve them
         [iterations]
         start = 50
         stop = 600
         step = 50
         [standard]          # effort: the cheapest setting so near to the best
-        psnr_db = 0.1
-        lpips = 0.005
+        psnr_db = 0.02
+        lpips = 0.002
 
     `guides` names classical estimates that fits start from (``"vst-nlm + vst-wavelet"``, empty for none). `blend` names
     shares of classical estimates (``"0.3 vst-nlm"``, empty for none): they are tried on the results of the same fits,
@@ -214,19 +217,27 @@ class Grid(_Axes):
         images = 1      # of each microscope and kind of noise
         keep = 0.25     # of the fits
 
-    `best_seeds` is the least number of fits that the effort `best` averages. `cost` is what "cheap" is counted in:
-    floating-point operations, the same on every machine, or measured seconds.
+    `fewest_images` counts the images of one kind of noise too where there are several; `all` always has parameters.
+    `cost` is what "cheap" is counted in: floating-point operations, the same on every machine, or measured seconds.
     """
 
     blend: tuple[str, ...] = ("",)
-    best_seeds: Annotated[int, Field(ge=1, le=16)] = 1
+    fewest_images: Positive = 1
     iterations: Iterations = Iterations()
     noise: Literal["", "white", "correlated"] = ""
     parts: tuple[dict[str, Any], ...] = ()
     rungs: tuple[Rung, ...] = ()
-    standard: Tolerance = Tolerance(psnr_db=0.1, lpips=0.005)
+    standard: Tolerance = Tolerance(psnr_db=0.02, lpips=0.002)
     fast: Tolerance = Tolerance(psnr_db=0.5, lpips=0.025)
     cost: Literal["operations", "seconds"] = "operations"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_former_keys(cls, values: Any) -> Any:
+        if not isinstance(values, Mapping) or "best_seeds" not in values:
+            return values
+        _log.warning("the key best_seeds has no effect, since there is no effort 'best' any more; remove it")
+        return {name: value for name, value in values.items() if name != "best_seeds"}
 
     @model_validator(mode="after")
     def _nothing_empty(self) -> Grid:

@@ -16,7 +16,7 @@ from itertools import zip_longest
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
-from autodip_ij.evaluation.search.criteria import any_succeeded, by_effort, judge, preferred_criterion
+from autodip_ij.evaluation.search.criteria import any_succeeded, by_effort, first_of, judge, preferred_criterion
 from autodip_ij.evaluation.search.grid import Configuration, Grid, Rung
 from autodip_ij.evaluation.search.plan import SearchPlan, plan_search
 
@@ -163,6 +163,6 @@ def _ranked(rows: pd.DataFrame, fit_of: dict[str, Configuration], grid: Grid) ->
     if not any_succeeded(judged):
         return []
     chosen = by_effort(judged, grid)
-    first = [chosen[effort][0] for effort in ("best", "standard", "fast")]
+    first = [first_of(judged)[0], *(chosen[effort][0] for effort in ("standard", "fast"))]
     in_order = judged[judged["score"].notna()].index.get_level_values("configuration")
     return list(dict.fromkeys(fit_of[name] for name in [*first, *in_order]))

@@ -50,6 +50,9 @@ class Verdict:
         Settings than which none is both cheaper and better, for every criterion and group.
     without_result
         Groups and images without a setting that worked on all of their images.
+    too_small
+        Groups of fewer images than the grid asks for, so that they have no parameters; with the kind of noise where
+        they are too small only among its images.
     """
 
     criteria: tuple[str, ...]
@@ -59,6 +62,7 @@ class Verdict:
     pareto: pd.DataFrame
     without_result: tuple[str, ...]
     noise_parameters: dict[str, dict[Key, Parameters]] = field(default_factory=dict)
+    too_small: tuple[str, ...] = ()
 
 
 def tabulate(plan: SearchPlan, finished: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
@@ -84,12 +88,11 @@ def find_best(results: pd.DataFrame, grid: Grid) -> Verdict:
     """Return the best settings of every group and image under every criterion, at every effort."""
     import pandas as pd
 
-    membership = membership_of(results)
     configurations = {configuration.name: configuration for configuration in grid.configurations()}
     parameters: dict[Key, Parameters] = {}
     image_parameters: dict[Key, Parameters] = {}
     original: dict[tuple[str, str], int] = {}
-    fronts, without_result = [], []
+    fronts, without_result, too_small = [], [], []
     criteria = usable_criteria(results)
 
     def settle(
@@ -100,8 +103,7 @@ def find_best(results: pd.DataFrame, grid: Grid) -> Verdict:
             without_result.append(key)
             return
         for effort, (name, iterations) in by_effort(judged, grid).items():
-            found = configurations[name].parameters(iterations)
-            into[criterion, key, effort] = _averaged(found, grid.best_seeds) if effort == "best" else found
+            into[criterion, key, effort] = configurations[name].parameters(iterations)
         if into is parameters:
             front = pareto_front(judged, grid.cost).reset_index()
             fronts.append(front.assign(criterion=criterion, group=key))
@@ -110,14 +112,18 @@ def find_best(results: pd.DataFrame, grid: Grid) -> Verdict:
             if not stops.empty:
                 original[criterion, key] = int(stops["iterations"].iloc[0])
 
-    subsets = [
-        (group, images_of(results, membership[group]), parameters) for group in group_names() if group in membership
-    ]
     by_noise: dict[str, dict[Key, Parameters]] = {kind: {} for kind in _noise_kinds(results)}
-    for kind, into in by_noise.items():
-        alike = results[results["noise"] == kind]
+    subsets = []
+    for kind, into in (("", parameters), *by_noise.items()):
+        alike = results[results["noise"] == kind] if kind else results
         members = membership_of(alike)
-        subsets += [(group, images_of(alike, members[group]), into) for group in group_names() if group in members]
+        for group in (name for name in group_names() if name in members):
+            if group == "all" or len(members[group]) >= grid.fewest_images:
+                subsets.append((group, images_of(alike, members[group]), into))
+            elif not kind:
+                too_small.append(group)
+            elif group not in too_small:
+                too_small.append(f"{group} among images with {kind} noise")
     subsets += [(str(image), rows, image_parameters) for image, rows in results.groupby("image", sort=False)]
     for key, subset, into in subsets:
         means = means_of(subset)
@@ -128,12 +134,15 @@ def find_best(results: pd.DataFrame, grid: Grid) -> Verdict:
     if not front.empty:
         front = front[leading + [column for column in front if column not in leading]]
     return Verdict(
-        criteria, parameters, image_parameters, original, front, tuple(dict.fromkeys(without_result)), by_noise
-    )  # fmt: skip
-
-
-def _averaged(found: Parameters, least: int) -> Parameters:
-    return replace(found, n_fits=max(found.n_fits, least) if found.fitted else 1)
+        criteria,
+        parameters,
+        image_parameters,
+        original,
+        front,
+        tuple(dict.fromkeys(without_result)),
+        by_noise,
+        tuple(too_small),
+    )
 
 
 def _noise_kinds(results: pd.DataFrame) -> list[str]:
@@ -145,7 +154,7 @@ def _noise_kinds(results: pd.DataFrame) -> list[str]:
 
 
 def stops_at_an_end(parameters: Mapping[Key, Parameters], grid: Grid, criterion: str) -> tuple[str, ...]:
-    """Return the groups whose best stop is the first or last of the grid, so that a better one may lie beyond."""
+    """Return the groups whose ``standard`` ends at the first or last stop of its fits: better ones may lie beyond."""
     stops = {replace(fit.parameters(1), n_fits=1): trial.stops for fit, trial in grid.trials().items()}
 
     def at_an_end(found: Parameters) -> bool:
@@ -155,7 +164,7 @@ def stops_at_an_end(parameters: Mapping[Key, Parameters], grid: Grid, criterion:
     return tuple(
         group
         for (of, group, effort), found in parameters.items()
-        if of == criterion and effort == "best" and at_an_end(found)
+        if of == criterion and effort == "standard" and at_an_end(found)
     )
 
 
