@@ -194,7 +194,7 @@ def further_choices(pack: Pack, folder: Path, quantities: pd.DataFrame) -> dict[
 
 
 def leave_one_out(pack: Pack, ways: Mapping[str, Choice]) -> pd.DataFrame:
-    """Return one row per image, choice and effort, or `BEST`; ``rank`` is the share of settings better for the image."""
+    """Return one row per image, choice and effort, or `BEST`; ``rank`` is the share of settings better for it."""
     rows = []
     for image in pack.images.index:
         if not pack.others(image):
