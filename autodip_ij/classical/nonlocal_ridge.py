@@ -7,6 +7,7 @@ but the mean of non-local means and wavelet shrinkage, which err differently and
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
@@ -44,11 +45,10 @@ def nonlocal_ridge(
     """
     if sigma <= 0:
         return plane.astype(np.float64)
-    nlm, wavelet = VstNlmParameters(), VstWaveletParameters()
-    first = (
-        nonlocal_means(plane, sigma, **nlm.model_dump(exclude={"a", "b"}))
-        + shrink_wavelets(plane, sigma, **wavelet.model_dump(exclude={"a", "b"}))
-    ) / 2
+    nlm, wavelet = (kind().model_dump(exclude={"a", "b"}) for kind in (VstNlmParameters, VstWaveletParameters))
+    with ThreadPoolExecutor(1) as beside:  # each runs on one core
+        means = beside.submit(nonlocal_means, plane, sigma, **nlm)
+        first = (shrink_wavelets(plane, sigma, **wavelet) + means.result()) / 2
     if min(plane.shape) < distance_px + patch_px:
         return first
     return refine(plane / sigma, first / sigma, patch_px, similar, distance_px, strength) * sigma

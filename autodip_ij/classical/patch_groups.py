@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from autodip_ij.dip.devices import on_all_threads
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -59,10 +61,13 @@ def denoise_groups(
     total = torch.zeros_like(data)
     weight = torch.zeros_like(data)
     band = _BAND * step_px
-    for top in range(0, data.shape[0] - patch_px + 1, band):
+
+    def of_band(top: int) -> tuple[slice, Tensor, Tensor]:
         rows = slice(max(0, top - distance_px), min(data.shape[0], top + band - step_px + patch_px + distance_px))
         groups = _groups(guide[rows], top - rows.start, band, patch_px, similar, distance_px, step_px)
-        part, shares = _combined(data[rows], guide[rows], groups, patch_px, combine)
+        return rows, *_combined(data[rows], guide[rows], groups, patch_px, combine)
+
+    for rows, part, shares in on_all_threads(of_band, range(0, data.shape[0] - patch_px + 1, band)):
         total[rows] += part
         weight[rows] += shares
     return (total / weight)[:height, :width].numpy().astype(np.float64)

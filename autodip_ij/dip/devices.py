@@ -11,12 +11,14 @@ import logging
 import os
 import platform
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from time import perf_counter
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from autodip_ij._support.files import write_text
 from autodip_ij._support.versions import processor_name
@@ -221,5 +223,33 @@ def _single_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     try:
         yield
+    finally:
+        torch.set_num_threads(before)
+
+
+Item = TypeVar("Item")
+Made = TypeVar("Made")
+
+
+def on_all_threads(work: Callable[[Item], Made], items: Iterable[Item]) -> Iterator[Made]:
+    """Yield ``work(item)`` of every item, in their order; as many run at a time as PyTorch has threads, each on one.
+
+    Where steps are many and small this is faster than one after the other on all threads, above all beside other
+    processes: the threads of PyTorch wait for one another at the end of every step.
+
+    Examples
+    --------
+    >>> list(on_all_threads(abs, [-1, 2]))
+    [1, 2]
+    """
+    import torch
+
+    before = torch.get_num_threads()
+    if before == 1:
+        yield from map(work, items)
+        return
+    try:
+        with ThreadPoolExecutor(before, "autodip-work", initializer=partial(torch.set_num_threads, 1)) as pool:
+            yield from pool.map(work, items)
     finally:
         torch.set_num_threads(before)
