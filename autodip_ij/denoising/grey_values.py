@@ -2,7 +2,7 @@
 
 Denoisers shift values: averages after variance stabilisation come out too dark where structure is averaged, a fit that
 compares stabilised values ends at the mean of a square root, medians of skewed noise lie below its mean. Noise has a
-mean of zero, so what remains of input minus result, averaged over all pixels of one brightness, is such a shift.
+mean of zero, so what remains of input minus result, averaged over all areas of one brightness, is such a shift.
 """
 
 from __future__ import annotations
@@ -16,17 +16,15 @@ import numpy.typing as npt
 Plane = npt.NDArray[Any]
 Numbers = npt.NDArray[np.float64]
 
-_CLASSES = 32
+_CLASSES = 8
 _FEWEST_PIXELS = 400
 """The mean of this many residuals is known to a twentieth of the noise."""
 _MEAN_ERROR = 2e-3
 _DARK_ERROR = 0.08
 """Relative error of the mean, and error of dark areas in standard deviations of the residual, that may stay."""
 _DARK_SHARE = 0.2
-_ROUNDS = 200
 _AREA_PX = 4.0
-_STEEPEST = 0.25
-"""Largest change of the shift with the value; in a plane without structure noise that was left can grow as much."""
+"""Standard deviation of the Gaussian that tells the brightness of an area."""
 
 
 @dataclass(frozen=True)
@@ -51,11 +49,10 @@ class Shift:
 def shift_of(source: Plane, denoised: Plane, valid: npt.NDArray[np.bool_] | None = None) -> Shift:
     """Return the shift after which a result has, at every brightness, the mean of its source.
 
-    The pixels are sorted by their denoised value and cut into classes of at least 400, each at least as wide as the
-    standard deviation of its residual, wider where neighbouring residuals are correlated. The mean residual of each
-    class is what to add at its mean value, as far as it changes by no more than a quarter of the value: noise left in
-    the result is in the residual too, and would be made stronger. A result that has the mean of its source over all
-    and in the darkest fifth of the plane is left as it is.
+    The pixels are cut into eight classes by the brightness of their areas, and the mean residual of each class is what
+    to add at the mean value of its areas. Classes by the value of the pixels themselves would not do: noise left in the
+    result moves pixels to other classes, and their residuals with them. A result that has the mean of its source over
+    all and in the darkest fifth of the plane is left as it is.
 
     Parameters
     ----------
@@ -75,16 +72,12 @@ def shift_of(source: Plane, denoised: Plane, valid: npt.NDArray[np.bool_] | None
     use = np.ones(difference.shape, bool) if valid is None else valid
     if not use.any():
         return Shift(np.zeros(1), np.zeros(1))
-    if _is_unbiased(source, denoised, difference, use):
+    area = _areas(denoised, use)[use]
+    if _is_unbiased(source[use], difference[use], area):
         return Shift(np.zeros(1), np.zeros(1))
-    wider = 1 + 2 * max(_shared(difference), 0.0)
-    level = denoised[use].astype(np.float64)
-    order = np.argsort(level, kind="stable")
-    level, residual = level[order], difference[use][order]
-    edges = _edges(level, residual, wider)
-    counts = np.diff(edges)
-    levels = np.add.reduceat(level, edges[:-1]) / counts
-    shifts = _gentle(levels, np.add.reduceat(residual, edges[:-1]) / counts, counts)
+    residual, level = difference[use], denoised[use].astype(np.float64)
+    classes = np.array_split(np.argsort(area, kind="stable"), max(1, min(_CLASSES, area.size // _FEWEST_PIXELS)))
+    levels, shifts = (np.array([values[one].mean() for one in classes]) for values in (area, residual))
     # What is left of the mean of all is brought back in proportion to the brightness, so that the dark stays as it is.
     rest = float(residual.mean() - np.interp(level, levels, shifts).mean())
     above = np.clip(levels - levels[0], 0.0, None)
@@ -92,52 +85,18 @@ def shift_of(source: Plane, denoised: Plane, valid: npt.NDArray[np.bool_] | None
     return Shift(levels, shifts + (rest * above / share if share > 0 else rest))
 
 
-def _is_unbiased(source: Plane, denoised: Plane, difference: Numbers, use: npt.NDArray[np.bool_]) -> bool:
-    """Return whether a result has the mean of its source (Y, X) over all and in the darkest fifth of its areas."""
+def _areas(plane: Plane, use: npt.NDArray[np.bool_]) -> Numbers:
+    """Return the mean around every pixel (Y, X) over the pixels to `use`; 0 where there are none."""
     from scipy.ndimage import gaussian_filter
 
-    if abs(difference[use].mean()) > _MEAN_ERROR * abs(source[use].mean()):
+    values = gaussian_filter(np.where(use, plane, 0.0).astype(np.float64), _AREA_PX)
+    weight = gaussian_filter(use.astype(np.float64), _AREA_PX)
+    return np.divide(values, weight, out=np.zeros_like(values), where=weight > 0)
+
+
+def _is_unbiased(source: Numbers, difference: Numbers, area: Numbers) -> bool:
+    """Return whether a result has the mean of its source (N,) over all and in the darkest fifth of its areas."""
+    if abs(difference.mean()) > _MEAN_ERROR * abs(source.mean()):
         return False
-    # Areas by a smooth image, since a pixel that noise made dark has a residual that is negative.
-    smooth = gaussian_filter(denoised.astype(np.float64), _AREA_PX)
-    dark = use & (smooth <= np.quantile(smooth[use], _DARK_SHARE))
+    dark = area <= np.quantile(area, _DARK_SHARE)
     return bool(abs(difference[dark].mean()) < _DARK_ERROR * difference[dark].std())
-
-
-def _gentle(levels: Numbers, shifts: Numbers, counts: npt.NDArray[np.intp]) -> Numbers:
-    """Return shifts (N,) that change slowly with the level: classes too far apart meet, the larger one moving less."""
-    limited = shifts.copy()
-    room = _STEEPEST * np.diff(levels)
-    for _ in range(_ROUNDS):
-        step = np.diff(limited)
-        excess = step - np.clip(step, -room, room)
-        if not excess.any():
-            break
-        for at in np.flatnonzero(excess):
-            over = limited[at + 1] - limited[at]
-            over -= np.clip(over, -room[at], room[at])
-            own = counts[at + 1] / (counts[at] + counts[at + 1])
-            limited[at] += own * over
-            limited[at + 1] -= (1 - own) * over
-    return limited
-
-
-def _shared(difference: Numbers) -> float:
-    """Return the correlation of neighbouring residuals (Y, X); 0 where there are none."""
-    centred = difference - difference.mean()
-    power = float((centred**2).mean())
-    pairs = [centred[1:] * centred[:-1], centred[:, 1:] * centred[:, :-1]]
-    return float(np.mean([pair.mean() if pair.size else 0.0 for pair in pairs])) / power if power > 0 else 0.0
-
-
-def _edges(level: Numbers, residual: Numbers, wider: float) -> npt.NDArray[np.intp]:
-    """Return where sorted values (N,) are cut into classes: first indices, and N."""
-    fewest = max(_FEWEST_PIXELS, level.size // _CLASSES)
-    edges = [0]
-    while True:
-        first = edges[-1]
-        width = wider * float(residual[first : first + fewest].std())
-        after = max(first + fewest, int(np.searchsorted(level, level[first] + width)))
-        if level.size - after < fewest:
-            return np.array([*edges, level.size])
-        edges.append(after)

@@ -10,6 +10,7 @@ from scipy.ndimage import gaussian_filter
 
 import autodip_ij
 from autodip_ij.calibration.parameters import Parameters
+from autodip_ij.classical import run_method
 from autodip_ij.denoising.grey_values import shift_of
 from autodip_ij.denoising.recipe import PlaneRecipe, unbiased
 from autodip_ij.noise.estimate import NoiseModel, stabilise
@@ -17,6 +18,13 @@ from autodip_ij.noise.plane import PlaneNoise
 
 Y, X = np.mgrid[:128, :128]
 CLEAN = 20 + 200 * gaussian_filter(((Y // 32 + X // 32) % 2).astype(float), 2)
+
+
+REAL = (
+    *("confocal_fish_fov1_c0", "confocal_mice_fov1_c0", "confocal_actin_fov1_c0", "confocal_mito_fov1_c0"),
+    *("confocal_nucleus_fov1_c0", "twophoton_actin_fov19_c1", "twophoton_mito_fov19_c1"),
+    *("widefield_nucleus_fov19_c1", "widefield_actin_fov19_c1"),
+)
 
 
 def test_an_error_of_brightness_is_undone_at_every_brightness() -> None:
@@ -32,6 +40,23 @@ def test_noise_left_in_a_result_does_not_grow() -> None:
     smoothed = 100 + gaussian_filter(noise, 1.5)
     shifted = shift_of(100 + noise, smoothed).applied(smoothed)
     assert shifted.std() < 1.2 * smoothed.std()
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize("name", REAL)
+def test_restoring_the_mean_brings_a_result_no_further_from_the_truth(shared: Path, name: str) -> None:
+    """Noise that is left in a result must not decide what is added to it."""
+    folder = shared / "data/fmd"
+    clean_name = f"{name.rsplit('_', 1)[0]}_gt.png"
+    noisy, clean = (
+        autodip_ij.read(folder / file).plane(0, 0, 0)[128:384, 128:384].astype(float)
+        for file in (f"{name}_noisy.png", clean_name)
+    )
+    truth = np.polyval(np.polyfit(clean.ravel(), noisy.ravel(), 1), clean)  # as bright as this capture
+    for method in ("vst-nl-ridge", "gaussian"):
+        denoised = 255 * run_method(method, (noisy / 255).astype(np.float32)).astype(float)
+        shifted = shift_of(noisy, denoised).applied(denoised)
+        assert np.mean((shifted - truth) ** 2) < 1.03 * np.mean((denoised - truth) ** 2)
 
 
 def test_a_filter_that_keeps_grey_values_is_left_as_it_is() -> None:
@@ -54,18 +79,12 @@ def test_whatever_the_method_the_mean_and_the_background_stay(method: str) -> No
     noisy = rng.poisson(CLEAN / 4).astype(np.uint16)  # skewed: its median lies below its mean
     fit = {"iterations": 40, "device": "cpu"} if method == "dip" else {"method": method}
     result = autodip_ij.denoise(noisy, group="confocal", **fit)
-    dark = CLEAN < 25
+    dark = gaussian_filter(CLEAN, 2) < 25  # away from edges, which methods blur
     assert result.image.mean() == pytest.approx(noisy.mean(), rel=0.005)
-    allowed = 0.2 if method == "median" else 0.1  # medians of 3 x 3 counts are whole numbers
+    # Medians of 3 x 3 counts are whole numbers; total variation lowers the contrast of whole areas, most at their edges.
+    allowed = 0.2 if method in ("median", "tv") else 0.1
     assert abs(result.image[dark].mean() - noisy[dark].mean()) < allowed * noisy[dark].std()
     assert result.report.channels[0].mean_ratio == pytest.approx(1, abs=0.005)
-
-
-REAL = (
-    *("confocal_fish_fov1_c0", "confocal_mice_fov1_c0", "confocal_actin_fov1_c0", "confocal_mito_fov1_c0"),
-    *("confocal_nucleus_fov1_c0", "twophoton_actin_fov19_c1", "twophoton_mito_fov19_c1"),
-    *("widefield_nucleus_fov19_c1", "widefield_actin_fov19_c1"),
-)
 
 
 @pytest.mark.shared
@@ -76,7 +95,8 @@ def test_on_real_captures_the_mean_and_the_background_stay(shared: Path, name: s
     noisy, clean = (
         autodip_ij.read(folder / file).plane(0, 0, 0)[128:384, 128:384] for file in (f"{name}_noisy.png", clean_name)
     )
-    dark = clean <= np.quantile(clean, 0.2)
+    areas = gaussian_filter(clean.astype(float), 2)
+    dark = areas <= np.quantile(areas, 0.2)
     noise = (noisy.astype(float) - clean)[dark].std()
     for method, allowed in (("vst-nl-ridge", 0.1), ("vst-nlm", 0.3)):  # the second blurs filaments into the gaps
         result = autodip_ij.denoise(noisy, method=method, group=name.split("_")[0]).image
