@@ -81,7 +81,7 @@ def test_whatever_the_method_the_mean_and_the_background_stay(method: str) -> No
     result = autodip_ij.denoise(noisy, group="confocal", **fit)
     dark = gaussian_filter(CLEAN, 2) < 25  # away from edges, which methods blur
     assert result.image.mean() == pytest.approx(noisy.mean(), rel=0.005)
-    # Medians of 3 x 3 counts are whole numbers; total variation lowers the contrast of whole areas, most at their edges.
+    # Medians of 3 x 3 counts are whole numbers; total variation lowers the contrast of areas, most at their edges.
     allowed = 0.2 if method in ("median", "tv") else 0.1
     assert abs(result.image[dark].mean() - noisy[dark].mean()) < allowed * noisy[dark].std()
     assert result.report.channels[0].mean_ratio == pytest.approx(1, abs=0.005)

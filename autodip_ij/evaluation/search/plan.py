@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from autodip_ij.dip.options import Precision
     from autodip_ij.evaluation.datasets import Pair
 
-_JOB = "autodip_ij.evaluation.search.job.run_search_job/3"
+_JOB = "autodip_ij.evaluation.search.job.run_search_job/4"
 """Name and version in the fingerprints of results: from 3 on, fits of stabilised values are returned without bias."""
 
 
