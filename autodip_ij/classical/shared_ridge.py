@@ -21,6 +21,7 @@ from autodip_ij.classical.method import Method, Plane, Run
 from autodip_ij.classical.nonlocal_ridge import VstNlRidgeParameters, nonlocal_ridge
 from autodip_ij.classical.stabilised import PoissonGaussParameters, denoise_stabilised, noise_of
 from autodip_ij.noise.autocovariance import noise_autocovariance
+from autodip_ij.noise.correlated import noise_tiles
 from autodip_ij.noise.estimate import near_clipping
 
 if TYPE_CHECKING:
@@ -51,6 +52,9 @@ class VstSharedRidgeParameters(PoissonGaussParameters):
     similar: Annotated[int, Field(ge=4, le=200, description="Patches of a group")] = 32
     distance_px: Annotated[int, Field(ge=4, le=30, description="Largest distance of the patches of a group, px")] = 12
     strength: Annotated[float, Field(gt=0, le=10, description="Noise removed, in standard deviations of noise")] = 1.0
+    kept: Annotated[
+        float, Field(ge=0, le=0.5, description="Share of the noise that stays in, or flat parts look painted")
+    ] = 0.08
 
 
 def shared_ridge(
@@ -76,21 +80,18 @@ def shared_ridge(
     height, width = plane.shape
     values = plane.astype(np.float64)
     smooth = gaussian_filter(values, _STRUCTURE_PX, mode="mirror")
-    covariance = noise_autocovariance(values, smooth, usable)
+    tiles = noise_tiles(values, usable)
     least = parameters.distance_px + parameters.patch_px
     whole = binning * _COARSE
     extended = np.pad(values, [(0, -side % whole) for side in plane.shape], mode="symmetric")
     coarse, fine = _means(extended, whole), _means(extended, binning)
-    if covariance is None or min(fine.shape) < least:
+    if not tiles or min(fine.shape) < least:
         return smooth
+    covariance = noise_autocovariance([values[tile] for tile in tiles])
     if min(coarse.shape) < least:
         first = gaussian_filter(fine, _STRUCTURE_PX / binning, mode="mirror")
     else:
         start = gaussian_filter(coarse, _STRUCTURE_PX / whole, mode="mirror")
-        rough = _rounds(coarse, start, _of_means(covariance, whole), parameters)
-        # The rough estimate shows structure that hid in the noise: now the noise is measured better.
-        again = noise_autocovariance(values, _enlarged(rough, whole)[:height, :width], usable)
-        covariance = covariance if again is None else again
         first = _enlarged(_rounds(coarse, start, _of_means(covariance, whole), parameters), _COARSE)
         first += _DETAIL * gaussian_filter(fine - first, _DETAIL_PX, mode="mirror")
     return _enlarged(_rounds(fine, first, _of_means(covariance, binning), parameters), binning)[:height, :width]
@@ -238,7 +239,8 @@ def _denoise(plane: Plane, parameters: VstSharedRidgeParameters, run: Run) -> np
 
     def denoised(stabilised: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         if estimate.spacing_px > 1:
-            return shared_ridge(stabilised, usable, min(estimate.spacing_px - 1, 2), parameters)
+            result = shared_ridge(stabilised, usable, min(estimate.spacing_px - 1, 2), parameters)
+            return result + parameters.kept * (stabilised - result)
         return nonlocal_ridge(stabilised, 1.0, **VstNlRidgeParameters().model_dump(exclude={"a", "b"}))
 
     result = denoise_stabilised(plane, noise_of(plane, parameters, run), denoised)

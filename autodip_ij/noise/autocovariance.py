@@ -12,49 +12,62 @@ _SIDE = 24
 _SMALL_SIDE = 16
 _SMALL_IMAGE = 72
 _AROUND_PX = 8
+_STRUCTURE_PX = 1.5
 _FLATTEST = 0.03
 _FEWEST = 8
 _REACH_PX = 8
 _ROUNDS = 4
 
 
-def noise_autocovariance(values: Plane, smooth: Plane, usable: npt.NDArray[np.bool_]) -> Plane | None:
-    """Return the autocovariance of the noise of an image; None where no part of it is usable.
+def noise_autocovariance(tiles: list[Plane]) -> Plane:
+    """Return the autocovariance of noise, about a plane in each of several flat tiles.
 
-    It is measured about a plane in the 3 % of the tiles whose surroundings are flattest. Tiles that are flat themselves
-    would be those whose noise happens to vary slowly the least: their variance is 5 to 15 % too low, and the
-    covariance of pixels 3 px apart less than half. The noise of the surroundings says nothing about that of the tile.
     What the plane takes away of the noise is computed from the result itself and added again.
 
     Parameters
     ----------
-    values
-        Image (Y, X), at least 16 px a side, whose noise is the same everywhere.
-    smooth
-        Estimate (Y, X) of the image without noise, in which flatness is judged; the less noise it has, the better.
-    usable
-        (Y, X); false where clipping changed the noise.
+    tiles
+        Squares (Y, X) of one size, at least 16 px a side, of an image whose noise is the same everywhere: its
+        `autodip_ij.noise.correlated.noise_tiles`.
 
     Returns
     -------
-    ndarray or None
-        Covariance by the distance along both axes, (2 r + 1, 2 r + 1), 0 in the centre; r is 32 px, 20 px for images
-        below 72 px. A valid autocovariance: no frequency has a negative power.
+    ndarray
+        Covariance by the distance along both axes, (2 r + 1, 2 r + 1), 0 in the centre; r is 20 to 32 px. A valid
+        autocovariance: no frequency has a negative power.
     """
-    side = _SMALL_SIDE if min(values.shape) < _SMALL_IMAGE else _SIDE
-    chosen = _flat_surroundings(smooth, usable, side)
-    if not chosen:
-        return None
+    side = tiles[0].shape[0]
     reach = min(_REACH_PX, side // 3)
     plane = _plane_of(side)
-    tiles = np.stack([values[tile].ravel() for tile in chosen])
-    tiles = (tiles - (tiles @ plane) @ plane.T).reshape(-1, side, side)
-    return _valid(_without_plane_loss(_mean_products(tiles, reach), plane, side))
+    flat = np.stack([tile.ravel() for tile in tiles])
+    residuals = (flat - (flat @ plane) @ plane.T).reshape(-1, side, side)
+    return _valid(_without_plane_loss(_mean_products(residuals, reach), plane, side))
 
 
-def _flat_surroundings(smooth: Plane, usable: npt.NDArray[np.bool_], side: int) -> list[Tile]:
-    """Return the tiles around which the smooth image varies least about a plane."""
-    height, width = smooth.shape
+def flat_surroundings(values: Plane, usable: npt.NDArray[np.bool_]) -> list[Tile]:
+    """Return the 3 % of the tiles around which the image, smoothed, varies least about a plane.
+
+    Tiles that are flat themselves would be those whose noise happens to vary slowly the least: on FMD widefield images
+    its variance is up to 30 % too low there, and the covariance of pixels 3 px apart less than half. The noise of the
+    surroundings says little about that of the tile.
+
+    Parameters
+    ----------
+    values
+        Image (Y, X), at least 16 px a side.
+    usable
+        (Y, X); tiles with a pixel that is not usable are left out.
+
+    Returns
+    -------
+    list of (slice, slice)
+        Rows and columns of 24 px, 16 px in images below 72 px.
+    """
+    from scipy.ndimage import gaussian_filter
+
+    smooth = gaussian_filter(values, _STRUCTURE_PX, mode="mirror")
+    height, width = values.shape
+    side = _SMALL_SIDE if min(values.shape) < _SMALL_IMAGE else _SIDE
     found = []
     for top in range(0, height - side + 1, side // 2):
         for left in range(0, width - side + 1, side // 2):

@@ -8,6 +8,8 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
+from autodip_ij.noise.autocovariance import flat_surroundings
+
 Plane = npt.NDArray[np.float64]
 Tiles = npt.NDArray[np.float64]
 Numbers = npt.NDArray[np.float64]
@@ -161,6 +163,8 @@ _FLATTEST = 0.03
 _FEWEST = 4
 _SAME_VARIANCE = 1.32
 _SHARED = 1.6
+_LITTLE_STRUCTURE = 0.25
+_CHANCE = 1.5
 
 
 @dataclass(frozen=True)
@@ -186,7 +190,7 @@ class SharedNoise:
         if not self.flattest:
             return 1.0 / binning**2
         coarse = min(binning, self.flattest[0].shape[0] // 3)
-        means = float(np.median([_about_a_plane(_means(tile, coarse)) for tile in self.flattest]))
+        means = _spread([_means(tile, coarse) for tile in self.flattest])
         return means / self.between_neighbours * (coarse / binning) ** 2
 
 
@@ -209,7 +213,8 @@ def find_shared_noise(values: Plane, usable: npt.NDArray[np.bool_], shared: bool
     The image is cut into overlapping tiles of 16 to 32 px. In the 3 % whose Gaussian-smoothed values vary least, the
     variance about a plane is compared with that of the second difference between next neighbours. It is shared noise if
     it is at least 1.6 times as large, if the second difference grows with the distance of the pixels and then stays
-    within 5 px, and if the spectrum and the directions say so too; otherwise it is structure.
+    within 5 px, and if the spectrum and the directions say so too; otherwise it is structure. How strong it is, is then
+    measured in tiles whose surroundings are flat: those that are flat themselves have too little slow noise.
 
     Parameters
     ----------
@@ -239,7 +244,30 @@ def find_shared_noise(values: Plane, usable: npt.NDArray[np.bool_], shared: bool
             return white
     telling = [at for at, variance in zip(_SPACINGS_PX, seen, strict=True) if whole <= _SAME_VARIANCE * variance]
     spacing = telling[0] if telling else _SPACINGS_PX[-1]
-    return SharedNoise(spacing, tuple(values[tile] for tile in tiles), float(seen[0]))
+    measured = noise_tiles(values, usable)
+    between = _median_variance(second_difference(values, 1), measured)
+    return SharedNoise(spacing, tuple(values[tile] for tile in measured), between)
+
+
+def noise_tiles(values: Plane, usable: npt.NDArray[np.bool_]) -> list[tuple[slice, slice]]:
+    """Return the tiles of an image in which the strength of shared noise is measured; none if none is usable.
+
+    Those whose surroundings are flat, unless their variance exceeds that of the tiles that are flat themselves by more
+    than the choice among noise explains: then fine structure is everywhere, and the latter are taken.
+
+    Parameters
+    ----------
+    values
+        Image (Y, X), at least 16 px a side.
+    usable
+        (Y, X); false where clipping changed the noise.
+    """
+    flat, around = _flattest(values, usable), flat_surroundings(values, usable)
+    if not flat or not around:
+        return flat or around
+    detail = second_difference(values, 1)
+    spreads = [_spread([values[tile] for tile in tiles]) / _median_variance(detail, tiles) for tiles in (around, flat)]
+    return around if spreads[0] <= _CHANCE * spreads[1] else flat
 
 
 def _flattest(values: Plane, usable: npt.NDArray[np.bool_]) -> list[tuple[slice, slice]]:
@@ -268,6 +296,11 @@ def _means(tile: Plane, binning: int) -> npt.NDArray[np.floating]:
 
     rows, columns = (length // binning * binning for length in tile.shape)
     return np.asarray(block_reduce(tile[:rows, :columns], binning, np.mean))
+
+
+def _spread(tiles: list[npt.NDArray[np.floating]]) -> float:
+    """Return the lower quartile of the variances of tiles (Y, X) about planes: some hold more structure than others."""
+    return float(np.quantile([_about_a_plane(tile) for tile in tiles], _LITTLE_STRUCTURE))
 
 
 def _median_variance(detail: Plane, tiles: list[tuple[slice, slice]]) -> float:

@@ -7,6 +7,7 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from autodip_ij.noise.autocovariance import noise_autocovariance
+from autodip_ij.noise.correlated import noise_tiles
 
 RNG = np.random.default_rng
 
@@ -21,9 +22,7 @@ def expected(sigma_px: float, down: int, right: int) -> float:
 
 
 def measured(image: np.ndarray) -> np.ndarray:
-    found = noise_autocovariance(image, gaussian_filter(image, 2.0), np.ones(image.shape, bool))
-    assert found is not None
-    return found
+    return noise_autocovariance([image[tile] for tile in noise_tiles(image, np.ones(image.shape, bool))])
 
 
 @pytest.mark.parametrize("side", [256, 512])
@@ -33,7 +32,7 @@ def test_it_is_neither_too_weak_nor_too_strong_in_images_of_any_size(side, sigma
     centre = found.shape[0] // 2
     for down, right in ((0, 0), (0, 1), (2, 0), (1, 2)):
         assert found[centre + down, centre + right] == pytest.approx(
-            expected(sigma_px, down, right), abs=0.15 * expected(sigma_px, 0, 0)
+            expected(sigma_px, down, right), abs=0.2 * expected(sigma_px, 0, 0)
         )
 
 
@@ -50,6 +49,6 @@ def test_no_frequency_has_a_negative_power():
     assert power.min() > -1e-9 * power.max()
 
 
-def test_an_image_without_a_usable_part_has_none():
+def test_an_image_without_a_usable_part_has_no_tiles():
     image = blurred_noise((64, 64), 1.0)
-    assert noise_autocovariance(image, image, np.zeros(image.shape, bool)) is None
+    assert noise_tiles(image, np.zeros(image.shape, bool)) == []

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
+from skimage.io import imread
 
 from autodip_ij.noise.correlated import find_shared_noise
 from autodip_ij.noise.estimate import estimate_noise, near_clipping
@@ -150,3 +151,16 @@ def test_no_real_image_takes_the_wrong_branch(shared: Path) -> None:
             if (find_shared_noise(pixels, usable).spacing_px > 1) != (kind == "correlated"):
                 wrong.append(f"{name}, {part}")
     assert wrong == []
+
+
+@pytest.mark.parametrize("corner", [(0, 0), (128, 128), (256, 256), (64, 64, 384)])
+@pytest.mark.parametrize("specimen", ["nucleus", "actin"])
+def test_the_noise_of_a_part_of_a_widefield_image_is_as_strong_as_it_is(shared, specimen, corner):
+    """Measured at the sampling of the fit, on which its stop depends."""
+    names = (f"data/fmd/widefield_{specimen}_fov19_{kind}.png" for kind in ("c1_noisy", "gt"))
+    noisy, clean = (imread(shared / name).astype(np.float64) for name in names)
+    side = corner[2] if len(corner) == 3 else 256
+    part = (slice(corner[0], corner[0] + side), slice(corner[1], corner[1] + side))
+    noise = (noisy - clean)[part].reshape(side // 2, 2, side // 2, 2).mean(axis=(1, 3))
+    found = estimate_noise(noisy[part], binning=2).model.sigma(noisy[part])
+    assert found == pytest.approx(noise.std(), rel=0.08)
