@@ -65,11 +65,14 @@ def refine(
     pixels = patch_px**2
     one = torch.eye(pixels, dtype=torch.float64)
 
-    def combine(y: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
+    def combine(noisy: Tensor, clean: Tensor, corners: Tensor) -> tuple[Tensor, Tensor]:
+        mean = noisy.mean(1, keepdim=True)
+        # In double precision: single loses the noise where a spot is a thousand times brighter.
+        z = (clean - clean.mean(1, keepdim=True)).double()
         noise = z.shape[1] * strength**2 * one
         kept = one - noise[0, 0] * torch.cholesky_inverse(torch.linalg.cholesky(z.mT @ z + noise))
         left = 1 / z.shape[1] + kept.square().sum((-1, -2)) / pixels
-        return (y.float() @ kept.float()).double(), left[:, None].expand(y.shape[:2])
+        return (noisy - mean) @ kept.float() + mean, left[:, None].expand(z.shape[:2])
 
     step = max(2, 2 * patch_px // 3)
     return denoise_groups(

@@ -76,12 +76,15 @@ def refine(
 
     ridge = patch_px**2 * strength**2 * torch.eye(patch_px**2, dtype=torch.float64)
 
-    def combine(y: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
+    def combine(noisy: Tensor, clean: Tensor, corners: Tensor) -> tuple[Tensor, Tensor]:
+        mean = noisy.mean(1, keepdim=True)
+        # In double precision: single loses the ridge where a spot is a thousand times brighter than the noise.
+        y, z = (noisy - mean).double(), (clean - clean.mean(1, keepdim=True)).double()
         gram = z.mT @ z
         factor = torch.linalg.cholesky(gram + ridge)
         inner = torch.cholesky_solve(torch.cholesky_solve(gram, factor).mT, factor)
         left = 1 / y.shape[1] + ((z @ inner) * z).sum(-1)
-        return z @ torch.cholesky_solve(z.mT @ y, factor), left
+        return (z @ torch.cholesky_solve(z.mT @ y, factor)).float() + mean, left
 
     return denoise_groups(
         noisy, first, combine, patch_px=patch_px, similar=similar, distance_px=distance_px, step_px=_STEP_PX

@@ -13,9 +13,9 @@ from autodip_ij.dip.devices import on_all_threads
 if TYPE_CHECKING:
     from torch import Tensor
 
-Combine = Callable[["Tensor", "Tensor"], tuple["Tensor", "Tensor"]]
-"""Denoises groups: (noisy, first estimate), both (groups, patches, pixels) less the means of each pixel over its group,
-to the denoised patches and the share of noise variance (groups, patches) that is left in them."""
+Combine = Callable[["Tensor", "Tensor", "Tensor"], tuple["Tensor", "Tensor"]]
+"""Denoises groups: noisy patches and those of the first estimate, both (groups, patches, pixels), and their corners
+(groups, patches, 2), to the denoised patches and the share of noise variance (groups, patches) that is left in them."""
 
 _BAND = 32
 """Rows of groups formed at once, which bounds the memory for large planes."""
@@ -83,7 +83,7 @@ def _extended(image: npt.NDArray[Any], patch_px: int, step_px: int) -> Tensor:
 
 
 def _groups(guide: Tensor, top: int, band: int, patch_px: int, similar: int, distance_px: int, step_px: int) -> Tensor:
-    """Return the corners (groups, similar) of the patches most similar to those on the step's grid.
+    """Return the corners (groups, similar, 2) of the patches most similar to those on the step's grid.
 
     Parameters
     ----------
@@ -91,11 +91,6 @@ def _groups(guide: Tensor, top: int, band: int, patch_px: int, similar: int, dis
         Rows of the first estimate, (Y, X).
     top, band
         First row of the grid within them, and the number of rows it covers.
-
-    Returns
-    -------
-    Tensor
-        Indices into the corners of all patches of these rows, row by row.
     """
     import torch
     from torch.nn.functional import avg_pool2d, pad
@@ -104,19 +99,17 @@ def _groups(guide: Tensor, top: int, band: int, patch_px: int, similar: int, dis
     around = pad(guide, (distance_px,) * 4, value=float(guide.max()) + _FAR)
     height = min(band - step_px + patch_px, guide.shape[0] - top)
     own = guide[top : top + height]
+    moves = [(down, right) for down in range(side) for right in range(side)]
     distances = []
-    for dy in range(side):
-        for dx in range(side):
-            moved = around[top + dy : top + dy + height, dx : dx + guide.shape[1]]
-            distances.append(avg_pool2d((own - moved).square_()[None, None], patch_px, step_px).flatten())
+    for down, right in moves:
+        moved = around[top + down : top + down + height, right : right + guide.shape[1]]
+        distances.append(avg_pool2d((own - moved).square_()[None, None], patch_px, step_px).flatten())
     # The patch itself comes first even if others equal it, so that every pixel belongs to a chosen patch.
     distances[len(distances) // 2].fill_(-1.0)
     nearest = torch.stack(distances, 1).topk(similar, dim=1, largest=False, sorted=False).indices
-    across = guide.shape[1] - patch_px + 1
-    corner_y = top + step_px * torch.arange((height - patch_px) // step_px + 1)
-    corner_x = step_px * torch.arange((across - 1) // step_px + 1)
-    corners = (corner_y[:, None] * across + corner_x).reshape(-1, 1)
-    return corners + (nearest // side - distance_px) * across + nearest % side - distance_px
+    rows = top + step_px * torch.arange((height - patch_px) // step_px + 1)
+    columns = step_px * torch.arange((guide.shape[1] - patch_px) // step_px + 1)
+    return torch.cartesian_prod(rows, columns)[:, None] + torch.tensor(moves)[nearest] - distance_px
 
 
 def _combined(data: Tensor, guide: Tensor, groups: Tensor, patch_px: int, combine: Combine) -> tuple[Tensor, Tensor]:
@@ -125,15 +118,13 @@ def _combined(data: Tensor, guide: Tensor, groups: Tensor, patch_px: int, combin
     from torch.nn.functional import fold, unfold
 
     noisy, clean = (unfold(rows[None, None], patch_px)[0].T.contiguous() for rows in (data, guide))
-    pixels, similar = patch_px**2, groups.shape[1]
+    pixels, similar, across = patch_px**2, groups.shape[1], data.shape[1] - patch_px + 1
     total, weight = torch.zeros_like(noisy), torch.zeros(len(noisy))
-    for chosen in groups.split(max(1, _CHUNK * 64 * 25 // (similar * pixels))):
-        y, z = noisy[chosen], clean[chosen]
-        mean = y.mean(1, keepdim=True)
-        # In double precision: single loses the noise where a spot is a thousand times brighter.
-        denoised, left = combine((y - mean).double(), (z - z.mean(1, keepdim=True)).double())
+    for corners in groups.split(max(1, _CHUNK * 64 * 25 // (similar * pixels))):
+        chosen = corners[..., 0] * across + corners[..., 1]
+        denoised, left = combine(noisy[chosen], clean[chosen], corners)
         share = 1 / left.float().clamp(1 / similar, 1.0)
-        total.index_add_(0, chosen.flatten(), ((denoised.float() + mean) * share[..., None]).reshape(-1, pixels))
+        total.index_add_(0, chosen.flatten(), (denoised.float() * share[..., None]).reshape(-1, pixels))
         weight.index_add_(0, chosen.flatten(), share.flatten())
     size = (data.shape[0], data.shape[1])
     shares = weight[None, None].expand(1, pixels, -1).contiguous()

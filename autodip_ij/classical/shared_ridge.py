@@ -19,6 +19,7 @@ from pydantic import Field
 
 from autodip_ij.classical.method import Method, Plane, Run
 from autodip_ij.classical.nonlocal_ridge import VstNlRidgeParameters, nonlocal_ridge
+from autodip_ij.classical.patch_groups import denoise_groups
 from autodip_ij.classical.stabilised import PoissonGaussParameters, denoise_stabilised, noise_of
 from autodip_ij.noise.autocovariance import noise_autocovariance
 from autodip_ij.noise.correlated import noise_tiles
@@ -31,10 +32,6 @@ FloatPlane = npt.NDArray[np.float64]
 
 _STEP_PX = 4
 """Distance of the reference patches of groups."""
-_BAND = 32
-"""Rows of groups formed at once, which bounds the memory for large planes."""
-_CHUNK = 1024
-_FAR = 1e6
 _JITTER = 1e-3
 _REACH_PX = 5
 _STRUCTURE_PX = 2.0
@@ -149,88 +146,31 @@ def combine_patches(
     """
     import torch
 
-    patch, reach = parameters.patch_px, parameters.distance_px
-    height, width = noisy.shape
-    more = [(0, -(side - patch) % _STEP_PX) for side in noisy.shape]
-    data, guide = (
-        torch.from_numpy(np.pad(image, more, mode="symmetric").astype(np.float32)) for image in (noisy, first)
-    )
+    patch, similar = parameters.patch_px, parameters.similar
     products = torch.from_numpy(np.pad(covariance, 1) * (patch * parameters.strength) ** 2)
-    total, weight = torch.zeros_like(data), torch.zeros_like(data)
-    band = _BAND * _STEP_PX
-    for top in range(0, data.shape[0] - patch + 1, band):
-        rows = slice(max(0, top - reach), min(data.shape[0], top + band - _STEP_PX + patch + reach))
-        groups = _groups(guide[rows], top - rows.start, band, parameters)
-        part, shares = _combined(data[rows], guide[rows], groups, products, patch)
-        total[rows] += part
-        weight[rows] += shares
-    return (total / weight)[:height, :width].numpy().astype(np.float64)
-
-
-def _groups(guide: Tensor, top: int, band: int, parameters: VstSharedRidgeParameters) -> Tensor:
-    """Return the corners (groups, similar, 2) of the patches most similar to those on the step's grid.
-
-    Parameters
-    ----------
-    guide
-        Rows of the first estimate, (Y, X).
-    top, band
-        First row of the grid within them, and the number of rows it covers.
-    parameters
-        Patches of a group.
-    """
-    import torch
-    from torch.nn.functional import avg_pool2d, pad
-
-    patch, reach = parameters.patch_px, parameters.distance_px
-    around = pad(guide, (reach,) * 4, value=float(guide.max()) + _FAR)
-    height = min(band - _STEP_PX + patch, guide.shape[0] - top)
-    own = guide[top : top + height]
-    steps = [(down, right) for down in range(2 * reach + 1) for right in range(2 * reach + 1)]
-    distances = []
-    for down, right in steps:
-        moved = around[top + down : top + down + height, right : right + guide.shape[1]]
-        distances.append(avg_pool2d((own - moved).square_()[None, None], patch, _STEP_PX).flatten())
-    # The patch itself comes first even if others equal it, so that every pixel belongs to a chosen patch.
-    distances[len(distances) // 2].fill_(-1.0)
-    similar = min(parameters.similar, (reach + 1) ** 2)
-    nearest = torch.stack(distances, 1).topk(similar, dim=1, largest=False, sorted=False).indices
-    rows = top + _STEP_PX * torch.arange((height - patch) // _STEP_PX + 1)
-    columns = _STEP_PX * torch.arange((guide.shape[1] - patch) // _STEP_PX + 1)
-    return torch.cartesian_prod(rows, columns)[:, None] + torch.tensor(steps)[nearest] - reach
-
-
-def _combined(data: Tensor, guide: Tensor, groups: Tensor, products: Tensor, patch: int) -> tuple[Tensor, Tensor]:
-    """Return the weighted sum of the patches of all groups at their places, (Y, X), and the sum of the weights.
-
-    The patches of a group are combined less their common mean: those of a flat part become that mean, whose noise is
-    that of the whole group. Patches weigh by the inverse of the share of the noise that is left in them.
-    """
-    import torch
-    from torch.nn.functional import fold, unfold
-
-    noisy, clean = (unfold(rows[None, None], patch)[0].T.contiguous() for rows in (data, guide))
-    across, similar, centre = data.shape[1] - patch + 1, groups.shape[1], products.shape[0] // 2
-    total, weight = torch.zeros_like(noisy), torch.zeros(len(noisy))
+    centre = products.shape[0] // 2
     alone = products[centre, centre]
-    own = (_JITTER * alone) * torch.eye(similar, dtype=torch.float64)
-    for corners in groups.split(_CHUNK):
-        chosen = corners[..., 0] * across + corners[..., 1]
-        y, z = noisy[chosen].double(), clean[chosen].double()
+
+    def combine(noisy: Tensor, clean: Tensor, corners: Tensor) -> tuple[Tensor, Tensor]:
+        # Less their common mean: patches of a flat part become that mean, whose noise is that of the whole group.
+        y, z = noisy.double(), clean.double()
         mean = y.mean((1, 2), keepdim=True)
-        z -= z.mean((1, 2), keepdim=True)
+        z = z - z.mean((1, 2), keepdim=True)
         apart = (corners[:, :, None] - corners[:, None]).clamp(-centre, centre) + centre
-        noise = products[apart[..., 0], apart[..., 1]] + own
+        noise = products[apart[..., 0], apart[..., 1]] + _JITTER * alone * torch.eye(z.shape[1], dtype=torch.float64)
         gram = z @ z.mT
         weights = torch.linalg.solve(gram + noise, gram)
-        combined = weights.mT @ (y - mean) + mean
-        left = ((noise @ weights) * weights).sum(1) / alone
-        share = (1 / left.clamp(1 / similar, 1.0)).float()
-        total.index_add_(0, chosen.flatten(), (combined.float() * share[..., None]).reshape(-1, patch**2))
-        weight.index_add_(0, chosen.flatten(), share.flatten())
-    size = (data.shape[0], data.shape[1])
-    shares = weight[None, None].expand(1, patch**2, -1).contiguous()
-    return fold(total.T[None], size, patch)[0, 0], fold(shares, size, patch)[0, 0]
+        return weights.mT @ (y - mean) + mean, ((noise @ weights) * weights).sum(1) / alone
+
+    return denoise_groups(
+        noisy,
+        first,
+        combine,
+        patch_px=patch,
+        similar=similar,
+        distance_px=parameters.distance_px,
+        step_px=_STEP_PX,
+    )
 
 
 def _denoise(plane: Plane, parameters: VstSharedRidgeParameters, run: Run) -> npt.NDArray[Any]:
