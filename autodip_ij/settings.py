@@ -8,12 +8,12 @@ name of a fit parameter overrides it, with the bounds and the description of `au
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from autodip_ij._support.fields import explain
 from autodip_ij.calibration.parameters import STORED, declared
@@ -24,6 +24,8 @@ AUTO = "auto"
 
 RENAMED = {"seeds": "n_fits", "noise": "input_noise", "weights": "lpips_weights"}
 """Former names of settings, accepted with a warning until the next release."""
+REPLACED = {"effort": {"best": "standard"}}
+"""Former values of settings and what is taken instead, with a warning, until the next release."""
 
 _log = logging.getLogger(__name__)
 
@@ -86,7 +88,7 @@ class DenoiseSettings(BaseModel):
         Shown("Calibration", persist=True),
     ] = "autodip"
     effort: Annotated[
-        Literal["fast", "standard", "best"],
+        Literal["fast", "standard"],
         Field(description="How much computing to spend, where the calibration knows efforts"),
         Shown("Effort", persist=True),
     ] = "standard"
@@ -258,6 +260,11 @@ class DenoiseSettings(BaseModel):
     def _understand_former_names(cls, values: Any) -> Any:
         return current_names(values) if isinstance(values, Mapping) else values
 
+    @field_validator(*REPLACED, mode="before")
+    @classmethod
+    def _understand_former_values(cls, value: Any, info: ValidationInfo) -> Any:
+        return current_value(info.field_name or "", value)
+
     @field_validator("group")
     @classmethod
     def _known_group(cls, value: str) -> str:
@@ -356,20 +363,48 @@ def _warn_of_former_name(name: str) -> None:
     )
 
 
-def current_option(argument: str) -> str:
-    """Return a word of a command line with the present name of an option.
+def current_value(name: str, value: Any) -> Any:
+    """Return the value of a setting, or what is taken instead of one of `REPLACED`, with a warning once a process.
 
     Examples
     --------
-    >>> current_option("--n-fits=2"), current_option("image.tif")
-    ('--n-fits=2', 'image.tif')
+    >>> current_value("effort", "fast"), current_value("seed", "best")
+    ('fast', 'best')
     """
-    option, equals, value = argument.partition("=")
-    name = option.removeprefix("--")
-    if name == option or name not in RENAMED:
-        return argument
-    _warn_of_former_name(name)
-    return f"--{RENAMED[name].replace('_', '-')}{equals}{value}"
+    if not isinstance(value, str) or value not in REPLACED.get(name, {}):
+        return value
+    _warn_of_former_value(name, value)
+    return REPLACED[name][value]
+
+
+@cache
+def _warn_of_former_value(name: str, value: str) -> None:
+    _log.warning(
+        "%s '%s' no longer exists, so '%s' is taken; the next release will not accept '%s'",
+        *(name, value, REPLACED[name][value], value),
+    )
+
+
+def current_options(arguments: Sequence[str]) -> list[str]:
+    """Return the words of a command line with the present names and values of options.
+
+    Examples
+    --------
+    >>> current_options(["best", "--n-fits=2", "--effort", "fast"])
+    ['best', '--n-fits=2', '--effort', 'fast']
+    """
+    words: list[str] = []
+    for before, argument in zip(["", *arguments], arguments, strict=False):
+        option, equals, value = argument.partition("=")
+        name = option.removeprefix("--")
+        if name == option:
+            words.append(current_value(before.removeprefix("--"), argument) if before.startswith("--") else argument)
+            continue
+        if name in RENAMED:
+            _warn_of_former_name(name)
+            option = f"--{RENAMED[name].replace('_', '-')}"
+        words.append(f"{option}{equals}{current_value(name, value)}")
+    return words
 
 
 def shown(model: type[BaseModel], name: str) -> Shown:

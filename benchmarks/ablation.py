@@ -34,7 +34,7 @@ from autodip_ij.evaluation.scoring.comparison import compare_one
 from autodip_ij.evaluation.scoring.matching import Options, central
 from autodip_ij.noise.plane import NoisyPlane, shared_noise_of
 
-EFFORTS = ("fast", "standard", "best")
+EFFORTS = ("fast", "standard")
 CLASSICAL = ("vst-nl-ridge", "vst-nl-bayes", "vst-nlm", "vst-wavelet")
 SCORES = {"psnr": 2, "lpips": 3, "ssim": 3}
 """Measures of the table with their decimal places."""

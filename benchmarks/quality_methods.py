@@ -24,7 +24,7 @@ TUNED = "gaussian-tuned"
 GAUSSIAN = "gaussian:sigma_px=1,widefield.sigma_px=3"
 FIXED_SIGMA = {"widefield": 3.0}
 SIGMAS = (0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0)
-EFFORTS = ("fast", "standard", "best")
+EFFORTS = ("fast", "standard")
 
 
 def available() -> dict[str, str]:

@@ -288,7 +288,7 @@ class Cases:
             "confocal_standard": partial(self.dip, CONFOCAL, nucleus),
             "confocal_fast": partial(self.dip, CONFOCAL, nucleus, effort="fast"),
             "widefield_standard": partial(self.dip, WIDEFIELD, actin, iterations=60),
-            "twophoton_best": partial(self.dip, TWO_PHOTON, mito, effort="best", iterations=15, uncertainty=True),
+            "twophoton_three": partial(self.dip, TWO_PHOTON, mito, n_fits=3, iterations=15, uncertainty=True),
             "paper": partial(self.dip, CONFOCAL, nucleus, 96, calibration="paper", iterations=10),
             "group_auto": partial(self.dip, WIDEFIELD, "auto", 96, iterations=10),
             "guard_stop": partial(self.dip, WIDEFIELD, "all", 64, guard="stop", guides="none", loss="mse"),

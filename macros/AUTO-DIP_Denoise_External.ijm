@@ -141,7 +141,7 @@ function askForOptions() {
 		"nucleus", "actin", "mito", "all");
 	Dialog.create(LABEL);
 	Dialog.addChoice("Group", groups, "auto");
-	Dialog.addChoice("Effort", newArray("fast", "standard", "best"), "standard");
+	Dialog.addChoice("Effort", newArray("fast", "standard"), "standard");
 	Dialog.addNumber("Iterations", 0, 0, 6, "(0 = from group)");
 	Dialog.addNumber("Seed", 1);
 	Dialog.addChoice("Device", newArray("auto", "cuda", "mps", "cpu"), "auto");

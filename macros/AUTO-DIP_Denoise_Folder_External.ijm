@@ -72,7 +72,7 @@ function askForOptions() {
 	Dialog.addDirectory("Output", "");
 	Dialog.addString("Group", "auto", 16);
 	Dialog.addString("Channel", "", 16);
-	Dialog.addChoice("Effort", newArray("fast", "standard", "best"), "standard");
+	Dialog.addChoice("Effort", newArray("fast", "standard"), "standard");
 	Dialog.addNumber("Iterations", 0, 0, 6, "(0 = from group)");
 	Dialog.addChoice("Device", newArray("auto", "cuda", "mps", "cpu"), "auto");
 	Dialog.addFile("Program", rememberedProgram());

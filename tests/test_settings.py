@@ -11,7 +11,7 @@ from autodip_ij import settings
 from autodip_ij._support.fields import bounds_of, choices_of
 from autodip_ij.calibration.parameters import Parameters
 from autodip_ij.errors import BadInput
-from autodip_ij.settings import OVERRIDES, RENAMED, DenoiseSettings, current_names, current_option, shown
+from autodip_ij.settings import OVERRIDES, RENAMED, DenoiseSettings, current_names, current_options, shown
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def test_groups_are_read_as_people_write_them(text: str, group: str) -> None:
         ({"width": "asc"}, "did you mean 'asc_to512'"),
         ({"averaging": 1.0}, "less than 1"),
         ({"seed": -1}, "greater than or equal to 0"),
-        ({"effort": "turbo"}, "fast, standard, best"),
+        ({"effort": "turbo"}, "fast, standard"),
     ],
 )
 def test_a_refused_value_names_the_setting_and_the_remedy(values: dict[str, object], words: str) -> None:
@@ -79,7 +79,7 @@ def test_every_setting_is_documented_for_its_users() -> None:
 
 def test_bounds_and_choices_can_be_asked_for() -> None:
     assert bounds_of(DenoiseSettings, "iterations") == {"min": 1, "max": 20_000}
-    assert choices_of(DenoiseSettings, "effort") == ["fast", "standard", "best"]
+    assert choices_of(DenoiseSettings, "effort") == ["fast", "standard"]
     assert choices_of(DenoiseSettings, "seed") == []
 
 
@@ -128,7 +128,20 @@ def test_a_setting_that_overrides_a_parameter_has_its_bounds() -> None:
 
 @pytest.mark.parametrize(
     ("given", "meant"),
-    [("--seeds=2", "--n-fits=2"), ("--weights", "--lpips-weights"), ("weights", "weights"), ("--seed", "--seed")],
+    [
+        (["--seeds=2"], ["--n-fits=2"]),
+        (["--weights", "a"], ["--lpips-weights", "a"]),
+        (["weights", "--seed"], ["weights", "--seed"]),
+        (["--effort", "best"], ["--effort", "standard"]),
+        (["--effort=best"], ["--effort=standard"]),
+        (["best", "--group", "best"], ["best", "--group", "best"]),
+    ],
 )
-def test_a_former_option_is_understood(given: str, meant: str) -> None:
-    assert current_option(given) == meant
+def test_a_former_option_is_understood(given: list[str], meant: list[str]) -> None:
+    assert current_options(given) == meant
+
+
+def test_the_former_effort_is_standard_with_a_warning(caplog, monkeypatch):
+    monkeypatch.setattr(settings, "_warn_of_former_value", settings._warn_of_former_value.__wrapped__)
+    assert DenoiseSettings.parse(effort="best").effort == "standard"
+    assert "effort 'best' no longer exists, so 'standard' is taken" in caplog.text

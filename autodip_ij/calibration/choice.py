@@ -66,7 +66,7 @@ def choose(
     decision_or_group
         What is known: a decision made from metadata, or a group name.
     effort
-        ``fast``, ``standard`` or ``best``, for calibrations that know efforts; ``standard`` if None.
+        ``fast`` or ``standard``, for calibrations that know efforts; ``standard`` if None.
     effort_given
         Whether the user asked for that effort, so that a calibration without efforts says that it has no influence;
         by default whether `effort` is given.

@@ -98,7 +98,7 @@ def run(arguments: list[str]) -> int:
     arguments = [argument for argument in arguments if argument != "--debug"]
     try:
         code = build_app()(
-            _by_current_names(arguments), exit_on_error=False, print_error=False, result_action="return_value"
+            _by_current_options(arguments), exit_on_error=False, print_error=False, result_action="return_value"
         )
         sys.stdout.flush()
         return code if isinstance(code, int) else 0
@@ -112,13 +112,13 @@ def run(arguments: list[str]) -> int:
         return _failed(*explained(error), debug, as_json)
 
 
-def _by_current_names(arguments: list[str]) -> list[str]:
-    """Return a command line with the present names of settings; without any option the settings are not loaded."""
+def _by_current_options(arguments: list[str]) -> list[str]:
+    """Return a command line with present names and values of settings; without any option, settings are not loaded."""
     if not any(word.startswith("--") and word not in ("--help", "--version") for word in arguments):
         return arguments
-    from autodip_ij.settings import current_option
+    from autodip_ij.settings import current_options
 
-    return [current_option(word) for word in arguments]
+    return current_options(arguments)
 
 
 def explained(error: Exception) -> tuple[str, int]:

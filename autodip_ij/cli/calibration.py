@@ -38,7 +38,7 @@ def list_command(*, as_json: JsonFlag = False) -> None:
         criteria = ", ".join(
             f"{name} (default)" if name == summary.default_criterion else name for name in summary.criteria
         )
-        efforts = "fast, standard, best" if summary.knows_effort else "none"
+        efforts = "fast, standard" if summary.knows_effort else "none"
         numbers = (str(summary.groups), str(summary.images))
         add_row(table, summary.name, summary.title, criteria, *numbers, efforts, summary.source)
     Console().print(table)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 Flat = Parameter(name="*")
 Switch = Annotated[bool, Parameter(negative="")]
-Effort = Literal["fast", "standard", "best"]
+Effort = Literal["fast", "standard"]
 DEFAULT_METHODS = ("noisy", "gaussian", "dip")
 
 

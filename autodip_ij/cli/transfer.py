@@ -32,7 +32,7 @@ def transfer(
     strategy: StrategyName = "policy",
     pool: PoolName | None = None,
     group: str = "auto",
-    effort: Literal["fast", "standard", "best"] | None = None,
+    effort: Literal["fast", "standard"] | None = None,
     channel: str = "",
     time: int | None = None,
     z: int | None = None,

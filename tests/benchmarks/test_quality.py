@@ -77,7 +77,7 @@ def test_sigma_of_an_image_is_chosen_on_the_other_fields_of_its_microscope() -> 
 def test_every_method_is_one_that_can_be_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(quality.quality_methods, "OURS", "paper")
     methods = quality.quality_methods.available()
-    assert {"paper-fast", "paper-standard", "paper-best", "paper", "original-dip"} <= set(methods)
+    assert {"paper-fast", "paper-standard", "paper", "original-dip"} <= set(methods)
     parsed = {label: parse_method(text) for label, text in methods.items() if text}
     stop = parsed["original-net-group-stop"]
     assert stop.parameters_for("widefield", "actin")["iterations"] == 200  # as published

@@ -93,16 +93,16 @@ def test_calibration_without_a_usable_group_is_refused() -> None:
         choose(small_calibration("widefield/mito"), "confocal/actin")
 
 
-@pytest.mark.parametrize("effort", ["fast", "standard", "best"])
+@pytest.mark.parametrize("effort", ["fast", "standard"])
 def test_effort_selects_the_entry_and_is_named(effort: str) -> None:
-    mine = small_calibration("confocal/actin", efforts=("fast", "standard", "best"))
+    mine = small_calibration("confocal/actin", efforts=("fast", "standard"))
     choice = choose(mine, "confocal/actin", effort=effort)
     assert choice.parameters == mine.table["confocal/actin", effort]
     assert choice.reason.endswith(f"at effort {effort}")
 
 
 def test_effort_left_open_is_standard() -> None:
-    mine = small_calibration("all", efforts=("fast", "standard", "best"))
+    mine = small_calibration("all", efforts=("fast", "standard"))
     assert choose(mine, "all").parameters == mine.table["all", "standard"]
 
 
@@ -118,8 +118,8 @@ def test_where_nothing_else_is_cheaper_fewer_iterations_are_named() -> None:
 
 
 def test_fast_effort_is_offered_where_it_exists() -> None:
-    mine = small_calibration("all", efforts=("fast", "standard", "best"))
-    advice = cheaper(mine, choose(mine, "all", effort="best"), (256, 256))
+    mine = small_calibration("all", efforts=("fast", "standard"))
+    advice = cheaper(mine, choose(mine, "all"), (256, 256))
     assert advice is not None
     assert advice.startswith("--effort fast: ")
 

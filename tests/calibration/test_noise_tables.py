@@ -92,7 +92,7 @@ def test_without_pixels_the_reason_warns_that_the_noise_may_change_the_parameter
 
 
 def test_what_would_be_cheaper_is_that_of_the_same_noise(rng, tmp_path):
-    of_effort = {"fast": 1, "standard": 100, "best": 100}
+    of_effort = {"fast": 1, "standard": 100}
     table = {("psnr", "all", effort): replace(EVERY, iterations=count) for effort, count in of_effort.items()}
     slow = {key: replace(found, iterations=10 * found.iterations) for key, found in table.items()}
     content = PackContent("mine", "a test", "psnr", table, noise_parameters={"white": slow, "correlated": table})

@@ -21,9 +21,7 @@ SHIPPED = PackImage("a", "confocal", "actin", (17, 23), "3", "raw", PIXELS)
 DESCRIBED = PackImage(
     "b", "confocal", None, (20, 20), descriptor=Descriptor({"mean": 0.25}, np.linspace(0, 1, 5, dtype=np.float32))
 )
-EVERY_EFFORT = {
-    effort: Parameters(4, 16, 4, count) for effort, count in (("fast", 50), ("standard", 100), ("best", 300))
-}
+EVERY_EFFORT = {effort: Parameters(4, 16, 4, count) for effort, count in (("fast", 50), ("standard", 100))}
 
 
 def content(**changes: object) -> PackContent:
@@ -41,6 +39,16 @@ def content(**changes: object) -> PackContent:
         **changes,
     }
     return PackContent(**values)  # type: ignore[arg-type]
+
+
+def test_rows_of_an_effort_that_no_longer_exists_have_no_effect(tmp_path: Path) -> None:
+    of_efforts = {("psnr", "all", effort): Parameters(4, 16, 4, 9) for effort in ("standard", "best")}
+    of_image = {("psnr", "a", effort): found for (_, _, effort), found in of_efforts.items()}
+    written = write_pack(content(parameters=of_efforts, image_parameters=of_image), tmp_path / "mine")
+    assert "best" in (written / "parameters.csv").read_text()
+    calibration = load_calibration(written)
+    assert set(calibration.table) == {("all", "standard")}
+    assert [set(image.parameters) for image in calibration.images] == [{"standard"}]
 
 
 @pytest.mark.parametrize("name", ["mine", "mine.zip"])

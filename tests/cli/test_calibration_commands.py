@@ -103,7 +103,7 @@ def test_dry_run_tells_what_each_rung_is_expected_to_cost(
 def test_pack_is_shown_with_its_images(pack: Path, capsys: pytest.CaptureFixture[str]) -> None:
     shown = answer(capsys, "calibration", "show", str(pack))
     assert (shown["name"], shown["criterion"], shown["knows_effort"]) == ("mine", "lpips_psnr", True)
-    assert {row["effort"] for row in shown["groups"]} == {"fast", "standard", "best"}
+    assert {row["effort"] for row in shown["groups"]} == {"fast", "standard"}
     assert {row["image"] for row in shown["images"]} == {"pairs_actin", "pairs_nucleus"}
     assert run(["calibration", "show", str(pack), "--images"]) == 0
 
@@ -111,13 +111,13 @@ def test_pack_is_shown_with_its_images(pack: Path, capsys: pytest.CaptureFixture
 def test_image_is_denoised_with_the_pack(
     pack: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    settings = ["--calibration", str(pack), "--group", "confocal/actin", "--device", "cpu", "--effort", "best"]
+    settings = ["--calibration", str(pack), "--group", "confocal/actin", "--device", "cpu", "--effort", "fast"]
     output = tmp_path / "out.ome.tif"
     report = answer(capsys, "denoise", str(data / "actin_noisy.tif"), str(output), *settings, "--quiet")
     channel = report["channels"][0]
     rows = {(row["group"], row["effort"]): row for row in answer(capsys, "calibration", "show", str(pack))["groups"]}
     assert (channel["calibration"], channel["group"]) == ("mine", "confocal/actin")
-    assert channel["parameters"]["iterations"] == rows["confocal/actin", "best"]["iterations"]
+    assert channel["parameters"]["iterations"] == rows["confocal/actin", "fast"]["iterations"]
     assert output.exists()
 
 

@@ -104,7 +104,7 @@ def test_inspect_and_transfer_show_what_a_run_does(name, group, calibration, tmp
 def test_settings_and_selection_count_as_in_a_run(tmp_path):
     pixels = np.stack([noisy((128, 128), shared=True), noisy((128, 128))])
     path = write(Image.from_array(pixels, "TYX"), tmp_path / "image.ome.tif", dtype="same")
-    for given in ({"time": "0"}, {"time": "1"}, {"effort": "best"}, {"tile": 64, "overlap": 16}, {"iterations": 7}):
+    for given in ({"time": "0"}, {"time": "1"}, {"effort": "fast"}, {"tile": 64, "overlap": 16}, {"iterations": 7}):
         settings = DenoiseSettings.parse(group="confocal/actin", device="cpu", **given)
         (done,) = plan_run(open_image(path), settings).channels
         (shown,) = inspect(path, settings).scenes[0].channels

@@ -7,6 +7,8 @@ import json
 import numpy as np
 import pytest
 
+from autodip_ij.calibration.pack.write import PackContent, write_pack
+from autodip_ij.calibration.parameters import Parameters
 from autodip_ij.cli.app import run
 from autodip_ij.denoising.inspection import inspect
 from autodip_ij.denoising.superresolution import (
@@ -147,13 +149,15 @@ def test_the_command_names_what_is_possible(tmp_path, capsys):
         assert said in capsys.readouterr().err
 
 
-def test_effort_counts_as_in_denoising(image):
-    settings = {"device": "cpu", "group": "widefield/nucleus", "width": 4, "depth": 2, "channel": "0", "time": "0"}
+def test_effort_counts_as_in_denoising(image, tmp_path):
+    table = {("psnr", "all", effort): Parameters(2, 4, 4, count) for effort, count in (("fast", 30), ("standard", 60))}
+    pack = write_pack(PackContent("mine", "a test", "psnr", table), tmp_path / "mine")
+    settings = {"device": "cpu", "calibration": str(pack), "group": "all", "channel": "0", "time": "0"}
     counts = {
-        effort: _plan(image, SuperresSettings(effort=effort, **settings)).channels[0].choice.parameters
-        for effort in ("fast", "best")
+        effort: _plan(image, SuperresSettings(effort=effort, **settings)).channels[0].choice.parameters.iterations
+        for effort in ("fast", "standard")
     }
-    assert counts["fast"] != counts["best"]
+    assert counts == {"fast": 15, "standard": 30}
 
 
 def test_tiles_give_a_whole_image_without_holes(rng):

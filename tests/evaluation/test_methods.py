@@ -41,13 +41,13 @@ def test_a_mistake_is_refused_before_any_image_is_read(text, said):
 
 
 def test_dip_is_run_at_each_effort():
-    assert at_efforts(["noisy", "dip:seed=2", "dip:effort=best"], ["fast", "standard"]) == [
+    assert at_efforts(["noisy", "dip:seed=2", "dip:effort=fast,seed=3"], ["fast", "standard"]) == [
         "noisy",
         "dip:seed=2,effort=fast",
         "dip:seed=2,effort=standard",
-        "dip:effort=best",
+        "dip:effort=fast,seed=3",
     ]
-    assert at_efforts(["gaussian"], ["fast"]) == ["gaussian", "dip:effort=fast"]
+    assert at_efforts(["gaussian"], ["fast", "fast"]) == ["gaussian", "dip:effort=fast"]
     assert at_efforts(["gaussian", "dip"], []) == ["gaussian", "dip"]
 
 

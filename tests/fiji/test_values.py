@@ -26,7 +26,7 @@ def test_someone_who_types_nothing_gets_the_defaults_of_the_settings():
 
 
 def test_fields_come_before_the_settings_command():
-    assert split(effort="best")[0].effort == "best"
+    assert split(effort="standard")[0].effort == "standard"
     assert split(effort=AUTO_SETTING)[0].effort == "fast"
     assert split(effort="auto")[0].effort == "fast"
 

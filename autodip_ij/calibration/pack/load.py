@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from io import BytesIO
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -18,12 +19,14 @@ from autodip_ij.calibration.model import Calibration, CalibrationImage
 from autodip_ij.calibration.pack.files import FILE as DESCRIPTORS
 from autodip_ij.calibration.pack.files import MANIFEST, PackFiles, unpack_descriptors
 from autodip_ij.calibration.pack.rows import (
+    FORMER_EFFORTS,
     NOISE_KINDS,
     GroupRow,
     ImageParameterRow,
     ImageRow,
     Manifest,
     OriginalRow,
+    ParameterRow,
     read_manifest,
     read_rows,
     table_name,
@@ -85,7 +88,7 @@ def load_calibration(name_or_path: str | Path, criterion: str | None = None) -> 
     """
     files = _find(name_or_path)
     manifest = read_manifest(files)
-    rows = list(read_rows(files, "parameters.csv", GroupRow))
+    rows = list(_parameter_rows(files, "parameters.csv", GroupRow))
     if not rows:
         raise UnreadableFile(f"{files.path}: parameters.csv is missing or empty, so there is nothing to choose from")
     wanted = criterion or manifest.default_criterion
@@ -94,7 +97,7 @@ def load_calibration(name_or_path: str | Path, criterion: str | None = None) -> 
     if wanted not in known:
         raise BadInput(f"calibration '{manifest.name}' has no criterion '{wanted}'{nearest(wanted, known)}")
     table = _table(files, rows, wanted)
-    by_noise = {kind: list(read_rows(files, table_name(kind), GroupRow)) for kind in NOISE_KINDS}
+    by_noise = {kind: list(_parameter_rows(files, table_name(kind), GroupRow)) for kind in NOISE_KINDS}
     return Calibration(
         name=manifest.name,
         criterion=wanted,
@@ -135,7 +138,7 @@ def _find(name_or_path: str | Path) -> PackFiles:
 
 def _summary(files: PackFiles) -> CalibrationSummary:
     manifest: Manifest = read_manifest(files)
-    rows = list(read_rows(files, "parameters.csv", GroupRow))
+    rows = list(_parameter_rows(files, "parameters.csv", GroupRow))
     return CalibrationSummary(
         name=manifest.name,
         title=manifest.title,
@@ -149,7 +152,15 @@ def _summary(files: PackFiles) -> CalibrationSummary:
 
 
 def _criteria(files: PackFiles) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(row.criterion for row in read_rows(files, "parameters.csv", GroupRow)))
+    return tuple(dict.fromkeys(row.criterion for row in _parameter_rows(files, "parameters.csv", GroupRow)))
+
+
+ParameterRowT = TypeVar("ParameterRowT", bound=ParameterRow)
+
+
+def _parameter_rows(files: PackFiles, name: str, row_type: type[ParameterRowT]) -> Iterator[ParameterRowT]:
+    """Yield the rows of a table of parameters, without those of efforts that no longer exist."""
+    return (row for row in read_rows(files, name, row_type) if row.effort not in FORMER_EFFORTS)
 
 
 def _table(files: PackFiles, rows: list[GroupRow], criterion: str) -> dict[tuple[str, str | None], Parameters]:
@@ -172,7 +183,7 @@ def _check_efforts(files: PackFiles, table: dict[tuple[str, str | None], Paramet
 
 def _images(files: PackFiles, criterion: str) -> tuple[CalibrationImage, ...]:
     best: defaultdict[str, dict[str | None, Parameters]] = defaultdict(dict)
-    for row in read_rows(files, "image_parameters.csv", ImageParameterRow):
+    for row in _parameter_rows(files, "image_parameters.csv", ImageParameterRow):
         if row.criterion == criterion:
             best[row.image][row.effort] = row.parameters
     rows = [row for row in read_rows(files, "images.csv", ImageRow) if row.image in best]

@@ -19,8 +19,10 @@ from autodip_ij.groups.model import group_name, split_group
 
 FORMAT = 1
 NOISE_KINDS = ("white", "correlated")
-EFFORTS = ("fast", "standard", "best")
-Effort = Literal["fast", "standard", "best"]
+EFFORTS = ("fast", "standard")
+FORMER_EFFORTS = ("best",)
+"""Efforts of packs made by earlier versions; their rows have no effect."""
+StoredEffort = Literal["fast", "standard", "best"]
 Microscope = Literal["confocal", "twophoton", "widefield"]
 Specimen = Literal["nucleus", "actin", "mito"]
 
@@ -58,7 +60,7 @@ class ParameterRow(_Row):
     """
 
     criterion: str
-    effort: Effort | None = None
+    effort: StoredEffort | None = None
     parameters: Parameters
 
     @model_validator(mode="before")

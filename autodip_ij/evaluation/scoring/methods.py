@@ -118,8 +118,8 @@ def at_efforts(methods: Sequence[str], efforts: Sequence[str]) -> list[str]:
     --------
     >>> at_efforts(["noisy", "dip:seed=2"], ["fast", "standard"])
     ['noisy', 'dip:seed=2,effort=fast', 'dip:seed=2,effort=standard']
-    >>> at_efforts(["gaussian"], ["best"]), at_efforts(["dip"], [])
-    (['gaussian', 'dip:effort=best'], ['dip'])
+    >>> at_efforts(["gaussian"], ["fast"]), at_efforts(["dip"], [])
+    (['gaussian', 'dip:effort=fast'], ['dip'])
     """
     if not efforts:
         return list(methods)
@@ -128,7 +128,7 @@ def at_efforts(methods: Sequence[str], efforts: Sequence[str]) -> list[str]:
     for text in methods if without_effort else [*methods, DIP]:
         repeated = text in without_effort or text not in methods
         separator = "," if ":" in text else ":"
-        found += [f"{text}{separator}effort={effort}" for effort in efforts] if repeated else [text]
+        found += [f"{text}{separator}effort={effort}" for effort in dict.fromkeys(efforts)] if repeated else [text]
     return found
 
 

@@ -11,7 +11,7 @@ from autodip_ij.errors import BadInput
 from autodip_ij.fiji.commands.menu import DISCARD, RESULT_TYPES, Input, MenuCommand
 from autodip_ij.fiji.commands.parsing import from_zero, parse_options, stop_meaning, truth
 from autodip_ij.progress import Stop
-from autodip_ij.settings import AUTO, RENAMED, DenoiseSettings, current_names
+from autodip_ij.settings import AUTO, RENAMED, REPLACED, DenoiseSettings, current_names, current_value
 
 _SETTINGS = ("device", "effort", "calibration", "weights")
 """Preferences that are settings; the last keeps its former name, by which Fiji stored it and macros give it."""
@@ -64,7 +64,9 @@ def read_preferences(tasks: Any) -> Preferences:
         text = _get(store, entry.name)
         if text is None:
             continue
-        value = text == "true" if entry.type == "bool" else text
+        value = text == "true" if entry.type == "bool" else current_value(entry.name, text)
+        if entry.name in REPLACED and value != text:
+            forget(tasks, entry.name)  # the dialog could not show it
         changed = Preferences(**{**preferences.__dict__, entry.name: value})
         try:
             changed.check()

@@ -1,7 +1,7 @@
 #!Python
 #@ TaskService (initializer="run") tasks
 #@ String (label="Device", description="Where to compute", value="auto", choices={"auto", "cuda", "mps", "cpu"}, required=false, persistKey="autodip.device") device
-#@ String (label="Effort", description="How much computing to spend, where the calibration knows efforts", value="standard", choices={"fast", "standard", "best"}, required=false, persistKey="autodip.effort") effort
+#@ String (label="Effort", description="How much computing to spend, where the calibration knows efforts", value="standard", choices={"fast", "standard"}, required=false, persistKey="autodip.effort") effort
 #@ String (label="Calibration", description="Calibration: paper (published AUTO-DIP), autodip, or the path of a calibration pack", value="autodip", required=false, persistKey="autodip.calibration") calibration
 #@ String (label="LPIPS weights", description="Folder of LPIPS backbone weights", value="", required=false, persistKey="autodip.weights") weights
 #@ Boolean (label="Run in a worker process", description="Compute in a separate process, so that a crash does not affect Fiji", value=true, required=false, persistKey="autodip.isolate") isolate
