@@ -59,6 +59,10 @@ class Run:
     device: str = "auto"
     noise: NoisyPlane | None = None
 
+    def noisy(self, plane: npt.NDArray[Any]) -> NoisyPlane:
+        """Return the plane (Y, X) that is denoised, with its noise."""
+        return NoisyPlane(plane) if self.noise is None else self.noise
+
     def noise_of(self, plane: npt.NDArray[Any]) -> NoiseEstimate:
         """Return the noise of the plane (Y, X) that is denoised.
 
@@ -67,7 +71,7 @@ class Run:
         autodip_ij.errors.BadInput
             If it cannot be estimated.
         """
-        return (NoisyPlane(plane) if self.noise is None else self.noise).estimate()
+        return self.noisy(plane).estimate()
 
     def stopped_after(self, iteration: int, total: int, preview: Callable[[], Plane]) -> bool:
         """Report an iteration; return whether to stop here and return the result so far.

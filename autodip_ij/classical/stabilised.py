@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Annotated
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import Field, model_validator
 
+from autodip_ij._support.arrays import resampled
 from autodip_ij.classical.method import MethodParameters, Plane, Run
 from autodip_ij.errors import BadInput
 from autodip_ij.noise.estimate import NoiseModel, stabilise, unstabilise
@@ -39,6 +41,8 @@ def once_stabilised(
 ) -> npt.NDArray[np.float64]:
     """Denoise a plane by a one-step method for noise of constant variance, and report the step.
 
+    A plane that is sampled more finely than its noise is denoised at the size where that is white, and enlarged again.
+
     Parameters
     ----------
     plane
@@ -51,9 +55,14 @@ def once_stabilised(
         Function of a stabilised plane, the standard deviation of its noise (1), and the keywords.
     """
     options = parameters.model_dump(exclude={"a", "b"})
-    result = denoise_stabilised(
-        plane, noise_of(plane, parameters, run), lambda stabilised: denoise(stabilised, 1.0, **options)
-    )
+    noisy = run.noisy(plane)
+    # Noise that is given is that of the pixels as they are.
+    side = noisy.sampling if parameters.a is None else 1
+    small = noisy.coarse.pixels if side > 1 else plane
+    noise = noise_of(small, parameters, replace(run, noise=noisy.coarse) if side > 1 else run)
+    result = denoise_stabilised(small, noise, lambda stabilised: denoise(stabilised, 1.0, **options))
+    if side > 1:
+        result = resampled(result.astype(np.float32), plane.shape).astype(np.float64)
     run.stopped_after(1, 1, lambda: result.astype(np.float32))
     return result
 

@@ -78,6 +78,9 @@ def _show(scene: SceneInspection, console: Console) -> None:
         console.print()
         console.print(text(f"channel {channel.index} {channel.name}", "bold"), highlight=False)
         console.print(text(channel.reason), highlight=False)
+        if channel.noise:
+            sure = "" if channel.noise_certainty is None else f", certainty {channel.noise_certainty:.2f}"
+            console.print(text(f"noise: {channel.noise}{sure}"), highlight=False)
         if channel.evidence:
             console.print(_evidence(channel))
     console.file.flush()

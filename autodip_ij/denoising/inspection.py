@@ -44,6 +44,12 @@ class ChannelInspection(BaseModel):
     parameters: ParameterValues | None = Field(description="What a run would fit with; None where nothing is fitted")
     calibration: str | None
     reason: str
+    noise: str | None = Field(
+        None, description="white or correlated, where the parameters depend on it; null where it is not known"
+    )
+    noise_certainty: float | None = Field(
+        None, description="How clear that is, 0 to 1; null where the microscope or the processing tells it"
+    )
     estimate: Estimate | None
 
 
@@ -239,6 +245,8 @@ def _inspect_channel(
         parameters=ParameterValues.of(choice.parameters),
         calibration=choice.calibration,
         reason=sentences(decision.reason, choice.reason),
+        noise=None if choice.noisy is None else choice.noisy.kind(),
+        noise_certainty=None if choice.noisy is None else choice.noisy.certainty,
         estimate=_estimate(estimate, recipe, full) if there else None,
     )
 

@@ -40,6 +40,10 @@ _OVERFITTED = {
     "for this image; use fewer, or guard=stop",
     "stop": "stopped early, where less than 60 % of the noise variance was removed",
 }
+_FINELY_SAMPLED = (
+    "the pixels are finer than anything they show, noise included, as after enlarging: means of {0} x {0} px are "
+    "denoised and enlarged again"
+)
 _REACHED = "ended before the largest number of iterations, where the residual fell to {:.0%} of the noise variance"
 
 
@@ -100,6 +104,8 @@ def prepare(
     place: Place = (0, 0, 0),
     estimates: Estimates | None = None,
     known: NoisyPlane | None = None,
+    *,
+    finer: bool = False,
 ) -> PlaneTask:
     """Estimate the noise of a plane and compute its classical estimates, where they are wanted.
 
@@ -119,6 +125,8 @@ def prepare(
         Its classical estimates, if some of them have been computed already.
     known
         A plane whose noise was estimated before: if it is this one, that estimate is used.
+    finer
+        Whether the result has a finer grid, which a fit of means would have to undo.
     """
     if recipe is None or clean.empty:
         return PlaneTask(place, clean, UNCHANGED, watch, NoisyPlane(clean.unit))
@@ -127,6 +135,10 @@ def prepare(
     if recipe.method != "dip":
         return task
     parameters, notes = recipe.network, []
+    if (side := noisy.sampling) > 1 and not finer:
+        parameters = replace(parameters, binning=parameters.binning * side)
+        recipe = replace(recipe, parameters=parameters)
+        notes.append(_FINELY_SAMPLED.format(side))
     noise = noisy.noise(parameters.binning) if needs_noise(recipe) else None
     if noise is not None and not noise.usable and parameters.loss == NOISE_AWARE:
         notes.append(f"plain loss instead of one adapted to the noise: {noise.reason}")

@@ -303,11 +303,13 @@ def _noise_record(made: Sequence[PlaneResult], window: Window) -> NoiseRecord | 
         if found
         else {}
     )
+    certain = [noise.certainty for noise in leading if noise.certainty is not None]
     spacings = [noise.spacing_px for noise in leading if noise.spacing_px is not None]
     return NoiseRecord(
         source="estimated" if found else "none",
         **values,
         spacing_px=int(np.median(spacings)) if spacings else None,
+        certainty=float(np.median(certain)) if certain else None,
         loss=loss,
         planes=dict(planes),
         reason=leading[0].reason,

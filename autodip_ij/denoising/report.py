@@ -79,6 +79,9 @@ class NoiseRecord(_Record):
         description="Distance from which on pixels share no noise",
         json_schema_extra={"unit": "px"},
     )
+    certainty: float | None = Field(
+        None, description="How clear it is whether neighbours share noise, 0 to 1; null where that is not measured"
+    )
     loss: str = Field(description="Loss of most planes: gat (variance-stabilised), mse, or the group's")
     planes: dict[str, int] = Field(description="Planes by loss")
     reason: str = Field(description="Kind of noise, or why it cannot be modelled")

@@ -227,7 +227,8 @@ class Run:
             watch = Watch(
                 self._progress, titles[0], clean.window.restore, titles[1], self._recorder.told, lambda: self._check()
             )
-            return prepare(clean, channel.recipe, watch, place, known=channel.choice.noisy if channel.choice else None)
+            known = channel.choice.noisy if channel.choice else None
+            return prepare(clean, channel.recipe, watch, place, known=known, finer=self._grid.scale > 1)
 
     def _fitted(
         self, group: Group, tasks: Sequence[PlaneTask]

@@ -31,6 +31,8 @@ _FALLS = 0.37
 _SCATTER = 48.0
 """Variance of `Evidence.end` for white noise, times the pixels of the flattest tiles, which overlap."""
 _SLACKENS = 0.25
+_WIDTHS = (0.5, 0.2, 0.3, 0.3)
+"""Distances of steepness, directions, end and slackening from their limits at which there is no doubt left."""
 
 
 @dataclass(frozen=True)
@@ -62,15 +64,29 @@ class Evidence:
     scatter: float
 
     @property
-    def shared(self) -> bool:
-        """Whether neighbours share noise; False in doubt.
+    def margin(self) -> float:
+        """How clearly the evidence is for shared noise, above 0, or for white noise, below; -1 to 1, 0 on the border.
 
         To take structure for noise costs the structure, to take shared noise for white leaves some of the noise. So
         either the spectrum is steeper than structure makes it and differences grow in every direction, or the spectrum
         falls to its very end without slackening.
         """
-        steep = self.steepness >= _STEEP and self.directions >= _EVERY_DIRECTION
-        return steep or (self.end >= _FALLS + self.scatter and self.slackening <= _SLACKENS)
+        falls = min((self.end - _FALLS - self.scatter) / _WIDTHS[2], (_SLACKENS - self.slackening) / _WIDTHS[3])
+        return float(np.clip(max(self._steepness, falls), -1.0, 1.0))
+
+    @property
+    def _steepness(self) -> float:
+        return min((self.steepness - _STEEP) / _WIDTHS[0], (self.directions - _EVERY_DIRECTION) / _WIDTHS[1])
+
+    @property
+    def steep(self) -> bool:
+        """Whether even parts with least structure are smooth, by the blur of a camera or by enlarging."""
+        return self._steepness >= 0
+
+    @property
+    def shared(self) -> bool:
+        """Whether neighbours share noise; False in doubt."""
+        return self.margin >= 0
 
 
 def evidence_of(values: Plane, usable: npt.NDArray[np.bool_]) -> Evidence | None:

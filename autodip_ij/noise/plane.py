@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from typing import Any, Literal
 
@@ -12,8 +12,16 @@ import numpy.typing as npt
 
 from autodip_ij._support.arrays import binned
 from autodip_ij.errors import BadInput
-from autodip_ij.noise.artefacts import clipping_of, fault_of, grey_values_of_a_photon, rounding_step
+from autodip_ij.noise.artefacts import (
+    clipping_of,
+    fault_of,
+    grey_values_of_a_photon,
+    is_compressed,
+    rounding_step,
+)
+from autodip_ij.noise.correlated import Evidence, evidence_of
 from autodip_ij.noise.estimate import NoiseEstimate, NoiseModel, near_clipping, noise_by_binning
+from autodip_ij.noise.sampling import sampling_of
 
 Plane = npt.NDArray[np.float32]
 FloatPlane = npt.NDArray[np.float64]
@@ -32,6 +40,10 @@ SCANNED = ("confocal", "twophoton")
 
 _COARSE_STEP = 2.0
 _FALLING = 0.5
+_SMALLEST_SIDE = 32
+_REACH_PX = 5
+_COMPRESSED_PX = 2
+"""Lossy compression drops the finest noise; means of squares of this side keep theirs."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +66,8 @@ class PlaneNoise:
         wrong at a single grey value, sampling included.
     spacing_px
         Distance on the grid of the input from which on pixels do not share noise; above 1 where neighbours do.
+    certainty
+        How clear it is whether neighbours share noise, 0 to 1; None where the microscope or the processing tells it.
     """
 
     kind: ModelKind
@@ -63,6 +77,7 @@ class PlaneNoise:
     sigma: float | None = None
     sigma_uncertainty: float | None = None
     spacing_px: int | None = None
+    certainty: float | None = None
 
     @property
     def usable(self) -> bool:
@@ -119,8 +134,42 @@ class NoisyPlane:
         """Grey values of one photon, in a plane of few photons; None otherwise."""
         return grey_values_of_a_photon(self.pixels)
 
+    @cached_property
+    def sampling(self) -> int:
+        """Side of the squares of pixels whose means show all that the plane shows, as `sampling_of`; mostly 1."""
+        if self.photon or self.compressed:
+            return 1
+        return sampling_of(np.asarray(self.pixels, np.float32), self.evidence)
+
+    @cached_property
+    def evidence(self) -> Evidence | None:
+        """Evidence that neighbouring pixels share noise; None where no part of the plane tells."""
+        pixels = np.asarray(self.pixels, np.float64)
+        if min(pixels.shape) < _SMALLEST_SIDE:
+            return None
+        return evidence_of(pixels, ~near_clipping(pixels, _REACH_PX))
+
+    @cached_property
+    def compressed(self) -> bool:
+        """Whether the plane was compressed with loss."""
+        return is_compressed(np.asarray(self.pixels, np.float32))
+
+    @cached_property
+    def coarse(self) -> NoisyPlane:
+        """The means of squares of `sampling` px a side, with their noise; the plane itself where that is 1.
+
+        Interpolation made neighbours share noise, whatever the microscope: how much is always measured.
+        """
+        return self if self.sampling == 1 else NoisyPlane(self._means(self.sampling), shared=True)
+
+    def _means(self, side: int) -> Plane:
+        return binned(np.asarray(self.pixels, np.float32), side)
+
     def estimate(self, binning: int = 1) -> NoiseEstimate:
         """Return the noise of the means of squares of `binning` px a side, as `estimate_noise`.
+
+        Where the plane is sampled more finely than its noise, or was compressed with loss, it is estimated from means
+        of squares.
 
         Raises
         ------
@@ -135,9 +184,37 @@ class NoisyPlane:
     def _by_binning(self) -> Callable[[int], NoiseEstimate] | str:
         """The noise by binning; why it cannot be estimated, if so."""
         try:
+            if self.sampling > 1:
+                return cache(self._of_coarse_pixels)
+            if self.compressed:
+                return cache(self._of_compressed_pixels())
             return cache(noise_by_binning(np.asarray(self.pixels, np.float64), self.photon, self.shared))
         except BadInput as problem:
             return str(problem)
+
+    def _of_coarse_pixels(self, binning: int) -> NoiseEstimate:
+        """Return the noise of a plane that is sampled more finely than it."""
+        found = self.coarse.estimate(max(1, round(binning / self.sampling)))
+        if binning >= self.sampling:
+            return found
+        # Interpolation reaches a pixel further.
+        return replace(found, spacing_px=self.sampling * found.spacing_px + 1)
+
+    def _of_compressed_pixels(self) -> Callable[[int], NoiseEstimate]:
+        """Return the noise of a plane compressed with loss, by binning.
+
+        Its finest noise was dropped, so next neighbours show too little: that of small means is measured. It was white
+        before, unless even the parts with least structure are as smooth as only the blur of a camera makes them.
+        """
+        if self.shared is not False and self.evidence is not None and self.evidence.steep:
+            return noise_by_binning(np.asarray(self.pixels, np.float64), None, True)
+        found = noise_by_binning(self._means(_COMPRESSED_PX).astype(np.float64), None, False)(1)
+
+        def of_binning(binning: int) -> NoiseEstimate:
+            share = (_COMPRESSED_PX / binning) ** 2
+            return replace(found, model=found.model.times(share), variances=share * found.variances)
+
+        return of_binning
 
     def noise(self, binning: int = 1) -> PlaneNoise:
         """Return the noise of the plane as it is fitted, after averaging squares of `binning` px a side.
@@ -159,14 +236,36 @@ class NoisyPlane:
         if falls_with_signal(found):
             reason = "the noise falls where the signal rises, so the grey values are not proportional to light"
             return PlaneNoise("unknown", reason)
-        return _judged(found, binned(self.pixels, binning))
+        judged = _judged(found, binned(self.pixels, binning))
+        if self.compressed:
+            judged = replace(judged, reason=f"{judged.reason}; the image was compressed with loss")
+        return replace(judged, certainty=self.certainty)
+
+    @cached_property
+    def certainty(self) -> float | None:
+        """How clear it is whether neighbours share noise, from 0 to 1.
+
+        0 where the measures contradict each other or lie on the border; None where nothing is measured: the microscope
+        scans, the plane was enlarged or compressed, counts single photons, or is too small or clipped.
+        """
+        if self.shared is not None or self.photon or self.compressed or self.sampling > 1 or self.kind() is None:
+            return None
+        found = self.evidence
+        if found is None:
+            return 0.0
+        return abs(found.margin) if found.shared == (self.kind() == "correlated") else 0.0
 
     def kind(self) -> NoiseKind | None:
         """Return whether neighbouring pixels share noise; None where that cannot be determined.
 
         That is where the plane is too small, or clipped: what is flat there lies at the end of the scale, and what
-        looks like shared noise is structure.
+        looks like shared noise is structure. Of a plane that is sampled more finely than its noise, it is that of
+        its means, as which it is denoised.
         """
+        if self.sampling > 1:
+            # Interpolation leaves a little shared noise in the means too: they are denoised as if it were white.
+            steep = self.coarse.evidence is not None and self.coarse.evidence.steep
+            return "correlated" if steep else "white"
         try:
             shared = self.estimate().spacing_px > 1
         except BadInput:

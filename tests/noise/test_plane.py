@@ -21,9 +21,9 @@ from autodip_ij.denoising.watch import Watch
 from autodip_ij.evaluation.datasets.synthetic import make_sample
 from autodip_ij.images.window import Window
 from autodip_ij.noise import estimate
-from autodip_ij.noise.artefacts import fault_of, grey_step, has_comb, rounding_step
+from autodip_ij.noise.artefacts import grey_step, has_comb, rounding_step
 from autodip_ij.noise.estimate import NoiseEstimate, NoiseModel
-from autodip_ij.noise.plane import noise_of
+from autodip_ij.noise.plane import NoisyPlane, noise_of
 from autodip_ij.noise.stripes import Stripes
 from autodip_ij.progress import Silent
 
@@ -92,7 +92,7 @@ def stretched(grey: np.ndarray) -> np.ndarray:
 def correlated(grey: np.ndarray) -> np.ndarray:
     from scipy.ndimage import gaussian_filter
 
-    return gaussian_filter(grey - GAIN * electrons(), 1.0) + GAIN * electrons()
+    return gaussian_filter(grey - GAIN * electrons(), 0.7) + GAIN * electrons()
 
 
 SPOILT = {
@@ -115,14 +115,63 @@ def test_a_spoilt_image_falls_back_to_the_plain_loss_and_says_why(words: str) ->
     assert loss_of(NOISE_AWARE_RECIPE, noise) == ("mse", {})
 
 
-def test_strong_compression_is_seen_and_noise_alone_is_not() -> None:
+@pytest.mark.parametrize(("quality", "tolerance"), [(50, 0.4), (85, 0.2), (95, 0.2)])
+def test_compression_is_seen_and_noise_estimated_as_it_was_before(quality: int, tolerance: float) -> None:
     from PIL import Image
 
     grey = np.clip(capture(side=256) / 5, 0, 255).astype(np.uint8)
     buffer = BytesIO()
-    Image.fromarray(grey).save(buffer, "JPEG", quality=50)
-    assert "compressed" in fault_of(scaled(np.asarray(Image.open(buffer), np.float32)))
-    assert fault_of(scaled(grey.astype(np.float32))) == ""
+    Image.fromarray(grey).save(buffer, "JPEG", quality=quality)
+    stored = NoisyPlane(scaled(np.asarray(Image.open(buffer), np.float32)))
+    cropped = NoisyPlane(stored.pixels[3:, 5:])
+    plain = NoisyPlane(scaled(grey.astype(np.float32)))
+    assert [plane.compressed for plane in (stored, cropped, plain)] == [True, True, False]
+    expected = plain.noise().in_grey_values(0, float(np.ptp(grey)))[2]
+    for found in (stored.noise(), cropped.noise()):
+        assert found.kind == "shot"
+        assert "compressed" in found.reason
+        assert found.in_grey_values(0, float(np.ptp(np.asarray(Image.open(buffer)))))[2] == pytest.approx(
+            expected, rel=tolerance
+        )
+
+
+def enlarged(plane: np.ndarray, times: int) -> np.ndarray:
+    from PIL import Image
+
+    size = tuple(times * side for side in plane.T.shape)
+    return np.rint(np.asarray(Image.fromarray(plane.astype(np.float32)).resize(size, Image.Resampling.BICUBIC)))
+
+
+@pytest.mark.parametrize("times", [2, 4])
+def test_an_enlarged_image_has_the_kind_of_noise_it_had_before(times: int) -> None:
+    grey = capture()
+    shared = correlated(grey)
+    for source, kind in ((grey, "white"), (shared, "correlated")):
+        assert NoisyPlane(scaled(source)).sampling == 1
+        plane = NoisyPlane(scaled(enlarged(source, times)))
+        assert (plane.sampling, plane.kind()) == (times, kind)
+
+
+def test_an_enlarged_image_is_denoised_as_well_as_its_source() -> None:
+    from autodip_ij.classical import run_method
+
+    clean = GAIN * electrons() + OFFSET
+    grey = enlarged(capture(), 2)
+    low, span = grey.min(), np.ptp(grey)
+    error = run_method("vst-nl-ridge", scaled(grey)) * span + low - enlarged(clean, 2)
+    whole = run_method("vst-nl-ridge", scaled(capture())) * np.ptp(capture()) + capture().min() - clean
+    assert error.std() < 1.2 * whole.std()
+
+
+@pytest.mark.parametrize(("noise", "kind"), [("white", "white"), ("shared", "correlated")])
+def test_the_certainty_of_the_kind_is_told_unless_the_microscope_tells_the_kind(noise: str, kind: str) -> None:
+    grey = capture(side=256)
+    plane = NoisyPlane(scaled(grey if noise == "white" else correlated(capture())))
+    assert plane.kind() == kind
+    assert plane.certainty is not None
+    assert plane.certainty > 0.5
+    assert plane.noise().certainty == plane.certainty
+    assert NoisyPlane(plane.pixels, shared=False).certainty is None
 
 
 @pytest.mark.parametrize("white", [255, 4095, 65535])
