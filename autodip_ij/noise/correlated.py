@@ -194,20 +194,24 @@ class SharedNoise:
     flattest
         The parts (Y, X) of the image in which that was measured; empty where the noise is white.
     between_neighbours
-        Noise variance that next neighbours show in them.
+        Noise variance that next neighbours show in each of them.
     """
 
     spacing_px: int = 1
     flattest: tuple[Plane, ...] = ()
-    between_neighbours: float = 1.0
+    between_neighbours: tuple[float, ...] = ()
 
     def ratio(self, binning: int = 1) -> float:
         """Return the noise variance of the means of squares of `binning` px over that seen between next neighbours."""
         if not self.flattest:
             return 1.0 / binning**2
         coarse = min(binning, self.flattest[0].shape[0] // 3)
-        means = _spread([_means(tile, coarse) for tile in self.flattest])
-        return means / self.between_neighbours * (coarse / binning) ** 2
+        means = [_about_a_plane(_means(tile, coarse)) for tile in self.flattest]
+        # Tile by tile too: where shot noise differs between dark and bright tiles, a dark one would be compared with a
+        # bright one.
+        alike = float(np.quantile(np.divide(means, self.between_neighbours), _LITTLE_STRUCTURE))
+        whole = float(np.quantile(means, _LITTLE_STRUCTURE) / np.median(self.between_neighbours))
+        return max(whole, alike) * (coarse / binning) ** 2
 
 
 def second_difference(values: Plane, spacing: int) -> Plane:
@@ -261,7 +265,8 @@ def find_shared_noise(values: Plane, usable: npt.NDArray[np.bool_], shared: bool
     telling = [at for at, variance in zip(_SPACINGS_PX, seen, strict=True) if whole <= _SAME_VARIANCE * variance]
     spacing = telling[0] if telling else _SPACINGS_PX[-1]
     measured = noise_tiles(values, usable)
-    between = _median_variance(second_difference(values, 1), measured)
+    detail = second_difference(values, 1)
+    between = tuple(float(np.mean(detail[tile] ** 2)) for tile in measured)
     return SharedNoise(spacing, tuple(values[tile] for tile in measured), between)
 
 
