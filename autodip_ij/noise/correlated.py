@@ -207,11 +207,12 @@ class SharedNoise:
             return 1.0 / binning**2
         coarse = min(binning, self.flattest[0].shape[0] // 3)
         means = [_about_a_plane(_means(tile, coarse)) for tile in self.flattest]
-        # Tile by tile too: where shot noise differs between dark and bright tiles, a dark one would be compared with a
-        # bright one.
-        alike = float(np.quantile(np.divide(means, self.between_neighbours), _LITTLE_STRUCTURE))
-        whole = float(np.quantile(means, _LITTLE_STRUCTURE) / np.median(self.between_neighbours))
-        return max(whole, alike) * (coarse / binning) ** 2
+        ratio = float(np.quantile(means, _LITTLE_STRUCTURE) / np.median(self.between_neighbours))
+        if ratio * coarse**2 < 1:
+            # No noise that is shared averages better than white noise: with shot noise, a dark tile was compared with a
+            # bright one. So tile by tile.
+            ratio = float(np.quantile(np.divide(means, self.between_neighbours), _LITTLE_STRUCTURE))
+        return ratio * (coarse / binning) ** 2
 
 
 def second_difference(values: Plane, spacing: int) -> Plane:
