@@ -85,7 +85,7 @@ def test_the_strength_of_blur_follows_its_parameter(noisy):
 
 def test_total_variation_without_a_weight_removes_as_much_as_there_is_noise(noisy):
     sigma = estimate_noise(noisy).model.sigma(noisy)
-    assert np.std(noisy - classical.run_method("tv", noisy)) == pytest.approx(sigma, rel=0.03)
+    assert np.std(noisy - classical.run_method("tv", noisy)) == pytest.approx(sigma, rel=0.07)
 
 
 @pytest.mark.parametrize("name", FREE)
