@@ -23,8 +23,8 @@ _MEAN_ERROR = 2e-3
 _DARK_ERROR = 0.08
 """Relative error of the mean, and error of dark areas in standard deviations of the residual, that may stay."""
 _DARK_SHARE = 0.2
-_AREA_PX = 4.0
-"""Standard deviation of the Gaussian that tells the brightness of an area."""
+_AREA_PX = 6.0
+"""Standard deviation of the Gaussian that tells the brightness of an area: far wider than noise that pixels share."""
 
 
 @dataclass(frozen=True)
