@@ -159,7 +159,8 @@ def choose_by(
     if strategy != POLICY:
         within = pool or known_pool(microscope, specimen)
         choice, neighbours = _by_name(seen.calibration, strategy, within, microscope, specimen, effort, reader, weights)
-    elif microscope and specimen:
+    elif (microscope and specimen) or seen.calibration.noise:
+        # The kind of noise, which is measured, says more than the image that is nearest.
         choice = from_group(seen.calibration, microscope, specimen, effort)
     else:
         similarity = policy_strategy(microscope, specimen, published=not calibration.noise_tables)
