@@ -40,6 +40,9 @@ SCORES = {"psnr": 2, "lpips": 3, "ssim": 3}
 """Measures of the table with their decimal places."""
 UNGUIDED = "iterations=700,averaging=0.99"
 """A fit from a random input needs hundreds of iterations; those of a guided one would leave it blurred."""
+GUIDED = "iterations=100"
+"""Of a fit from guides where the parameters have none."""
+WITH_FIT = "all + 20 % of such a fit"
 ALL, NO_GUIDES, NO_BLEND, NEITHER = "all", "fit + blend", "fit + guides", "fit alone"
 NOISY, GAUSSIAN = "noisy", "best Gaussian"
 
@@ -81,11 +84,11 @@ def measured(
         if (name, "") not in there:
             yield {"method": name, "effort": "", **score(pair, f"dip:classical={name},classical_weight=1")}
     for effort in efforts:
-        yield from _of_effort(pair, effort, score, known, there)
+        yield from _of_effort(pair, effort, score, known, there, efforts[-1])
 
 
 def _of_effort(
-    pair: Pair, effort: str, score: Score, known: pd.DataFrame, there: set[tuple[str, str]]
+    pair: Pair, effort: str, score: Score, known: pd.DataFrame, there: set[tuple[str, str]], last: str
 ) -> Iterator[dict[str, Any]]:
     """Yield the whole and its parts at one effort; parts that equal another one are not measured twice."""
     rows = {name: row for (name, at), row in _by_method(known).items() if at == effort}
@@ -93,6 +96,11 @@ def _of_effort(
         rows[ALL] = {"method": ALL, "effort": effort, **score(pair, f"dip:effort={effort}")}
         yield rows[ALL]
     if not rows[ALL]["fitted"]:
+        # What a fit would add, from the guides that the parameters name.
+        for name, weight in ((NO_BLEND, 0.0), (WITH_FIT, 0.8)):
+            if (name, effort) not in there and effort == last:
+                text = f"dip:effort={effort},classical_weight={weight:g},{GUIDED}"
+                yield {**score(pair, text), "method": name, "effort": effort}
         return
     guided, blended = bool(rows[ALL]["guides"]), bool(rows[ALL]["blend"])
     without_guides = f",guides=none,{UNGUIDED}" if guided else ""
@@ -225,7 +233,10 @@ def page(table: pd.DataFrame, command: str, crop: int | None) -> str:
         best, psnr = differences(part, "psnr")
         _, lpips = differences(part, "lpips")
         classical = classical_of(part)
-        order = {name: place for place, name in enumerate((NOISY, GAUSSIAN, *classical, NEITHER, NO_GUIDES, NO_BLEND))}
+        order = {
+            name: place
+            for place, name in enumerate((NOISY, GAUSSIAN, *classical, NEITHER, NO_GUIDES, NO_BLEND, WITH_FIT))
+        }
         means = part.groupby(["method", "effort"], sort=False)[[*SCORES, "seconds"]].mean()
         keys = sorted(means.index, key=lambda key: (EFFORTS.index(key[1]) if key[1] else -1, order.get(key[0], 99)))
         gains = psnr.set_index(["method", "effort"]), lpips.set_index(["method", "effort"])

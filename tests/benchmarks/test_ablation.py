@@ -9,7 +9,7 @@ import ablation
 import numpy as np
 import pandas as pd
 import pytest
-from ablation import ALL, NEITHER, NO_BLEND, NO_GUIDES
+from ablation import ALL, NEITHER, NO_BLEND, NO_GUIDES, WITH_FIT
 
 from autodip_ij.evaluation.datasets import ImageRecipe, Pair
 
@@ -60,8 +60,13 @@ def test_what_a_calibration_does_not_have_is_not_measured_again(guides, blend, r
     assert len([text for text in score.asked if "effort" in text]) == runs
 
 
-def test_without_a_fit_there_is_nothing_to_leave_out():
-    assert [row["method"] for row in rows(Scores(fitted=False)) if row["effort"]] == [ALL]
+def test_without_a_fit_it_is_measured_what_one_would_add():
+    found = {row["method"]: row["text"] for row in rows(Scores(fitted=False)) if row["effort"]}
+    assert found == {
+        ALL: "dip:effort=standard",
+        NO_BLEND: "dip:effort=standard,classical_weight=0,iterations=100",
+        WITH_FIT: "dip:effort=standard,classical_weight=0.8,iterations=100",
+    }
 
 
 def test_a_second_run_measures_only_what_is_missing(tmp_path, monkeypatch):
