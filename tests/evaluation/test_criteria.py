@@ -202,7 +202,7 @@ def test_efforts_buy_quality_with_cost() -> None:
 
 
 @pytest.mark.parametrize("kinds", [("white", "white", "white"), ("white", "white", "correlated")])
-def test_groups_of_few_images_have_no_parameters_but_all_always_has(kinds: tuple[str, ...]) -> None:
+def test_groups_of_few_images_have_the_parameters_of_wider_groups(kinds: tuple[str, ...]) -> None:
     measured = table(d4_w16_s4={name: [30.0, 29.0, 28.0] for name in ("psnr", "mae", "mse", "ssim")})
     rows = measured.assign(
         noise=list(kinds),
@@ -210,12 +210,14 @@ def test_groups_of_few_images_have_no_parameters_but_all_always_has(kinds: tuple
         specimen=["actin", "nucleus", "nucleus"],
     )
     found = find_best(rows, Grid(depth=(4,), width=(16,), skip=(4,), fewest_images=2))
-    assert {group for _, group, _ in found.parameters} == {"confocal", "nucleus", "all"}
+    small = {"confocal/actin", "confocal/nucleus", "widefield/nucleus", "widefield", "actin"}
+    assert {group for _, group, _ in found.parameters} == small | {"confocal", "nucleus", "all"}
+    for group, wider in (("confocal/actin", "confocal"), ("widefield", "all"), ("widefield/nucleus", "all")):
+        assert found.parameters["psnr", group, "standard"] == found.parameters["psnr", wider, "standard"]
     assert {image for _, image, _ in found.image_parameters} == {"image-0", "image-1", "image-2"}
     by_noise = {kind: {group for _, group, _ in tables} for kind, tables in found.noise_parameters.items()}
-    of_both = {"correlated": {"all"}, "white": {"confocal", "all"}}
-    assert by_noise == (of_both if "correlated" in kinds else {})
-    small = {"confocal/actin", "confocal/nucleus", "widefield/nucleus", "widefield", "actin"}
+    of_both = {"correlated": {"all", "widefield/nucleus", "widefield", "nucleus"}}
+    assert by_noise.get("correlated", set()) == (of_both["correlated"] if "correlated" in kinds else set())
     of_kinds = {"nucleus among images with correlated noise", "nucleus among images with white noise"}
     assert set(found.too_small) == small | (of_kinds if by_noise else set())
 

@@ -165,7 +165,7 @@ def make_pack(
         )
     if verdict.too_small:
         remarks.append(
-            f"no parameters of their own, since of fewer than {plan.grid.fewest_images} images: "
+            f"parameters of wider groups, since of fewer than {plan.grid.fewest_images} images: "
             f"{', '.join(verdict.too_small)}"
         )
     for remark in remarks:

@@ -185,7 +185,7 @@ class Grid(_Axes):
         depth = [4, 5, 8]
         width = [16, 32, "asc_to512", [16, 32, 64, 128]]    # the last has its own depth, 4
         skip = [4]
-        fewest_images = 3   # smaller groups get no parameters: wider ones serve them
+        fewest_images = 3   # smaller groups get the parameters of wider ones
         [iterations]
         start = 50
         stop = 600

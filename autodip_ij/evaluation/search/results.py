@@ -20,7 +20,7 @@ from autodip_ij.evaluation.search.criteria import (
 )
 from autodip_ij.evaluation.search.grid import Configuration, Grid
 from autodip_ij.evaluation.search.job import METRICS
-from autodip_ij.groups.model import group_names
+from autodip_ij.groups.model import group_name, group_names, split_group
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -113,14 +113,16 @@ def find_best(results: pd.DataFrame, grid: Grid) -> Verdict:
                 original[criterion, key] = int(stops["iterations"].iloc[0])
 
     by_noise: dict[str, dict[Key, Parameters]] = {kind: {} for kind in _noise_kinds(results)}
-    subsets = []
+    subsets, small = [], []
     for kind, into in (("", parameters), *by_noise.items()):
         alike = results[results["noise"] == kind] if kind else results
         members = membership_of(alike)
         for group in (name for name in group_names() if name in members):
             if group == "all" or len(members[group]) >= grid.fewest_images:
                 subsets.append((group, images_of(alike, members[group]), into))
-            elif not kind:
+                continue
+            small.append((group, into))
+            if not kind:
                 too_small.append(group)
             elif group not in too_small:
                 too_small.append(f"{group} among images with {kind} noise")
@@ -129,6 +131,8 @@ def find_best(results: pd.DataFrame, grid: Grid) -> Verdict:
         means = means_of(subset)
         for criterion in criteria:
             settle(subset, means, criterion, key, into)
+    for group, into in sorted(small, key=lambda one: "/" in one[0]):
+        _take_over(group, into)
     front = pd.concat(fronts, ignore_index=True) if fronts else pd.DataFrame()
     leading = ["criterion", "group", "configuration", "iterations"]
     if not front.empty:
@@ -143,6 +147,15 @@ def find_best(results: pd.DataFrame, grid: Grid) -> Verdict:
         by_noise,
         tuple(too_small),
     )
+
+
+def _take_over(group: str, into: dict[Key, Parameters]) -> None:
+    """Give a group of too few images the parameters of the next wider group."""
+    microscope, specimen = split_group(group)
+    wider = [group_name(microscope, None), group_name(None, specimen)] if microscope and specimen else []
+    has = {key[1] for key in into}
+    source = next(name for name in (*wider, "all") if name in has and name != group)
+    into.update({(of, group, effort): found for (of, name, effort), found in into.items() if name == source})
 
 
 def _noise_kinds(results: pd.DataFrame) -> list[str]:
