@@ -136,7 +136,7 @@ def test_what_the_user_is_told_and_the_record(guard: str) -> None:
     counts = np.stack([np.random.default_rng(seed).poisson(PHOTONS * clean()) for seed in (0, 1)]).astype(np.uint16)
     report = autodip_ij.denoise(
         counts, axes="TYX", group="confocal/actin", iterations=150, depth=3, width=8, averaging=0.98,
-        device="cpu", guard=guard,
+        device="cpu", guard=guard, guides="vst-nlm + vst-wavelet", classical_weight=0.5,
     ).report  # fmt: skip
     fits = report.channels[0].fit
     assert fits.guard is not None
