@@ -7,7 +7,7 @@ method of `autodip_ij.classical` can be named; the others are fits themselves.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any
 
@@ -21,7 +21,8 @@ from autodip_ij.noise.plane import NoisyPlane
 
 Plane = npt.NDArray[np.float32]
 
-_TIMED_SIDE = 128
+TIMED: Plane = np.random.default_rng(0).random((128, 128), dtype=np.float32)
+"""Plane (Y, X) on which time and memory of methods are measured."""
 _WARM_SIDE = 40
 
 NOISE_FREE = "gaussian sigma_px=1 + median size_px=3"
@@ -167,14 +168,18 @@ def estimate_seconds(texts: Iterable[str], pixels: int) -> float:
 
 @cache
 def _seconds_per_pixel(name: str, values: tuple[tuple[str, Any], ...]) -> float:
-    plane = np.random.default_rng(0).random((_TIMED_SIDE, _TIMED_SIDE), dtype=np.float32)
     try:
-        run_method(name, plane[:_WARM_SIDE, :_WARM_SIDE], device="cpu", **dict(values))
-        started = time.perf_counter()
-        run_method(name, plane, device="cpu", **dict(values))
+        return timed(name, dict(values))
     except EnvironmentProblem:
         return 0.0  # reported when the method runs
-    return (time.perf_counter() - started) / plane.size
+
+
+def timed(name: str, values: Mapping[str, Any], device: str = "cpu") -> float:
+    """Return the seconds a pixel that a method takes on this machine, measured on a small plane."""
+    run_method(name, TIMED[:_WARM_SIDE, :_WARM_SIDE], device=device, **values)
+    started = time.perf_counter()
+    run_method(name, TIMED, device=device, **values)
+    return (time.perf_counter() - started) / TIMED.size
 
 
 def _value_in_words(name: str, value: Any) -> str:

@@ -6,15 +6,14 @@ its second step, on variance-stabilised values, from NL-Ridge as the first estim
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field
 
 from autodip_ij.classical.method import Method, Plane, Run
-from autodip_ij.classical.nonlocal_ridge import VstNlRidgeParameters, nonlocal_ridge
-from autodip_ij.classical.patch_groups import denoise_groups
+from autodip_ij.classical.nonlocal_ridge import default_ridge
+from autodip_ij.classical.patch_groups import PatchSide, Reach, Similar, Strength, denoise_groups
 from autodip_ij.classical.stabilised import PoissonGaussParameters, once_stabilised
 
 if TYPE_CHECKING:
@@ -24,10 +23,10 @@ if TYPE_CHECKING:
 class VstNlBayesParameters(PoissonGaussParameters):
     """Parameters of ``vst-nl-bayes``: non-local Bayes on variance-stabilised values, from NL-Ridge."""
 
-    patch_px: Annotated[int, Field(ge=3, le=11, description="Side of the patches, px")] = 9
-    similar: Annotated[int, Field(ge=4, le=200, description="Patches of a group")] = 120
-    distance_px: Annotated[int, Field(ge=4, le=30, description="Largest distance of the patches of a group, px")] = 15
-    strength: Annotated[float, Field(gt=0, le=10, description="Noise removed, in standard deviations of noise")] = 0.9
+    patch_px: PatchSide = 9
+    similar: Similar = 120
+    distance_px: Reach = 15
+    strength: Strength = 0.9
 
 
 def nonlocal_bayes(
@@ -37,7 +36,7 @@ def nonlocal_bayes(
 
     For planes smaller than a patch plus the search distance, returns the first estimate.
     """
-    first = nonlocal_ridge(plane, sigma, **VstNlRidgeParameters().model_dump(exclude={"a", "b"}))
+    first = default_ridge(plane, sigma)
     if sigma <= 0 or min(plane.shape) < distance_px + patch_px:
         return first
     return refine(plane / sigma, first / sigma, patch_px, similar, distance_px, strength) * sigma

@@ -8,15 +8,14 @@ but the mean of non-local means and wavelet shrinkage, which err differently and
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field
 
 from autodip_ij.classical.method import Method, Plane, Run
 from autodip_ij.classical.nonlocal_means import VstNlmParameters, nonlocal_means
-from autodip_ij.classical.patch_groups import denoise_groups
+from autodip_ij.classical.patch_groups import PatchSide, Reach, Similar, Strength, denoise_groups
 from autodip_ij.classical.stabilised import PoissonGaussParameters, once_stabilised
 from autodip_ij.classical.wavelets import VstWaveletParameters, shrink_wavelets
 
@@ -30,10 +29,10 @@ _STEP_PX = 4
 class VstNlRidgeParameters(PoissonGaussParameters):
     """Parameters of ``vst-nl-ridge``: NL-Ridge on variance-stabilised values."""
 
-    patch_px: Annotated[int, Field(ge=3, le=11, description="Side of the patches, px")] = 5
-    similar: Annotated[int, Field(ge=4, le=200, description="Patches of a group")] = 64
-    distance_px: Annotated[int, Field(ge=4, le=30, description="Largest distance of the patches of a group, px")] = 12
-    strength: Annotated[float, Field(gt=0, le=10, description="Noise removed, in standard deviations of noise")] = 0.9
+    patch_px: PatchSide = 5
+    similar: Similar = 64
+    distance_px: Reach = 12
+    strength: Strength = 0.9
 
 
 def nonlocal_ridge(
@@ -52,6 +51,11 @@ def nonlocal_ridge(
     if min(plane.shape) < distance_px + patch_px:
         return first
     return refine(plane / sigma, first / sigma, patch_px, similar, distance_px, strength) * sigma
+
+
+def default_ridge(plane: npt.NDArray[Any], sigma: float = 1.0) -> npt.NDArray[np.float64]:
+    """Return `nonlocal_ridge` of a plane (Y, X) with the default parameters."""
+    return nonlocal_ridge(plane, sigma, **VstNlRidgeParameters().model_dump(exclude={"a", "b"}))
 
 
 def refine(

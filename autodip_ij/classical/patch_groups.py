@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import Field
 
 from autodip_ij.dip.devices import on_all_threads
 
@@ -16,6 +17,11 @@ if TYPE_CHECKING:
 Combine = Callable[["Tensor", "Tensor", "Tensor"], tuple["Tensor", "Tensor"]]
 """Denoises groups: noisy patches and those of the first estimate, both (groups, patches, pixels), and their corners
 (groups, patches, 2), to the denoised patches and the share of noise variance (groups, patches) that is left in them."""
+
+PatchSide = Annotated[int, Field(ge=3, le=15, description="Side of the patches, px")]
+Similar = Annotated[int, Field(ge=4, le=200, description="Patches of a group")]
+Reach = Annotated[int, Field(ge=4, le=30, description="Largest distance of the patches of a group, px")]
+Strength = Annotated[float, Field(gt=0, le=10, description="Noise removed, in standard deviations of noise")]
 
 _BAND = 32
 """Rows of groups formed at once, which bounds the memory for large planes."""

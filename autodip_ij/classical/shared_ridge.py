@@ -17,9 +17,10 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
+from autodip_ij._support.arrays import binned
 from autodip_ij.classical.method import Method, Plane, Run
-from autodip_ij.classical.nonlocal_ridge import VstNlRidgeParameters, nonlocal_ridge
-from autodip_ij.classical.patch_groups import denoise_groups
+from autodip_ij.classical.nonlocal_ridge import default_ridge
+from autodip_ij.classical.patch_groups import PatchSide, Reach, Similar, Strength, denoise_groups
 from autodip_ij.classical.stabilised import PoissonGaussParameters, denoise_stabilised, noise_of
 from autodip_ij.noise.autocovariance import noise_autocovariance
 from autodip_ij.noise.correlated import noise_tiles
@@ -45,10 +46,10 @@ _DETAIL_PX = 1.0
 class VstSharedRidgeParameters(PoissonGaussParameters):
     """Parameters of ``vst-shared-ridge``; sizes are in pixels of the sampling at which it denoises."""
 
-    patch_px: Annotated[int, Field(ge=3, le=15, description="Side of the patches, px")] = 9
-    similar: Annotated[int, Field(ge=4, le=200, description="Patches of a group")] = 32
-    distance_px: Annotated[int, Field(ge=4, le=30, description="Largest distance of the patches of a group, px")] = 12
-    strength: Annotated[float, Field(gt=0, le=10, description="Noise removed, in standard deviations of noise")] = 1.0
+    patch_px: PatchSide = 9
+    similar: Similar = 32
+    distance_px: Reach = 12
+    strength: Strength = 1.0
     kept: Annotated[
         float, Field(ge=0, le=0.5, description="Share of the noise that stays in, or flat parts look painted")
     ] = 0.08
@@ -80,8 +81,8 @@ def shared_ridge(
     tiles = noise_tiles(values, usable)
     least = parameters.distance_px + parameters.patch_px
     whole = binning * _COARSE
-    extended = np.pad(values, [(0, -side % whole) for side in plane.shape], mode="symmetric")
-    coarse, fine = _means(extended, whole), _means(extended, binning)
+    extended = np.pad(values.astype(np.float32), [(0, -side % whole) for side in plane.shape], mode="symmetric")
+    coarse, fine = (binned(extended, side).astype(np.float64) for side in (whole, binning))
     if not tiles or min(fine.shape) < least:
         return smooth
     covariance = noise_autocovariance([values[tile] for tile in tiles])
@@ -92,12 +93,6 @@ def shared_ridge(
         first = _enlarged(_rounds(coarse, start, _of_means(covariance, whole), parameters), _COARSE)
         first += _DETAIL * gaussian_filter(fine - first, _DETAIL_PX, mode="mirror")
     return _enlarged(_rounds(fine, first, _of_means(covariance, binning), parameters), binning)[:height, :width]
-
-
-def _means(image: FloatPlane, side: int) -> FloatPlane:
-    """Return the means of the squares of `side` px of a plane (Y, X) that holds only whole ones."""
-    height, width = image.shape
-    return np.asarray(image.reshape(height // side, side, width // side, side).mean(axis=(1, 3)))
 
 
 def _enlarged(image: FloatPlane, factor: int) -> FloatPlane:
@@ -181,7 +176,7 @@ def _denoise(plane: Plane, parameters: VstSharedRidgeParameters, run: Run) -> np
         if estimate.spacing_px > 1:
             result = shared_ridge(stabilised, usable, min(estimate.spacing_px - 1, 2), parameters)
             return result + parameters.kept * (stabilised - result)
-        return nonlocal_ridge(stabilised, 1.0, **VstNlRidgeParameters().model_dump(exclude={"a", "b"}))
+        return default_ridge(stabilised)
 
     result = denoise_stabilised(plane, noise_of(plane, parameters, run), denoised)
     run.stopped_after(1, 1, lambda: result.astype(np.float32))

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from autodip_ij.denoising.report import Report
+    from autodip_ij.denoising.result import FileResult
 
 
 def say(words: object) -> None:
@@ -40,6 +41,14 @@ def say_report(report: Report) -> None:
     from autodip_ij.denoising.report import to_json
 
     print(dumps(loads(to_json(report)), indent=2))
+
+
+def say_result(result: FileResult, *, json: bool, quiet: bool) -> None:
+    """Print what a command that wrote a result ends with: its record as JSON, or the name of its output."""
+    if json:
+        say_report(result.report)
+    elif not quiet:
+        say(result.output)
 
 
 def text(words: object, style: str = "") -> Text:

@@ -36,15 +36,12 @@ def denoise(
     json
         Print the report as JSON on standard output.
     """
-    from autodip_ij.cli.console import console_progress, say, say_report
+    from autodip_ij.cli.console import console_progress, say_result
     from autodip_ij.denoising.api import denoise_file
 
     with console_progress(quiet=quiet) as progress:
         result = denoise_file(input, output, settings, overwrite=overwrite, progress=progress)
-    if json:
-        say_report(result.report)
-    elif not quiet:
-        say(result.output)
+    say_result(result, json=json, quiet=quiet)
 
 
 def superres(
@@ -60,7 +57,8 @@ def superres(
 
     The network generates the fine image, and the loss compares it with the file after downsampling. This sharpens what
     the pixel grid blurred, but does not resolve beyond the optics. The cost of an iteration grows with the square of
-    the scale. The pixel size of the result is corrected.
+    the scale. The pixel size of the result is corrected. Where the calibration fits no network, as `autodip` with white
+    noise, its estimate is enlarged by interpolation: --n-fits 1 fits one.
 
     Parameters
     ----------
@@ -73,12 +71,9 @@ def superres(
     json
         Print the report as JSON on standard output.
     """
-    from autodip_ij.cli.console import console_progress, say, say_report
+    from autodip_ij.cli.console import console_progress, say_result
     from autodip_ij.denoising.superresolution import superresolve_file
 
     with console_progress(quiet=quiet) as progress:
         result = superresolve_file(input, output, settings, overwrite=overwrite, progress=progress)
-    if json:
-        say_report(result.report)
-    elif not quiet:
-        say(result.output)
+    say_result(result, json=json, quiet=quiet)

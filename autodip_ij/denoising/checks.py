@@ -90,7 +90,7 @@ _STEEPER = (
 )
 
 
-_WITHOUT_FIT = "; a fit may do better, with another effort or n_fits=1"
+_WITHOUT_FIT = "; a fit may do better: n_fits=1"
 _CONTRAST_WITHOUT_FIT = (
     "structures of this size came out flatter than they are in the input: strength below 1 brings a part of them back"
     f"{_WITHOUT_FIT}",

@@ -7,7 +7,6 @@ import tracemalloc
 from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -230,9 +229,6 @@ CLASSICAL_BYTES = PROGRAM_BYTES + 280_000_000
 CLASSICAL_BYTES_PER_PIXEL = 500
 """Measured with NL-Ridge, which takes the most, on planes of 256 and 1024 px."""
 
-_TIMED_SIDE = 128
-_WARM_SIDE = 40
-
 
 def estimate(recipe: PlaneRecipe, shape: tuple[int, ...]) -> tuple[float, int]:
     """Return (seconds, peak bytes) that one channel of an image of `shape` (T, C, Z, Y, X) will take.
@@ -299,19 +295,16 @@ def _estimate_network(
 def _cost_per_pixel(method: str, parameters: tuple[tuple[str, Any], ...], device: str) -> tuple[float, float]:
     """Return (seconds, bytes) a pixel; bytes are those that Python and NumPy ask for."""
     from autodip_ij.classical import run_method
+    from autodip_ij.classical.estimates import TIMED, timed
 
-    plane = np.random.default_rng(0).random((_TIMED_SIDE, _TIMED_SIDE), dtype=np.float32)
-    run_method(method, plane[:_WARM_SIDE, :_WARM_SIDE], device=device, **dict(parameters))
-    started = perf_counter()
-    run_method(method, plane, device=device, **dict(parameters))
-    seconds = perf_counter() - started
+    seconds = timed(method, dict(parameters), device)
     tracemalloc.start()
     try:
-        run_method(method, plane, device=device, **dict(parameters))
+        run_method(method, TIMED, device=device, **dict(parameters))
         memory = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    return seconds / plane.size, memory / plane.size
+    return seconds, memory / TIMED.size
 
 
 def lanes_of(recipe: PlaneRecipe, shape: tuple[int, ...]) -> int:

@@ -79,18 +79,17 @@ def flat_surroundings(values: Plane, usable: npt.NDArray[np.bool_]) -> list[Tile
             around = np.ones(region.shape, bool)
             around[top - first_row : top - first_row + side, left - first_column : left - first_column + side] = False
             if around.any():
-                found.append((_about_a_plane(region, around), tile))
+                found.append((about_a_plane(region, around), tile))
     found.sort(key=lambda one: one[0])
     return [tile for _, tile in found[: max(_FEWEST, round(_FLATTEST * len(found)))]]
 
 
-def _about_a_plane(region: Plane, chosen: npt.NDArray[np.bool_]) -> float:
-    """Return the variance of the chosen pixels of a region (Y, X) about their least-squares plane."""
-    rows, columns = np.nonzero(chosen)
+def about_a_plane(region: npt.NDArray[np.floating], chosen: npt.NDArray[np.bool_] | None = None) -> float:
+    """Return the variance of the chosen pixels of a region (Y, X), or of all, about their least-squares plane."""
+    rows, columns = np.nonzero(np.ones(region.shape, bool) if chosen is None else chosen)
     design = np.stack([np.ones(rows.size), rows, columns], axis=1)
-    values = region[chosen]
-    fit = np.linalg.lstsq(design, values, rcond=None)[0]
-    return float(np.mean((values - design @ fit) ** 2))
+    _, residual, *_ = np.linalg.lstsq(design, region[rows, columns].astype(np.float64), rcond=None)
+    return float(residual[0]) / (rows.size - 3)
 
 
 def _plane_of(side: int) -> Plane:

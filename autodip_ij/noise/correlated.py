@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from autodip_ij.noise.autocovariance import flat_surroundings
+from autodip_ij.noise.autocovariance import about_a_plane, flat_surroundings
 
 Plane = npt.NDArray[np.float64]
 Tiles = npt.NDArray[np.float64]
@@ -206,7 +206,7 @@ class SharedNoise:
         if not self.flattest:
             return 1.0 / binning**2
         coarse = min(binning, self.flattest[0].shape[0] // 3)
-        means = [_about_a_plane(_means(tile, coarse)) for tile in self.flattest]
+        means = [about_a_plane(_means(tile, coarse)) for tile in self.flattest]
         ratio = float(np.quantile(means, _LITTLE_STRUCTURE) / np.median(self.between_neighbours))
         if ratio * coarse**2 < 1:
             # No noise that is shared averages better than white noise: with shot noise, a dark tile was compared with a
@@ -255,7 +255,7 @@ def find_shared_noise(values: Plane, usable: npt.NDArray[np.bool_], shared: bool
     seen = np.array([_median_variance(second_difference(values, spacing), tiles) for spacing in _SPACINGS_PX])
     if seen[0] == 0:
         return white
-    whole = float(np.median([_about_a_plane(values[tile]) for tile in tiles]))
+    whole = float(np.median([about_a_plane(values[tile]) for tile in tiles]))
     stays = seen[1:] <= _SAME_VARIANCE * seen[:-1]
     if stays[0] or not stays.any() or whole < _SHARED * seen[0]:
         return white
@@ -265,13 +265,15 @@ def find_shared_noise(values: Plane, usable: npt.NDArray[np.bool_], shared: bool
             return white
     telling = [at for at, variance in zip(_SPACINGS_PX, seen, strict=True) if whole <= _SAME_VARIANCE * variance]
     spacing = telling[0] if telling else _SPACINGS_PX[-1]
-    measured = noise_tiles(values, usable)
+    measured = noise_tiles(values, usable, tiles)
     detail = second_difference(values, 1)
     between = tuple(float(np.mean(detail[tile] ** 2)) for tile in measured)
     return SharedNoise(spacing, tuple(values[tile] for tile in measured), between)
 
 
-def noise_tiles(values: Plane, usable: npt.NDArray[np.bool_]) -> list[tuple[slice, slice]]:
+def noise_tiles(
+    values: Plane, usable: npt.NDArray[np.bool_], flattest: list[tuple[slice, slice]] | None = None
+) -> list[tuple[slice, slice]]:
     """Return the tiles of an image in which the strength of shared noise is measured; none if none is usable.
 
     Those whose surroundings are flat, unless their variance exceeds that of the tiles that are flat themselves by more
@@ -283,8 +285,11 @@ def noise_tiles(values: Plane, usable: npt.NDArray[np.bool_]) -> list[tuple[slic
         Image (Y, X), at least 16 px a side.
     usable
         (Y, X); false where clipping changed the noise.
+    flattest
+        The tiles that are flat themselves, where they are known.
     """
-    flat, around = _flattest(values, usable), flat_surroundings(values, usable)
+    flat = _flattest(values, usable) if flattest is None else flattest
+    around = flat_surroundings(values, usable)
     if not flat or not around:
         return flat or around
     detail = second_difference(values, 1)
@@ -322,16 +327,8 @@ def _means(tile: Plane, binning: int) -> npt.NDArray[np.floating]:
 
 def _spread(tiles: list[npt.NDArray[np.floating]]) -> float:
     """Return the lower quartile of the variances of tiles (Y, X) about planes: some hold more structure than others."""
-    return float(np.quantile([_about_a_plane(tile) for tile in tiles], _LITTLE_STRUCTURE))
+    return float(np.quantile([about_a_plane(tile) for tile in tiles], _LITTLE_STRUCTURE))
 
 
 def _median_variance(detail: Plane, tiles: list[tuple[slice, slice]]) -> float:
     return float(np.median([np.mean(detail[tile] ** 2) for tile in tiles]))
-
-
-def _about_a_plane(tile: npt.NDArray[np.floating]) -> float:
-    """Return the variance of a tile (Y, X) about its least-squares plane."""
-    rows, columns = np.mgrid[: tile.shape[0], : tile.shape[1]]
-    design = np.stack([np.ones(tile.size), rows.ravel(), columns.ravel()], axis=1)
-    _, residual, *_ = np.linalg.lstsq(design, tile.ravel().astype(np.float64), rcond=None)
-    return float(residual[0]) / (tile.size - 3)

@@ -1,4 +1,4 @@
-"""Facts about NL-Ridge as a method of its own."""
+"""Facts about NL-Ridge as a method of its own, and those that non-local Bayes shares."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from autodip_ij import classical as baselines
+from autodip_ij.classical import nonlocal_bayes
 from autodip_ij.classical.nonlocal_ridge import refine
 from autodip_ij.metrics import psnr
 
@@ -27,10 +28,18 @@ def test_what_repeats_is_recovered_better_than_a_first_estimate_that_is_blurred(
     assert np.mean((refined - stripes) ** 2) < 0.1 * np.mean((blurred - stripes) ** 2)
 
 
-@pytest.mark.parametrize("shape", [(5, 5), (17, 200), (18, 33), (200, 131)])
-def test_planes_of_any_shape_are_covered_to_their_edges(rng, shape):
+SHAPES = {
+    "vst-nl-ridge": [(5, 5), (17, 200), (18, 33), (200, 131)],
+    "vst-nl-bayes": [(5, 5), (23, 200), (24, 33), (200, 131)],
+}
+
+
+@pytest.mark.parametrize(
+    ("method", "shape"), [(method, shape) for method, shapes in SHAPES.items() for shape in shapes]
+)
+def test_planes_of_any_shape_are_covered_to_their_edges(rng, method, shape):
     noisy = rng.normal(0.5, 0.1, shape).astype(np.float32)
-    result = baselines.run_method("vst-nl-ridge", noisy, a=0.0, b=0.01)
+    result = baselines.run_method(method, noisy, a=0.0, b=0.01)
     assert result.shape == shape
     assert np.abs(result - 0.5).max() < 0.25  # nothing is left out, and no weight is 0
 
@@ -51,11 +60,12 @@ def test_bands_of_rows_meet_without_a_seam(rng):
     np.testing.assert_allclose(whole[64 + 40 :], part[40:], atol=1e-4)
 
 
-def test_very_bright_spots_do_not_break_it(rng):
-    """The sums of squares of a group are far beyond the ridge there."""
+@pytest.mark.parametrize(("refine", "patches"), [(refine, (5, 64, 12)), (nonlocal_bayes.refine, (9, 120, 15))])
+def test_very_bright_spots_do_not_break_it(rng, refine, patches):
+    """The sums of squares of a group are far beyond the noise there."""
     plane = rng.normal(size=(64, 64))
     plane[30:34, 30:34] += 1e5
-    refined = refine(plane, plane, 5, 64, 12, 0.9)
+    refined = refine(plane, plane, *patches, 0.9)
     assert np.isfinite(refined).all()
     assert refined[30:34, 30:34].min() > 9e4
 

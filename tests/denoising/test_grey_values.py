@@ -27,6 +27,12 @@ REAL = (
 )
 
 
+def capture(shared: Path, name: str) -> list[np.ndarray]:
+    """Return the middle 256 px of a noisy capture and of its clean image."""
+    files = (f"{name}_noisy.png", f"{name.rsplit('_', 1)[0]}_gt.png")
+    return [autodip_ij.read(shared / "data/fmd" / file).plane(0, 0, 0)[128:384, 128:384] for file in files]
+
+
 def test_an_error_of_brightness_is_undone_at_every_brightness() -> None:
     noisy = CLEAN + np.random.default_rng(0).normal(0, 10, CLEAN.shape)
     darkened = 0.95 * CLEAN - 3
@@ -46,12 +52,7 @@ def test_noise_left_in_a_result_does_not_grow() -> None:
 @pytest.mark.parametrize("name", REAL)
 def test_restoring_the_mean_brings_a_result_no_further_from_the_truth(shared: Path, name: str) -> None:
     """Noise that is left in a result must not decide what is added to it."""
-    folder = shared / "data/fmd"
-    clean_name = f"{name.rsplit('_', 1)[0]}_gt.png"
-    noisy, clean = (
-        autodip_ij.read(folder / file).plane(0, 0, 0)[128:384, 128:384].astype(float)
-        for file in (f"{name}_noisy.png", clean_name)
-    )
+    noisy, clean = (image.astype(float) for image in capture(shared, name))
     truth = np.polyval(np.polyfit(clean.ravel(), noisy.ravel(), 1), clean)  # as bright as this capture
     for method in ("vst-nl-ridge", "gaussian"):
         denoised = 255 * run_method(method, (noisy / 255).astype(np.float32)).astype(float)
@@ -90,11 +91,7 @@ def test_whatever_the_method_the_mean_and_the_background_stay(method: str) -> No
 @pytest.mark.shared
 @pytest.mark.parametrize("name", REAL)
 def test_on_real_captures_the_mean_and_the_background_stay(shared: Path, name: str) -> None:
-    folder = shared / "data/fmd"
-    clean_name = f"{name.rsplit('_', 1)[0]}_gt.png"
-    noisy, clean = (
-        autodip_ij.read(folder / file).plane(0, 0, 0)[128:384, 128:384] for file in (f"{name}_noisy.png", clean_name)
-    )
+    noisy, clean = capture(shared, name)
     areas = gaussian_filter(clean.astype(float), 2)
     dark = areas <= np.quantile(areas, 0.2)
     noise = (noisy.astype(float) - clean)[dark].std()

@@ -1,4 +1,4 @@
-"""Prepare a pair for a search: crop both images, and match the clean one to the noisy one."""
+"""One job of a search, in a worker: a pair is read and cropped, fitted as a run does, and scored at every stop."""
 
 from __future__ import annotations
 
