@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 # The fits of the tests are so small that threads only wait for each other; on a busy machine they wait long. Set
@@ -34,6 +35,17 @@ def shared() -> Path:
     if root is None:
         pytest.skip("shared material absent: neither $AUTODIP_SHARED nor ../shared is a folder")
     return root
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """Fits side by side share the threads, and with other numbers of them results differ by rounding."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture

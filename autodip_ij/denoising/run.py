@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from autodip_ij.denoising.result import NO_FITS, ONE_FIT, Result, UncertaintyMap
 from autodip_ij.denoising.tasks import Place, PlaneResult, PlaneTask
 from autodip_ij.denoising.tile_fits import Capacity
 from autodip_ij.denoising.watch import Watch, announcements
+from autodip_ij.dip.devices import beside_fits
 from autodip_ij.images.image import Image
 from autodip_ij.progress import Progress, Stop
 from autodip_ij.settings import DenoiseSettings
@@ -228,7 +230,8 @@ class Run:
                 self._progress, titles[0], clean.window.restore, titles[1], self._recorder.told, lambda: self._check()
             )
             known = channel.choice.noisy if channel.choice else None
-            return prepare(clean, channel.recipe, watch, place, known=known, finer=self._grid.scale > 1)
+            with beside_fits() if any(other.fitted for other in self._plan.channels) else nullcontext():
+                return prepare(clean, channel.recipe, watch, place, known=known, finer=self._grid.scale > 1)
 
     def _fitted(
         self, group: Group, tasks: Sequence[PlaneTask]

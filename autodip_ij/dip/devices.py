@@ -14,6 +14,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -229,13 +230,27 @@ def _single_thread() -> Iterator[None]:
 
 Item = TypeVar("Item")
 Made = TypeVar("Made")
+_BESIDE_FITS: ContextVar[bool] = ContextVar("beside_fits", default=False)
+
+
+@contextmanager
+def beside_fits() -> Iterator[None]:
+    """Leave the threads of PyTorch as they are within: their number is that of the process, and rounding depends on it.
+
+    For work in one thread while another one fits.
+    """
+    token = _BESIDE_FITS.set(True)
+    try:
+        yield
+    finally:
+        _BESIDE_FITS.reset(token)
 
 
 def on_all_threads(work: Callable[[Item], Made], items: Iterable[Item]) -> Iterator[Made]:
     """Yield ``work(item)`` of every item, in their order; as many run at a time as PyTorch has threads, each on one.
 
-    Where steps are many and small this is faster than one after the other on all threads, above all beside other
-    processes: the threads of PyTorch wait for one another at the end of every step.
+    One after the other within `beside_fits`. Where steps are many and small this is faster than one after the other on
+    all threads, above all beside other processes: the threads of PyTorch wait for one another at the end of every step.
 
     Examples
     --------
@@ -245,7 +260,7 @@ def on_all_threads(work: Callable[[Item], Made], items: Iterable[Item]) -> Itera
     import torch
 
     before = torch.get_num_threads()
-    if before == 1:
+    if before == 1 or _BESIDE_FITS.get():
         yield from map(work, items)
         return
     try:

@@ -70,6 +70,7 @@ def test_one_window_serves_a_whole_stack() -> None:
     assert report.channels[0].window == (stack.min(), stack.max())
 
 
+@pytest.mark.usefixtures("one_thread")
 def test_a_plane_does_not_depend_on_what_is_denoised_beside_it() -> None:
     stack = noisy_stack((3, 33, 40))
     stack[:, 10:14, 10:14], stack[:, 20:24, 20:24] = 0, 500  # equal windows, whichever slices are selected

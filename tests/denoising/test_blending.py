@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 import autodip_ij
 from autodip_ij.calibration import load_calibration
@@ -69,6 +68,7 @@ def test_without_a_share_the_fit_is_untouched() -> None:
     assert np.array_equal(fitted(SMALL)[0], fitted(replace(SMALL, classical="tv", classical_weight=0.0))[0])
 
 
+@pytest.mark.usefixtures("one_thread")
 def test_a_guided_fit_starts_from_its_guides_in_every_tile() -> None:
     """The network sees the estimate of the whole plane, cut like the plane itself."""
     parameters = replace(SMALL, guides="median size_px=3")
@@ -79,14 +79,8 @@ def test_a_guided_fit_starts_from_its_guides_in_every_tile() -> None:
     architecture, options = fit_arguments(recipe, recipe.seed)
     cuts = plan_tiles((40, 48), 32, 8)
     corner = cuts[0].slices
-    # One thread, as in the lanes that the tiles are fitted in: another number adds in another order.
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        first = fit(NOISY[corner], architecture, replace(options, guides=(whole[corner],)), device="cpu").image
-        unguided = fit(NOISY[corner], architecture, options, device="cpu").image
-    finally:
-        torch.set_num_threads(threads)
+    first = fit(NOISY[corner], architecture, replace(options, guides=(whole[corner],)), device="cpu").image
+    unguided = fit(NOISY[corner], architecture, options, device="cpu").image
     alone = slice(0, min(cut.y for cut in cuts if cut.y)), slice(0, min(cut.x for cut in cuts if cut.x))
     np.testing.assert_allclose(tiled[alone], first[alone], atol=1e-5)  # what no other tile reaches
     assert np.abs(first - unguided).max() > 1e-3

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
-import torch
 
 from autodip_ij.denoising.api import denoise
 from autodip_ij.denoising.recipe import WARM_ITERATIONS
@@ -20,15 +17,6 @@ QUICK = {
     "depth": 3,
     "device": "cpu",
 }
-
-
-@pytest.fixture
-def one_thread() -> Iterator[None]:
-    """Fits side by side share the threads, and with other numbers of them results differ by rounding."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def still_series(frames: int = 3) -> tuple[np.ndarray, np.ndarray]:

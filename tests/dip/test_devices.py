@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import threading
+
 import pytest
 import torch
 
 from autodip_ij.dip import devices, resolve_device
+from autodip_ij.dip.devices import beside_fits, on_all_threads
 from autodip_ij.errors import BadInput, EnvironmentProblem
 
 
@@ -35,6 +38,26 @@ def test_auto_takes_the_best_there_is(monkeypatch, no_accelerator):
 def test_a_missing_device_is_an_environment_problem_with_the_way_out(no_accelerator, name):
     with pytest.raises(EnvironmentProblem, match="use cpu"):
         resolve_device(name)
+
+
+def test_work_beside_fits_stays_on_its_thread():
+    """The number of threads is that of the process, so that rounding of the fits would change."""
+    with beside_fits():
+        threads = set(on_all_threads(lambda _: threading.get_ident(), range(8)))
+    assert threads == {threading.get_ident()}
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_work_on_all_threads_comes_in_order_and_restores_their_number(threads):
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        assert list(on_all_threads(lambda item: (item, torch.get_num_threads()), range(5))) == [
+            (n, 1) for n in range(5)
+        ]
+        assert torch.get_num_threads() == threads
+    finally:
+        torch.set_num_threads(before)
 
 
 @pytest.mark.parametrize("name", ["gpu", "cpu:1", "cuda:x", ""])

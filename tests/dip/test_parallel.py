@@ -23,22 +23,14 @@ def planes(rng) -> np.ndarray:
     return rng.random((5, 23, 34), dtype=np.float32)
 
 
-@pytest.fixture
-def single_threaded():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.mark.parametrize("engine", ["cpu", "eager", "reference"])
-def test_a_packed_fit_is_the_single_fit_bit_for_bit(planes, single_threaded, engine):
+def test_a_packed_fit_is_the_single_fit_bit_for_bit(planes, one_thread, engine):
     packed = fit_many(planes, NET, OPTIONS, device="cpu", engine=engine, lanes=3)
     for plane, result in zip(planes, packed, strict=True):
         assert np.array_equal(result.image, fit(plane, NET, OPTIONS, device="cpu", engine=engine).image)
 
 
-def test_an_ensemble_is_one_plane_with_several_seeds(planes, single_threaded):
+def test_an_ensemble_is_one_plane_with_several_seeds(planes, one_thread):
     every = [replace(OPTIONS, seed=seed) for seed in (0, 1, 2)]
     packed = fit_many([planes[0]] * 3, NET, every, device="cpu", lanes=2)
     alone = [fit(planes[0], NET, options, device="cpu").image for options in every]

@@ -243,7 +243,7 @@ def test_the_share_of_an_estimate_is_kept(pairs: tuple[Pair, ...], tmp_path: Pat
     assert {(found.classical, found.classical_weight) for found in chosen} == {("gaussian sigma_px=1", 0.2)}
 
 
-def test_an_image_of_a_small_group_takes_the_wider_one_and_the_reason_says_so(
+def test_a_small_group_takes_the_parameters_of_the_wider_one_and_the_log_says_so(
     pairs: tuple[Pair, ...], tmp_path: Path
 ) -> None:
     lines: list[str] = []
@@ -254,11 +254,10 @@ def test_an_image_of_a_small_group_takes_the_wider_one_and_the_reason_says_so(
 
     plan = plan_search(pairs, GRID.model_copy(update={"fewest_images": 2}), OPTIONS)
     calibration = load_calibration(search(plan, tmp_path / "mine", progress=Logged()))
-    assert calibration.groups == ("all",)
+    assert "confocal/actin" in calibration.groups
+    assert calibration.parameters("confocal/actin") == calibration.parameters("all")
     assert "of fewer than 2 images: confocal/actin, widefield/nucleus, " in "\n".join(lines)
-    assert "the parameters for all images in calibration 'mine' (it has none for confocal/actin) are used" in (
-        choose(calibration, "confocal/actin").reason
-    )
+    assert choose(calibration, "confocal/actin").group == "confocal/actin"
 
 
 def test_the_estimate_alone_costs_no_fit_and_is_fast_where_it_is_good_enough(
