@@ -38,6 +38,9 @@ PROBES = (
     (Architecture(5, 32), 192),
 )
 PROBE_BLOCKS = 6
+_STALE = 0.6
+"""A fit that takes less than this share of the expected time shows that the machine was busy when it was measured."""
+_FEWEST_STEPS = 20
 SPEED_FACT = "seconds per level, element, operation and parameter"
 ASSUMED_SPEED = (2e-3, 3e-9, 1.1e-11, 6e-9)
 """One core of a server processor of 2023 in float32; used when nothing was measured."""
@@ -216,6 +219,38 @@ def estimate_cost(
     a_step = sum(speed * feature for speed, feature in zip(known["speeds"], features, strict=True))
     peak = peak_bytes(architecture, shape, known["precision"], device, lanes=lanes)
     return Estimate(a_step * iterations, peak, measured)
+
+
+def correct_speed(
+    architecture: Architecture, shape: tuple[int, int], iterations: int, pace: float, device: str, precision: str
+) -> None:
+    """Lower the stored speeds of this machine where a fit was much faster than they say.
+
+    They are measured once, possibly while the machine is busy. A fit that is slower than expected says nothing about
+    them: other fits may run beside it.
+
+    Parameters
+    ----------
+    architecture, shape
+        As in `operations_per_iteration`.
+    iterations
+        Steps of the fit; a short one is ignored.
+    pace
+        Seconds an iteration, median over the fit.
+    device, precision
+        Where and how it ran, resolved.
+    """
+    if iterations < _FEWEST_STEPS:
+        return
+    features = _features(architecture, shape)
+    for requested in ("auto", precision):
+        fact = f"{SPEED_FACT} in {requested}"
+        known = remembered(device, fact)
+        if known is None or known["precision"] != precision:
+            continue
+        share = pace / sum(speed * feature for speed, feature in zip(known["speeds"], features, strict=True))
+        if share < _STALE:
+            remember(device, fact, known | {"speeds": [share * speed for speed in known["speeds"]]})
 
 
 def _features(architecture: Architecture, shape: tuple[int, int]) -> tuple[float, float, float, float]:
