@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import logging
 import queue
-from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import contextmanager
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
-from autodip_ij.batch.processes import Answer, Call, answers_of
+from autodip_ij.batch.processes import Answer, Call, Pool, call_apart
 from autodip_ij.errors import EnvironmentProblem, failed_import
 
 if TYPE_CHECKING:
     from distributed import Client, Future
 
+logger = logging.getLogger(__name__)
+
 _POLL_SECONDS = 0.2
+_LONELY_SECONDS = 60.0
+"""Seconds between two looks whether a cluster has workers."""
 Answers = Generator[tuple[int, Answer | None], None, None]
 """Index and answer of each call as it completes; None as the last answer if the user stopped the calls."""
 
@@ -27,6 +34,7 @@ def answers(
     threads: int = 1,
     begun: Callable[[int], None] = lambda index: None,
     stopped: Callable[[], bool] = lambda: False,
+    more: Callable[[], Sequence[Call] | None] | None = None,
     attempts: int = 2,
 ) -> Answers:
     """Yield index and answer of each call as it completes; closing the generator drops the remaining calls.
@@ -36,20 +44,22 @@ def answers(
     calls
         The calls, in order of priority.
     workers
-        Number of local processes, at most one per call. 0 makes the calls in this process, where their exceptions
-        propagate.
+        Number of local processes, at most one per call where there are no more to come. 0 makes the calls in this
+        process, where their exceptions propagate.
     scheduler
         Address of an existing Dask scheduler (``tcp://host:8786``, ``tls://host:8786``) or a scheduler file
-        (``*.json``), instead of local processes.
+        (``*.json``), instead of local processes. Its workers make each call in a process of its own.
     threads
-        Threads of the numeric libraries in each process.
+        Threads of the numeric libraries in each local process.
     begun
-        Receives the index of a call when a process takes it; on a cluster, which does not report this, all at once.
+        Receives the index of a call when a process takes it; on a cluster, which does not report this, at once.
     stopped
         Polled several times a second (before each call in this process); if true, the remaining calls are dropped.
+    more
+        Polled as often; returns further calls, whose indices follow, and None when there will be no more.
     attempts
-        Number of times that the process of a call may die before the call fails. It is retried alone, after all
-        others: these may have exhausted the memory, and Dask blames every call that waited on a dead worker.
+        Number of times that the process of a call may die before the call fails. It is retried alone, when no other
+        is left: these may have exhausted the memory, or a machine of a cluster ended with all calls that it had.
 
     Yields
     ------
@@ -61,62 +71,159 @@ def answers(
     autodip_ij.errors.EnvironmentProblem
         If the scheduler cannot be reached, or Dask (extra ``batch``) is not installed.
     """
-    if not calls:
+    if not calls and more is None:
         return
-    if scheduler is None:
-        yield from _attempted(_here_or_processes(calls, workers, threads, begun, stopped), len(calls), attempts)
-        return
-    with _dask_client(scheduler) as client:
-        for index in range(len(calls)):
-            begun(index)
-
-        def ask(indices: Sequence[int], alone: bool) -> Answers:
-            return _submitted(calls, indices, client, stopped)
-
-        # Dask itself has already retried a single call on several workers.
-        yield from _attempted(ask, len(calls), attempts if len(calls) > 1 else 1)
+    engine: Engine
+    if scheduler is not None:
+        engine = _Cluster(scheduler, begun)
+    elif workers:
+        engine = Pool(workers if more else min(workers, len(calls)), threads)
+    else:
+        engine = _Here(begun)
+    with closing(engine):
+        yield from _driven(engine, list(calls), begun, stopped, more, attempts)
 
 
-Ask = Callable[[Sequence[int], bool], Answers]
-"""Runs some calls, in parallel or each alone."""
+class Engine(Protocol):
+    """Runs calls, side by side or one by one."""
+
+    def submit(self, index: int, call: Call) -> None:
+        """Queue a call."""
+
+    def next(self, seconds: float) -> tuple[int, Answer | None]:
+        """Return index and None when a call begins, index and answer when it has ended; `queue.Empty` after a while."""
+
+    def rest(self) -> None:
+        """Free what is held for further calls; there are none at this time."""
+
+    def close(self) -> None:
+        """Drop all calls."""
 
 
-def _attempted(ask: Ask, count: int, attempts: int) -> Answers:
-    """Yield the answers of all calls; those whose process died are retried, each alone."""
-    rounds: list[Sequence[int]] = [range(count)]
-    for attempt in range(1, attempts + 1):
-        dead: list[int] = []
-        for indices in rounds:
-            for index, answer in ask(indices, attempt > 1):
-                if answer is not None and answer.died and attempt < attempts:
-                    dead.append(index)
-                else:
-                    yield index, answer
-                if answer is None:
-                    return
-        rounds = [[index] for index in dead]
-
-
-def _here_or_processes(
-    calls: Sequence[Call], workers: int, threads: int, begun: Callable[[int], None], stopped: Callable[[], bool]
-) -> Ask:
-    def ask(indices: Sequence[int], alone: bool) -> Answers:
-        if workers:
-            yield from answers_of(calls, indices, 1 if alone else workers, threads, begun, stopped)
+def _driven(
+    engine: Engine,
+    calls: list[Call],
+    begun: Callable[[int], None],
+    stopped: Callable[[], bool],
+    more: Callable[[], Sequence[Call] | None] | None,
+    attempts: int,
+) -> Answers:
+    for index, call in enumerate(calls):
+        engine.submit(index, call)
+    in_work = len(calls)
+    deaths: Counter[int] = Counter()
+    suspects: deque[int] = deque()
+    while True:
+        if stopped():
+            yield -1, None
             return
-        for index in indices:
-            if stopped():
-                yield index, None
+        if more is not None:
+            arrived = more()
+            if arrived is None:
+                more = None
+            for call in arrived or ():
+                calls.append(call)
+                engine.submit(len(calls) - 1, call)
+                in_work += 1
+        if not in_work:
+            if suspects:
+                engine.rest()
+                engine.submit(suspects[0], calls[suspects.popleft()])
+                in_work = 1
+            elif more is None:
                 return
+        try:
+            index, answer = engine.next(_POLL_SECONDS)
+        except queue.Empty:
+            continue
+        if answer is None:
             begun(index)
-            yield index, Answer(calls[index].function(*calls[index].arguments))
+            continue
+        in_work -= 1
+        deaths[index] += answer.died
+        if answer.died and deaths[index] < attempts:
+            suspects.append(index)
+        else:
+            yield index, answer
 
-    return ask
+
+class _Here:
+    """Makes the calls in this process, one by one."""
+
+    def __init__(self, begun: Callable[[int], None]) -> None:
+        self._begun = begun
+        self._waiting: deque[tuple[int, Call]] = deque()
+
+    def submit(self, index: int, call: Call) -> None:
+        self._waiting.append((index, call))
+
+    def next(self, seconds: float) -> tuple[int, Answer | None]:
+        if not self._waiting:
+            time.sleep(seconds)
+            raise queue.Empty
+        index, call = self._waiting.popleft()
+        self._begun(index)
+        return index, Answer(call.function(*call.arguments))
+
+    def rest(self) -> None:
+        pass
+
+    def close(self) -> None:
+        self._waiting.clear()
 
 
-@contextmanager
-def _dask_client(scheduler: str) -> Iterator[Client]:
-    """Connect to a cluster for the duration of a ``with`` block."""
+class _Cluster:
+    """Has the workers of a Dask cluster make the calls."""
+
+    def __init__(self, scheduler: str, begun: Callable[[int], None]) -> None:
+        self._name = scheduler
+        self._client = _client(scheduler)
+        self._begun = begun
+        self._finished: queue.SimpleQueue[tuple[int, Future]] = queue.SimpleQueue()
+        self._open: dict[int, Future] = {}
+        self._look_at = time.monotonic() + _LONELY_SECONDS
+        self._lonely = False
+
+    def submit(self, index: int, call: Call) -> None:
+        self._begun(index)
+        future = self._client.submit(_on_worker, call.function, call.arguments, pure=False, priority=-index)
+        self._open[index] = future
+        future.add_done_callback(lambda future: self._finished.put((index, future)))
+
+    def next(self, seconds: float) -> tuple[int, Answer | None]:
+        try:
+            index, future = self._finished.get(timeout=seconds)
+        except queue.Empty:
+            self._look_for_workers()
+            raise
+        del self._open[index]
+        try:
+            return index, _answer(future, self._name)
+        finally:
+            future.release()
+
+    def rest(self) -> None:
+        pass
+
+    def close(self) -> None:
+        if self._client.status == "running":
+            self._client.cancel(list(self._open.values()))
+            self._client.close()
+        else:
+            self._client.close(timeout=1)  # it is trying to connect again
+
+    def _look_for_workers(self) -> None:
+        """Say when no worker is left; calls wait until one comes."""
+        if time.monotonic() < self._look_at:
+            return
+        lonely = not self._client.scheduler_info(n_workers=1)["workers"]
+        if lonely and not self._lonely:
+            logger.warning("no worker is connected to %s; waiting for one", self._name)
+        self._lonely, self._look_at = lonely, time.monotonic() + _LONELY_SECONDS
+
+
+def _client(scheduler: str) -> Client:
+    """Connect to a cluster."""
     try:
         from distributed import Client
     except ModuleNotFoundError as error:
@@ -127,45 +234,28 @@ def _dask_client(scheduler: str) -> Iterator[Client]:
         # Dask would wait forever for the file to appear.
         if "scheduler_file" in address and not Path(scheduler).is_file():
             raise FileNotFoundError("no such file")
-        client = Client(**address, timeout="20s")
+        return Client(**address, timeout="20s")
     except (OSError, TimeoutError, ValueError) as error:
         raise EnvironmentProblem(f"no Dask scheduler at {scheduler} ({error}); start one or use workers") from error
-    with client:
-        yield client
 
 
-def _submitted(
-    calls: Sequence[Call], indices: Sequence[int], client: Client, stopped: Callable[[], bool]
-) -> Generator[tuple[int, Answer | None], None, None]:
-    """Yield the answers of some calls; None if the user stopped them."""
-    finished: queue.SimpleQueue[tuple[int, Future]] = queue.SimpleQueue()
-    futures = []
-    for index in indices:
-        call = calls[index]
-        future = client.submit(call.function, *call.arguments, pure=False, priority=-index)
-        future.add_done_callback(lambda future, index=index: finished.put((index, future)))
-        futures.append(future)
-    remaining = len(futures)
-    while remaining:
-        if stopped():
-            client.cancel(futures)
-            yield -1, None
-            return
-        try:
-            index, future = finished.get(timeout=_POLL_SECONDS)
-        except queue.Empty:
-            continue
-        remaining -= 1
-        yield index, _answer(future)
-        future.release()
+def _on_worker(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Answer:
+    """Make a call in a process of this Dask worker, which passes on its own number."""
+    from distributed import get_worker
+
+    number = get_worker().name
+    return call_apart(function, arguments, number if isinstance(number, int) else None)
 
 
-def _answer(future: Future) -> Answer:
+def _answer(future: Future, scheduler: str) -> Answer:
     from distributed.scheduler import KilledWorker
 
+    if future.cancelled():
+        raise EnvironmentProblem(f"the Dask scheduler at {scheduler} has gone; run again to resume")
     error = future.exception()
     if error is None:
-        return Answer(future.result())
+        answer: Answer = future.result()
+        return answer
     if isinstance(error, KilledWorker):
         return Answer(error="its worker process died (KilledWorker)", died=True)
     return Answer(error=f"{type(error).__name__}: {error}")

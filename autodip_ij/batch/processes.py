@@ -14,14 +14,16 @@ import struct
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import IO, Any
 
 NUMBER_VARIABLE = "AUTODIP_WORKER"
 _LENGTH = struct.Struct(">Q")
-_POLL_SECONDS = 0.2
+_IDLE_SECONDS = 10.0
+"""After so long without a call, a process is ended: it may hold much memory, also of a GPU."""
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 _PROGRAM = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from autodip_ij.batch.processes import serve; serve()"
@@ -61,79 +63,92 @@ def worker_number() -> int | None:
     return int(number) if number.isdigit() else None
 
 
-def answers_of(
-    calls: Sequence[Call],
-    indices: Sequence[int],
-    workers: int,
-    threads: int,
-    begun: Callable[[int], None],
-    stopped: Callable[[], bool],
-) -> Generator[tuple[int, Answer | None], None, None]:
-    """Yield index and answer of some calls as each completes; None if the user stopped them.
+class Pool:
+    """Threads that each own a process and feed it calls.
 
-    Closing the generator ends the processes. The parameters are those of `autodip_ij.batch.loop.answers`.
+    Parameters
+    ----------
+    workers
+        Number of processes; each is started by its first call.
+    threads
+        Threads of the numeric libraries in each.
     """
-    pool = _Pool(calls, indices, min(workers, len(indices)), threads)
-    remaining = len(indices)
-    try:
-        while remaining:
-            if stopped():
-                yield -1, None
-                return
-            try:
-                index, answer = pool.events.get(timeout=_POLL_SECONDS)
-            except queue.Empty:
-                continue
-            if answer is None:
-                begun(index)
-            else:
-                remaining -= 1
-                yield index, answer
-    finally:
-        pool.close()
 
-
-class _Pool:
-    """Threads that each own a process and feed it calls until none remain."""
-
-    def __init__(self, calls: Sequence[Call], indices: Sequence[int], workers: int, threads: int) -> None:
-        self.events: queue.SimpleQueue[tuple[int, Answer | None]] = queue.SimpleQueue()
-        """Index and None when a call begins, index and answer when it has ended."""
-        self._calls = calls
-        self._waiting: queue.SimpleQueue[int] = queue.SimpleQueue()
-        for index in indices:
-            self._waiting.put(index)
+    def __init__(self, workers: int, threads: int) -> None:
+        self._events: queue.SimpleQueue[tuple[int, Answer | None]] = queue.SimpleQueue()
+        self._waiting: queue.SimpleQueue[tuple[int, Call] | None] = queue.SimpleQueue()
         self._processes = [_Process(number, threads) for number in range(workers)]
         self._threads = [threading.Thread(target=self._feed, args=(it,), daemon=True) for it in self._processes]
         for thread in self._threads:
             thread.start()
 
+    def submit(self, index: int, call: Call) -> None:
+        """Queue a call."""
+        self._waiting.put((index, call))
+
+    def next(self, seconds: float) -> tuple[int, Answer | None]:
+        """Return index and None when a call begins, index and answer when it has ended; `queue.Empty` after a while."""
+        return self._events.get(timeout=seconds)
+
+    def rest(self) -> None:
+        """End the processes, none of which has a call, so that a next call finds all memory free."""
+        for process in self._processes:
+            process.end()
+
     def close(self) -> None:
         """Kill all processes immediately."""
         for process in self._processes:
             process.kill()
+            self._waiting.put(None)
         for thread in self._threads:
             thread.join()
 
     def _feed(self, process: _Process) -> None:
         while not process.killed:
             try:
-                index = self._waiting.get_nowait()
+                item = self._waiting.get(timeout=_IDLE_SECONDS)
             except queue.Empty:
-                process.kill()
+                process.end()
+                item = self._waiting.get()
+            if item is None or process.killed:
                 break
-            self.events.put((index, None))
-            self.events.put((index, process.call(self._calls[index])))
+            index, call = item
+            self._events.put((index, None))
+            self._events.put((index, process.call(call)))
         process.end()
+
+
+_own = threading.local()
+"""The process in which this thread of a Dask worker makes its calls."""
+
+
+def call_apart(function: Callable[..., Any], arguments: tuple[Any, ...], number: int | None = None) -> Answer:
+    """Make a call in a process that belongs to this thread, and outlives the call by a few seconds.
+
+    A Dask worker that ran the call itself would die with it, and Dask would blame all calls that waited there.
+    """
+    if not hasattr(_own, "process"):
+        _own.process = _Process(number, None)
+    process: _Process = _own.process
+    with process.busy:
+        if process.idle is not None:
+            process.idle.cancel()
+        answer = process.call(Call(function, arguments))
+        process.idle = threading.Timer(_IDLE_SECONDS, process.end_if_idle)
+        process.idle.daemon = True
+        process.idle.start()
+    return answer
 
 
 @dataclass
 class _Process:
     """A worker process, started on demand and restarted after it has died."""
 
-    number: int
-    threads: int
+    number: int | None
+    threads: int | None
     killed: bool = field(default=False, init=False)
+    busy: threading.Lock = field(default_factory=threading.Lock, init=False)
+    idle: threading.Timer | None = field(default=None, init=False)
     _running: subprocess.Popen[bytes] | None = field(default=None, init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
 
@@ -166,6 +181,14 @@ class _Process:
             if self._running is not None:
                 self._running.kill()
 
+    def end_if_idle(self) -> None:
+        """End the process unless it has a call again."""
+        if self.busy.acquire(blocking=False):
+            try:
+                self.end()
+            finally:
+                self.busy.release()
+
     def end(self) -> int:
         """End the process and return its exit code; 0 if there was none."""
         with self._lock:
@@ -186,13 +209,14 @@ class _Process:
             if self.killed:
                 raise OSError("the workers are being ended")
             if self._running is None:
-                numeric = {name: str(self.threads) for name in _THREADS}
+                numeric = {name: str(self.threads) for name in _THREADS if self.threads is not None}
+                own = {} if self.number is None else {NUMBER_VARIABLE: str(self.number)}
                 self._running = subprocess.Popen(
                     # -P omits the working directory from the path: data files there may be named like modules.
                     [sys.executable, "-P", "-c", _PROGRAM, json.dumps(sys.path)],
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
-                    env={**os.environ, **numeric, NUMBER_VARIABLE: str(self.number)},
+                    env={**os.environ, **numeric, **own},
                 )
             return self._running
 
@@ -226,6 +250,8 @@ def _receive(stream: IO[bytes]) -> bytes | None:
 def serve() -> None:
     """Run as a worker: read calls from standard input and write answers to standard output until the input ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process of the terminal; the parent decides
+    with suppress(OSError):  # where memory ends, Linux then kills this process, which loses one call, not its parent
+        Path("/proc/self/oom_score_adj").write_text("500")
     answering = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # output printed by libraries must not be mistaken for an answer
     calls: queue.SimpleQueue[bytes] = queue.SimpleQueue()

@@ -14,9 +14,11 @@ from pathlib import Path
 
 import psutil
 import pytest
+from distributed import LocalCluster
 
 from autodip_ij.batch.loop import answers
 from autodip_ij.batch.processes import Answer, Call, worker_number
+from autodip_ij.errors import EnvironmentProblem
 
 
 def done(calls: list[Call], workers: int = 1, **options: object) -> dict[int, Answer]:
@@ -54,6 +56,44 @@ def test_a_call_that_kills_its_process_is_tried_twice_and_costs_no_other(tmp_pat
     assert [found[index].value for index in (0, 2, 3, 4, 5, 6)] == [1, 0, 1, 2, 3, 4]
     assert tries.read_text() == "x\nx\n"
     assert begun.count(1) == 2
+
+
+def local_cluster(workers: int) -> LocalCluster:
+    """Return a scheduler whose workers are threads of this process: what kills a worker kills the tests."""
+    options = {"dashboard_address": None, "scheduler_kwargs": {"dashboard": False}}
+    return LocalCluster(n_workers=workers, threads_per_worker=1, processes=False, protocol="tcp://", **options)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="processes have no signals there")
+def test_a_call_that_kills_its_process_costs_no_worker_of_a_cluster(tmp_path: Path) -> None:
+    tries = tmp_path / "tries"
+    deadly = Call(subprocess.run, (["sh", "-c", f"echo x >> {tries}; kill -9 $PPID"],))
+    calls = [Call(abs, (-1,)), deadly, Call(os.getpid), Call(worker_number)]
+    with local_cluster(1) as cluster:
+        found = done(calls, scheduler=cluster.scheduler_address)
+    assert found[1] == Answer(error="its worker process died (signal SIGKILL)", died=True)
+    assert tries.read_text() == "x\nx\n"
+    assert found[0] == Answer(1)
+    assert found[2].value != os.getpid()
+    assert found[3] == Answer(0)
+
+
+def test_a_scheduler_that_ends_is_named() -> None:
+    with local_cluster(0) as cluster, pytest.raises(EnvironmentProblem, match="has gone; run again to resume"):
+        done([Call(abs, (-1,))], scheduler=cluster.scheduler_address, more=cluster.close)
+
+
+def test_calls_that_come_later_are_made_by_the_same_process() -> None:
+    waves = [[Call(os.getpid)], [], [Call(os.getpid), Call(abs, (-2,))]]
+    found = done([Call(os.getpid)], more=lambda: waves.pop(0) if waves else None)
+    assert found[3] == Answer(2)
+    assert found[0] == found[1] == found[2] != Answer(os.getpid())
+
+
+@pytest.mark.skipif(not Path("/proc/self/oom_score_adj").exists(), reason="a measure of Linux")
+def test_where_memory_ends_a_worker_is_killed_before_its_parent() -> None:
+    (answer,) = done([Call(Path.read_text, (Path("/proc/self/oom_score_adj"),))]).values()
+    assert int(answer.value) > int(Path("/proc/self/oom_score_adj").read_text())
 
 
 def test_what_is_printed_is_not_taken_for_an_answer() -> None:
