@@ -193,9 +193,10 @@ def _size(job: Job) -> int:
 def _refuse_device(settings: DenoiseSettings) -> None:
     """Raise, before the first file, the errors that would occur with every file."""
     try:
-        from autodip_ij.dip import resolve_device
+        from autodip_ij.dip.devices import likely_device, resolve_device
 
-        resolve_device(settings.device)
+        # Filters need no PyTorch, which takes seconds to load.
+        (resolve_device if settings.method == "dip" else likely_device)(settings.device)
     except AutodipError:
         raise
     except Exception as error:

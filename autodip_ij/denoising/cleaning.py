@@ -176,8 +176,9 @@ def measure_scale(channel: da.Array | npt.NDArray[Any]) -> Scale:
     else:
         from dask.base import compute
         from dask.delayed import delayed
+        from dask.threaded import get
 
-        found = list(compute(*(delayed(_extremes)(plane, noise) for plane in planes), scheduler="threads"))
+        found = list(compute(*(delayed(_extremes)(plane, noise) for plane in planes), scheduler=get))
     low, high = _range(found)
     if channel.dtype.kind in "biu":
         low, high = math.floor(low), math.ceil(high)

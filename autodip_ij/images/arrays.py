@@ -131,10 +131,12 @@ def warn_of_labels(image: Image) -> None:
     """
     if image.dtype.kind not in "bui" or image.rgb:
         return
+    from dask.threaded import get
+
     shape = image.shape
     crop = tuple(slice(max(0, (side - _SIDE) // 2), max(0, (side - _SIDE) // 2) + _SIDE) for side in shape[3:])
     data = image.data[shape[0] // 2, shape[1] // 2, shape[2] // 2][crop]
-    if is_labelled(np.asarray(data.compute(scheduler="threads"))):
+    if is_labelled(np.asarray(data.compute(scheduler=get))):
         _log.warning(
             "%s: looks like a label image or mask (flat areas with hard edges); denoising object numbers is "
             "meaningless: give the intensity image",

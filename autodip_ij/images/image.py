@@ -294,6 +294,9 @@ def _read(lazy: Any) -> npt.NDArray[Any]:
     """Return the pixels of a Dask array, read by threads of this process.
 
     Not by a Dask cluster that happens to be connected: within one of its workers, the read would wait for the very task
-    that waits for it.
+    that waits for it. Given as a function, the scheduler is used without loading the package for clusters, which takes
+    half a second.
     """
-    return np.asarray(lazy.compute(scheduler="threads"))
+    from dask.threaded import get
+
+    return np.asarray(lazy.compute(scheduler=get))

@@ -150,9 +150,10 @@ def measure_window(channel: da.Array | npt.NDArray[Any]) -> Window:
     else:
         from dask.base import compute
         from dask.delayed import delayed
+        from dask.threaded import get
 
         blocks = channel.to_delayed().ravel()
-        extremes = list(compute(*(delayed(_extremes)(block) for block in blocks), scheduler="threads"))
+        extremes = list(compute(*(delayed(_extremes)(block) for block in blocks), scheduler=get))
     found = [pair for pair in extremes if pair is not None]
     low, high = (min(pair[0] for pair in found), max(pair[1] for pair in found)) if found else (0, 0)
     return Window(low, high, channel.dtype)

@@ -328,3 +328,12 @@ def test_a_cause_common_to_all_files_is_reported_once(folder: Path, tmp_path: Pa
     with pytest.raises(EnvironmentProblem, match="cpu"):
         run_batch(folder, tmp_path / "out", DenoiseSettings(device="cuda"))
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["status.csv"]
+
+
+def test_filters_need_no_torch(
+    folder: Path, tmp_path: Path, quick: DenoiseSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)  # importing it fails
+    assert run_batch(folder, tmp_path / "out", quick).count("done") == 2
+    with pytest.raises(EnvironmentProblem, match="torch"):
+        run_batch(folder, tmp_path / "fits", quick.model_copy(update={"method": "dip"}))
