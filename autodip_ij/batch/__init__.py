@@ -5,9 +5,11 @@
 '12 files: 12 done; denoised/status.csv'
 """
 
+from autodip_ij.batch.arrivals import Watch
 from autodip_ij.batch.inputs import Entry, Inputs, find_inputs
-from autodip_ij.batch.run import BatchResult, run_batch
+from autodip_ij.batch.result import BatchResult
+from autodip_ij.batch.run import run_batch
 from autodip_ij.batch.status import Row
 from autodip_ij.batch.targets import Job, plan_jobs
 
-__all__ = ["BatchResult", "Entry", "Inputs", "Job", "Row", "find_inputs", "plan_jobs", "run_batch"]
+__all__ = ["BatchResult", "Entry", "Inputs", "Job", "Row", "Watch", "find_inputs", "plan_jobs", "run_batch"]

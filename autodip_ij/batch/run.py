@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-from autodip_ij._support.text import encodable
+from autodip_ij._support.text import duration
+from autodip_ij.batch.arrivals import Arrivals, Incoming, Watch
 from autodip_ij.batch.claim import claimed, regularly
-from autodip_ij.batch.inputs import find_inputs
+from autodip_ij.batch.inputs import Entry, find_inputs
 from autodip_ij.batch.loop import answers
 from autodip_ij.batch.processes import Answer, Call
+from autodip_ij.batch.result import BatchResult
 from autodip_ij.batch.resume import Fingerprint
-from autodip_ij.batch.status import FAILED, Row, StatusFile, Table
+from autodip_ij.batch.status import StatusFile
+from autodip_ij.batch.table import Table
 from autodip_ij.batch.targets import Job, plan_jobs
-from autodip_ij.batch.work import DenoiseFile, FileShare, Outcome, Overall, perform
+from autodip_ij.batch.work import DenoiseFile, FileShare, Outcome, Overall, Watching, perform
 from autodip_ij.errors import AutodipError, BadInput, Cancelled, UnreadableFile, UnwritableOutput, failed_import
 from autodip_ij.progress import Progress, Silent, Stop
 from autodip_ij.settings import DenoiseSettings
@@ -26,58 +27,6 @@ from autodip_ij.settings import DenoiseSettings
 ATTEMPTS = 2
 """Number of crashes of its process after which a file counts as failed."""
 _HELP = "perhaps for lack of memory: run autodip denoise on this file alone, with a smaller --tile"
-
-
-@dataclass(frozen=True)
-class BatchResult:
-    """Result of a batch.
-
-    Attributes
-    ----------
-    input, output
-        As given.
-    status_file
-        The table ``status.csv``.
-    rows
-        Its rows, one per job.
-    stopped
-        Whether the user stopped the batch before its end.
-    """
-
-    input: str
-    output: Path
-    status_file: Path
-    rows: tuple[Row, ...]
-    stopped: bool = False
-
-    def count(self, status: str) -> int:
-        """Return the number of rows with this status."""
-        return Counter(row.status for row in self.rows)[status]
-
-    @property
-    def exit_code(self) -> int:
-        """0 if all files are done, 1 if any failed, 130 if the user stopped the batch."""
-        if self.stopped:
-            return Cancelled.exit_code
-        return 1 if self.count(FAILED) else 0
-
-    @property
-    def summary(self) -> str:
-        """One line for the user."""
-        counts = Counter(row.status for row in self.rows)
-        words = ", ".join(f"{number} {status}" for status, number in counts.items())
-        return f"{len(self.rows)} files: {words}; {self.status_file}"
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the object that ``autodip batch --json`` prints."""
-        return {
-            "input": encodable(self.input),
-            "output": encodable(str(self.output)),
-            "status_file": encodable(str(self.status_file)),
-            "counts": dict(Counter(row.status for row in self.rows)),
-            "stopped": self.stopped,
-            "files": [encodable(asdict(row)) for row in self.rows],
-        }
 
 
 def run_batch(
@@ -90,6 +39,7 @@ def run_batch(
     overwrite: bool = False,
     workers: int = 1,
     scheduler: str | None = None,
+    watch: Watch | None = None,
     denoise: DenoiseFile | None = None,
     progress: Progress | None = None,
 ) -> BatchResult:
@@ -117,6 +67,9 @@ def run_batch(
         Local processes, each with one file at a time; with 1, the work is done in this process.
     scheduler
         Address or file of a Dask scheduler whose workers see the same files, instead of local processes.
+    watch
+        Go on with the files that come into the folder, each when it no longer grows, until the watch ends or the user
+        stops it. The work is done in worker processes, also with one worker.
     denoise
         How one file is denoised in this process, instead of `autodip_ij.denoising.api.denoise_file`.
     progress
@@ -147,7 +100,8 @@ def run_batch(
         raise BadInput(f"workers: {workers} is not possible; give 1 or more")
     folder, settings = Path(output), settings or DenoiseSettings()
     watcher = progress or Silent()
-    inputs = find_inputs(source)
+    arrivals = Arrivals(source, watch, watcher.log) if watch else None
+    inputs = replace(arrivals.inputs, entries=()) if arrivals else find_inputs(source)
     jobs = plan_jobs(inputs, folder, settings, suffix=suffix, all_scenes=all_scenes)
     if inputs.results:
         watcher.log(f"{len(inputs.results)} results of autodip among the inputs are omitted")
@@ -162,13 +116,27 @@ def run_batch(
         stopped = False
         with regularly(1.0, table.catch_up):
             try:
-                if waiting and denoise is None and scheduler is None:
+                if (waiting or arrivals) and denoise is None and scheduler is None:
                     _refuse_device(settings)
-                overall = Overall(watcher, [_size(jobs[index]) for index in waiting])
-                if workers == 1 and scheduler is None:
-                    outcomes = _one_by_one(jobs, waiting, denoise, overall, table)
+                if arrivals:
+
+                    def plan(entries: Sequence[Entry]) -> list[Job]:
+                        seen = arrivals.inputs
+                        come = replace(seen, entries=tuple(entries))
+                        names = [entry.relative for entry in seen.entries]
+                        found = plan_jobs(come, folder, settings, suffix=suffix, all_scenes=all_scenes, beside=names)
+                        _make_folders(folder, found)
+                        return found
+
+                    incoming = Incoming(arrivals, plan, table, overwrite, watcher)
+                    overall: Overall = Watching(watcher, str(source))
+                    outcomes = _on_workers(waiting, workers, scheduler, overall, table, incoming, denoise)
                 else:
-                    outcomes = _on_workers(jobs, waiting, workers, scheduler, overall, table)
+                    overall = Overall(watcher, [_size(jobs[index]) for index in waiting])
+                    if workers == 1 and scheduler is None:
+                        outcomes = _one_by_one(waiting, denoise, overall, table)
+                    else:
+                        outcomes = _on_workers(waiting, workers, scheduler, overall, table)
                 with closing(outcomes):
                     for index, outcome in outcomes:
                         if outcome is None:
@@ -176,7 +144,9 @@ def run_batch(
                             break
                         table.finish(index, outcome)
                         if outcome.error:
-                            watcher.log(f"{jobs[index].title}: failed: {outcome.error}")
+                            watcher.log(f"{table.jobs[index].title}: failed: {outcome.error}")
+                        elif watch:
+                            watcher.log(f"{table.jobs[index].title}: done in {duration(outcome.seconds)}")
             finally:
                 table.leave()
     return BatchResult(str(source), folder, table.file.path, tuple(table.rows), stopped)
@@ -218,10 +188,9 @@ def _make_folders(folder: Path, jobs: Sequence[Job]) -> None:
 Outcomes = Generator[tuple[int, Outcome | None], None, None]
 
 
-def _one_by_one(
-    jobs: Sequence[Job], waiting: Sequence[int], denoise: DenoiseFile | None, overall: Overall, table: Table
-) -> Outcomes:
+def _one_by_one(waiting: Sequence[int], denoise: DenoiseFile | None, overall: Overall, table: Table) -> Outcomes:
     """Yield the index and outcome of each job as it ends; None as outcome if the user stopped the batch."""
+    jobs = table.jobs
     for position, index in enumerate(waiting):
         share = FileShare(overall, position, f"{position + 1} of {len(waiting)}, {jobs[index].title}")
         outcome = _alone(jobs[index], index, denoise, share, overall, table)
@@ -268,22 +237,42 @@ def _outcome(answer: Answer, again: str) -> Outcome:
 
 
 def _on_workers(
-    jobs: Sequence[Job], waiting: Sequence[int], workers: int, scheduler: str | None, overall: Overall, table: Table
+    waiting: Sequence[int],
+    workers: int,
+    scheduler: str | None,
+    overall: Overall,
+    table: Table,
+    more: Callable[[], list[int] | None] | None = None,
+    denoise: DenoiseFile | None = None,
 ) -> Outcomes:
-    """Do the same as `_one_by_one` in worker processes; if the user stops the batch, unfinished files are dropped."""
-    side_by_side = min(workers, max(1, len(waiting)))
+    """Do the same as `_one_by_one` in worker processes; if the user stops the batch, unfinished files are dropped.
+
+    Jobs that come later are taken from `more`; with a function of the caller, the work is done in this process.
+    """
+    order = list(waiting)
+
+    def calls(indices: Sequence[int]) -> list[Call]:
+        return [Call(perform, (table.jobs[index].absolute(), denoise)) for index in indices]
+
+    def come() -> list[Call] | None:
+        found = more() if more else None
+        order.extend(found or ())
+        return None if found is None else calls(found)
+
+    side_by_side = workers if more else min(workers, max(1, len(waiting)))
     answered = answers(
-        [Call(perform, (jobs[index].absolute(),)) for index in waiting],
-        side_by_side,
+        calls(waiting),
+        0 if denoise else side_by_side,
         scheduler,
         threads=max(1, (os.cpu_count() or 1) // side_by_side),
-        begun=lambda position: table.begin(waiting[position]),
+        begun=lambda position: table.begin(order[position]),
         stopped=lambda: overall.progress.stop_request() is not Stop.NO,
+        more=come if more else None,
     )
     with closing(answered):
         for position, answer in answered:
             if answer is None:
-                yield waiting[0], None
+                yield -1, None
                 return
-            yield waiting[position], _outcome(answer, "twice")
-            overall.update(position, 1.0, jobs[waiting[position]].title)
+            yield order[position], _outcome(answer, "twice")
+            overall.update(position, 1.0, table.jobs[order[position]].title)

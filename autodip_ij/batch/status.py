@@ -1,4 +1,4 @@
-"""The status table of a batch: one row per job, updated as the jobs begin and end."""
+"""The status file of a batch: one row per job, updated as the jobs begin and end."""
 
 from __future__ import annotations
 
@@ -8,128 +8,13 @@ import logging
 import os
 import threading
 import time
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from datetime import UTC, datetime
 from pathlib import Path
 
 from autodip_ij._support.files import write_text
 from autodip_ij._support.text import plain
-from autodip_ij.batch.claim import Claim
-from autodip_ij.batch.resume import Standing, examine, remove_leftovers
-from autodip_ij.batch.targets import Job
-from autodip_ij.batch.work import Outcome
-from autodip_ij.denoising.checks import worst
-from autodip_ij.errors import AutodipError, UnwritableOutput
-
-
-class Table:
-    """The rows of the status file and the jobs that they describe.
-
-    Parameters
-    ----------
-    file
-        Where the rows are written.
-    folder
-        The output folder.
-    jobs
-        The jobs; the first rows are theirs, in this order.
-    claim
-        The claim on the folder, with its journal.
-    unread
-        Input folders that could not be searched; each adds a failed row at the end.
-    """
-
-    def __init__(
-        self, file: StatusFile, folder: Path, jobs: Sequence[Job], claim: Claim, unread: Mapping[Path, str]
-    ) -> None:
-        self.file = file
-        self._jobs = jobs
-        self._claim = claim
-        self.rows = [
-            Row(job.entry.relative.as_posix(), job.scene, job.target.relative_to(folder).as_posix()) for job in jobs
-        ]
-        for place, reason in sorted(unread.items()):
-            message = f"this folder cannot be read ({reason}); its images are missing from this table"
-            self.rows.append(Row(f"{place.as_posix()}/", "", "", FAILED, message=message))
-
-    def sort_out(self, overwrite: bool) -> list[int]:
-        """Return the indices of the jobs to run, and mark the others as skipped or failed."""
-        # Versions without a journal recorded it in the table.
-        interrupted = self.file.interrupted() | set(self._claim.unfinished)
-        waiting = []
-        for index, (job, row) in enumerate(zip(self._jobs, self.rows, strict=False)):
-            try:
-                if row.output in interrupted:
-                    remove_leftovers(job)
-                finding = examine(job, interrupted=row.output in interrupted)
-            except AutodipError as error:
-                row.status, row.message = FAILED, str(error)
-                continue
-            except Exception as error:  # reported for this file; the others proceed
-                row.status, row.message = FAILED, f"unexpected {type(error).__name__}: {error}"
-                continue
-            if finding.standing is Standing.DONE:
-                row.status = SKIPPED
-                self._claim.unfinished.pop(row.output, None)
-            elif finding.standing is Standing.OTHER and not overwrite:
-                row.status = FAILED
-                row.message = f"{finding.reason}; give --overwrite to replace it, or choose another output folder"
-            else:
-                waiting.append(index)
-        self.file.write(self.rows)
-        return waiting
-
-    def deaths(self, index: int) -> int:
-        """Return how many batches died while working on this job."""
-        return self._claim.unfinished.get(self.rows[index].output, 0)
-
-    def begin(self, index: int, *, here: bool = False) -> None:
-        """Record that a job begins, in this process (`here`) or in another."""
-        row = self.rows[index]
-        row.status = RUNNING
-        self._claim.begin(row.output, here=here)
-        self.file.note(self.rows)
-
-    def finish(self, index: int, outcome: Outcome) -> None:
-        """Record the outcome of a job."""
-        row = self.rows[index]
-        row.message = outcome.error
-        row.seconds = round(outcome.seconds, 1)
-        row.finished = datetime.now(UTC).isoformat(timespec="seconds")
-        if outcome.report:
-            row.group = ";".join(channel.group for channel in outcome.report.channels)
-            row.quality = worst(check for channel in outcome.report.channels for check in channel.checks)
-        row.status = FAILED if outcome.error else STOPPED if outcome.stopped else DONE
-        if outcome.died:
-            remove_leftovers(self._jobs[index])
-            self._claim.leave(row.output, died=True)
-        else:
-            self._claim.end(row.output)
-        self.file.note(self.rows)
-
-    def leave(self) -> None:
-        """Mark running jobs as stopped, and write the table for the last time."""
-        for job, row in zip(self._jobs, self.rows, strict=False):
-            if row.status == RUNNING:
-                row.status = STOPPED
-            if row.output in self._claim.in_work:
-                remove_leftovers(job)
-                (self._claim.leave if os.path.lexists(job.target) else self._claim.end)(row.output)
-        with suppress(UnwritableOutput):
-            self.file.write(self.rows)
-
-    def catch_up(self) -> None:
-        """Write pending changes of the table."""
-        self.file.catch_up(self.rows)
-
-    def counts(self) -> str:
-        """Return the numbers of skipped and failed jobs as text."""
-        found = Counter(row.status for row in self.rows[: len(self._jobs)] if row.status in (SKIPPED, FAILED))
-        return ", ".join(f"{number} {status}" for status, number in found.items())
-
+from autodip_ij.errors import UnwritableOutput
 
 logger = logging.getLogger(__name__)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -51,7 +52,13 @@ class Job:
 
 
 def plan_jobs(
-    inputs: Inputs, output: Path, settings: DenoiseSettings, *, suffix: str = ".ome.tif", all_scenes: bool = False
+    inputs: Inputs,
+    output: Path,
+    settings: DenoiseSettings,
+    *,
+    suffix: str = ".ome.tif",
+    all_scenes: bool = False,
+    beside: Iterable[Path] = (),
 ) -> list[Job]:
     """Return one job per file or per scene; the output has the sub-folders of the input.
 
@@ -67,6 +74,8 @@ def plan_jobs(
         Format of the results: one of `OUTPUT_SUFFIXES`.
     all_scenes
         Whether every scene of a file is denoised, each into its own output.
+    beside
+        Relative paths of files that are planned at other times: names are chosen with regard to them.
 
     Raises
     ------
@@ -77,7 +86,7 @@ def plan_jobs(
     """
     if suffix not in OUTPUT_SUFFIXES:
         raise BadInput(f"format '{suffix}' is not possible{nearest(suffix, OUTPUT_SUFFIXES)}")
-    files = {entry.relative for entry in inputs.entries}
+    files = {entry.relative for entry in inputs.entries} | set(beside)
     stems = Counter(_name_key(relative.with_name(stem_of(relative))) for relative in files)
     jobs: list[Job] = []
     for entry in inputs.entries:

@@ -163,6 +163,29 @@ class Overall:
         return f", {duration(elapsed * (1 - self.done) / self.done)} left"
 
 
+class Watching(Overall):
+    """The progress of a watch, whose end is not known: it counts files.
+
+    Parameters
+    ----------
+    progress
+        Progress reporter of the batch.
+    place
+        What is watched.
+    """
+
+    def __init__(self, progress: Progress, place: str) -> None:
+        super().__init__(progress, ())
+        self._place = place
+        self._files = 0
+        progress.advance(0, f"watching {place}")
+
+    def update(self, index: int, fraction: float, title: str) -> None:
+        """Report that a file has ended."""
+        self._files += 1
+        self.progress.advance(0, f"watching {self._place}: {self._files} files done")
+
+
 class FileShare:
     """The `Progress` reporter of one file, which reports to that of the batch.
 

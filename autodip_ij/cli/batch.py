@@ -23,6 +23,9 @@ def batch(
     overwrite: Annotated[bool, Parameter(negative="")] = False,
     workers: int = 1,
     scheduler: str | None = None,
+    watch: Annotated[bool, Parameter(negative="")] = False,
+    watch_for: float | None = None,
+    settle: float = 30.0,
     quiet: Annotated[bool, Parameter(negative="")] = False,
     json: Annotated[bool, Parameter(negative="")] = False,
 ) -> int:
@@ -48,12 +51,19 @@ def batch(
         Number of files to process at once, each in its own process.
     scheduler
         Address (tcp://host:8786) or file (*.json) of a Dask scheduler, instead of processes on this machine.
+    watch
+        Go on with the files that come into the folder until Ctrl-C, each when it no longer grows.
+    watch_for
+        Watch until nothing has changed in the folder for this time in minutes.
+    settle
+        Time in seconds during which a watched file must not have grown or changed; longer than the pauses of a
+        microscope that writes one file over hours.
     quiet
         Show errors only.
     json
         Print the result as JSON on standard output.
     """
-    from autodip_ij.batch import run_batch
+    from autodip_ij.batch import Watch, run_batch
     from autodip_ij.cli.console import console_progress
 
     with console_progress(quiet=quiet) as progress:
@@ -66,6 +76,7 @@ def batch(
             overwrite=overwrite,
             workers=workers,
             scheduler=scheduler,
+            watch=Watch(settle, watch_for and 60 * watch_for) if watch or watch_for else None,
             progress=progress,
         )
     if json:

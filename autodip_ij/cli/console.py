@@ -90,7 +90,7 @@ class ConsoleProgress(Silent):
     def start(self, total: int, message: str) -> None:
         """Show the bar."""
         self._bar.start()
-        self._task = self._bar.add_task(plain(message), total=total)
+        self._task = self._bar.add_task(plain(message), total=total or None)  # without a known end, the bar pulsates
         self._reported = self._began = time.monotonic()
 
     def advance(self, steps: int = 1, message: str | None = None) -> None:
