@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from autodip_ij.classical.method import Method, Plane, Run
 from autodip_ij.classical.nonlocal_ridge import default_ridge
-from autodip_ij.classical.patch_groups import PatchSide, Reach, Similar, Strength, denoise_groups
+from autodip_ij.classical.patch_groups import Groups, PatchSide, Reach, Similar, Strength, denoise_groups
 from autodip_ij.classical.stabilised import PoissonGaussParameters, once_stabilised
 
 if TYPE_CHECKING:
@@ -43,7 +43,13 @@ def nonlocal_bayes(
 
 
 def refine(
-    noisy: npt.NDArray[Any], first: npt.NDArray[Any], patch_px: int, similar: int, distance_px: int, strength: float
+    noisy: npt.NDArray[Any],
+    first: npt.NDArray[Any],
+    patch_px: int,
+    similar: int,
+    distance_px: int,
+    strength: float,
+    variance: npt.NDArray[Any] | None = None,
 ) -> npt.NDArray[np.float64]:
     """Return the second step of non-local Bayes, for noise of standard deviation 1.
 
@@ -58,24 +64,36 @@ def refine(
         First estimate (Y, X) of the clean image, by which patches are compared and covariances computed.
     patch_px, similar, distance_px, strength
         As in `VstNlBayesParameters`.
+    variance
+        Variance of the noise (Y, X), where it is not 1 everywhere.
     """
     import torch
 
     pixels = patch_px**2
     one = torch.eye(pixels, dtype=torch.float64)
 
-    def combine(noisy: Tensor, clean: Tensor, corners: Tensor) -> tuple[Tensor, Tensor]:
+    def combine(groups: Groups) -> tuple[Tensor, Tensor]:
+        noisy, clean = groups.noisy, groups.clean
         mean = noisy.mean(1, keepdim=True)
         # In double precision: single loses the noise where a spot is a thousand times brighter.
         z = (clean - clean.mean(1, keepdim=True)).double()
         noise = z.shape[1] * strength**2 * one
-        kept = one - noise[0, 0] * torch.cholesky_inverse(torch.linalg.cholesky(z.mT @ z + noise))
+        if groups.variance is not None:
+            noise = noise * groups.variance.double().mean(1)[:, None, None]
+        kept = one - noise[..., :1, :1] * torch.cholesky_inverse(torch.linalg.cholesky(z.mT @ z + noise))
         left = 1 / z.shape[1] + kept.square().sum((-1, -2)) / pixels
         return (noisy - mean) @ kept.float() + mean, left[:, None].expand(z.shape[:2])
 
     step = max(2, 2 * patch_px // 3)
     return denoise_groups(
-        noisy, first, combine, patch_px=patch_px, similar=similar, distance_px=distance_px, step_px=step
+        noisy,
+        first,
+        combine,
+        patch_px=patch_px,
+        similar=similar,
+        distance_px=distance_px,
+        step_px=step,
+        variance=variance,
     )
 
 

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from autodip_ij.classical.method import Method, Plane, Run
 from autodip_ij.classical.nonlocal_means import VstNlmParameters, nonlocal_means
-from autodip_ij.classical.patch_groups import PatchSide, Reach, Similar, Strength, denoise_groups
+from autodip_ij.classical.patch_groups import Groups, PatchSide, Reach, Similar, Strength, denoise_groups
 from autodip_ij.classical.stabilised import PoissonGaussParameters, once_stabilised
 from autodip_ij.classical.wavelets import VstWaveletParameters, shrink_wavelets
 
@@ -80,7 +80,8 @@ def refine(
 
     ridge = patch_px**2 * strength**2 * torch.eye(patch_px**2, dtype=torch.float64)
 
-    def combine(noisy: Tensor, clean: Tensor, corners: Tensor) -> tuple[Tensor, Tensor]:
+    def combine(groups: Groups) -> tuple[Tensor, Tensor]:
+        noisy, clean = groups.noisy, groups.clean
         mean = noisy.mean(1, keepdim=True)
         # In double precision: single loses the ridge where a spot is a thousand times brighter than the noise.
         y, z = (noisy - mean).double(), (clean - clean.mean(1, keepdim=True)).double()

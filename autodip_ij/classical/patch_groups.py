@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
@@ -14,9 +15,29 @@ from autodip_ij.dip.devices import on_all_threads
 if TYPE_CHECKING:
     from torch import Tensor
 
-Combine = Callable[["Tensor", "Tensor", "Tensor"], tuple["Tensor", "Tensor"]]
-"""Denoises groups: noisy patches and those of the first estimate, both (groups, patches, pixels), and their corners
-(groups, patches, 2), to the denoised patches and the share of noise variance (groups, patches) that is left in them."""
+
+@dataclass(frozen=True)
+class Groups:
+    """Groups of similar patches.
+
+    Attributes
+    ----------
+    noisy, clean
+        Patches (groups, patches, pixels) of the noisy image and of the first estimate.
+    corners
+        Where they are (groups, patches, 2).
+    variance
+        Mean noise variance of each patch (groups, patches); None where it is 1 everywhere.
+    """
+
+    noisy: Tensor
+    clean: Tensor
+    corners: Tensor
+    variance: Tensor | None = None
+
+
+Combine = Callable[[Groups], tuple["Tensor", "Tensor"]]
+"""Denoises groups: to the patches and the share of noise variance (groups, patches) that is left in them."""
 
 PatchSide = Annotated[int, Field(ge=3, le=15, description="Side of the patches, px")]
 Similar = Annotated[int, Field(ge=4, le=200, description="Patches of a group")]
@@ -39,6 +60,7 @@ def denoise_groups(
     similar: int,
     distance_px: int,
     step_px: int,
+    variance: npt.NDArray[Any] | None = None,
 ) -> npt.NDArray[np.float64]:
     """Return an image denoised by groups of similar patches.
 
@@ -57,6 +79,8 @@ def denoise_groups(
     step_px
         Distance of the reference patches of groups, less than `patch_px`: patches overlap, so that every pixel belongs
         to several groups.
+    variance
+        Noise variance (Y, X) where it is not 1 everywhere.
     """
     import torch
 
@@ -64,6 +88,7 @@ def denoise_groups(
     similar = min(similar, (distance_px + 1) ** 2)
     height, width = noisy.shape
     data, guide = _extended(noisy, patch_px, step_px), _extended(first, patch_px, step_px)
+    uneven = None if variance is None else _extended(variance, patch_px, step_px)
     total = torch.zeros_like(data)
     weight = torch.zeros_like(data)
     band = _BAND * step_px
@@ -71,7 +96,8 @@ def denoise_groups(
     def of_band(top: int) -> tuple[slice, Tensor, Tensor]:
         rows = slice(max(0, top - distance_px), min(data.shape[0], top + band - step_px + patch_px + distance_px))
         groups = _groups(guide[rows], top - rows.start, band, patch_px, similar, distance_px, step_px)
-        return rows, *_combined(data[rows], guide[rows], groups, patch_px, combine)
+        noise = None if uneven is None else uneven[rows]
+        return rows, *_combined(data[rows], guide[rows], noise, groups, patch_px, combine)
 
     for rows, part, shares in on_all_threads(of_band, range(0, data.shape[0] - patch_px + 1, band)):
         total[rows] += part
@@ -118,17 +144,21 @@ def _groups(guide: Tensor, top: int, band: int, patch_px: int, similar: int, dis
     return torch.cartesian_prod(rows, columns)[:, None] + torch.tensor(moves)[nearest] - distance_px
 
 
-def _combined(data: Tensor, guide: Tensor, groups: Tensor, patch_px: int, combine: Combine) -> tuple[Tensor, Tensor]:
+def _combined(
+    data: Tensor, guide: Tensor, noise: Tensor | None, groups: Tensor, patch_px: int, combine: Combine
+) -> tuple[Tensor, Tensor]:
     """Return the weighted sum of the denoised patches at their places, (Y, X), and the sum of the weights."""
     import torch
-    from torch.nn.functional import fold, unfold
+    from torch.nn.functional import avg_pool2d, fold, unfold
 
     noisy, clean = (unfold(rows[None, None], patch_px)[0].T.contiguous() for rows in (data, guide))
+    variances = None if noise is None else avg_pool2d(noise[None, None], patch_px, 1).flatten()
     pixels, similar, across = patch_px**2, groups.shape[1], data.shape[1] - patch_px + 1
     total, weight = torch.zeros_like(noisy), torch.zeros(len(noisy))
     for corners in groups.split(max(1, _CHUNK * 64 * 25 // (similar * pixels))):
         chosen = corners[..., 0] * across + corners[..., 1]
-        denoised, left = combine(noisy[chosen], clean[chosen], corners)
+        variance = None if variances is None else variances[chosen]
+        denoised, left = combine(Groups(noisy[chosen], clean[chosen], corners, variance))
         share = 1 / left.float().clamp(1 / similar, 1.0)
         total.index_add_(0, chosen.flatten(), (denoised.float() * share[..., None]).reshape(-1, pixels))
         weight.index_add_(0, chosen.flatten(), share.flatten())

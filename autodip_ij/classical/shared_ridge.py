@@ -20,7 +20,7 @@ from pydantic import Field
 from autodip_ij._support.arrays import binned
 from autodip_ij.classical.method import Method, Plane, Run
 from autodip_ij.classical.nonlocal_ridge import default_ridge
-from autodip_ij.classical.patch_groups import PatchSide, Reach, Similar, Strength, denoise_groups
+from autodip_ij.classical.patch_groups import Groups, PatchSide, Reach, Similar, Strength, denoise_groups
 from autodip_ij.classical.stabilised import PoissonGaussParameters, denoise_stabilised, noise_of
 from autodip_ij.noise.autocovariance import noise_autocovariance
 from autodip_ij.noise.correlated import noise_tiles
@@ -56,7 +56,12 @@ class VstSharedRidgeParameters(PoissonGaussParameters):
 
 
 def shared_ridge(
-    plane: npt.NDArray[Any], usable: npt.NDArray[np.bool_], binning: int, parameters: VstSharedRidgeParameters
+    plane: npt.NDArray[Any],
+    usable: npt.NDArray[np.bool_],
+    binning: int,
+    parameters: VstSharedRidgeParameters,
+    covariance: FloatPlane | None = None,
+    variance: FloatPlane | None = None,
 ) -> FloatPlane:
     """Return a plane (Y, X) without its noise, which is of equal strength everywhere and shared by neighbours.
 
@@ -72,27 +77,45 @@ def shared_ridge(
         Side of the squares of pixels that are averaged, and enlarged again in the end.
     parameters
         Patches and strength.
+    covariance
+        Autocovariance of the noise (2 r + 1, 2 r + 1), 0 in the centre, where it is known; None to measure it.
+    variance
+        Share of it (Y, X) that is in the plane, where that is not 1 everywhere.
     """
     from scipy.ndimage import gaussian_filter
 
     height, width = plane.shape
     values = plane.astype(np.float64)
     smooth = gaussian_filter(values, _STRUCTURE_PX, mode="mirror")
-    tiles = noise_tiles(values, usable)
+    if covariance is None:
+        covariance = covariance_of(values, usable)
     least = parameters.distance_px + parameters.patch_px
     whole = binning * _COARSE
     extended = np.pad(values.astype(np.float32), [(0, -side % whole) for side in plane.shape], mode="symmetric")
     coarse, fine = (binned(extended, side).astype(np.float64) for side in (whole, binning))
-    if not tiles or min(fine.shape) < least:
+    if covariance is None or min(fine.shape) < least:
         return smooth
-    covariance = noise_autocovariance([values[tile] for tile in tiles])
+    shares = None if variance is None else np.pad(variance, [(0, -side % whole) for side in plane.shape], "symmetric")
+
+    def rounds(noisy: FloatPlane, first: FloatPlane, side: int) -> FloatPlane:
+        share = None if shares is None else binned(shares.astype(np.float32), side)
+        for _ in range(_ROUNDS):
+            first = combine_patches(noisy, first, _of_means(covariance, side), parameters, share)
+        return first
+
     if min(coarse.shape) < least:
         first = gaussian_filter(fine, _STRUCTURE_PX / binning, mode="mirror")
     else:
         start = gaussian_filter(coarse, _STRUCTURE_PX / whole, mode="mirror")
-        first = _enlarged(_rounds(coarse, start, _of_means(covariance, whole), parameters), _COARSE)
+        first = _enlarged(rounds(coarse, start, whole), _COARSE)
         first += _DETAIL * gaussian_filter(fine - first, _DETAIL_PX, mode="mirror")
-    return _enlarged(_rounds(fine, first, _of_means(covariance, binning), parameters), binning)[:height, :width]
+    return _enlarged(rounds(fine, first, binning), binning)[:height, :width]
+
+
+def covariance_of(plane: FloatPlane, usable: npt.NDArray[np.bool_]) -> FloatPlane | None:
+    """Return the autocovariance of the noise of a plane (Y, X); None where no part of it shows noise alone."""
+    tiles = noise_tiles(plane, usable)
+    return noise_autocovariance([plane[tile] for tile in tiles]) if tiles else None
 
 
 def _enlarged(image: FloatPlane, factor: int) -> FloatPlane:
@@ -114,17 +137,12 @@ def _of_means(covariance: FloatPlane, binning: int) -> FloatPlane:
     return np.asarray(blurred[start::binning, start::binning])
 
 
-def _rounds(
-    noisy: FloatPlane, first: FloatPlane, covariance: FloatPlane, parameters: VstSharedRidgeParameters
-) -> FloatPlane:
-    """Return `combine_patches`, each time from the result before."""
-    for _ in range(_ROUNDS):
-        first = combine_patches(noisy, first, covariance, parameters)
-    return first
-
-
 def combine_patches(
-    noisy: FloatPlane, first: FloatPlane, covariance: FloatPlane, parameters: VstSharedRidgeParameters
+    noisy: FloatPlane,
+    first: FloatPlane,
+    covariance: FloatPlane,
+    parameters: VstSharedRidgeParameters,
+    variance: npt.NDArray[Any] | None = None,
 ) -> FloatPlane:
     """Return one step of NL-Ridge with the noise products of patches.
 
@@ -138,6 +156,8 @@ def combine_patches(
         Autocovariance of the noise (2 r + 1, 2 r + 1), 0 in the centre; 0 beyond.
     parameters
         Patches and strength.
+    variance
+        Share of the covariance (Y, X) where it is not 1 everywhere.
     """
     import torch
 
@@ -146,13 +166,16 @@ def combine_patches(
     centre = products.shape[0] // 2
     alone = products[centre, centre]
 
-    def combine(noisy: Tensor, clean: Tensor, corners: Tensor) -> tuple[Tensor, Tensor]:
+    def combine(groups: Groups) -> tuple[Tensor, Tensor]:
         # Less their common mean: patches of a flat part become that mean, whose noise is that of the whole group.
-        y, z = noisy.double(), clean.double()
+        y, z, corners = groups.noisy.double(), groups.clean.double(), groups.corners
         mean = y.mean((1, 2), keepdim=True)
         z = z - z.mean((1, 2), keepdim=True)
         apart = (corners[:, :, None] - corners[:, None]).clamp(-centre, centre) + centre
         noise = products[apart[..., 0], apart[..., 1]] + _JITTER * alone * torch.eye(z.shape[1], dtype=torch.float64)
+        if groups.variance is not None:
+            deviation = groups.variance.double().sqrt()
+            noise = noise * deviation[:, :, None] * deviation[:, None]
         gram = z @ z.mT
         weights = torch.linalg.solve(gram + noise, gram)
         return weights.mT @ (y - mean) + mean, ((noise @ weights) * weights).sum(1) / alone
@@ -165,6 +188,7 @@ def combine_patches(
         similar=similar,
         distance_px=parameters.distance_px,
         step_px=_STEP_PX,
+        variance=variance,
     )
 
 
