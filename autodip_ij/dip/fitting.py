@@ -12,7 +12,6 @@ import numpy.typing as npt
 import torch
 
 from autodip_ij.dip.architecture import ACTIVATIONS, Architecture
-from autodip_ij.dip.cost import correct_speed
 from autodip_ij.dip.devices import memory_errors_explained, resolve_device, resolve_precision
 from autodip_ij.dip.engines.loop import Diverged, Guard, Stepper, run
 from autodip_ij.dip.engines.reference import EagerStepper, ReferenceStepper
@@ -127,8 +126,6 @@ def fit(
             log.warning("%s; repeated in float32", problem)
             full = replace(options, precision="float32")
             result = _run(make, extended, fitted, full, resolved, *watchers, start, keep_weights)
-    height, width = extended.shape
-    correct_speed(fitted, (height, width), result.iterations, result.seconds_per_iteration, resolved, result.precision)
     return replace(result, image=_cropped(result.image, plane.shape), seconds=perf_counter() - started)
 
 

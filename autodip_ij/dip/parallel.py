@@ -20,7 +20,7 @@ import psutil
 import torch
 
 from autodip_ij.dip.architecture import Architecture
-from autodip_ij.dip.cost import fixed_bytes, operations_per_iteration, peak_bytes
+from autodip_ij.dip.cost import correct_speed, fixed_bytes, operations_per_iteration, peak_bytes
 from autodip_ij.dip.devices import resolve_device, resolve_precision
 from autodip_ij.dip.fitting import checked_plane, fit
 from autodip_ij.dip.options import FitOptions, FitResult, OnSnapshot, OnStep, Plane, Step
@@ -167,6 +167,8 @@ def fit_each(
             on_step=wishes.watch(index),
             on_snapshot=wishes.snapshots(index),
         )
+        pace = result.seconds_per_iteration
+        correct_speed(architecture, shapes[index], result.iterations, pace, resolved, result.precision)
         wishes.hand_over(index, replace(result, lanes=beside))
 
     if lanes > 1 and len(every) > 1:

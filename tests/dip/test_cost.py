@@ -102,13 +102,14 @@ def test_the_speed_is_measured_once_and_kept(own_cache, monkeypatch):
 
 
 def test_a_speed_measured_on_a_busy_machine_is_corrected_by_a_faster_fit(own_cache, monkeypatch):
-    from autodip_ij.dip import FitOptions, cost, fit
+    from autodip_ij.dip import FitOptions, cost
+    from autodip_ij.dip.parallel import fit_many
 
     busy = {"speeds": [10 * speed for speed in cost.ASSUMED_SPEED], "precision": "float32"}
     monkeypatch.setattr(cost, "_measured_speed", lambda *_: busy)
     net, shape = Architecture(3, 8), (64, 64)
     said = estimate_cost(net, shape, 24).seconds
-    fitted = fit(np.zeros(shape, np.float32), net, FitOptions(24, precision="float32"), device="cpu")
+    (fitted,) = fit_many([np.zeros(shape, np.float32)], net, FitOptions(24, precision="float32"), device="cpu")
     assert fitted.seconds_per_iteration * 24 < 0.6 * said
     corrected = estimate_cost(net, shape, 24).seconds
     assert corrected == pytest.approx(fitted.seconds_per_iteration * 24)
