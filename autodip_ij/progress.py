@@ -22,7 +22,8 @@ class Stop(StrEnum):
     KEEP = "keep"
     """Stop and return the result so far."""
     DISCARD = "discard"
-    """Stop and discard the result; the computation raises `autodip_ij.errors.Cancelled`."""
+    """Stop without a result; the computation raises `autodip_ij.errors.Cancelled`. Complete planes of a file are kept
+    for the next run."""
 
 
 @runtime_checkable

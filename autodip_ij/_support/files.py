@@ -144,6 +144,35 @@ def left_behind(target: Path) -> Iterator[Path]:
         yield from target.parent.glob(f".{name}.*.{ending}")
 
 
+UNFINISHED = ".autodip-partial"
+"""Ending of the folder in which a result is while it is made."""
+
+
+def unfinished_folder(target: Path) -> Path:
+    """Return the folder beside `target` in which it is made, plane by plane, by one run after another.
+
+    Examples
+    --------
+    >>> unfinished_folder(Path("out/a.ome.tif")).name
+    '.a.ome.tif.autodip-partial'
+    """
+    return target.with_name(f".{_shortened(target.name)}{UNFINISHED}")
+
+
+def is_unfinished(path: Path) -> bool:
+    """Return whether `path` is such a folder, or lies in one."""
+    return any(part.startswith(".") and part.endswith(UNFINISHED) for part in path.parts)
+
+
+def remove_folder(folder: Path) -> None:
+    """Remove a folder in one step for other processes: under another name first."""
+    aside = folder.with_name(f"{folder.name}.{uuid.uuid4().hex[:8]}.old")
+    with suppress(OSError):
+        os.replace(folder, aside)
+        folder = aside
+    shutil.rmtree(folder, ignore_errors=True)
+
+
 def _shortened(name: str) -> str:
     """Return `name`; if it is too long, its beginning and a digest that makes it unique."""
     content = os.fsencode(name)

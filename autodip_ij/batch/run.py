@@ -8,9 +8,10 @@ from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
 
+from autodip_ij._support.ownership import regularly
 from autodip_ij._support.text import duration
 from autodip_ij.batch.arrivals import Arrivals, Incoming, Watch
-from autodip_ij.batch.claim import claimed, regularly
+from autodip_ij.batch.claim import claimed
 from autodip_ij.batch.inputs import Entry, find_inputs
 from autodip_ij.batch.loop import answers
 from autodip_ij.batch.processes import Answer, Call

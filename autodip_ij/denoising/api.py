@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from autodip_ij.denoising.background import StageTimes
+from autodip_ij.denoising.partial import Partial
 from autodip_ij.denoising.plan import plan_run
 from autodip_ij.denoising.result import FileResult, Result, default_output, run_file
 from autodip_ij.denoising.run import run
@@ -62,11 +63,21 @@ def denoise_image(
     >>> denoise_image(Image.from_array(noisy), settings).image.shape
     (48, 40)
     """
-    settings = settings or DenoiseSettings()
+    return _denoised(image, settings or DenoiseSettings(), progress, decisions=decisions)
+
+
+def _denoised(
+    image: Image,
+    settings: DenoiseSettings,
+    progress: Progress | None,
+    *,
+    decisions: Sequence[GroupDecision] | None = None,
+    partial: Partial | None = None,
+) -> Result:
     times = StageTimes()
     with times.of("plan"):
         plan = plan_run(image, settings, decisions)
-    return run(plan, settings, progress or Silent(), times)
+    return run(plan, settings, progress or Silent(), times, partial=partial)
 
 
 def denoise_file(
@@ -78,6 +89,8 @@ def denoise_file(
     progress: Progress | None = None,
 ) -> FileResult:
     """Denoise one scene of a file into a file with a sidecar.
+
+    Where it ends early, the complete planes are kept beside the target, and the same call goes on from there.
 
     Parameters
     ----------
@@ -99,7 +112,11 @@ def denoise_file(
     settings = settings or DenoiseSettings()
     output = Path(target) if target is not None else default_output(Path(source))
     return run_file(
-        Path(source), output, settings, overwrite, lambda image: denoise_image(image, settings, progress=progress)
+        Path(source),
+        output,
+        settings,
+        overwrite,
+        lambda image, partial: _denoised(image, settings, progress, partial=partial),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from types import TracebackType
@@ -164,6 +164,12 @@ class StageTimes:
             yield
         finally:
             self._seconds[stage] += time.perf_counter() - started
+
+    def resume(self, elapsed: float, seconds: Mapping[str, float]) -> None:
+        """Count the time of an earlier run too, which this one continues."""
+        self._started -= elapsed
+        for stage, spent in seconds.items():
+            self._seconds[stage] += spent
 
     def seconds(self) -> dict[str, float]:
         """Return the seconds by stage."""

@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from autodip_ij.denoising import notes as stored
 from autodip_ij.denoising.checks import Check, checks_of_planes, fit_verdict, quality_lines
+from autodip_ij.denoising.notes import PlaneNote
 from autodip_ij.denoising.plan import ChannelPlan, Plan
 from autodip_ij.denoising.recipe import INDEPENDENT
 from autodip_ij.denoising.report import (
@@ -33,63 +34,10 @@ from autodip_ij.progress import Progress
 from autodip_ij.settings import DenoiseSettings
 
 if TYPE_CHECKING:
-    from autodip_ij.denoising.cleaning import CleanPlane
     from autodip_ij.dip.options import GuardReading
     from autodip_ij.images.window import Window
 
 Array = np.ndarray[Any, Any]
-
-
-@dataclass(frozen=True)
-class _PlaneNote:
-    """One plane: its last and earlier results, a hash of its pixels, which of them count, and sums over those."""
-
-    made: PlaneResult | None
-    digest: bytes
-    count: int
-    nonfinite: int
-    kept: int
-    outliers: int
-    striped: bool
-    source: float
-    result: float
-    residual: float
-    residual_squared: float
-    earlier: tuple[PlaneResult, ...] = ()
-
-    @property
-    def passes(self) -> tuple[PlaneResult, ...]:
-        """All times it was processed, in order."""
-        return self.earlier + ((self.made,) if self.made else ())
-
-    @classmethod
-    def of(
-        cls,
-        source: Array,
-        result: Array,
-        made: PlaneResult | None = None,
-        clean: CleanPlane | None = None,
-        earlier: tuple[PlaneResult, ...] = (),
-    ) -> _PlaneNote:
-        finite = np.isfinite(source)
-        valid = finite if clean is None else finite & clean.valid
-        a, b = source[valid].astype(np.float64), result[valid].astype(np.float64)
-        pixels = np.ascontiguousarray(source).astype(source.dtype.newbyteorder("<"), copy=False).tobytes()
-        lean = made and replace(made, image=np.empty((0, 0), np.float32), seen=None, uncertainty=None)
-        return cls(
-            made=lean,
-            digest=hashlib.sha256(pixels).digest(),
-            count=a.size,
-            nonfinite=source.size - int(np.count_nonzero(finite)),
-            kept=0 if clean is None else int(np.count_nonzero(clean.kept)),
-            outliers=0 if clean is None else int(np.count_nonzero(clean.outliers)),
-            striped=clean is not None and bool(clean.stripes),
-            source=float(a.sum()),
-            result=float(b.sum()),
-            residual=float((a - b).sum()),
-            residual_squared=float(((a - b) ** 2).sum()),
-            earlier=earlier,
-        )
 
 
 class Recorder:
@@ -106,7 +54,7 @@ class Recorder:
     def __init__(self, plan: Plan, settings: DenoiseSettings) -> None:
         self._plan = plan
         self._settings = settings
-        self._notes: dict[Place, _PlaneNote] = {}
+        self._notes: dict[Place, PlaneNote] = {}
         self._measured: dict[Place, Measured] = {}
         self.messages: list[str] = []
         self.stopped = False
@@ -133,16 +81,28 @@ class Recorder:
 
     def unchanged(self, place: Place, source: Array) -> None:
         """Record a plane that is returned unchanged."""
-        self._notes[place] = _PlaneNote.of(source, source)
+        self._notes[place] = PlaneNote.of(source, source)
 
     def denoised(self, task: PlaneTask, restored: Array, result: PlaneResult) -> None:
         """Record a processed plane, possibly not for the first time; `restored` is the result in grey values."""
         before = self._notes.get(task.place)
-        self._notes[task.place] = _PlaneNote.of(
+        self._notes[task.place] = PlaneNote.of(
             task.clean.source, restored, result, task.clean, before.passes if before else ()
         )
         self.stopped = self.stopped or result.stopped
         self.messages.extend(result.messages)
+
+    def note_of(self, place: Place) -> dict[str, Any]:
+        """Return all that is known of the plane at `place`, as values of JSON."""
+        return stored.to_json(self._notes[place], self._measured.get(place))
+
+    def recall(self, place: Place, note: PlaneNote, measured: Measured | None) -> None:
+        """Record the plane at `place` as an earlier run recorded it."""
+        self._notes[place] = note
+        if measured is not None:
+            self._measured[place] = measured
+        if note.made is not None:
+            self.messages.extend(note.made.messages)
 
     def stop(self) -> None:
         """Record that the user stopped the run before its end."""
@@ -222,7 +182,7 @@ class Recorder:
     def _pixels_hash(self) -> str:
         whole = hashlib.sha256()
         for place in sorted(self._notes):
-            whole.update(self._notes[place].digest)
+            whole.update(bytes.fromhex(self._notes[place].digest))
         return whole.hexdigest()
 
     def _precision(self) -> str:
@@ -276,12 +236,12 @@ class Recorder:
         return checks_of_planes(measured, min(counted) / recipe.network.iterations if counted else None)
 
 
-def _mean_ratio(notes: Sequence[_PlaneNote]) -> float | None:
+def _mean_ratio(notes: Sequence[PlaneNote]) -> float | None:
     source = sum(note.source for note in notes)
     return sum(note.result for note in notes) / source if source else None
 
 
-def _residual_std(notes: Sequence[_PlaneNote]) -> float | None:
+def _residual_std(notes: Sequence[PlaneNote]) -> float | None:
     count = sum(note.count for note in notes)
     if not count:
         return None
@@ -329,7 +289,7 @@ def _guard_record(readings: Sequence[GuardReading]) -> GuardRecord | None:
     )
 
 
-def _fit_record(notes: Sequence[_PlaneNote], channel: ChannelPlan, *, stopped: bool) -> FitRecord:
+def _fit_record(notes: Sequence[PlaneNote], channel: ChannelPlan, *, stopped: bool) -> FitRecord:
     planes, wanted = len(notes), channel.recipe is not None
     last = [note.made for note in notes if note.made]
     blended = sum(plane.classical_weight > 0 for plane in last)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from autodip_ij.denoising.partial import Partial
 from autodip_ij.denoising.recipe import PlaneRecipe
 from autodip_ij.denoising.report import Report, sidecar_path, to_json, write_sidecar
 from autodip_ij.errors import UnwritableOutput
@@ -23,6 +24,7 @@ from autodip_ij.images.reading.recognition import stem_of
 if TYPE_CHECKING:
     from autodip_ij.denoising.tasks import Plane
     from autodip_ij.images.window import Window
+    from autodip_ij.images.writing.pixel_store import PixelStore
     from autodip_ij.settings import DenoiseSettings
 
 
@@ -188,12 +190,16 @@ class UncertaintyMap:
     ----------
     like
         The result's image: shape (T, C, Z, Y, X) and metadata.
+    pixels
+        Where they are collected, of that shape and NaN so far; by default a new array.
     """
 
-    def __init__(self, like: Image) -> None:
+    def __init__(self, like: Image, pixels: PixelStore | None = None) -> None:
         self._like = like
-        self._pixels = new_array(like.shape, np.dtype(np.float32))
-        self._pixels[...] = np.nan
+        self._pixels: Any = pixels
+        if pixels is None:
+            self._pixels = new_array(like.shape, np.dtype(np.float32))
+            self._pixels[...] = np.nan
 
     def note(self, place: tuple[int, int, int], found: Plane | None, window: Window, strength: float) -> None:
         """Store the uncertainty `found`, in the scale of the fit, of the plane at `place` (T, C, Z)."""
@@ -276,9 +282,15 @@ class FileResult:
 
 
 def run_file(
-    source: Path, output: Path, settings: DenoiseSettings, overwrite: bool, process: Callable[[Image], Result]
+    source: Path,
+    output: Path,
+    settings: DenoiseSettings,
+    overwrite: bool,
+    process: Callable[[Image, Partial], Result],
 ) -> FileResult:
     """Process one scene of a file into a file with a sidecar; refuses a bad target before anything is read.
+
+    Planes are kept beside the output as they end: where the run ends early, the next one goes on from there.
 
     Parameters
     ----------
@@ -289,7 +301,7 @@ def run_file(
     overwrite
         Replace an existing output.
     process
-        Turns the image into its result.
+        Turns the image into its result, which it keeps while it is made.
 
     Raises
     ------
@@ -303,6 +315,8 @@ def run_file(
     image = open_image(source, settings.scene)
     if settings.dtype == "same":
         refuse_type(output, image.dtype)
-    result = process(image)
-    written = result.write(output, overwrite=overwrite)
+    with Partial(output) as partial:
+        result = process(image, partial)
+        written = result.write(output, overwrite=overwrite)
+        partial.done()
     return FileResult(written, sidecar_path(written), result.report)

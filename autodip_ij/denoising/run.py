@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy.typing as npt
@@ -24,6 +24,8 @@ from autodip_ij.progress import Progress, Stop
 from autodip_ij.settings import DenoiseSettings
 
 if TYPE_CHECKING:
+    from autodip_ij.denoising.partial import Partial
+
     Pixels = npt.NDArray[Any]
 
 
@@ -36,6 +38,7 @@ def run(
     source: Plan | None = None,
     grid: Grid | None = None,
     verb: str = "Denoising",
+    partial: Partial | None = None,
 ) -> Result:
     """Execute a plan, from the first plane to the report.
 
@@ -55,6 +58,9 @@ def run(
         Pixel grid of the result; by default that of the input.
     verb
         For the title of the progress.
+    partial
+        Where the result is kept while it is made, so that a later run can go on from there; None to hold it in memory
+        or in a temporary file.
 
     Raises
     ------
@@ -65,25 +71,27 @@ def run(
     recorder = Recorder(source, settings)
     for line in announcements(plan, settings):
         recorder.say(progress, line)
-    pixels = new_array(plan.image.shape, plan.output_dtype)
-    spread = _uncertainty_map(plan, settings, recorder, progress)
+    wants_spread = _has_uncertainty(plan, settings, recorder, progress)
+    if partial is not None and not partial.begin(plan, settings, progress, uncertainty=wants_spread):
+        partial = None
+    pixels: Any = partial.pixels if partial else new_array(plan.image.shape, plan.output_dtype)
+    spread = UncertaintyMap(plan.image, partial.uncertainty if partial else None) if wants_spread else None
     progress.start(plan.total_steps, f"{verb} {plan.image.name}")
-    Run(plan, source.image, recorder, pixels, spread, progress, times, grid or Grid()).process()
+    if partial is not None:
+        for place in partial.resume(source.image, recorder, times):
+            progress.advance(plan.steps_of_plane(place[1]))
+    Run(plan, source.image, recorder, pixels, spread, progress, times, grid or Grid(), partial).process()
     recorder.tell_quality(progress)
     report = recorder.finish(times.elapsed, times.seconds())
     return Result(plan.image.with_data(pixels), report, spread.image() if spread else None)
 
 
-def _uncertainty_map(
-    plan: Plan, settings: DenoiseSettings, recorder: Recorder, progress: Progress
-) -> UncertaintyMap | None:
-    """Return the map that collects the uncertainty of the planes; None if it is not requested or unknown."""
-    if not settings.uncertainty:
-        return None
-    if has_uncertainty(channel.recipe for channel in plan.channels):
-        return UncertaintyMap(plan.image)
+def _has_uncertainty(plan: Plan, settings: DenoiseSettings, recorder: Recorder, progress: Progress) -> bool:
+    """Return whether the uncertainty of the planes is requested and known."""
+    if not settings.uncertainty or has_uncertainty(channel.recipe for channel in plan.channels):
+        return settings.uncertainty
     recorder.say(progress, ONE_FIT if any(channel.fitted for channel in plan.channels) else NO_FITS)
-    return None
+    return False
 
 
 @dataclass(frozen=True)
@@ -146,6 +154,8 @@ class Run:
         Accumulates the time of the stages: ``read``, ``prepare``, ``fit``, ``finish``.
     grid
         Pixel grid of the result.
+    partial
+        Receives the journal of the complete planes; None for none. Planes that the recorder knows are omitted.
     """
 
     def __init__(
@@ -158,6 +168,7 @@ class Run:
         progress: Progress,
         times: StageTimes,
         grid: Grid,
+        partial: Partial | None = None,
     ) -> None:
         self._plan = plan
         self._source = source
@@ -167,6 +178,7 @@ class Run:
         self._progress = progress
         self._times = times
         self._grid = grid
+        self._partial = partial
         self._check: Callable[[], None] = lambda: None
         self._capacities = {
             position: Capacity.of(channel.recipe)
@@ -176,8 +188,8 @@ class Run:
 
     def process(self) -> None:
         """Process all planes; those that a request to stop omits are returned unchanged."""
-        groups = schedule(self._plan)
-        most = max(len(group.places) for group in groups)
+        groups = [left for group in schedule(self._plan) if (left := self._left_of(group)).places]
+        most = max((len(group.places) for group in groups), default=1)
         beside = self._plan.device != "cpu"
         places = (place for group in groups for place in group.places)
         with (
@@ -207,6 +219,10 @@ class Run:
             writer.wait()
         if stopped_at is not None:
             self._stop(stopped_at)
+
+    def _left_of(self, group: Group) -> Group:
+        """Return a group without the planes that are complete from an earlier run."""
+        return replace(group, places=tuple(place for place in group.places if not self._recorder.knows(place)))
 
     def _ahead(self, *, prepare_too: bool) -> Callable[[Place], Callable[[], PlaneTask]]:
         """Return a prefetcher of planes, which are also prepared in the background, or on request."""
@@ -269,6 +285,8 @@ class Run:
                 self._keep(task.place, task.clean.source)
             else:
                 self._store(task, finish(task, result, self._grid))
+            if self._partial is not None and not (result and result.stopped):
+                self._partial.complete(task.place, self._recorder, task.watch.first_told, self._times)
 
     def _store(self, task: PlaneTask, result: PlaneResult) -> None:
         recorder, grid, clean = self._recorder, self._grid, task.clean

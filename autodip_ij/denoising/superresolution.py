@@ -13,6 +13,7 @@ from pydantic import Field, field_validator, model_validator
 from autodip_ij.denoising.background import StageTimes
 from autodip_ij.denoising.cleaning import CleanPlane, Scale
 from autodip_ij.denoising.grey_values import shift_of
+from autodip_ij.denoising.partial import Partial
 from autodip_ij.denoising.plan import ChannelPlan, Plan, plan_run
 from autodip_ij.denoising.planes import Grid
 from autodip_ij.denoising.recipe import WarmStart, estimate, fit_arguments
@@ -129,13 +130,19 @@ def superresolve_image(
     >>> superresolve_image(Image.from_array(noisy), settings).image.shape
     (48, 40)
     """
-    settings = settings or SuperresSettings()
+    return _superresolved(image, settings or SuperresSettings(), progress)
+
+
+def _superresolved(
+    image: Image, settings: SuperresSettings, progress: Progress | None, partial: Partial | None = None
+) -> Result:
     times = StageTimes()
     with times.of("plan"):
         coarse = _plan(image, settings)
         fine = _on_fine_grid(coarse, settings)
     grid = FineGrid(settings.scale, settings.kernel)
-    return run(fine, settings, progress or Silent(), times, source=coarse, grid=grid, verb="Enlarging")
+    reporter = progress or Silent()
+    return run(fine, settings, reporter, times, source=coarse, grid=grid, verb="Enlarging", partial=partial)
 
 
 def superresolve_file(
@@ -168,7 +175,7 @@ def superresolve_file(
     source = Path(source)
     output = Path(target) if target else source.with_name(f"{stem_of(source)}_autodip_x{settings.scale}.ome.tif")
     return run_file(
-        source, output, settings, overwrite, lambda image: superresolve_image(image, settings, progress=progress)
+        source, output, settings, overwrite, lambda image, partial: _superresolved(image, settings, progress, partial)
     )
 
 

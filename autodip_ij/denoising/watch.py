@@ -39,6 +39,13 @@ class Watch:
         What was reported once per channel, shared between planes.
     check
         Called at every step; raises what failed in the background, so that the fits end at once.
+
+    Attributes
+    ----------
+    messages
+        The lines about this plane.
+    first_told
+        What this plane added to `told`.
     """
 
     def __init__(
@@ -58,6 +65,7 @@ class Watch:
         self._check = check
         self.request = Stop.NO
         self.messages: list[str] = []
+        self.first_told: list[str] = []
 
     def say(self, message: str) -> None:
         """Report one line to the user, and store it for the record."""
@@ -70,6 +78,7 @@ class Watch:
         key = f"{self._channel}: {about}" if about else line
         if key not in self._told:
             self._told.add(key)
+            self.first_told.append(key)
             self.say(line)
 
     def fit(self, insert: Callable[[Plane], Plane]) -> FitWatch:

@@ -97,7 +97,7 @@ def test_an_owner_gives_signs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_without_locks_the_process_of_the_owner_tells(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("autodip_ij.batch.claim._lock", lambda file: None)
+    monkeypatch.setattr("autodip_ij._support.ownership._lock", lambda file: None)
     with claimed(tmp_path), pytest.raises(UnwritableOutput, match="another batch"), claimed(tmp_path):
         raise AssertionError
     journal(tmp_path, {"begin": "a"})

@@ -9,7 +9,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from autodip_ij._support.files import refuse_special
+from autodip_ij._support.files import is_unfinished, refuse_special
 from autodip_ij.errors import AutodipError, EnvironmentProblem, UnreadableFile, nearest
 from autodip_ij.images.image import SceneMetadata
 from autodip_ij.images.reading import formats, ome_xml
@@ -115,6 +115,10 @@ def _existing(path: str | Path) -> Path:
         raise UnreadableFile(f"{path}: is an address; download the file or folder and give its path")
     file = Path(path).expanduser()
     refuse_special(file)
+    if is_unfinished(file):
+        raise UnreadableFile(
+            f"{path}: is an unfinished result of autodip; run the same command again to complete it, or delete it"
+        )
     try:
         if file.is_dir():
             return file

@@ -79,10 +79,10 @@ def _write_folder(
 ) -> None:
     """Write the folder: arrays plane by plane, then attributes, then the OME record."""
     zarr_format: Literal[2, 3] = 3 if version == "0.5" else 2
-    axes = "".join(a for a, n in zip("TCZYX", image.shape, strict=True) if n > 1 or a in image.axes or a in "YX")
+    axes = stored_axes(image)
     root = zarr.create_group(LocalStore(path), zarr_format=zarr_format)
     levels = [
-        _new_array(root, str(number), image, side, axes, dtype, compressed)
+        new_level(root, str(number), image, side, axes, dtype, compressed=compressed)
         for number, side in enumerate(_level_sides(image.shape[3:]))
     ]
     extremes = _fill(levels, image, dtype, axes)
@@ -99,10 +99,23 @@ def _level_sides(side: tuple[int, int]) -> list[tuple[int, int]]:
     return sides
 
 
-def _new_array(
-    root: zarr.Group, name: str, image: Image, side: tuple[int, int], axes: str, dtype: np.dtype[Any], compressed: bool
+def stored_axes(image: Image) -> str:
+    """Return the letters of the axes of the arrays of an image: those that it has, or that are longer than 1."""
+    return "".join(a for a, n in zip("TCZYX", image.shape, strict=True) if n > 1 or a in image.axes or a in "YX")
+
+
+def new_level(
+    root: zarr.Group,
+    name: str,
+    image: Image,
+    side: tuple[int, int],
+    axes: str,
+    dtype: np.dtype[Any],
+    *,
+    compressed: bool = True,
+    fill: float = 0,
 ) -> Any:
-    """Create the array of one resolution."""
+    """Create the array of one resolution, of `side` (Y, X), px."""
     lengths = dict(zip("TCZYX", (*image.shape[:3], *side), strict=True))
     version_3 = root.metadata.zarr_format == 3
     return root.create_array(
@@ -110,6 +123,7 @@ def _new_array(
         shape=tuple(lengths[axis] for axis in axes),
         chunks=tuple(min(lengths[axis], _CHUNK) if axis in "YX" else 1 for axis in axes),
         dtype=dtype,
+        fill_value=fill,
         compressors="auto" if compressed else None,
         chunk_key_encoding={"name": "default" if version_3 else "v2", "separator": "/"},
         dimension_names=[axis.lower() for axis in axes] if version_3 else None,

@@ -1,0 +1,339 @@
+"""The result of a file while it is made: planes on disk as they end, and a journal from which a later run goes on.
+
+Beside the target, in a hidden folder ``.<name>.autodip-partial``:
+
+- ``image``, and ``uncertainty`` where asked for: the pixels, an OME-Zarr image without its metadata;
+- ``journal``: a line for what is made (settings, plan, versions), then one for each plane that is complete, with all
+  that the record needs to know of it, the digest of its pixels before and after, and a checksum;
+- ``lock``: owned by the run that writes.
+
+A plane is trusted only if its line, its input and its pixels are what they were.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from autodip_ij._support.files import remove_folder, unfinished_folder, write_text
+from autodip_ij._support.ownership import TOUCHED_EVERY, OwnedFile, own, regularly
+from autodip_ij._support.text import encodable
+from autodip_ij._support.versions import versions
+from autodip_ij._version import __version__
+from autodip_ij.denoising.notes import digest_of, from_json
+from autodip_ij.denoising.recipe import INDEPENDENT
+from autodip_ij.errors import UnwritableOutput
+
+if TYPE_CHECKING:
+    from autodip_ij.denoising.background import StageTimes
+    from autodip_ij.denoising.plan import Plan
+    from autodip_ij.denoising.record import Recorder
+    from autodip_ij.denoising.tasks import Place
+    from autodip_ij.images.image import Image
+    from autodip_ij.images.writing.pixel_store import PixelStore
+    from autodip_ij.progress import Progress
+    from autodip_ij.settings import DenoiseSettings
+
+Array = np.ndarray[Any, Any]
+
+SMALL = 256_000_000
+"""Bytes of a single plane up to which there is nothing to go on from: it is held in memory."""
+
+
+class Partial:
+    """The unfinished result of one target; a context manager, which ends with its removal or keeps what is made.
+
+    Parameters
+    ----------
+    target
+        The output file.
+
+    Attributes
+    ----------
+    folder
+        Where it is.
+    pixels, uncertainty
+        The pixels (T, C, Z, Y, X) of the result, and their uncertainty, NaN where it is unknown; None before `begin`,
+        and where it is not used.
+    """
+
+    def __init__(self, target: Path) -> None:
+        self.folder = unfinished_folder(target)
+        self._target = target
+        self._held = ExitStack()
+        self._lock: OwnedFile | None = None
+        self._progress: Progress | None = None
+        self.pixels: PixelStore | None = None
+        self.uncertainty: PixelStore | None = None
+        self._plan: Plan | None = None
+        self._complete = 0
+        self._total = 0
+        self._done = False
+
+    def begin(self, plan: Plan, settings: DenoiseSettings, progress: Progress, *, uncertainty: bool) -> bool:
+        """Create the folder, or take over what an earlier run of the same settings left; return whether it is used.
+
+        It is not for a single plane of moderate size.
+
+        Parameters
+        ----------
+        plan
+            What is made.
+        settings
+            The user's settings.
+        progress
+            Is told where an earlier result is dropped.
+        uncertainty
+            Whether the uncertainty of the pixels is stored too.
+
+        Raises
+        ------
+        autodip_ij.errors.UnwritableOutput
+            If another run is writing there, or the disk is full.
+        """
+        size = plan.image.data.size * plan.output_dtype.itemsize
+        self._total = int(np.prod(plan.image.shape[:3]))
+        if self._total == 1 and size <= SMALL:
+            return False
+        self._plan, self._progress = plan, progress
+        with self._explained():
+            self._own()
+            made = _made(plan, settings)
+            why = self._why_afresh(made)
+            try:
+                if not why:
+                    self._open(plan.image, uncertainty)
+            except Exception:  # zarr raises any for damaged metadata
+                why = "is damaged"
+            if why:
+                if why != "new":
+                    progress.log(f"the unfinished result of {self._target.name} {why}: starting afresh")
+                self._create(plan, uncertainty)
+                self._add({"autodip": "an unfinished result", "made": made})
+        return True
+
+    def resume(self, source: Image, recorder: Recorder, times: StageTimes) -> list[Place]:
+        """Let the record recall the complete planes, after checking each; return their places.
+
+        Parameters
+        ----------
+        source
+            The selected part of the input.
+        recorder
+            Recalls them.
+        times
+            Counts the time they took.
+        """
+        header, *lines = self._lines()
+        sound: dict[tuple[int, int, int], str] = {}
+        latest: dict[str, Any] = {}
+        for line in lines:
+            entry = _entry(line)
+            if entry is None or (place := tuple(entry.get("place", ()))) in sound:
+                continue
+            with suppress(TypeError, KeyError, ValueError, IndexError):
+                note, measured = from_json(entry["note"])
+                if note.digest == digest_of(_rows(source, place)) and entry["digests"] == self._digests(place):
+                    recorder.recall(place, note, measured)
+                    recorder.told.update(entry["told"])
+                    sound[place], latest = line, entry
+        if sound:
+            times.resume(latest["elapsed"], latest["stages"])
+            self._say(f"resuming: {len(sound):,} of {self._total:,} planes are there")
+        if len(sound) < len(lines):
+            write_text(self._journal, "".join(f"{line}\n" for line in (header, *sound.values())))
+        self._complete = len(sound)
+        return list(sound)
+
+    def complete(self, place: Place, recorder: Recorder, told: Sequence[str], times: StageTimes) -> None:
+        """Enter a plane into the journal whose pixels are all written.
+
+        Frames of a series whose fits start from the one before are not: a later run needs its networks.
+
+        Parameters
+        ----------
+        place
+            Its indices (T, C, Z).
+        recorder
+            Knows the plane.
+        told
+            What the user was told for the first time with this plane.
+        times
+            The time so far.
+        """
+        recipe = self._plan.channels[place[1]].recipe if self._plan else None
+        if recipe is not None and recipe.series != INDEPENDENT:
+            return
+        entry = {
+            "place": place,
+            "digests": self._digests(place),
+            "note": recorder.note_of(place),
+            "told": list(told),
+            "elapsed": times.elapsed,
+            "stages": times.seconds(),
+        }
+        with self._explained():
+            self._add(entry)
+        self._complete += 1
+
+    def done(self) -> None:
+        """Remove it with the end of the block: the result is written."""
+        self._done = True
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if self._lock is None:
+            return
+        used = not self._done and self._complete > 0
+        if used:
+            count = f"{self._complete:,} of {self._total:,}"
+            self._say(f"{count} planes are kept in {self.folder}: the same command goes on from there")
+        self._held.close()
+        if used:
+            self._lock.release(keep=False)
+        elif os.name == "nt":  # which does not rename what is open
+            self._lock.release(keep=False)
+            remove_folder(self.folder)
+        else:
+            remove_folder(self.folder)
+            self._lock.release(keep=True)
+        self._lock = None
+
+    @property
+    def _journal(self) -> Path:
+        return self.folder / "journal"
+
+    def _own(self) -> None:
+        def busy(owner: str) -> str:
+            return f"{self._target}: another run is writing it{owner}; wait for it, or choose another output"
+
+        while self._lock is None:
+            self.folder.mkdir(exist_ok=True)
+            with suppress(FileNotFoundError):  # the run before has removed the folder just now
+                self._lock = own(self.folder / "lock", busy)
+        self._held.enter_context(regularly(TOUCHED_EVERY, self._lock.touch))
+
+    def _why_afresh(self, made: dict[str, Any]) -> str:
+        """Return why the content of the folder is of no use; empty if it is."""
+        if not self._journal.exists():
+            return "new"
+        header = _entry(next(iter(self._lines()), ""))
+        before = header.get("made") if header else None
+        if not isinstance(before, dict):
+            return "is damaged"
+        if different := [name for name in made if before.get(name) != json.loads(_text(made[name]))]:
+            return f"was begun with other {', '.join(different)}"
+        return ""
+
+    def _open(self, image: Image, uncertainty: bool) -> None:
+        from autodip_ij.images.writing.pixel_store import open_store
+
+        explain = self._unwritable
+        self.pixels = open_store(self.folder / "image", image, explain=explain)
+        self.uncertainty = open_store(self.folder / "uncertainty", image, explain=explain) if uncertainty else None
+
+    def _create(self, plan: Plan, uncertainty: bool) -> None:
+        from autodip_ij.images.writing.pixel_store import new_store
+
+        for name in ("journal", "image", "uncertainty"):
+            if (self.folder / name).exists():
+                remove_folder(self.folder / name) if name != "journal" else self._journal.unlink()
+        explain = self._unwritable
+        self.pixels = new_store(self.folder / "image", plan.image, plan.output_dtype, explain=explain)
+        if uncertainty:
+            float32 = np.dtype(np.float32)
+            self.uncertainty = new_store(
+                self.folder / "uncertainty", plan.image, float32, fill=float("nan"), explain=explain
+            )
+
+    def _lines(self) -> list[str]:
+        return self._journal.read_text(encoding="utf-8", errors="replace").splitlines()
+
+    def _add(self, entry: dict[str, Any]) -> None:
+        text = _text(entry)
+        with self._journal.open("a", encoding="utf-8") as file:
+            file.write(f"{_checksum(text)} {text}\n")
+
+    def _digests(self, place: Place) -> list[str]:
+        """Return the digests of the stored pixels of a plane."""
+        stores = [store for store in (self.pixels, self.uncertainty) if store is not None]
+        return [digest_of(store.rows(*place)) for store in stores]
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Turn errors of the disk into those of the target."""
+        try:
+            yield
+        except UnwritableOutput:
+            raise
+        except OSError as error:
+            raise self._unwritable(error) from error
+
+    def _say(self, line: str) -> None:
+        if self._progress is not None:
+            self._progress.log(line)
+
+    def _unwritable(self, error: OSError) -> UnwritableOutput:
+        folder = self.folder.parent
+        if error.errno in (None, errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            return UnwritableOutput(
+                f"{self._target.name}: no space left in {folder}; make room there, or choose another disk"
+            )
+        return UnwritableOutput(f"{self._target.name}: cannot be written in {folder} ({error.strerror or error})")
+
+
+def _made(plan: Plan, settings: DenoiseSettings) -> dict[str, Any]:
+    """Return what a result depends on beside its input, by its name in messages."""
+    steps = [
+        # The number of lanes depends on the free memory, and changes no pixel.
+        (repr(channel.recipe and replace(channel.recipe, lanes=None)), repr(channel.scale))
+        for channel in plan.channels
+    ]
+    shape = (plan.image.shape, plan.image.axes, str(plan.output_dtype), plan.device)
+    return {
+        "settings": encodable(settings.model_dump()),
+        "versions": {"autodip_ij": __version__, **versions()},
+        "parameters or input": hashlib.sha256(repr((steps, shape)).encode()).hexdigest(),
+    }
+
+
+def _rows(source: Image, place: Place) -> Iterator[Array]:
+    """Yield a plane of the input as blocks of whole rows, as it is read."""
+    plane, top = source.data[place], 0
+    for height in plane.chunks[0]:
+        yield np.asarray(plane[top : top + height].compute(scheduler="threads"))
+        top += height
+
+
+def _text(value: Any) -> str:
+    return json.dumps(value, default=_plain)
+
+
+def _plain(value: Any) -> Any:
+    """Return a number of numpy as one of Python, and anything else as text."""
+    return value.item() if isinstance(value, np.generic) else str(value)
+
+
+def _checksum(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _entry(line: str) -> dict[str, Any] | None:
+    """Return the content of a line of the journal; None if it is damaged."""
+    checksum, _, text = line.partition(" ")
+    if checksum != _checksum(text):
+        return None
+    entry = json.loads(text)
+    return entry if isinstance(entry, dict) else None
