@@ -150,3 +150,52 @@ def test_a_long_chain_is_no_circle(tmp_path):
         refuse_circular_chain(tmp_path / name)
     (tmp_path / "short").write_bytes(b"II*\0\x08\0\0\0")
     refuse_circular_chain(tmp_path / "short")
+
+
+def test_a_page_that_grew_by_damage_is_refused_before_it_costs(tmp_path):
+    """One bit of the height of a later page: its pieces would be looked for, million by million."""
+    path = tmp_path / "a.tif"
+    with tifffile.TiffWriter(path) as file:
+        for _ in range(2):
+            file.write(np.ones((48, 40), np.uint16), metadata=None)
+    with tifffile.TiffFile(path) as file:
+        place = file.pages[1].tags["ImageLength"].valueoffset
+    data = bytearray(path.read_bytes())
+    data[place + 2] = 32
+    path.write_bytes(data)
+    with pytest.raises(UnreadableFile, match="cannot be read"):
+        [scene.plane(0, 0, z) for scene in read_scenes(path) for z in range(scene.shape[2])]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "refused", "said"),
+    [
+        ("StripOffsets", 0, True, "where the header is"),
+        ("StripOffsets", 500, False, "share bytes"),
+        ("StripByteCounts", 0, False, "are empty"),
+    ],
+)
+def test_pixels_that_stand_where_they_cannot_are_reported(tmp_path, caplog, name, value, refused, said):
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, np.ones((48, 40), np.uint16), metadata=None, rowsperstrip=8)
+    with tifffile.TiffFile(path) as file:
+        tag = file.pages[0].tags[name]
+    data = bytearray(path.read_bytes())
+    kind = "<I" if tag.dtype.name == "LONG" else "<H"
+    struct.pack_into(kind, data, tag.valueoffset + struct.calcsize(kind), value)
+    path.write_bytes(data)
+    if refused:
+        with pytest.raises(UnreadableFile, match=said):
+            open_image(path)
+    else:
+        open_image(path)
+        assert said in caplog.text
+
+
+def test_an_ome_tiff_without_a_readable_record_is_said_to_be_one(tmp_path, caplog):
+    path = tmp_path / "a.ome.tif"
+    tifffile.imwrite(path, np.ones((2, 8, 9), np.uint16), metadata={"axes": "CYX"})
+    data = path.read_bytes()
+    path.write_bytes(data.replace(b"</OME>", bytes(6)))
+    assert open_image(path).shape == (1, 1, 2, 8, 9)
+    assert "no OME record that can be read" in caplog.text

@@ -6,9 +6,11 @@ of the first plane (objective, pinhole) in the same form.
 
 from __future__ import annotations
 
+import logging
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,8 @@ from autodip_ij._support.files import refuse_special
 from autodip_ij.images.image import Channel, Image, PixelSize, SourceMetadata, unit_name
 from autodip_ij.images.reading.facts import METRES, SCENE, SECONDS, AxisPlan, convert, plan_axes
 from autodip_ij.images.reading.lazy import lazy_planes
+
+_log = logging.getLogger(__name__)
 
 _MARK = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _END = 0xFFFFFFFA  # from here on numbers are marks and no sectors
@@ -130,6 +134,10 @@ def read_scenes(path: Path) -> list[Image]:
         first = file.asarray(series=sequence[0])
         settings = _plane_settings(file)
         colors = _lut_colors(file)
+    if first.dtype.kind == "b":
+        raise ValueError("its planes have one bit per pixel, which no microscope of this kind writes")
+    if len(files) < (declared := _planes_of(main)):
+        _log.warning("%s: its settings name %d planes, of which %d are there", path.name, declared, len(files))
     plan = plan_axes(axes)
     shape = (plan.length("T"), plan.length("C"), plan.length("Z"), first.shape[0], first.shape[1])
     channels = _channels(main, dict(axes).get("C", 1), colors, shape[1])
@@ -151,6 +159,12 @@ def read_scenes(path: Path) -> list[Image]:
         )
         for scene in range(plan.length(SCENE))
     ]
+
+
+def _planes_of(main: Mapping[str, Mapping[str, Any]]) -> int:
+    """Return the number of planes that the settings name."""
+    axes = [section for section in main.values() if str(section.get("AxisCode") or "X") not in "XY"]
+    return prod(max(1, int(section.get("MaxSize") or 0)) for section in axes)
 
 
 def _channels(

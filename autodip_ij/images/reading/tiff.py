@@ -17,6 +17,7 @@ from tifffile import PHOTOMETRIC, TiffFile, TiffPageSeries
 
 from autodip_ij.images.image import Image, SourceMetadata
 from autodip_ij.images.reading.facts import SCENE, AxisPlan, Facts, plan_axes
+from autodip_ij.images.reading.formats import flavour_of
 from autodip_ij.images.reading.lazy import check_planes, lazy_planes, unreadable
 from autodip_ij.images.reading.ome_xml import parse_ome
 from autodip_ij.images.reading.recognition import refuse_special_members, stem_of
@@ -44,6 +45,8 @@ _PRIVATE_TAG = re.compile(r"TiffTag (?!34412|5083[89]|3362[89]|3363[01])(3[2-9]|
 """Complaints about tags that no reader here needs; the exceptions hold the metadata of LSM, ImageJ and MetaMorph."""
 
 
+_OME_SUFFIXES = flavour.suffixes if (flavour := flavour_of("ome-tiff")) else ()
+
 _UNNAMED = "IQU"
 """Letters of tifffile for pages of which only the order is known."""
 
@@ -57,6 +60,11 @@ def read_scenes(path: Path) -> list[Image]:
             refuse_circular_chain(member)
     if record:
         check_planes(path, record.planes(), sum(entry.stat().st_size for entry in record.files() if entry.exists()))
+    elif path.name.lower().endswith(_OME_SUFFIXES):
+        _log.warning(
+            "%s: has the name of an OME-TIFF but no OME record that can be read: axes, names and sizes may be missing",
+            path.name,
+        )
     ome = parse_ome(record.text, path.name) if record else None
     with _strict_tifffile(path), TiffFile(file, omexml=text) as tif:
         refuse_special_members(tif, file)

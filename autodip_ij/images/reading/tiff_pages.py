@@ -25,6 +25,8 @@ TOLD_BY_OFFSET = ("mmstack", "ndtiff")
 """Kinds of series whose pages tifffile makes up from an index, without reading their directories."""
 _SHORTENED = {1: 1.01, 5: 3000, 8: DEFLATE, 32946: DEFLATE, 32773: 70}
 """Times that each kind of compression without loss shortens pixels at most: none, LZW, deflate twice, PackBits."""
+_HEADER = 8
+"""Bytes before which no pixels can stand."""
 _LOSSY = 100_000
 """The same for the others."""
 
@@ -128,7 +130,10 @@ class TiffPlanes:
         if number < 0:
             return np.zeros([self.shape[self.axes.index(axis)] for axis in "YX"], self.dtype)
         with TiffFile(self.files[file]) as tif:
-            pixels = tif.pages[number].asarray()
+            page = tif.pages[number]
+            if page.size != prod(self.shape[leading:]):  # before a damaged height costs memory and minutes
+                raise ValueError(f"a page of shape {page.shape} instead of {self.shape[leading:]}")
+            pixels = page.asarray()
         return np.array(pixels.reshape(self.shape[leading:])[self._item(index, self.axes[leading:])])
 
     def _item(self, index: dict[str, int], axes: str) -> tuple[int | slice, ...]:
@@ -146,6 +151,7 @@ def where_pixels_are(series: TiffPageSeries, path: Path) -> tuple[int | None, tu
     files: list[str] = []
     sizes: list[int] = []
     pages = np.full((len(series), 3), -1, np.int64)
+    pieces: list[tuple[int, int, int]] = []
     by_offset = series.kind in TOLD_BY_OFFSET and series.keyframe.compression == 1
     most = _SHORTENED.get(int(series.keyframe.compression), _LOSSY)
     for position, page in enumerate(series):
@@ -160,6 +166,8 @@ def where_pixels_are(series: TiffPageSeries, path: Path) -> tuple[int | None, tu
         if max(ends, default=0) > sizes[file]:
             name = "" if len(files) == 1 else f" of {Path(own).name}"
             raise unreadable(path, f"page {page.index}{name} ends at byte {max(ends)}, the file at byte {sizes[file]}")
+        if series.keyframe.compression == 1:
+            pieces.extend((file, *piece) for piece in zip(page.dataoffsets, page.databytecounts, strict=False))
         # Pieces that were left out, of nothing but zeros, take no place.
         there = np.count_nonzero(page.databytecounts) / len(page.databytecounts)
         bits = int(page.size) * int(series.keyframe.bitspersample)
@@ -169,11 +177,37 @@ def where_pixels_are(series: TiffPageSeries, path: Path) -> tuple[int | None, tu
             pages[position] = (file, -1, page.dataoffsets[0]) if page.databytecounts[0] else -1
         else:
             pages[position] = file, page.index, -1
+    _check_pieces(path, np.array(pieces, np.int64).reshape(-1, 3))
     if (pages[:, 1:].max(axis=1) < 0).all():
         raise unreadable(path, "none of its planes was written")
     if missing := int((pages[:, 1:].max(axis=1) < 0).sum()):
         _log.warning("%s: %d of %d planes were never written and are read as 0", path.name, missing, len(pages))
     return None, tuple(files), pages
+
+
+def _check_pieces(path: Path, pieces: npt.NDArray[np.int64]) -> None:
+    """Refuse uncompressed pieces that begin within the header; warn of empty ones, and of two that share bytes.
+
+    Nothing else in a TIFF tells that the table of its pieces is damaged. The same piece twice may be meant. Of a last
+    strip, some programs declare more bytes than it has: hence only a warning.
+
+    Parameters
+    ----------
+    path
+        The file, for messages.
+    pieces
+        For each its file, offset and number of bytes (N, 3).
+    """
+    if empty := int(((pieces[:, 1] > 0) & (pieces[:, 2] == 0)).sum()):
+        _log.warning("%s: %d parts of its pixels have a place but are empty, and are read as 0", path.name, empty)
+    pieces = np.unique(pieces[pieces[:, 2] > 0], axis=0)
+    if (pieces[:, 1] < _HEADER).any():
+        raise unreadable(path, "some of its pixels should be where the header is")
+    ends = pieces[:, 1] + pieces[:, 2]
+    if ((pieces[1:, 0] == pieces[:-1, 0]) & (pieces[1:, 1] < ends[:-1])).any():
+        _log.warning(
+            "%s: parts of its pixels share bytes of the file, which may be damaged: look at the image", path.name
+        )
 
 
 def first_pages(
