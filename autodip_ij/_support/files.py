@@ -144,6 +144,14 @@ def left_behind(target: Path) -> Iterator[Path]:
         yield from target.parent.glob(f".{name}.*.{ending}")
 
 
+def remove_left_behind(*targets: Path) -> None:
+    """Remove what `left_behind` finds; nothing else may be writing these targets."""
+    for target in targets:
+        for partial in left_behind(target):
+            with suppress(OSError):
+                _remove(partial)
+
+
 UNFINISHED = ".autodip-partial"
 """Ending of the folder in which a result is while it is made."""
 

@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from autodip_ij._support.files import remove_left_behind
 from autodip_ij.batch.claim import Claim
 from autodip_ij.batch.resume import Standing, examine, remove_leftovers
 from autodip_ij.batch.status import DONE, FAILED, PENDING, RUNNING, SKIPPED, STOPPED, Row, StatusFile
@@ -43,6 +44,7 @@ class Table:
         self.folder = folder
         self.jobs: list[Job] = []
         self._claim = claim
+        remove_left_behind(file.path)  # the claim is held: nobody else is writing it
         # Versions without a journal recorded it in the table.
         self._interrupted = self.file.interrupted() | set(claim.unfinished)
         self._job_rows: list[Row] = []

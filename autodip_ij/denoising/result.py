@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from autodip_ij._support.files import remove_left_behind, unfinished_folder
 from autodip_ij.denoising.partial import Partial
 from autodip_ij.denoising.recipe import PlaneRecipe
 from autodip_ij.denoising.report import Report, sidecar_path, to_json, write_sidecar
@@ -311,12 +312,24 @@ def run_file(
     from autodip_ij.images import open_image
     from autodip_ij.images.writing.save import refuse_type
 
+    overwrite = overwrite or _lacks_its_record(output)
     refuse_bad_targets(output, source, overwrite, uncertainty=settings.uncertainty)
     image = open_image(source, settings.scene)
     if settings.dtype == "same":
         refuse_type(output, image.dtype)
     with Partial(output) as partial:
         result = process(image, partial)
+        if partial.pixels is not None:  # which nobody else is writing then
+            remove_left_behind(output, sidecar_path(output), uncertainty_path(output))
         written = result.write(output, overwrite=overwrite)
         partial.done()
     return FileResult(written, sidecar_path(written), result.report)
+
+
+def _lacks_its_record(output: Path) -> bool:
+    """Whether a run was killed after it had written this output, but before its sidecar: the next one writes both."""
+    try:
+        made = (unfinished_folder(output) / "journal").stat().st_mtime_ns
+        return output.stat().st_mtime_ns >= made and not os.path.lexists(sidecar_path(output))
+    except OSError:
+        return False

@@ -133,3 +133,12 @@ def test_a_folder_is_identified_by_names_and_contents_of_its_files(tmp_path: Pat
     assert content_hash(copied) != first
     (copied / "0" / "c1").write_bytes(b"pixelz")
     assert len({content_hash(copied), first}) == 2
+
+
+def test_a_table_that_a_killed_batch_was_writing_is_not_left_behind(
+    tmp_path: Path, source: Path, output: Path, quick: DenoiseSettings
+) -> None:
+    left = output.parent / ".status.csv.0123abcd.part"
+    left.write_text("file,")
+    assert run_batch(source.parent, output.parent, quick).count("skipped") == 1
+    assert not left.exists()

@@ -319,3 +319,40 @@ def test_a_refused_run_leaves_what_is_unfinished(tmp_path: Path, source: Path) -
     with pytest.raises(BadInput):
         denoise_file(source, tmp_path / "out.ome.tif", DenoiseSettings.parse(**QUICK, channel="7"))
     assert folder.exists()
+
+
+@pytest.mark.parametrize("suffix", [".ome.tif", ".ome.zarr"])
+def test_an_output_whose_run_was_killed_before_its_sidecar_is_completed(
+    tmp_path: Path, source: Path, monkeypatch: pytest.MonkeyPatch, suffix: str
+) -> None:
+    settings, target = DenoiseSettings(**QUICK), tmp_path / f"out{suffix}"
+
+    def killed(*_: Any) -> None:
+        raise Broken
+
+    with monkeypatch.context() as patch, pytest.raises(Broken):
+        patch.setattr("autodip_ij.denoising.result.write_sidecar", killed)
+        denoise_file(source, target, settings)
+    right = np.asarray(open_image(target))
+    left = target.with_name(f".{target.name}.0123abcd.part")
+    left.mkdir()
+    done = denoise_file(source, target, settings)
+    assert done.sidecar.is_file()
+    np.testing.assert_array_equal(np.asarray(open_image(target)), right)
+    assert not left.exists()
+    assert not unfinished_folder(target).exists()
+    with pytest.raises(UnwritableOutput, match="exists already"):
+        denoise_file(source, target, settings)
+
+
+def test_a_file_of_the_user_is_not_replaced_because_an_unfinished_result_is_beside_it(
+    tmp_path: Path, source: Path
+) -> None:
+    settings, target = DenoiseSettings(**QUICK), tmp_path / "out.ome.tif"
+    target.write_bytes(b"mine")
+    os.utime(target, (1, 1))
+    with ended_by(Broken(), 3):
+        denoise_file(source, target, settings, overwrite=True)
+    with pytest.raises(UnwritableOutput, match="exists already"):
+        denoise_file(source, target, settings)
+    assert target.read_bytes() == b"mine"
