@@ -20,6 +20,7 @@ from autodip_ij._support.files import left_behind
 from autodip_ij._support.text import encodable
 from autodip_ij.batch.inputs import refuse_special
 from autodip_ij.batch.targets import Job
+from autodip_ij.batch.thumbnails import thumbnail_names
 from autodip_ij.denoising.report import InputRecord, Report, read_sidecar, sidecar_path, write_sidecar
 from autodip_ij.denoising.result import uncertainty_path
 from autodip_ij.errors import AutodipError, BadInput, UnreadableFile
@@ -41,10 +42,11 @@ class Standing(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """The standing of a job and, if it is not obvious, the reason."""
+    """The standing of a job; if it is not obvious, the reason; and the record of a result that is done."""
 
     standing: Standing
     reason: str = ""
+    report: Report | None = None
 
 
 @dataclass(frozen=True)
@@ -141,7 +143,7 @@ def examine(job: Job, *, interrupted: bool) -> Finding:
         return Finding(Standing.OTHER, f"{job.target.name} exists, and the input has changed since")
     if any(channel.fit.stopped for channel in report.channels):
         return Finding(Standing.UNFINISHED, "stopped early by the user")
-    return Finding(Standing.DONE)
+    return Finding(Standing.DONE, report=report)
 
 
 def remove_leftovers(job: Job) -> None:
@@ -152,8 +154,9 @@ def remove_leftovers(job: Job) -> None:
 
 
 def remove_results(job: Job) -> None:
-    """Remove the output of `job`, its sidecar and its uncertainty map."""
-    for made in _made(job.target):
+    """Remove the output of `job`, its sidecar, its uncertainty map and its thumbnails."""
+    pictures = thumbnail_names(job.target.relative_to(job.folder).as_posix())
+    for made in (*_made(job.target), *(job.folder / name for name in pictures)):
         _remove(made)
 
 

@@ -14,6 +14,7 @@ from autodip_ij.batch.arrivals import Arrivals, Incoming, Watch
 from autodip_ij.batch.claim import claimed
 from autodip_ij.batch.inputs import Entry, find_inputs
 from autodip_ij.batch.loop import answers
+from autodip_ij.batch.page import Page
 from autodip_ij.batch.processes import Answer, Call
 from autodip_ij.batch.result import BatchResult
 from autodip_ij.batch.resume import Fingerprint
@@ -108,7 +109,7 @@ def run_batch(
         watcher.log(f"{len(inputs.results)} results of autodip among the inputs are omitted")
     _make_folders(folder, jobs)
     with claimed(folder) as claim:
-        table = Table(StatusFile(folder), folder, jobs, claim, inputs.unread)
+        table = Table(StatusFile(folder), folder, jobs, claim, inputs.unread, Page(folder, f"Batch of {source}"))
         for row in table.rows[len(jobs) :]:
             watcher.log(f"{row.file}: {row.message}")
         waiting = table.sort_out(overwrite)

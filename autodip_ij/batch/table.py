@@ -12,11 +12,14 @@ from pathlib import Path
 
 from autodip_ij._support.files import remove_left_behind
 from autodip_ij.batch.claim import Claim
+from autodip_ij.batch.page import Details, Page
 from autodip_ij.batch.resume import Standing, examine, remove_leftovers
 from autodip_ij.batch.status import DONE, FAILED, PENDING, RUNNING, SKIPPED, STOPPED, Row, StatusFile
 from autodip_ij.batch.targets import Job
+from autodip_ij.batch.thumbnails import thumbnail_names
 from autodip_ij.batch.work import Outcome
 from autodip_ij.denoising.checks import worst
+from autodip_ij.denoising.report import Report
 from autodip_ij.errors import AutodipError, BadInput, UnwritableOutput
 
 
@@ -35,12 +38,22 @@ class Table:
         The claim on the folder, with its journal.
     unread
         Input folders that could not be searched; each adds a failed row at the end.
+    page
+        The page that shows the rows.
     """
 
     def __init__(
-        self, file: StatusFile, folder: Path, jobs: Sequence[Job], claim: Claim, unread: Mapping[Path, str]
+        self,
+        file: StatusFile,
+        folder: Path,
+        jobs: Sequence[Job],
+        claim: Claim,
+        unread: Mapping[Path, str],
+        page: Page,
     ) -> None:
         self.file = file
+        self._page = page
+        self._details: dict[str, Details] = {}
         self.folder = folder
         self.jobs: list[Job] = []
         self._claim = claim
@@ -85,6 +98,9 @@ class Table:
                 continue
             if finding.standing is Standing.DONE:
                 row.status = SKIPPED
+                if finding.report:
+                    before, _ = thumbnail_names(row.output)
+                    self._note(row, finding.report, pictures=(self.folder / before).is_file())
                 self._claim.unfinished.pop(row.output, None)
             elif finding.standing is Standing.OTHER and not overwrite:
                 row.status = FAILED
@@ -145,8 +161,7 @@ class Table:
         row.seconds = round(outcome.seconds, 1)
         row.finished = datetime.now(UTC).isoformat(timespec="seconds")
         if outcome.report:
-            row.group = ";".join(channel.group for channel in outcome.report.channels)
-            row.quality = worst(check for channel in outcome.report.channels for check in channel.checks)
+            self._note(row, outcome.report, pictures=outcome.pictures)
         row.status = FAILED if outcome.error else STOPPED if outcome.stopped else DONE
         if outcome.died:
             remove_leftovers(self.jobs[index])
@@ -155,8 +170,13 @@ class Table:
             self._claim.end(row.output)
         self.file.note(self.rows)
 
+    def _note(self, row: Row, report: Report, *, pictures: bool) -> None:
+        row.group = ";".join(channel.group for channel in report.channels)
+        row.quality = worst(check for channel in report.channels for check in channel.checks)
+        self._details[row.output] = Details.of(report, pictures=pictures)
+
     def leave(self) -> None:
-        """Mark running jobs as stopped, and write the table for the last time."""
+        """Mark running jobs as stopped, and write table and page for the last time."""
         for job, row in zip(self.jobs, self._job_rows, strict=True):
             if row.status == RUNNING:
                 row.status = STOPPED
@@ -165,10 +185,12 @@ class Table:
                 (self._claim.leave if os.path.lexists(job.target) else self._claim.end)(row.output)
         with suppress(UnwritableOutput):
             self.file.write(self.rows)
+        self._page.write(self.rows, self._details)
 
     def catch_up(self) -> None:
-        """Write pending changes of the table."""
+        """Write pending changes of the table, and the page now and then."""
         self.file.catch_up(self.rows)
+        self._page.catch_up(self.rows, self._details)
 
     def counts(self) -> str:
         """Return the numbers of skipped and failed jobs as text."""

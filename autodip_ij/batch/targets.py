@@ -45,6 +45,11 @@ class Job:
         """Name of this job in messages."""
         return self.entry.relative.as_posix() + (f" [{self.scene}]" if self.scene else "")
 
+    @property
+    def folder(self) -> Path:
+        """The output folder of the batch: outputs have the sub-folders of the inputs."""
+        return self.target.parents[len(self.entry.relative.parts) - 1]
+
     def absolute(self) -> Job:
         """Return the job with absolute paths, which are valid in a process with another working directory."""
         entry = replace(self.entry, path=self.entry.path.absolute())

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from autodip_ij._support.text import duration
 from autodip_ij.batch.resume import Fingerprint, content_hash, note_input, remove_results
 from autodip_ij.batch.targets import Job
+from autodip_ij.batch.thumbnails import draw_thumbnails
 from autodip_ij.denoising.report import Report
 from autodip_ij.errors import AutodipError, Cancelled, UnreadableFile, failed_import
 from autodip_ij.progress import Progress, Silent, Stop
@@ -52,12 +53,15 @@ class Outcome:
         One line; empty if it succeeded.
     died
         Whether the process that ran it died.
+    pictures
+        Whether there are thumbnails.
     """
 
     seconds: float
     report: Report | None = None
     error: str = ""
     died: bool = False
+    pictures: bool = False
 
     @property
     def stopped(self) -> bool:
@@ -99,7 +103,7 @@ def perform(job: Job, denoise: DenoiseFile | None = None, progress: Progress | N
             return Outcome(time.perf_counter() - began, error=str(problem))
         logger.debug("%s", job.title, exc_info=True)
         return Outcome(time.perf_counter() - began, error=f"unexpected {type(error).__name__}: {error}")
-    return Outcome(time.perf_counter() - began, report)
+    return Outcome(time.perf_counter() - began, report, pictures=draw_thumbnails(job, report))
 
 
 def _denoise_and_note(job: Job, denoise: DenoiseFile, progress: Progress) -> Report:

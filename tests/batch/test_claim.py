@@ -240,4 +240,4 @@ def test_a_batch_that_is_asked_to_end_leaves_nothing_running(
     assert b"Traceback" not in error
     assert "running" not in table.read_text()
     assert "a.tif,,a_autodip.ome.tif,stopped" in table.read_text()
-    assert [path.name for path in (tmp_path / "out").iterdir()] == ["status.csv"]
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"index.html", "status.csv"}

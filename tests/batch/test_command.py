@@ -161,4 +161,4 @@ def test_ctrl_c_ends_the_batch_with_its_code_and_nothing_half_written(tmp_path: 
         process.kill()
         process.wait()
     assert rows(table) == {"a.tif": "stopped", "b.tif": "pending"}
-    assert [path.name for path in out.iterdir()] == ["status.csv"]
+    assert {path.name for path in out.iterdir()} == {"index.html", "status.csv"}

@@ -12,6 +12,7 @@ import pytest
 import tifffile
 
 from autodip_ij.batch import BatchResult, run_batch
+from autodip_ij.batch.thumbnails import thumbnail_names
 from autodip_ij.denoising.report import read_sidecar, sidecar_path
 from autodip_ij.errors import BadInput, Cancelled
 from autodip_ij.images import open_image
@@ -73,7 +74,9 @@ def test_every_image_is_denoised_with_a_sidecar_and_no_other_file_remains(
     assert status(result) == {"a.tif": "done", "b ü.tif": "done", "day 1/c.tif": "done"}
     made = sorted(path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*.*"))
     outputs = ["a_autodip.ome.tif", "b ü_autodip.ome.tif", "day 1/c_autodip.ome.tif"]
-    assert made == sorted([*outputs, *(f"{name}.autodip.json" for name in outputs), "status.csv"])
+    pictures = [picture for name in outputs for picture in thumbnail_names(name)]
+    records = [f"{name}.autodip.json" for name in outputs]
+    assert made == sorted([*outputs, *records, *pictures, "index.html", "status.csv"])
     for name, source in zip(outputs, sorted(before), strict=True):
         image = open_image(tmp_path / "out" / name)
         noisy = tifffile.imread(source).astype(float)
@@ -249,7 +252,7 @@ def test_results_of_a_file_that_vanishes_while_it_is_read_are_not_left_behind(
 
     result = run_batch(folder / "a.tif", tmp_path / "out", quick, denoise=losing)
     assert (result.exit_code, result.rows[0].status) == (1, "failed")
-    assert [path.name for path in (tmp_path / "out").iterdir()] == ["status.csv"]
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"index.html", "status.csv"}
 
 
 def test_two_worker_processes_do_the_same_work(folder: Path, tmp_path: Path, quick: DenoiseSettings) -> None:
