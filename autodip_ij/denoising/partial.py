@@ -32,6 +32,7 @@ from autodip_ij._support.versions import versions
 from autodip_ij._version import __version__
 from autodip_ij.denoising.notes import digest_of, from_json
 from autodip_ij.denoising.recipe import INDEPENDENT
+from autodip_ij.denoising.report import sidecar_path
 from autodip_ij.errors import UnwritableOutput
 
 if TYPE_CHECKING:
@@ -121,6 +122,11 @@ class Partial:
                 self._create(plan, uncertainty)
                 self._add({"autodip": "an unfinished result", "made": made})
         return True
+
+    @property
+    def image(self) -> Path | None:
+        """The folder that holds the pixels; None where it is not used."""
+        return self.folder / "image" if self.pixels is not None else None
 
     def resume(self, source: Image, recorder: Recorder, times: StageTimes) -> list[Place]:
         """Let the record recall the complete planes, after checking each; return their places.
@@ -240,8 +246,11 @@ class Partial:
     def _open(self, image: Image, uncertainty: bool) -> None:
         from autodip_ij.images.writing.pixel_store import open_store
 
-        explain = self._unwritable
-        self.pixels = open_store(self.folder / "image", image, explain=explain)
+        explain, held = self._unwritable, self.folder / "image"
+        if not held.exists() and self._target.is_dir() and not os.path.lexists(sidecar_path(self._target)):
+            # A run was killed after this folder had become the output, but before its record was written.
+            os.replace(self._target, held)
+        self.pixels = open_store(held, image, explain=explain)
         self.uncertainty = open_store(self.folder / "uncertainty", image, explain=explain) if uncertainty else None
 
     def _create(self, plan: Plan, uncertainty: bool) -> None:

@@ -258,16 +258,16 @@ class Result:
         refuse_bad_targets(target, self.output.source, overwrite, uncertainty=uncertainty)
         return self.write(target, overwrite=overwrite)
 
-    def write(self, target: Path, *, overwrite: bool) -> Path:
-        """Write what `save` writes to a target that was checked before."""
-        from autodip_ij.images import write
+    def write(self, target: Path, *, overwrite: bool, held: Path | None = None) -> Path:
+        """Write what `save` writes to a target that was checked before; `held` as in `write_held`."""
+        from autodip_ij.images.writing.save import write, write_held
 
         record, provenance = self.report.output, to_json(self.report)
         if self.uncertainty_output is not None:
             beside = uncertainty_path(target)
             write(self.uncertainty_output, beside, overwrite=overwrite, provenance=provenance)
             record = record.model_copy(update={"uncertainty_file": beside.name})
-        written = write(self.output, target, overwrite=overwrite, provenance=provenance)
+        written = write_held(self.output, target, held, overwrite=overwrite, provenance=provenance)
         record = record.model_copy(update={"file": written.name})
         write_sidecar(self.report.model_copy(update={"output": record}), written)
         return written
@@ -321,7 +321,7 @@ def run_file(
         result = process(image, partial)
         if partial.pixels is not None:  # which nobody else is writing then
             remove_left_behind(output, sidecar_path(output), uncertainty_path(output))
-        written = result.write(output, overwrite=overwrite)
+        written = result.write(output, overwrite=overwrite, held=partial.image)
         partial.done()
     return FileResult(written, sidecar_path(written), result.report)
 

@@ -214,10 +214,11 @@ class Image:
         return np.asarray(_read(self.data[keep]), dtype=dtype)
 
     def with_data(self, data: Any) -> Image:
-        """Return the same image with other pixels of equal (T, C, Z, Y, X) shape."""
+        """Return the same image with other pixels of equal (T, C, Z, Y, X) shape, whatever holds them."""
         import dask.array as da
 
-        lazy = data if isinstance(data, da.Array) else da.from_array(data, chunks=(1, 1, 1, -1, -1))
+        chunks = getattr(data, "chunks", (1, 1, 1, -1, -1))
+        lazy = data if isinstance(data, da.Array) else da.from_array(data, chunks=chunks)
         return replace(self, data=lazy)
 
     @classmethod

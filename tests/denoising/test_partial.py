@@ -19,6 +19,7 @@ import pytest
 from autodip_ij._support.files import unfinished_folder
 from autodip_ij.batch import find_inputs
 from autodip_ij.denoising import partial as module
+from autodip_ij.denoising import result as results
 from autodip_ij.denoising.api import denoise_file
 from autodip_ij.denoising.partial import Partial
 from autodip_ij.errors import BadInput, Cancelled, UnreadableFile, UnwritableOutput
@@ -356,3 +357,23 @@ def test_a_file_of_the_user_is_not_replaced_because_an_unfinished_result_is_besi
     with pytest.raises(UnwritableOutput, match="exists already"):
         denoise_file(source, target, settings)
     assert target.read_bytes() == b"mine"
+
+
+def test_a_zarr_that_was_complete_but_for_its_record_is_not_computed_again(
+    tmp_path: Path, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tmp_path / "out.ome.zarr"
+
+    def killed(*_: Any) -> None:
+        raise Broken
+
+    with monkeypatch.context() as patch:
+        patch.setattr(results, "write_sidecar", killed)
+        with pytest.raises(Broken):
+            denoise_file(source, target, DenoiseSettings.parse(**QUICK))
+    assert target.is_dir()
+    lines, pixels, record = denoised(source, target)
+    assert "resuming: 8 of 8 planes are there" in lines
+    _, clean, clean_record = denoised(source, tmp_path / "clean.ome.zarr")
+    np.testing.assert_array_equal(pixels, clean)
+    assert record == clean_record

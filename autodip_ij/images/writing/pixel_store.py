@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from autodip_ij.images.image import Image
 
 
+CHUNK = 1024
+"""Largest side of a chunk, in pixels."""
+
 Explain = Callable[[OSError], Exception]
 
 
@@ -92,8 +95,46 @@ def _many(at: Any) -> bool:
     return isinstance(at, slice)
 
 
+def stored_axes(image: Image) -> str:
+    """Return the letters of the axes of the arrays of an image: those that it has, or that are longer than 1."""
+    return "".join(a for a, n in zip("TCZYX", image.shape, strict=True) if n > 1 or a in image.axes or a in "YX")
+
+
+def new_level(
+    root: zarr.Group,
+    name: str,
+    image: Image,
+    side: tuple[int, int],
+    axes: str,
+    dtype: np.dtype[Any],
+    *,
+    compressed: bool = True,
+    fill: float = 0,
+) -> Any:
+    """Create the array of one resolution, of `side` (Y, X), px."""
+    lengths = dict(zip("TCZYX", (*image.shape[:3], *side), strict=True))
+    version_3 = root.metadata.zarr_format == 3
+    return root.create_array(
+        name,
+        shape=tuple(lengths[axis] for axis in axes),
+        chunks=tuple(min(lengths[axis], CHUNK) if axis in "YX" else 1 for axis in axes),
+        dtype=dtype,
+        fill_value=fill,
+        overwrite=True,
+        compressors="auto" if compressed else None,
+        chunk_key_encoding={"name": "default" if version_3 else "v2", "separator": "/"},
+        dimension_names=[axis.lower() for axis in axes] if version_3 else None,
+    )
+
+
 def new_store(
-    folder: Path, image: Image, dtype: np.dtype[Any], *, fill: float = 0, explain: Explain | None = None
+    folder: Path,
+    image: Image,
+    dtype: np.dtype[Any],
+    *,
+    fill: float = 0,
+    side: tuple[int, int] | None = None,
+    explain: Explain | None = None,
 ) -> PixelStore:
     """Create the folder of an OME-Zarr image, so far with its pixels in full resolution, all of them `fill`.
 
@@ -107,18 +148,19 @@ def new_store(
         Its data type.
     fill
         Value of the pixels that are never written.
+    side
+        (Y, X) of its planes, px, at another resolution than that of `image`.
     explain
         As in `PixelStore`.
     """
     import zarr
     from zarr.storage import LocalStore
 
-    from autodip_ij.images.writing.ome_zarr import new_level, stored_axes
-
     axes = stored_axes(image)
     root = zarr.create_group(LocalStore(folder), zarr_format=3)
-    array = new_level(root, "0", image, image.shape[3:], axes, dtype, fill=fill)
-    return PixelStore(array, image.shape, axes, explain)
+    side = side or image.shape[3:]
+    array = new_level(root, "0", image, side, axes, dtype, fill=fill)
+    return PixelStore(array, (*image.shape[:3], *side), axes, explain)
 
 
 def open_store(folder: Path, image: Image, *, explain: Explain | None = None) -> PixelStore:
@@ -131,8 +173,6 @@ def open_store(folder: Path, image: Image, *, explain: Explain | None = None) ->
     """
     import zarr
     from zarr.storage import LocalStore
-
-    from autodip_ij.images.writing.ome_zarr import stored_axes
 
     array = zarr.open_array(LocalStore(folder), path="0", mode="r+")
     return PixelStore(array, image.shape, stored_axes(image), explain)

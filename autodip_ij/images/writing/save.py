@@ -76,8 +76,36 @@ def write(
     autodip_ij.errors.BadInput
         For an unknown suffix, or a type that the format does not have.
     """
+    return write_held(
+        image,
+        path,
+        None,
+        dtype=dtype,
+        overwrite=overwrite,
+        compression=compression,
+        zarr_version=zarr_version,
+        provenance=provenance,
+    )
+
+
+def write_held(
+    image: Image,
+    path: str | Path,
+    held: Path | None,
+    *,
+    dtype: npt.DTypeLike | Literal["same"] = "same",
+    overwrite: bool = False,
+    compression: Compression = "zlib",
+    zarr_version: Literal["0.4", "0.5"] = "0.5",
+    provenance: str = "",
+) -> Path:
+    """Write an image as `write` does, whose pixels are `held` in a folder of `pixel_store` already.
+
+    The folder becomes the output where that is an OME-Zarr folder; else it remains.
+    """
     target = Path(path).expanduser()
-    write_to = _writer(target, compression, zarr_version)
+    held = held if target.name.lower().endswith((*_ZARR, *_ZARR_ZIP)) else None
+    write_to = _writer(target, compression, zarr_version, held)
     kind = image.dtype if isinstance(dtype, str) and dtype == "same" else _dtype(dtype)
     _refuse(image, target, overwrite)
     # The name of the source, which may contain undecodable bytes.
@@ -85,11 +113,13 @@ def write(
     size = image.data.size * kind.itemsize
     with written_whole(target, explain=lambda error: _unwritable(target, error, size)) as partial:
         write_to(image, partial, kind, provenance)
+        if held is not None and target.name.lower().endswith(_ZARR):
+            os.replace(held, partial)
     return target
 
 
 def _writer(
-    target: Path, compression: Compression, zarr_version: str
+    target: Path, compression: Compression, zarr_version: str, held: Path | None
 ) -> Callable[[Image, Path, np.dtype[Any], str], None]:
     """Return the function that writes the format of the suffix."""
     if compression not in ("zlib", "none"):
@@ -108,7 +138,7 @@ def _writer(
 
         zipped = name.endswith(_ZARR_ZIP)
         return lambda image, file, kind, text: write_ome_zarr(
-            image, file, kind, text, version=zarr_version, compressed=compressed, zipped=zipped
+            image, file, kind, text, version=zarr_version, compressed=compressed, zipped=zipped, held=held
         )
     from autodip_ij.images.writing.tiff import write_imagej_tiff
 

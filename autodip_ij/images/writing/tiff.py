@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +13,8 @@ import numpy as np
 from autodip_ij.errors import BadInput
 from autodip_ij.images.window import cast_planes
 from autodip_ij.images.writing.ome_record import clean_text, make_ome
+from autodip_ij.images.writing.pixel_store import PixelStore, new_store
+from autodip_ij.images.writing.pyramid import ImageBlocks, halve, sides_of, tiles
 
 if TYPE_CHECKING:
     from autodip_ij.images.image import Channel, Image
@@ -18,6 +23,13 @@ LARGEST_TIFF = 2**32 - 2**25
 """Bytes of pixels up to which 32-bit offsets suffice, with room for directories and metadata. Above, OME-TIFF becomes
 BigTIFF, and ImageJ reads the stack from its first directory only."""
 
+_TILED_FROM = 1024
+"""Side of a plane, px, above which an OME-TIFF consists of tiles."""
+_TILE = 512
+_PYRAMID_FROM = 2048
+"""Side of a plane, px, above which an OME-TIFF has lower resolutions."""
+_SMALLEST_LEVEL = 512
+
 _IMAGEJ_TYPES = ("uint8", "uint16", "float32")
 _IMAGEJ_UNITS = {"µm": "\\u00B5m", "s": "sec"}
 """Spellings of ImageJ for units of OME; its descriptions are ASCII."""
@@ -25,6 +37,8 @@ _IMAGEJ_UNITS = {"µm": "\\u00B5m", "s": "sec"}
 
 def write_ome_tiff(image: Image, path: Path, dtype: np.dtype[Any], provenance: str, *, compressed: bool = True) -> None:
     """Write an OME-TIFF of one image; BigTIFF where the pixels, uncompressed, need it.
+
+    Large planes consist of tiles, and still larger ones have lower resolutions, as SubIFDs.
 
     Parameters
     ----------
@@ -50,18 +64,50 @@ def write_ome_tiff(image: Image, path: Path, dtype: np.dtype[Any], provenance: s
     xml = make_ome(image, dtype, provenance).to_xml()
     # Bio-Formats and ImageJ undo horizontal differences of integers, but not those of real numbers.
     predictor = compressed and dtype.kind in "iu" and min(image.shape[3:]) > 1
-    with TiffWriter(path, bigtiff=image.data.size * dtype.itemsize > LARGEST_TIFF) as tif:
-        tif.write(
-            cast_planes(image, dtype, "TCZ"),
-            shape=image.shape,
-            dtype=dtype,
-            photometric="minisblack",
-            description=xml.encode("utf-8"),
-            metadata=None,
-            compression="zlib" if compressed and dtype.kind != "b" else None,
-            predictor=predictor,
-            software="autodip_ij",
-        )
+    sides = sides_of(image.shape[3:], _SMALLEST_LEVEL) if max(image.shape[3:]) > _PYRAMID_FROM else [image.shape[3:]]
+    tiled = max(image.shape[3:]) > _TILED_FROM and dtype.kind != "b"
+    options: dict[str, Any] = {
+        "dtype": dtype,
+        "photometric": "minisblack",
+        "metadata": None,
+        "compression": "zlib" if compressed and dtype.kind != "b" else None,
+        "predictor": predictor,
+        "software": "autodip_ij",
+    }
+    bigtiff = image.data.size * dtype.itemsize * (4 / 3 if len(sides) > 1 else 1) > LARGEST_TIFF
+    described = xml.encode("utf-8")
+    with TiffWriter(path, bigtiff=bigtiff) as tif:
+        if not tiled:
+            tif.write(cast_planes(image, dtype, "TCZ"), shape=image.shape, description=described, **options)
+            return
+        pixels = ImageBlocks(image, dtype)
+        tile = (_TILE, _TILE)
+        first = tiles(pixels, image.shape, _TILE)
+        tif.write(first, shape=image.shape, description=described, tile=tile, subifds=len(sides) - 1, **options)
+        with _lower_resolutions(image, pixels, sides[1:], dtype, path) as levels:
+            for level in levels:
+                tif.write(tiles(level, level.shape, _TILE), shape=level.shape, tile=tile, subfiletype=1, **options)
+
+
+@contextmanager
+def _lower_resolutions(
+    image: Image, pixels: ImageBlocks, sides: list[tuple[int, int]], dtype: np.dtype[Any], path: Path
+) -> Iterator[list[PixelStore]]:
+    """Yield the image at lower resolutions of `sides` (Y, X), in a temporary folder beside `path`."""
+    if not sides:
+        yield []
+        return
+    folder = path.with_name(f"{path.name}.folder")
+    try:
+        levels = [new_store(folder / str(number), image, dtype, side=side) for number, side in enumerate(sides)]
+        for t, c, z in np.ndindex(*image.shape[:3]):
+            fine: Any = pixels
+            for side, coarse in zip(sides, levels, strict=True):
+                halve(fine, coarse, (t, c, z), side)
+                fine = coarse
+        yield levels
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def ome_type(dtype: np.dtype[Any]) -> np.dtype[Any]:
