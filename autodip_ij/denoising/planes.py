@@ -247,8 +247,11 @@ def finish(task: PlaneTask, result: PlaneResult, grid: Grid | None = None) -> Pl
     if task.blend is not None:
         weight = task.recipe.network.classical_weight
         spread = None if result.uncertainty is None else (1 - np.float32(weight)) * result.uncertainty
+        # The estimate is that of the whole plane, without tiles: of a difference between tiles, the share of the fit
+        # shows in the result.
+        seams = None if result.disagreement is None else (1 - weight) * result.disagreement
         image = result.image + np.float32(weight) * (grid.finer(task.blend) - result.image)
-        result = replace(result, image=image, uncertainty=spread, classical_weight=weight)
+        result = replace(result, image=image, uncertainty=spread, disagreement=seams, classical_weight=weight)
     return grid.with_grey_values(task, result)
 
 

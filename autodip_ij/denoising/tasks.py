@@ -166,7 +166,8 @@ class PlaneResult:
         Standard deviation (Y, X) between the fits of each pixel, in the scale of `image`; NaN where a stop left fewer
         than two. None if there was one fit.
     disagreement
-        Root-mean-square difference of neighbouring tiles where they overlap; None without overlaps.
+        Root-mean-square difference of neighbouring tiles where they overlap, as far as it shows in `image`; None
+        without overlaps.
     noise
         What the loss was chosen by and the guard compares with; None where neither needs it.
     loss

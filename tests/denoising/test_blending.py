@@ -64,6 +64,20 @@ def test_of_several_classical_estimates_the_mean_is_blended_in() -> None:
     np.testing.assert_allclose(blended, (alone + classical) / 2, atol=1e-6)
 
 
+def test_tiles_disagree_as_far_as_it_shows_in_the_result() -> None:
+    """The classical estimate has no tiles, so a step between two of them is smaller by its share."""
+
+    def disagreement(parameters: Parameters) -> float | None:
+        recipe = PlaneRecipe(parameters, "cpu", tile=32, overlap=8)
+        return denoise_plane(unit_plane(NOISY), recipe, Watch(Silent(), "", lambda unit: unit)).disagreement
+
+    alone = disagreement(SMALL)
+    assert alone
+    blended = replace(SMALL, classical="median size_px=3", classical_weight=0.7)
+    assert disagreement(blended) == pytest.approx(0.3 * alone, rel=1e-4)
+    assert disagreement(replace(blended, classical_weight=1.0)) is None
+
+
 def test_without_a_share_the_fit_is_untouched() -> None:
     assert np.array_equal(fitted(SMALL)[0], fitted(replace(SMALL, classical="tv", classical_weight=0.0))[0])
 
