@@ -244,6 +244,19 @@ class DenoiseSettings(BaseModel):
         ),
         Shown("Series", fiji=False),
     ] = "independent"
+    neighbours: Annotated[
+        Literal["auto", "off", "t", "z"],
+        Field(
+            description="Neighbouring planes used for each plane: time points (t), slices (z), the axis along which "
+            "they help more, if they do (auto), or none"
+        ),
+        Shown("Neighbouring planes", fiji=False),
+    ] = "auto"
+    reach: Annotated[
+        int,
+        Field(ge=1, le=8, description="Neighbouring planes used on each side"),
+        Shown("Neighbours on each side", "planes", fiji=False),
+    ] = 2
     vocabulary: Annotated[
         str,
         Field(description="Vocabulary file added to the shipped ones"),

@@ -36,8 +36,8 @@ FloatPlane = npt.NDArray[np.float64]
 Read = Callable[[int], NoisyPlane | None]
 """Gives a plane of a series, (Y, X) in the [0, 1] scale common to all, with its noise; None if it cannot help."""
 
-HELPFUL = 0.25
-"""`worth` from which on neighbours help."""
+HELPFUL = 0.1
+"""`worth` from which on neighbours help: unrelated planes stay below 0.02, and do no harm."""
 
 _NOISE_PLANES = 5
 _WORTH_PAIRS = 3

@@ -81,6 +81,8 @@ def _show(scene: SceneInspection, console: Console) -> None:
         if channel.noise:
             sure = "" if channel.noise_certainty is None else f", certainty {channel.noise_certainty:.2f}"
             console.print(text(f"noise: {channel.noise}{sure}"), highlight=False)
+        if channel.neighbours and (channel.neighbours.axis or channel.neighbours.worth):
+            console.print(text(channel.neighbours.in_words), highlight=False)
         if channel.evidence:
             console.print(_evidence(channel))
     console.file.flush()

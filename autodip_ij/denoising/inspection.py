@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, Field
 
+from autodip_ij.denoising.neighbours import Neighbours
 from autodip_ij.denoising.recipe import estimate, estimate_method
 from autodip_ij.denoising.report import EvidenceRow, ParameterValues
 from autodip_ij.errors import EnvironmentProblem
@@ -22,6 +24,7 @@ from autodip_ij.settings import DenoiseSettings
 if TYPE_CHECKING:
     from autodip_ij.denoising.channels import Representative
     from autodip_ij.denoising.recipe import PlaneRecipe
+    from autodip_ij.noise.plane import NoisyPlane
 
 
 class Estimate(BaseModel):
@@ -49,6 +52,9 @@ class ChannelInspection(BaseModel):
     )
     noise_certainty: float | None = Field(
         None, description="How clear that is, 0 to 1; null where the microscope or the processing tells it"
+    )
+    neighbours: Neighbours | None = Field(
+        None, description="Use of neighbouring planes; null where no pixels were examined"
     )
     estimate: Estimate | None
 
@@ -142,6 +148,7 @@ def inspect_image(
     Channels, time points and slices are those that the settings select; sizes are those of the whole scene.
     """
     from autodip_ij.denoising.channels import decide, treated
+    from autodip_ij.denoising.neighbours import check_neighbours
     from autodip_ij.denoising.plan import known_method, select
     from autodip_ij.images.selection import subset
 
@@ -150,6 +157,7 @@ def inspect_image(
     decided = decisions if decisions is not None else decide(image, settings)
     picked = treated([decided[index] for index in chosen], explicit=bool(settings.channel.strip()))
     part = subset(image, times, chosen, slices)
+    check_neighbours(settings, part.shape)
     looks = [
         None if decision.leave_alone or not pixels else _look(part, position, times, slices)
         for position, decision in enumerate(picked)
@@ -162,8 +170,14 @@ def inspect_image(
         dtype=str(image.dtype),
         pixel_size={"z": size.z, "y": size.y, "x": size.x, "unit": size.unit, "t": size.t, "time_unit": size.time_unit},
         channels=[
-            _inspect_channel(part.shape, decision, settings, None if isinstance(look, str) else look)
-            for decision, look in zip(picked, looks, strict=True)
+            _inspect_channel(
+                part.shape,
+                decision,
+                settings,
+                None if isinstance(look, str) else look,
+                partial(_neighbours, part, position, settings),
+            )
+            for position, (decision, look) in enumerate(zip(picked, looks, strict=True))
         ],
         looked_at=("; ".join(dict.fromkeys(said)) or "no pixels were examined") if pixels else "no pixels, as asked",
     )
@@ -176,9 +190,24 @@ def _look(part: Image, position: int, times: Sequence[int], slices: Sequence[int
     try:
         found = representative(part, position)
     except Exception as error:  # readers raise what their libraries raise
-        cause = (str(error).splitlines() or [""])[0] or type(error).__name__
-        return f"no pixels, since they cannot be read ({cause})"
+        return f"no pixels, since they cannot be read ({_cause(error)})"
     return replace(found, t=times[found.t], z=slices[found.z])
+
+
+def _neighbours(
+    part: Image, position: int, settings: DenoiseSettings, recipe: PlaneRecipe, noisy: NoisyPlane | None
+) -> Neighbours:
+    """Return how a run would use neighbouring planes; like `_look`, it says why if they cannot be read."""
+    from autodip_ij.denoising.neighbours import neighbours_of
+
+    try:
+        return neighbours_of(part, position, recipe, settings, noisy)
+    except Exception as error:  # as in _look
+        return Neighbours(reason=f"planes cannot be read ({_cause(error)})")
+
+
+def _cause(error: Exception) -> str:
+    return (str(error).splitlines() or [""])[0] or type(error).__name__
 
 
 def _inspect_text(path: Path, settings: DenoiseSettings) -> list[SceneInspection]:
@@ -206,7 +235,11 @@ def _inspect_text(path: Path, settings: DenoiseSettings) -> list[SceneInspection
 
 
 def _inspect_channel(
-    shape: tuple[int, ...], decision: GroupDecision, settings: DenoiseSettings, look: Representative | None
+    shape: tuple[int, ...],
+    decision: GroupDecision,
+    settings: DenoiseSettings,
+    look: Representative | None,
+    neighbours: Callable[[PlaneRecipe, NoisyPlane | None], Neighbours] | None = None,
 ) -> ChannelInspection:
     row: dict[str, Any] = {
         "index": decision.index,
@@ -234,6 +267,9 @@ def _inspect_channel(
     height, width = shape[3:]
     full = (shape[0], shape[1], shape[2], height, width)
     recipe, choice = intended(decision, settings, full, device, None if look is None else lambda: look.pixels)
+    if look is not None and neighbours is not None:
+        recipe = replace(recipe, neighbours=neighbours(recipe, choice.noisy if choice else None))
+        row["neighbours"] = recipe.neighbours
     if choice is None:
         reason = sentences(decision.reason, f"method {settings.method}")
         cost = _estimate(estimate_method, recipe, full) if there else None

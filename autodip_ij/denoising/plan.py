@@ -13,6 +13,7 @@ from autodip_ij.calibration.choice import NO_FIT
 from autodip_ij.calibration.model import Choice
 from autodip_ij.calibration.parameters import Parameters
 from autodip_ij.denoising.channels import decide, representative, treated
+from autodip_ij.denoising.neighbours import check_neighbours, neighbours_of
 from autodip_ij.denoising.recipe import PlaneRecipe, estimate, fits_per_plane, iterations_of, lanes_of
 from autodip_ij.dip.architecture import levels_of
 from autodip_ij.errors import BadInput
@@ -176,6 +177,7 @@ def plan_run(image: Image, settings: DenoiseSettings, decisions: Sequence[GroupD
     if len(decided) != image.shape[1]:
         raise BadInput(f"{len(decided)} group decisions for {image.shape[1]} channels; give one per channel")
     part = subset(image, times, chosen, slices)
+    check_neighbours(settings, part.shape)
     warn_of_labels(part)
     output_dtype = part.dtype if settings.dtype == "same" else np.dtype(np.float32)
     picked = treated([decided[index] for index in chosen], explicit=bool(settings.channel.strip()))
@@ -220,6 +222,8 @@ def plan_channel(
     recipe, choice = intended(
         decision, settings, image.shape, device, lambda: representative(image, position, scale=scale).pixels
     )
+    known = choice.noisy if choice else None
+    recipe = replace(recipe, neighbours=neighbours_of(image, position, recipe, settings, known))
     if choice is None:
         return ChannelPlan(decision, scale, recipe, None, f"method {settings.method}")
     seconds, peak = estimate(recipe, image.shape)

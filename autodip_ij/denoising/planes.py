@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -45,6 +45,8 @@ _FINELY_SAMPLED = (
     "denoised and enlarged again"
 )
 _REACHED = "ended before the largest number of iterations, where the residual fell to {:.0%} of the noise variance"
+
+FromSeveral = Callable[[], Plane | None]
 
 
 class Grid:
@@ -106,6 +108,7 @@ def prepare(
     known: NoisyPlane | None = None,
     *,
     finer: bool = False,
+    from_several: FromSeveral | None = None,
 ) -> PlaneTask:
     """Estimate the noise of a plane and compute its classical estimates, where they are wanted.
 
@@ -127,6 +130,9 @@ def prepare(
         A plane whose noise was estimated before: if it is this one, that estimate is used.
     finer
         Whether the result has a finer grid, which a fit of means would have to undo.
+    from_several
+        Makes the estimate (Y, X) from neighbouring planes too, which takes the place of the classical ones; it returns
+        None for a plane that has none.
     """
     if recipe is None or clean.empty:
         return PlaneTask(place, clean, UNCHANGED, watch, NoisyPlane(clean.unit))
@@ -143,8 +149,14 @@ def prepare(
     if noise is not None and not noise.usable and parameters.loss == NOISE_AWARE:
         notes.append(f"plain loss instead of one adapted to the noise: {noise.reason}")
     estimates = estimates or Estimates(clean.unit, noisy)
+    several = None
+    if from_several is not None:
+        try:
+            several = from_several()
+        except BadInput as problem:
+            notes.append(f"denoised without neighbouring planes: {problem}")
     try:
-        blend, guides = _estimates_for(parameters, estimates)
+        blend, guides = _estimates_for(parameters, estimates, several)
     except BadInput as problem:
         notes.append(f"{estimates_in_words(NOISE_FREE)} instead of methods that need to know the noise: {problem}")
         recipe = replace(recipe, parameters=_without_noise(parameters))
@@ -154,8 +166,15 @@ def prepare(
     )
 
 
-def _estimates_for(parameters: Parameters, estimates: Estimates) -> tuple[Plane | None, tuple[tuple[Plane, ...], ...]]:
-    """Return what is blended in, None for nothing, and what the fits start from."""
+def _estimates_for(
+    parameters: Parameters, estimates: Estimates, several: Plane | None = None
+) -> tuple[Plane | None, tuple[tuple[Plane, ...], ...]]:
+    """Return what is blended in, None for nothing, and what the fits start from; `several` in place of all, if any."""
+    if several is not None:
+        return (
+            several if blend_of(parameters) else None,
+            ((several,),) if parameters.fitted and parameters.guides else (),
+        )
     return (
         estimates.mean(parameters.classical) if blend_of(parameters) else None,
         estimates.alternating(parameters.guides) if parameters.fitted else (),

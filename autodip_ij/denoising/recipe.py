@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from autodip_ij.calibration.parameters import classical_seconds
+from autodip_ij.denoising.neighbours import ALONE, Neighbours
 from autodip_ij.dip.cost import PROGRAM_BYTES
 
 if TYPE_CHECKING:
@@ -120,6 +121,8 @@ class PlaneRecipe:
         Fits at the same time; None for as many as fit into the memory of the device when they begin.
     shared_noise
         Whether neighbouring pixels share noise, if the microscope implies it; None to measure it in each plane.
+    neighbours
+        The neighbouring planes that the classical estimate of a plane is made from too.
     """
 
     parameters: Parameters | None
@@ -134,6 +137,7 @@ class PlaneRecipe:
     guard: str = "off"
     lanes: int | None = None
     shared_noise: bool | None = None
+    neighbours: Neighbours = ALONE
 
     @property
     def fitted(self) -> bool:
@@ -228,6 +232,11 @@ CLASSICAL_BYTES = PROGRAM_BYTES + 280_000_000
 """Memory of a run that fits no network: the program with PyTorch, and the groups of patches of NL-Ridge."""
 CLASSICAL_BYTES_PER_PIXEL = 500
 """Measured with NL-Ridge, which takes the most, on planes of 256 and 1024 px."""
+NEIGHBOURS_TIMES = {False: 1.2, True: 2.5}
+"""Time of a classical estimate from neighbouring planes too, over that of the plane alone, by whether pixels share
+noise; measured with 2 planes on each side."""
+NEIGHBOUR_BYTES_PER_PIXEL = 40
+"""Of each plane that is held for its neighbours: pixels, masks, and the stages of its estimate."""
 
 
 def estimate(recipe: PlaneRecipe, shape: tuple[int, ...]) -> tuple[float, int]:
@@ -240,8 +249,12 @@ def estimate(recipe: PlaneRecipe, shape: tuple[int, ...]) -> tuple[float, int]:
 
     length_t, _, length_z, height, width = shape
     blend = length_t * length_z * classical_seconds(recipe.network, height * width)
+    window = 0
+    if recipe.neighbours.axis is not None:
+        blend *= NEIGHBOURS_TIMES[recipe.neighbours.shared_noise]
+        window = (2 * recipe.neighbours.reach + 1) * NEIGHBOUR_BYTES_PER_PIXEL * height * width
     if not recipe.fitted:
-        return blend, CLASSICAL_BYTES + CLASSICAL_BYTES_PER_PIXEL * height * width
+        return blend, CLASSICAL_BYTES + CLASSICAL_BYTES_PER_PIXEL * height * width + window
     architecture, options = fit_arguments(recipe, recipe.seed)
     side = _fitted_side(recipe, (height, width))
     iterations = length_z * iterations_of(length_t, recipe.series, options.iterations)
@@ -254,7 +267,7 @@ def estimate(recipe: PlaneRecipe, shape: tuple[int, ...]) -> tuple[float, int]:
         lanes=recipe.lanes or lanes_of(recipe, shape),
     )
     fits = cost.seconds * fits_per_plane(recipe, (height, width))
-    return fits + blend if recipe.device == "cpu" else max(fits, blend), cost.bytes
+    return fits + blend if recipe.device == "cpu" else max(fits, blend), cost.bytes + window
 
 
 def estimate_method(recipe: PlaneRecipe, shape: tuple[int, ...]) -> tuple[float, int]:

@@ -222,6 +222,7 @@ class Recorder:
             fit_verdict=fit_verdict(checks, fitted=not channel.no_fit),
             checks=checks,
             checked_planes=len(measured),
+            neighbours=recipe.neighbours if recipe else None,
             noise=_noise_record([note.made for note in notes if note.made], channel.window),
             fit=_fit_record(notes, channel, stopped=self.stopped),
         )

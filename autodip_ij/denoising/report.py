@@ -20,6 +20,7 @@ from autodip_ij._support.versions import versions
 from autodip_ij._version import __version__
 from autodip_ij.calibration.parameters import STORED, Parameters, declared
 from autodip_ij.denoising.checks import Check, FitVerdict
+from autodip_ij.denoising.neighbours import Neighbours
 from autodip_ij.errors import UnreadableFile
 
 SCHEMA_VERSION = 1
@@ -150,6 +151,7 @@ class ChannelReport(_Record):
     )
     checks: list[Check] = Field([], description="Quality checks of a few planes")
     checked_planes: int = Field(0, description="Planes checked: the first, middle and last at most")
+    neighbours: Neighbours | None = Field(None, description="null for a channel left alone")
     noise: NoiseRecord | None = Field(None, description="null where neither loss nor guard needs it")
     fit: FitRecord = Field(FitRecord(), description="What the fits did")
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy.typing as npt
 
 from autodip_ij.denoising.background import BackgroundWriter, Prefetcher, StageTimes
+from autodip_ij.denoising.neighbours import NeighbourPlanes
 from autodip_ij.denoising.plan import Plan
 from autodip_ij.denoising.planes import Grid, blended, finish, fit_planes, prepare
 from autodip_ij.denoising.recipe import INDEPENDENT, WarmStart, frame_order, planes_at_once
@@ -24,7 +25,10 @@ from autodip_ij.progress import Progress, Stop
 from autodip_ij.settings import DenoiseSettings
 
 if TYPE_CHECKING:
+    from autodip_ij.denoising.cleaning import CleanPlane
     from autodip_ij.denoising.partial import Partial
+    from autodip_ij.denoising.planes import FromSeveral
+    from autodip_ij.noise.plane import NoisyPlane
 
     Pixels = npt.NDArray[Any]
 
@@ -113,7 +117,8 @@ class Group:
 def schedule(plan: Plan) -> list[Group]:
     """Return the groups of all planes of a plan, in the order of their fits.
 
-    A group has enough independent planes to give every lane a fit; the frames of a warm series follow one another.
+    A group has enough independent planes to give every lane a fit; the frames of a warm series follow one another, and
+    so do planes that use their neighbours, along the axis of these.
     """
     return [group for position in range(len(plan.channels)) for group in _groups(plan, position)]
 
@@ -127,7 +132,10 @@ def _groups(plan: Plan, position: int) -> Iterator[Group]:
             for t in frame_order(frames, recipe.series):
                 yield Group(((t, position, z),), warm)
         return
-    places = [(t, position, z) for z in range(slices) for t in range(frames)]
+    if recipe is not None and recipe.neighbours.axis == "z":
+        places = [(t, position, z) for t in range(frames) for z in range(slices)]
+    else:
+        places = [(t, position, z) for z in range(slices) for t in range(frames)]
     size = 1 if recipe is None else planes_at_once(recipe, (height, width))
     for first in range(0, len(places), size):
         yield Group(tuple(places[first : first + size]))
@@ -185,6 +193,11 @@ class Run:
             for position, channel in enumerate(plan.channels)
             if channel.recipe is not None
         }
+        self._neighbours = {
+            position: NeighbourPlanes(source, channel.scale, channel.recipe)
+            for position, channel in enumerate(plan.channels)
+            if channel.recipe is not None and channel.recipe.neighbours.axis is not None
+        }
 
     def process(self) -> None:
         """Process all planes; those that a request to stop omits are returned unchanged."""
@@ -228,26 +241,51 @@ class Run:
         """Return a prefetcher of planes, which are also prepared in the background, or on request."""
 
         def read(place: Place) -> Callable[[], PlaneTask]:
-            with self._times.of("read"):
-                source = self._source.plane(*place)
+            make = self._read(place)
             if not prepare_too:
-                return lambda: self._prepared(place, source)
-            task = self._prepared(place, source)
+                return make
+            task = make()
             return lambda: task
 
         return read
 
-    def _prepared(self, place: Place, source: Pixels) -> PlaneTask:
+    def _read(self, place: Place) -> Callable[[], PlaneTask]:
+        """Read a plane; return what prepares it. With neighbours it is read with them, as it is prepared."""
+        if place[1] in self._neighbours:
+            return lambda: self._prepared_with_neighbours(place)
+        with self._times.of("read"):
+            source = self._source.plane(*place)
+        return lambda: self._prepared_alone(place, source)
+
+    def _prepared_alone(self, place: Place, source: Pixels) -> PlaneTask:
         channel = self._plan.channels[place[1]]
         with self._times.of("prepare"):
             clean = channel.scale.untouched(source) if channel.recipe is None else channel.scale.clean(source)
-            titles = self._plan.title(*place), self._plan.channel_title(place[1])
-            watch = Watch(
-                self._progress, titles[0], clean.window.restore, titles[1], self._recorder.told, lambda: self._check()
+            return self._prepared(place, clean, channel.choice.noisy if channel.choice else None)
+
+    def _prepared_with_neighbours(self, place: Place) -> PlaneTask:
+        planes = self._neighbours[place[1]]
+        with self._times.of("prepare"):
+            clean, noisy = planes.plane(place)
+            return self._prepared(place, clean, noisy, lambda: planes.estimate(place))
+
+    def _prepared(
+        self, place: Place, clean: CleanPlane, known: NoisyPlane | None, from_several: FromSeveral | None = None
+    ) -> PlaneTask:
+        titles = self._plan.title(*place), self._plan.channel_title(place[1])
+        watch = Watch(
+            self._progress, titles[0], clean.window.restore, titles[1], self._recorder.told, lambda: self._check()
+        )
+        with beside_fits() if any(other.fitted for other in self._plan.channels) else nullcontext():
+            return prepare(
+                clean,
+                self._plan.channels[place[1]].recipe,
+                watch,
+                place,
+                known=known,
+                finer=self._grid.scale > 1,
+                from_several=from_several,
             )
-            known = channel.choice.noisy if channel.choice else None
-            with beside_fits() if any(other.fitted for other in self._plan.channels) else nullcontext():
-                return prepare(clean, channel.recipe, watch, place, known=known, finer=self._grid.scale > 1)
 
     def _fitted(
         self, group: Group, tasks: Sequence[PlaneTask]

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from autodip_ij._support.text import duration, sentences
 from autodip_ij.calibration.parameters import fit_in_words
+from autodip_ij.denoising.neighbours import ALONG
 from autodip_ij.denoising.plan import ChannelPlan, Plan
 from autodip_ij.denoising.recipe import INDEPENDENT, fit_arguments
 from autodip_ij.progress import Progress, Stop
@@ -140,6 +141,7 @@ LONG_RUN_SECONDS = 600
 def announcements(plan: Plan, settings: DenoiseSettings) -> list[str]:
     """Return the lines a user reads before the run: group and parameters of each channel, time, memory, warnings."""
     lines = [_channel_line(plan, channel) for channel in plan.channels]
+    lines.extend(_neighbours_lines(plan, asked=settings.neighbours in ALONG))
     chosen = [channel for channel in plan.channels if channel.choice]
     fitted = [channel for channel in chosen if channel.fitted]
     lines.extend(_reduced_depth(plan, fitted))
@@ -162,6 +164,18 @@ def _channel_line(plan: Plan, channel: ChannelPlan) -> str:
         f"{name}: group {decision.group}, confidence {decision.confidence:.2f} -> "
         f"{fit_in_words(channel.choice.parameters)}. {sentences(decision.reason, channel.reason)}"
     )
+
+
+def _neighbours_lines(plan: Plan, *, asked: bool) -> list[str]:
+    """Return how neighbouring planes are used: where they are, were measured, or were asked for."""
+    lines = []
+    for channel in plan.channels:
+        if channel.recipe is None:
+            continue
+        found = channel.recipe.neighbours
+        if asked or found.axis or found.worth:
+            lines.append(f"channel {channel.decision.index}: {found.in_words}")
+    return lines
 
 
 def _reduced_depth(plan: Plan, fitted: Sequence[ChannelPlan]) -> list[str]:

@@ -71,10 +71,10 @@ def test_one_window_serves_a_whole_stack() -> None:
 
 
 @pytest.mark.usefixtures("one_thread")
-def test_a_plane_does_not_depend_on_what_is_denoised_beside_it() -> None:
+def test_without_neighbours_a_plane_does_not_depend_on_what_is_denoised_beside_it() -> None:
     stack = noisy_stack((3, 33, 40))
     stack[:, 10:14, 10:14], stack[:, 20:24, 20:24] = 0, 500  # equal windows, whichever slices are selected
-    whole = denoise(stack, axes="ZYX", **QUICK).image
+    whole = denoise(stack, axes="ZYX", neighbours="off", **QUICK).image
     single = denoise(stack, axes="ZYX", z="1", **QUICK).image
     np.testing.assert_array_equal(single.reshape(33, 40), whole[1])
 
