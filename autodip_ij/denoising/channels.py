@@ -9,6 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from autodip_ij.denoising.cleaning import Scale, measure_scale
+from autodip_ij.denoising.regions import RegionReader, Regions
+from autodip_ij.denoising.survey import sample, survey
 from autodip_ij.groups.model import GroupDecision, split_group
 from autodip_ij.images.image import Image
 from autodip_ij.settings import AUTO, DenoiseSettings
@@ -87,6 +89,8 @@ class Representative:
         Where it was taken, counted in the selection.
     whole
         Whether it is a whole plane.
+    gathered
+        Whether it was gathered from all over a plane.
     constant
         Whether all of it has the same value, so that nothing can be measured on it.
     """
@@ -95,6 +99,7 @@ class Representative:
     t: int
     z: int
     whole: bool = True
+    gathered: bool = False
     constant: bool = False
 
     @property
@@ -108,6 +113,7 @@ class Representative:
         """
         height, width = self.pixels.shape
         part = f"all {width} x {height} px" if self.whole else f"the central {width} x {height} px"
+        part = f"{width} x {height} px where brightness varies most" if self.gathered else part
         return f"{part} of one plane (time point {self.t}, slice {self.z})"
 
 
@@ -127,7 +133,18 @@ def representative(
         slice) the next of a few others that has not.
     scale
         Scale of the channel, if it was measured: that of its only plane need not be measured again.
+
+    Of planes that are processed in regions, whose middle may be empty, parts are gathered where brightness varies most.
     """
+    if scale is not None and scale.sample is not None:
+        clean = scale.clean(scale.sample)
+        return Representative(clean.unit, image.shape[0] // 2, image.shape[2] // 2, False, True, clean.empty)
+    if len(regions := Regions(image.shape[3:])) > 1:
+        place = next(_places(image.shape[0], image.shape[2], t, z))
+        read = RegionReader(image.data[:, position], regions)
+        gathered = sample(read, survey(read, place, image.shape[3:]))
+        clean = measure_scale(gathered[None, None]).clean(gathered)
+        return Representative(clean.unit, *place, False, True, clean.empty or clean.window.constant)
     found = None
     for place in _places(image.shape[0], image.shape[2], t, z):
         found = _crop(image, position, *place, LARGEST_SIDE, scale)

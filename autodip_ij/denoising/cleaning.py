@@ -7,20 +7,22 @@ NaN, inf; gaps of exactly one   mirrored from their edge   as in the input
 extreme value
 outlier pixels (hot, dead)      mirrored from their edge   denoised; ``artefacts=keep``: as in the input
 offsets of rows or columns      taken off                  taken off; ``artefacts=keep``: put back
-a plane far brighter than all   a wider window of its own  its own grey values
+a plane far brighter than all   a wider window of its own  its own grey values (not where it is cut into regions)
 ==============================  =========================  =============================================
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from autodip_ij.denoising.regions import RegionReader, Regions
+from autodip_ij.denoising.survey import Survey, sample, survey
 from autodip_ij.errors import BadInput
 from autodip_ij.images.window import Window, cast
 from autodip_ij.noise.defects import edge_of_gaps, fill, find_gaps, find_outliers
@@ -133,10 +135,17 @@ class Scale:
         measurements, and without the few planes that are far brighter than all others.
     noise
         Noise of the channel in its grey values, to detect outliers; None where it is unknown.
+    sample
+        Parts (Y, X) of one of its planes, side by side, that tell most about the noise of all; None where planes are
+        processed whole and have each their own.
+    telling
+        Row and column of the first of these parts.
     """
 
     window: Window
     noise: NoiseModel | None = None
+    sample: npt.NDArray[Any] | None = None
+    telling: tuple[int, int] = (0, 0)
 
     def untouched(self, source: npt.NDArray[Any]) -> CleanPlane:
         """Return a plane of the channel (Y, X) of which nothing is fitted."""
@@ -150,7 +159,7 @@ class Scale:
         window = self.window
         if found.empty or window.constant:
             return CleanPlane(found.kept, found.outliers, found.stripes, window.normalise(source), source, window)
-        low, high = found.ends(source)
+        low, high = found.ends(source) if self.sample is None else (window.low, window.high)
         if low < window.low or high > window.high:
             window = replace(window, low=min(window.low, low), high=max(window.high, high))
         unit = window.normalise(found.values if found.touched else source)
@@ -159,6 +168,8 @@ class Scale:
 
 def measure_scale(channel: da.Array | npt.NDArray[Any]) -> Scale:
     """Measure the scale of a channel (T, Z, Y, X); each plane is read once, one at a time.
+
+    Planes larger than a region are read block by block; their regions share one window, that of the channel.
 
     Examples
     --------
@@ -169,6 +180,8 @@ def measure_scale(channel: da.Array | npt.NDArray[Any]) -> Scale:
     True
     """
     length_t, length_z = channel.shape[:2]
+    if len(regions := Regions(channel.shape[2:])) > 1:
+        return _scale_of_regions(channel, regions)
     noise = _noise_of(channel)
     planes = [channel[t, z] for t in range(length_t) for z in range(length_z)]
     if isinstance(channel, np.ndarray):
@@ -179,10 +192,46 @@ def measure_scale(channel: da.Array | npt.NDArray[Any]) -> Scale:
         from dask.threaded import get
 
         found = list(compute(*(delayed(_extremes)(plane, noise) for plane in planes), scheduler=get))
-    low, high = _range(found)
-    if channel.dtype.kind in "biu":
-        low, high = math.floor(low), math.ceil(high)
-    return Scale(Window(low, high, channel.dtype), noise)
+    return Scale(_window(*_range(found), channel.dtype), noise)
+
+
+def _window(low: float, high: float, dtype: np.dtype[Any]) -> Window:
+    return Window(math.floor(low), math.ceil(high), dtype) if dtype.kind in "biu" else Window(low, high, dtype)
+
+
+def _scale_of_regions(channel: da.Array | npt.NDArray[Any], regions: Regions) -> Scale:
+    """Return the scale of a channel (T, Z, Y, X) whose planes are processed in these regions."""
+    read = RegionReader(channel, regions)
+    seen = [survey(read, place, channel.shape[2:]) for place in np.ndindex(channel.shape[:2])]
+    most = max(seen, key=lambda one: one.telling[0].spread)
+    part = sample(read, most)
+    noise = _noise_of(part[None, None])
+    found = [ends for one in seen for ends in _ends_of_regions(read, one, regions, noise)]
+    known = [one for one in found if one.measured] or found
+    low = min((one.low for one in known), default=0)
+    high = max((one.high for one in known), default=0)
+    first = most.telling[0].cut
+    return Scale(_window(low, high, channel.dtype), noise, part, (first.y, first.x))
+
+
+def _ends_of_regions(
+    read: RegionReader, surveyed: Survey, regions: Regions, noise: NoiseModel | None
+) -> Iterable[_Extremes]:
+    """Return the extremes of those regions of a plane that may have the smallest or largest value of it."""
+    found: dict[int, _Extremes | None] = {}
+    for brightest in (True, False):
+        best: float | None = None
+        for number, bound in surveyed.likely(regions, brightest=brightest):
+            # What is not a measurement is replaced by what is there: no value lies beyond those that are read.
+            if best is not None and (bound <= best if brightest else bound >= best):
+                break
+            if number not in found:
+                found[number] = _extremes(read.region(surveyed.place, number), noise)
+            ends = found[number]
+            if ends is not None and ends.measured:
+                own = ends.high if brightest else ends.low
+                best = own if best is None else max(best, own) if brightest else min(best, own)
+    return [ends for ends in found.values() if ends is not None]
 
 
 @dataclass(frozen=True)
@@ -270,7 +319,7 @@ def _noise_of(channel: da.Array | npt.NDArray[Any]) -> NoiseModel | None:
     frames, slices, *sides = channel.shape
     middle = tuple(slice((side - min(side, _NOISE_SIDE)) // 2, (side + min(side, _NOISE_SIDE)) // 2) for side in sides)
     for t, z in {(frames // 2, slices // 2), (frames // 3, slices // 3), (0, 0), (frames - 1, slices - 1)}:
-        found = _measured(np.asarray(channel[t, z])[middle], None)
+        found = _measured(np.asarray(channel[(t, z, *middle)]), None)
         if not found.empty:
             try:
                 return estimate_noise(found.values).model

@@ -258,7 +258,7 @@ def _inspect_channel(
     if look is not None and look.constant and look.whole and shape[0] * shape[2] == 1:
         return ChannelInspection(**row, **untouched, reason="returned unchanged: every pixel has the same value")
     from autodip_ij._support.text import sentences
-    from autodip_ij.denoising.plan import intended, resolve
+    from autodip_ij.denoising.plan import intended, regions_for, resolve
 
     try:
         device, there = resolve(settings.device), True
@@ -266,13 +266,14 @@ def _inspect_channel(
         device, there = "cpu", False
     height, width = shape[3:]
     full = (shape[0], shape[1], shape[2], height, width)
+    worked = regions_for(full, settings).worked(full)
     recipe, choice = intended(decision, settings, full, device, None if look is None else lambda: look.pixels)
     if look is not None and neighbours is not None:
         recipe = replace(recipe, neighbours=neighbours(recipe, choice.noisy if choice else None))
         row["neighbours"] = recipe.neighbours
     if choice is None:
         reason = sentences(decision.reason, f"method {settings.method}")
-        cost = _estimate(estimate_method, recipe, full) if there else None
+        cost = _estimate(estimate_method, recipe, worked) if there else None
         return ChannelInspection(
             **row, method=settings.method, parameters=None, calibration=None, reason=reason, estimate=cost
         )
@@ -283,7 +284,7 @@ def _inspect_channel(
         reason=sentences(decision.reason, choice.reason),
         noise=None if choice.noisy is None else choice.noisy.kind(),
         noise_certainty=None if choice.noisy is None else choice.noisy.certainty,
-        estimate=_estimate(estimate, recipe, full) if there else None,
+        estimate=_estimate(estimate, recipe, worked) if there else None,
     )
 
 

@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from autodip_ij.calibration.parameters import blend_of
 from autodip_ij.denoising.cleaning import CleanPlane, Scale, measure_scale
+from autodip_ij.denoising.regions import Regions
 from autodip_ij.errors import BadInput
 from autodip_ij.images.window import Window
 from autodip_ij.noise.plane import NoisyPlane
@@ -120,6 +121,8 @@ def neighbours_of(
         return ALONE
     if asked == "off":
         return Neighbours(reason="as set")
+    if settings.enlargement == 1 and len(Regions((image.shape[3], image.shape[4]))) > 1:
+        return Neighbours(reason="planes as large as these are processed in regions, each by itself")
     if recipe.method != "dip":
         return Neighbours(reason=f"the method {recipe.method} knows single planes only")
     if not (blend_of(recipe.network) or (recipe.fitted and recipe.network.guides)):

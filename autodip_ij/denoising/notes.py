@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -11,11 +11,13 @@ import numpy as np
 
 from autodip_ij.denoising.tasks import PlaneResult
 from autodip_ij.dip.options import GuardReading
+from autodip_ij.images.image import read_lazy
 from autodip_ij.noise.plane import PlaneNoise
 from autodip_ij.noise.residual import Measured, Unknown, Value
 
 if TYPE_CHECKING:
     from autodip_ij.denoising.cleaning import CleanPlane
+    from autodip_ij.images.image import Image
 
 Array = np.ndarray[Any, Any]
 
@@ -53,18 +55,21 @@ class PlaneNote:
         made: PlaneResult | None = None,
         clean: CleanPlane | None = None,
         earlier: tuple[PlaneResult, ...] = (),
+        *,
+        own: tuple[slice, slice] = (slice(None), slice(None)),
     ) -> PlaneNote:
-        """Take the note of a plane in grey values, before (`source`) and after (`result`)."""
+        """Take the note of what is a region's `own`, in grey values before (`source`) and after (`result`)."""
+        source, result = source[own], result[own]
         finite = np.isfinite(source)
-        valid = finite if clean is None else finite & clean.valid
+        valid = finite if clean is None else finite & clean.valid[own]
         a, b = source[valid].astype(np.float64), result[valid].astype(np.float64)
         return cls(
             made=made and replace(made, **_PIXELS),
             digest=digest_of([source]),
             count=a.size,
             nonfinite=source.size - int(np.count_nonzero(finite)),
-            kept=0 if clean is None else int(np.count_nonzero(clean.kept)),
-            outliers=0 if clean is None else int(np.count_nonzero(clean.outliers)),
+            kept=0 if clean is None else int(np.count_nonzero(clean.kept[own])),
+            outliers=0 if clean is None else int(np.count_nonzero(clean.outliers[own])),
             striped=clean is not None and bool(clean.stripes),
             source=float(a.sum()),
             result=float(b.sum()),
@@ -72,6 +77,43 @@ class PlaneNote:
             residual_squared=float(((a - b) ** 2).sum()),
             earlier=earlier,
         )
+
+
+def together(regions: Sequence[PlaneNote], digest: str) -> PlaneNote:
+    """Return the note of a plane from those of all its regions and the digest of its pixels."""
+    made = [region.made for region in regions if region.made]
+    summed = ("count", "nonfinite", "kept", "outliers", "source", "result", "residual", "residual_squared")
+    return PlaneNote(
+        made=_made_of(made) if made else None,
+        digest=digest,
+        striped=any(region.striped for region in regions),
+        **{name: sum(getattr(region, name) for region in regions) for name in summed},
+    )
+
+
+def _made_of(regions: Sequence[PlaneResult]) -> PlaneResult:
+    """Return how a plane was processed, from how its regions were; of what they share, that of the last."""
+    speeds = [region.seconds_per_iteration for region in regions if region.seconds_per_iteration is not None]
+    return replace(
+        regions[-1],
+        stopped=any(region.stopped for region in regions),
+        tiles=sum(region.tiles for region in regions),
+        iterations=min(region.iterations for region in regions),
+        seconds_per_iteration=float(np.median(speeds)) if speeds else None,
+        seconds=sum(region.seconds for region in regions),
+        messages=tuple(dict.fromkeys(message for region in regions for message in region.messages)),
+        guards=tuple(guard for region in regions for guard in region.guards),
+        classical_weight=max(region.classical_weight for region in regions),
+        threads=tuple(sorted({threads for region in regions for threads in region.threads})),
+    )
+
+
+def rows_of(image: Image, place: tuple[int, ...]) -> Iterator[Array]:
+    """Yield a plane of an image as blocks of whole rows, as it is read."""
+    plane, top = image.data[place], 0
+    for height in plane.chunks[0]:
+        yield read_lazy(plane[top : top + height])
+        top += height
 
 
 def digest_of(rows: Iterator[Array] | list[Array]) -> str:

@@ -30,7 +30,7 @@ from autodip_ij._support.ownership import TOUCHED_EVERY, OwnedFile, own, regular
 from autodip_ij._support.text import encodable
 from autodip_ij._support.versions import versions
 from autodip_ij._version import __version__
-from autodip_ij.denoising.notes import digest_of, from_json
+from autodip_ij.denoising.notes import digest_of, from_json, rows_of
 from autodip_ij.denoising.recipe import INDEPENDENT
 from autodip_ij.denoising.report import sidecar_path
 from autodip_ij.errors import UnwritableOutput
@@ -149,7 +149,7 @@ class Partial:
                 continue
             with suppress(TypeError, KeyError, ValueError, IndexError):
                 note, measured = from_json(entry["note"])
-                if note.digest == digest_of(_rows(source, place)) and entry["digests"] == self._digests(place):
+                if note.digest == digest_of(rows_of(source, place)) and entry["digests"] == self._digests(place):
                     recorder.recall(place, note, measured)
                     recorder.told.update(entry["told"])
                     sound[place], latest = line, entry
@@ -316,14 +316,6 @@ def _made(plan: Plan, settings: DenoiseSettings) -> dict[str, Any]:
         "versions": {"autodip_ij": __version__, **versions()},
         "parameters or input": hashlib.sha256(repr((steps, shape)).encode()).hexdigest(),
     }
-
-
-def _rows(source: Image, place: Place) -> Iterator[Array]:
-    """Yield a plane of the input as blocks of whole rows, as it is read."""
-    plane, top = source.data[place], 0
-    for height in plane.chunks[0]:
-        yield np.asarray(plane[top : top + height].compute(scheduler="threads"))
-        top += height
 
 
 def _text(value: Any) -> str:

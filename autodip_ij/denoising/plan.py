@@ -14,7 +14,15 @@ from autodip_ij.calibration.model import Choice
 from autodip_ij.calibration.parameters import Parameters
 from autodip_ij.denoising.channels import decide, representative, treated
 from autodip_ij.denoising.neighbours import check_neighbours, neighbours_of
-from autodip_ij.denoising.recipe import PlaneRecipe, estimate, fits_per_plane, iterations_of, lanes_of
+from autodip_ij.denoising.recipe import (
+    BACK_AND_FORTH,
+    PlaneRecipe,
+    estimate,
+    fits_per_plane,
+    iterations_of,
+    lanes_of,
+)
+from autodip_ij.denoising.regions import SIDE_PX, Regions
 from autodip_ij.dip.architecture import levels_of
 from autodip_ij.errors import BadInput
 from autodip_ij.groups.model import GroupDecision
@@ -85,30 +93,32 @@ class Plan:
         ``cpu``, ``cuda:0`` or ``mps``; ``cpu`` where no network is fitted.
     output_dtype
         Data type of the result.
+    regions
+        In which each plane is processed.
     """
 
     image: Image
     channels: tuple[ChannelPlan, ...]
     device: str
     output_dtype: np.dtype[Any]
+    regions: Regions
 
     @property
     def total_steps(self) -> int:
         """Iterations of all fits of the run; a comparison method counts its own steps, a plane without a fit is one."""
-        length_t, _, length_z, height, width = self.image.shape
+        length_t, _, slices, height, width = self.regions.worked(self.image.shape)
         return sum(
-            length_z
+            slices
             * fits_per_plane(channel.recipe, (height, width))
             * iterations_of(length_t, channel.recipe.series, _iterations(channel.recipe))
             for channel in self.channels
             if channel.recipe
         )
 
-    def steps_of_plane(self, position: int) -> int:
-        """Iterations of the fits of one plane of the channel at `position`, not warm-started; 0 without a fit."""
+    def steps_of_region(self, position: int) -> int:
+        """Iterations of the fits of one region of the channel at `position`, not warm-started; 0 without a fit."""
         recipe = self.channels[position].recipe
-        height, width = self.image.shape[3:]
-        return fits_per_plane(recipe, (height, width)) * _iterations(recipe) if recipe else 0
+        return fits_per_plane(recipe, self.regions.size) * _iterations(recipe) if recipe else 0
 
     @property
     def seconds(self) -> float:
@@ -126,13 +136,14 @@ class Plan:
         name, count = self.channels[position].decision.name, self.image.shape[1]
         return f"channel {position + 1} of {count}{f' ({name})' if name else ''}" if count > 1 or name else ""
 
-    def title(self, t: int, position: int, z: int) -> str:
-        """Return the name of a plane in messages, with indices of the selection from 1, omitting axes of length 1."""
+    def title(self, t: int, position: int, z: int, region: int = 0) -> str:
+        """Return the name of a region in messages, with indices of the selection from 1, omitting axes of length 1."""
         length_t, _, length_z, _, _ = self.image.shape
         parts = [
             self.channel_title(position),
             f"frame {t + 1} of {length_t}" if length_t > 1 else "",
             f"slice {z + 1} of {length_z}" if length_z > 1 else "",
+            f"region {region + 1} of {len(self.regions)}" if len(self.regions) > 1 else "",
         ]
         return ", ".join(part for part in parts if part) or self.image.name
 
@@ -178,6 +189,7 @@ def plan_run(image: Image, settings: DenoiseSettings, decisions: Sequence[GroupD
         raise BadInput(f"{len(decided)} group decisions for {image.shape[1]} channels; give one per channel")
     part = subset(image, times, chosen, slices)
     check_neighbours(settings, part.shape)
+    regions = regions_of(part, settings)
     warn_of_labels(part)
     output_dtype = part.dtype if settings.dtype == "same" else np.dtype(np.float32)
     picked = treated([decided[index] for index in chosen], explicit=bool(settings.channel.strip()))
@@ -190,7 +202,28 @@ def plan_run(image: Image, settings: DenoiseSettings, decisions: Sequence[GroupD
         for position, decision in enumerate(picked)
     )
     used = {channel.recipe.device for channel in channels if channel.recipe}
-    return Plan(part, channels, used.pop() if len(used) == 1 else device, output_dtype)
+    return Plan(part, channels, used.pop() if len(used) == 1 else device, output_dtype, regions)
+
+
+def regions_of(image: Image, settings: DenoiseSettings) -> Regions:
+    """Return the regions in which the planes of `image` are processed.
+
+    Raises
+    ------
+    autodip_ij.errors.BadInput
+        If frames are to be fitted twice, which regions cannot be: a region is written once.
+    """
+    regions = regions_for(image.shape, settings)
+    if len(regions) > 1 and settings.series == BACK_AND_FORTH:
+        raise BadInput(
+            f"series={BACK_AND_FORTH} needs planes of at most {SIDE_PX**2 / 1e6:.1f} million pixels; choose series=warm"
+        )
+    return regions
+
+
+def regions_for(shape: Sequence[int], settings: DenoiseSettings) -> Regions:
+    """Return the regions of planes of `shape` (T, C, Z, Y, X); planes that are enlarged are always whole."""
+    return Regions((shape[3], shape[4]), whole=settings.enlargement > 1)
 
 
 def known_method(method: str) -> None:
@@ -226,7 +259,7 @@ def plan_channel(
     recipe = replace(recipe, neighbours=neighbours_of(image, position, recipe, settings, known))
     if choice is None:
         return ChannelPlan(decision, scale, recipe, None, f"method {settings.method}")
-    seconds, peak = estimate(recipe, image.shape)
+    seconds, peak = estimate(recipe, regions_for(image.shape, settings).worked(image.shape))
     return ChannelPlan(decision, scale, recipe, choice, choice.reason, seconds, peak)
 
 
@@ -241,6 +274,7 @@ def intended(
 
     Runs and ``inspect`` both call this. `plane` reads the plane for `choose_for`; None without pixels.
     """
+    shape = regions_for(shape, settings).worked(shape)
     if settings.method != "dip":
         recipe = PlaneRecipe(None, device, method=settings.method, method_parameters=_method_parameters(settings))
         return replace(recipe, shared_noise=shared_noise_of(decision.microscope)), None

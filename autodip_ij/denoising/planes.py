@@ -54,7 +54,7 @@ class Grid:
 
     scale = 1
     """Pixels of the result for one of the input, along each axis."""
-    left_out = "planes not reached are returned unchanged"
+    left_out = "what was not reached is returned unchanged"
     """What becomes of the planes after a stop, as text."""
 
     def fits(self, capacity: Capacity, warm: WarmStart | None) -> FitAll:

@@ -55,6 +55,7 @@ class Recorder:
         self._plan = plan
         self._settings = settings
         self._notes: dict[Place, PlaneNote] = {}
+        self._regions: dict[Place, dict[int, PlaneNote]] = {}
         self._measured: dict[Place, Measured] = {}
         self.messages: list[str] = []
         self.stopped = False
@@ -75,22 +76,37 @@ class Recorder:
         self.messages.append(message)
         progress.log(message)
 
-    def knows(self, place: Place) -> bool:
-        """Whether the plane at `place` has a result."""
-        return place in self._notes
+    def knows(self, place: Place, region: int | None = None) -> bool:
+        """Whether the plane at `place`, or that region of it, has a result."""
+        return place in self._notes or region in self._regions.get(place, {})
 
-    def unchanged(self, place: Place, source: Array) -> None:
-        """Record a plane that is returned unchanged."""
-        self._notes[place] = PlaneNote.of(source, source)
+    def unchanged(self, place: Place, source: Array, region: int = 0) -> None:
+        """Record a plane, or that region of it, that is returned unchanged."""
+        self._take(place, region, PlaneNote.of(source, source, own=self._plan.regions.own(region)))
 
     def denoised(self, task: PlaneTask, restored: Array, result: PlaneResult) -> None:
-        """Record a processed plane, possibly not for the first time; `restored` is the result in grey values."""
+        """Record a processed plane or region, possibly not for the first time; `restored` is it in grey values."""
         before = self._notes.get(task.place)
-        self._notes[task.place] = PlaneNote.of(
-            task.clean.source, restored, result, task.clean, before.passes if before else ()
+        earlier, own = before.passes if before else (), self._plan.regions.own(task.region)
+        self._take(
+            task.place,
+            task.region,
+            PlaneNote.of(task.clean.source, restored, result, task.clean, earlier, own=own),
         )
         self.stopped = self.stopped or result.stopped
         self.messages.extend(result.messages)
+
+    def _take(self, place: Place, region: int, note: PlaneNote) -> None:
+        """Record a region; with the last one of its plane, the plane."""
+        if len(self._plan.regions) == 1:
+            self._notes[place] = note
+            return
+        noted = self._regions.setdefault(place, {})
+        noted[region] = note
+        if len(noted) == len(self._plan.regions):
+            del self._regions[place]
+            digest = stored.digest_of(stored.rows_of(self._plan.image, place))
+            self._notes[place] = stored.together([noted[number] for number in sorted(noted)], digest)
 
     def note_of(self, place: Place) -> dict[str, Any]:
         """Return all that is known of the plane at `place`, as values of JSON."""
@@ -111,9 +127,12 @@ class Recorder:
     def check(self, task: PlaneTask, result: PlaneResult) -> None:
         """Measure the quality of a plane in the scale of its fit, before blending with the input, if it is inspected.
 
-        The first, the middle and the last plane of a channel are: the checks must cost little beside the fits.
+        The first, the middle and the last plane of a channel are: the checks must cost little beside the fits. Of a
+        plane of several regions, the one is where brightness varies most.
         """
         frames, _, slices, _, _ = self._plan.image.shape
+        if task.region != self._plan.regions.at(*self._plan.channels[task.place[1]].scale.telling):
+            return
         if task.place[0] * slices + task.place[2] not in {0, frames * slices // 2, frames * slices - 1}:
             return
         clean, noisy = task.clean, task.noisy

@@ -202,11 +202,11 @@ class UncertaintyMap:
             self._pixels = new_array(like.shape, np.dtype(np.float32))
             self._pixels[...] = np.nan
 
-    def note(self, place: tuple[int, int, int], found: Plane | None, window: Window, strength: float) -> None:
-        """Store the uncertainty `found`, in the scale of the fit, of the plane at `place` (T, C, Z)."""
+    def note(self, write: Callable[[Any, Plane], None], found: Plane | None, window: Window, strength: float) -> None:
+        """Store the uncertainty `found`, in the scale of the fit: `write` puts values into the array it is given."""
         if found is not None:
             span = float(window.high) - float(window.low)
-            self._pixels[place] = found.astype(np.float64) * span * strength
+            write(self._pixels, (found.astype(np.float64) * span * strength).astype(np.float32))
 
     def image(self) -> Image:
         """Return the map as an image; the display ranges of the input mean nothing to it."""

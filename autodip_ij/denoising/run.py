@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import numpy.typing as npt
@@ -15,12 +16,14 @@ from autodip_ij.denoising.plan import Plan
 from autodip_ij.denoising.planes import Grid, blended, finish, fit_planes, prepare
 from autodip_ij.denoising.recipe import INDEPENDENT, WarmStart, frame_order, planes_at_once
 from autodip_ij.denoising.record import Recorder
+from autodip_ij.denoising.regions import RegionReader, Regions
 from autodip_ij.denoising.result import NO_FITS, ONE_FIT, Result, UncertaintyMap, has_uncertainty, new_array
 from autodip_ij.denoising.tasks import Place, PlaneResult, PlaneTask
 from autodip_ij.denoising.tile_fits import Capacity
 from autodip_ij.denoising.watch import Watch, announcements
 from autodip_ij.dip.devices import beside_fits
 from autodip_ij.images.image import Image
+from autodip_ij.noise.plane import NoisyPlane, PartOfNoisyPlane
 from autodip_ij.progress import Progress, Stop
 from autodip_ij.settings import DenoiseSettings
 
@@ -31,6 +34,9 @@ if TYPE_CHECKING:
     from autodip_ij.noise.plane import NoisyPlane
 
     Pixels = npt.NDArray[Any]
+
+Unit = tuple[Place, int]
+"""Indices of a plane, and number of one of its regions."""
 
 
 def run(
@@ -83,7 +89,7 @@ def run(
     progress.start(plan.total_steps, f"{verb} {plan.image.name}")
     if partial is not None:
         for place in partial.resume(source.image, recorder, times):
-            progress.advance(plan.steps_of_plane(place[1]))
+            progress.advance(len(plan.regions) * plan.steps_of_region(place[1]))
     Run(plan, source.image, recorder, pixels, spread, progress, times, grid or Grid(), partial).process()
     recorder.tell_quality(progress)
     report = recorder.finish(times.elapsed, times.seconds())
@@ -108,37 +114,43 @@ class Group:
         Their indices (T, C, Z) in the selection.
     warm
         Networks of the frame before; None where planes are independent.
+    region
+        Number of the region of these planes that is fitted.
     """
 
     places: tuple[Place, ...]
     warm: WarmStart | None = None
+    region: int = 0
 
 
 def schedule(plan: Plan) -> list[Group]:
     """Return the groups of all planes of a plan, in the order of their fits.
 
     A group has enough independent planes to give every lane a fit; the frames of a warm series follow one another, and
-    so do planes that use their neighbours, along the axis of these.
+    so do planes that use their neighbours, along the axis of these. The regions of a large plane, each of which has
+    fits for all lanes, do so too.
     """
     return [group for position in range(len(plan.channels)) for group in _groups(plan, position)]
 
 
 def _groups(plan: Plan, position: int) -> Iterator[Group]:
-    frames, _, slices, height, width = plan.image.shape
+    frames, _, slices = plan.image.shape[:3]
     recipe = plan.channels[position].recipe
+    regions = range(len(plan.regions))
     if recipe is not None and recipe.series != INDEPENDENT:
-        for z in range(slices):
+        for z, region in product(range(slices), regions):
             warm = WarmStart()
             for t in frame_order(frames, recipe.series):
-                yield Group(((t, position, z),), warm)
+                yield Group(((t, position, z),), warm, region)
         return
     if recipe is not None and recipe.neighbours.axis == "z":
         places = [(t, position, z) for t in range(frames) for z in range(slices)]
     else:
         places = [(t, position, z) for z in range(slices) for t in range(frames)]
-    size = 1 if recipe is None else planes_at_once(recipe, (height, width))
+    size = 1 if recipe is None or len(regions) > 1 else planes_at_once(recipe, plan.regions.size)
     for first in range(0, len(places), size):
-        yield Group(tuple(places[first : first + size]))
+        for region in regions:
+            yield Group(tuple(places[first : first + size]), region=region)
 
 
 class Run:
@@ -187,6 +199,9 @@ class Run:
         self._times = times
         self._grid = grid
         self._partial = partial
+        self._regions = plan.regions
+        self._read = RegionReader(source.data, Regions(source.shape[3:], whole=len(plan.regions) == 1))
+        self._references: dict[int, NoisyPlane] = {}
         self._check: Callable[[], None] = lambda: None
         self._capacities = {
             position: Capacity.of(channel.recipe)
@@ -200,13 +215,13 @@ class Run:
         }
 
     def process(self) -> None:
-        """Process all planes; those that a request to stop omits are returned unchanged."""
+        """Process all planes, region by region; those that a request to stop omits are returned unchanged."""
         groups = [left for group in schedule(self._plan) if (left := self._left_of(group)).places]
         most = max((len(group.places) for group in groups), default=1)
         beside = self._plan.device != "cpu"
-        places = (place for group in groups for place in group.places)
+        units = ((place, group.region) for group in groups for place in group.places)
         with (
-            Prefetcher(self._ahead(prepare_too=beside), places, most) as prefetcher,
+            Prefetcher(self._ahead(prepare_too=beside), units, most) as prefetcher,
             BackgroundWriter(self._finish, most if beside else 0) as writer,
         ):
 
@@ -221,7 +236,7 @@ class Run:
                 tasks = [make() for make in read]
                 if index and self._progress.stop_request() is Stop.KEEP:
                     # Requested while planes were prepared: another fit would only show its first step.
-                    stopped_at = groups[index - 1].places[-1]
+                    stopped_at = groups[index - 1].places[-1], groups[index - 1].region
                     break
                 done, stopped_at = self._fitted(group, tasks)
                 del read, tasks  # held by the writer alone
@@ -237,11 +252,11 @@ class Run:
         """Return a group without the planes that are complete from an earlier run."""
         return replace(group, places=tuple(place for place in group.places if not self._recorder.knows(place)))
 
-    def _ahead(self, *, prepare_too: bool) -> Callable[[Place], Callable[[], PlaneTask]]:
-        """Return a prefetcher of planes, which are also prepared in the background, or on request."""
+    def _ahead(self, *, prepare_too: bool) -> Callable[[Unit], Callable[[], PlaneTask]]:
+        """Return a prefetcher of regions, which are also prepared in the background, or on request."""
 
-        def read(place: Place) -> Callable[[], PlaneTask]:
-            make = self._read(place)
+        def read(unit: Unit) -> Callable[[], PlaneTask]:
+            make = self._made_of(*unit)
             if not prepare_too:
                 return make
             task = make()
@@ -249,35 +264,40 @@ class Run:
 
         return read
 
-    def _read(self, place: Place) -> Callable[[], PlaneTask]:
-        """Read a plane; return what prepares it. With neighbours it is read with them, as it is prepared."""
+    def _made_of(self, place: Place, region: int) -> Callable[[], PlaneTask]:
+        """Read a region; return what prepares it. With neighbours it is read with them, as it is prepared."""
         if place[1] in self._neighbours:
             return lambda: self._prepared_with_neighbours(place)
         with self._times.of("read"):
-            source = self._source.plane(*place)
-        return lambda: self._prepared_alone(place, source)
+            source = self._read.region(place, region)
+        return lambda: self._prepared_alone(place, region, source)
 
-    def _prepared_alone(self, place: Place, source: Pixels) -> PlaneTask:
+    def _prepared_alone(self, place: Place, region: int, source: Pixels) -> PlaneTask:
         channel = self._plan.channels[place[1]]
         with self._times.of("prepare"):
             clean = channel.scale.untouched(source) if channel.recipe is None else channel.scale.clean(source)
-            return self._prepared(place, clean, channel.choice.noisy if channel.choice else None)
+            return self._prepared(place, region, clean, self._known(place[1], clean))
 
     def _prepared_with_neighbours(self, place: Place) -> PlaneTask:
         planes = self._neighbours[place[1]]
         with self._times.of("prepare"):
             clean, noisy = planes.plane(place)
-            return self._prepared(place, clean, noisy, lambda: planes.estimate(place))
+            return self._prepared(place, 0, clean, noisy, lambda: planes.estimate(place))
 
     def _prepared(
-        self, place: Place, clean: CleanPlane, known: NoisyPlane | None, from_several: FromSeveral | None = None
+        self,
+        place: Place,
+        region: int,
+        clean: CleanPlane,
+        known: NoisyPlane | None,
+        from_several: FromSeveral | None = None,
     ) -> PlaneTask:
-        titles = self._plan.title(*place), self._plan.channel_title(place[1])
+        titles = self._plan.title(*place, region), self._plan.channel_title(place[1])
         watch = Watch(
             self._progress, titles[0], clean.window.restore, titles[1], self._recorder.told, lambda: self._check()
         )
         with beside_fits() if any(other.fitted for other in self._plan.channels) else nullcontext():
-            return prepare(
+            task = prepare(
                 clean,
                 self._plan.channels[place[1]].recipe,
                 watch,
@@ -286,14 +306,26 @@ class Run:
                 finer=self._grid.scale > 1,
                 from_several=from_several,
             )
+        return replace(task, region=region)
+
+    def _known(self, position: int, clean: CleanPlane) -> NoisyPlane | None:
+        """Return the noise that was measured before: of the channel for a region, perhaps of this very plane if not."""
+        channel = self._plan.channels[position]
+        found = channel.choice.noisy if channel.choice else None
+        if len(self._regions) == 1 or channel.recipe is None or channel.scale.sample is None:
+            return found
+        if position not in self._references:
+            pixels = channel.scale.clean(channel.scale.sample).unit
+            self._references[position] = NoisyPlane.of(pixels, channel.recipe.shared_noise, found)
+        return PartOfNoisyPlane(clean.unit, self._references[position])
 
     def _fitted(
         self, group: Group, tasks: Sequence[PlaneTask]
-    ) -> tuple[list[tuple[PlaneTask, PlaneResult | None]], Place | None]:
+    ) -> tuple[list[tuple[PlaneTask, PlaneResult | None]], Unit | None]:
         """Fit a group; return the fitted planes to finish, and where the user stopped."""
         done: list[tuple[PlaneTask, PlaneResult | None]] = [(task, None) for task in tasks if task.unchanged]
         if done:  # dropped frames count as processed
-            self._progress.advance(len(done) * self._plan.steps_of_plane(group.places[0][1]))
+            self._progress.advance(len(done) * self._plan.steps_of_region(group.places[0][1]))
         tasks = [task for task in tasks if not task.unchanged]
         if not tasks:
             return done, None
@@ -311,41 +343,50 @@ class Run:
             else:
                 done.append((task, result))
             if ended_early is None and (result is None or result.stopped):
-                ended_early = task.place
+                ended_early = task.place, task.region
         if ended_early is None and any(task.watch.request is Stop.KEEP for task in tasks):
-            ended_early = tasks[-1].place
+            ended_early = tasks[-1].place, tasks[-1].region
         return done, ended_early
 
     def _finish(self, fitted: tuple[PlaneTask, PlaneResult | None]) -> None:
         task, result = fitted
         with self._times.of("finish"):
             if result is None:
-                self._keep(task.place, task.clean.source)
+                self._keep(task.place, task.region, task.clean.source)
             else:
                 self._store(task, finish(task, result, self._grid))
-            if self._partial is not None and not (result and result.stopped):
+            whole = self._recorder.knows(task.place)
+            if whole and self._partial is not None and not (result and result.stopped):
                 self._partial.complete(task.place, self._recorder, task.watch.first_told, self._times)
 
     def _store(self, task: PlaneTask, result: PlaneResult) -> None:
         recorder, grid, clean = self._recorder, self._grid, task.clean
         mixed = blended(grid.filler(task.plane), result.image, recorder.strength)
         restored = grid.restored(clean, mixed, self._plan.output_dtype, artefacts=recorder.artefacts_kept)
-        self._pixels[task.place] = restored
+        self._regions.write(self._pixels, task.place, task.region, restored)
         if self._spread is not None:
-            self._spread.note(task.place, result.uncertainty, clean.window, recorder.strength)
+            self._spread.note(
+                lambda target, values: self._regions.write(target, task.place, task.region, values),
+                result.uncertainty,
+                clean.window,
+                recorder.strength,
+            )
         recorder.denoised(task, grid.recorded(clean, result, restored), result)
         recorder.check(task, result)
 
-    def _keep(self, place: Place, source: Pixels) -> None:
+    def _keep(self, place: Place, region: int, source: Pixels) -> None:
         scale = self._plan.channels[place[1]].scale
-        self._pixels[place] = self._grid.unchanged(scale, source, self._plan.output_dtype)
-        self._recorder.unchanged(place, source)
+        unchanged = self._grid.unchanged(scale, source, self._plan.output_dtype)
+        self._regions.write(self._pixels, place, region, unchanged)
+        self._recorder.unchanged(place, source, region)
 
-    def _stop(self, at: Place) -> None:
-        left = [place for place in self._plan.places() if not self._recorder.knows(place)]
+    def _stop(self, at: Unit) -> None:
+        units = [(place, region) for place in self._plan.places() for region in range(len(self._regions))]
+        left = [unit for unit in units if not self._recorder.knows(*unit)]
         if not left and not self._recorder.stopped:
             return  # requested with the last step
         self._recorder.stop()
-        self._recorder.say(self._progress, f"stopped at {self._plan.title(*at)}: {self._grid.left_out}")
-        for place in left:
-            self._keep(place, self._source.plane(*place))
+        place, region = at
+        self._recorder.say(self._progress, f"stopped at {self._plan.title(*place, region)}: {self._grid.left_out}")
+        for unit in left:
+            self._keep(*unit, self._read.region(*unit))

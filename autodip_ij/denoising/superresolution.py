@@ -17,6 +17,7 @@ from autodip_ij.denoising.partial import Partial
 from autodip_ij.denoising.plan import ChannelPlan, Plan, plan_run
 from autodip_ij.denoising.planes import Grid
 from autodip_ij.denoising.recipe import WarmStart, estimate, fit_arguments
+from autodip_ij.denoising.regions import Regions
 from autodip_ij.denoising.result import FileResult, Result, run_file
 from autodip_ij.denoising.run import run
 from autodip_ij.denoising.tasks import Plane, PlaneResult, PlaneTask, TileFit
@@ -215,7 +216,7 @@ def _on_fine_grid(plan: Plan, settings: SuperresSettings) -> Plan:
         channels.append(replace(channel, seconds=seconds, bytes=peak))
     size = image.pixel_size
     finer = replace(image, data=da.zeros((*outer, *shape), dtype=image.dtype), pixel_size=_divided(size, scale))
-    return replace(plan, image=finer, channels=tuple(channels))
+    return replace(plan, image=finer, channels=tuple(channels), regions=Regions(shape, whole=True))
 
 
 def _divided(size: PixelSize, scale: int) -> PixelSize:

@@ -36,7 +36,7 @@ class PlaneTask:
     place
         Where it stands in the selection.
     clean
-        The plane as recorded, and as it is fitted.
+        The plane, or the region of it, as recorded, and as it is fitted.
     recipe
         How it is processed; `UNCHANGED` if it is returned as it is.
     watch
@@ -53,6 +53,8 @@ class PlaneTask:
         The estimates (Y, X) that the fits start from: the fits of an ensemble alternate between them.
     notes
         What the user should read, once per channel.
+    region
+        Number of the region of the plane that it is; 0 for a whole plane.
     """
 
     place: Place
@@ -65,6 +67,7 @@ class PlaneTask:
     blend: Plane | None = None
     guides: tuple[tuple[Plane, ...], ...] = ()
     notes: tuple[str, ...] = ()
+    region: int = 0
 
     @property
     def plane(self) -> Plane:

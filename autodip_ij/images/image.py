@@ -206,12 +206,12 @@ class Image:
 
     def plane(self, t: int, c: int, z: int) -> npt.NDArray[Any]:
         """Read one plane (Y, X) into memory."""
-        return _read(self.data[t, c, z])
+        return read_lazy(self.data[t, c, z])
 
     def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> npt.NDArray[Any]:
         """Return the pixels with the axes of the source (`axes`) only."""
         keep = tuple(slice(None) if letter in self.axes else 0 for letter in AXES)
-        return np.asarray(_read(self.data[keep]), dtype=dtype)
+        return np.asarray(read_lazy(self.data[keep]), dtype=dtype)
 
     def with_data(self, data: Any) -> Image:
         """Return the same image with other pixels of equal (T, C, Z, Y, X) shape, whatever holds them."""
@@ -291,7 +291,7 @@ class SceneMetadata:
     name: str
 
 
-def _read(lazy: Any) -> npt.NDArray[Any]:
+def read_lazy(lazy: Any) -> npt.NDArray[Any]:
     """Return the pixels of a Dask array, read by threads of this process.
 
     Not by a Dask cluster that happens to be connected: within one of its workers, the read would wait for the very task

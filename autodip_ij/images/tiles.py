@@ -139,8 +139,8 @@ class TileBlender:
     """
 
     def __init__(self, shape: tuple[int, int], tiles: Sequence[Tile]) -> None:
-        self._rows = _profiles(shape[0], {tile.y for tile in tiles}, tiles[0].height)
-        self._columns = _profiles(shape[1], {tile.x for tile in tiles}, tiles[0].width)
+        self._rows = profiles(shape[0], {tile.y for tile in tiles}, tiles[0].height)
+        self._columns = profiles(shape[1], {tile.x for tile in tiles}, tiles[0].width)
         self._sum = np.zeros(shape, np.float64)
         self._weight = np.zeros(shape, np.float64)
         self._difference_squared = 0.0
@@ -195,11 +195,12 @@ def _cuts(length: int, tile: int, overlap: int) -> tuple[int, int]:
     return side, count
 
 
-def _profiles(length: int, starts: set[int], size: int) -> dict[int, npt.NDArray[np.float64]]:
+def profiles(length: int, starts: set[int], size: int, margin: int = 0) -> dict[int, npt.NDArray[np.float64]]:
     """Return the weights of the tile at each start along one side; they sum to one at every pixel.
 
     Ramps are half-pixel centred raised cosines, so that the two of an overlap add up to one by themselves; where three
-    tiles meet, as overlaps above half a tile make them, the sum is divided out.
+    tiles meet, as overlaps above half a tile make them, the sum is divided out. The outermost `margin` px of a tile
+    weigh nothing beside a neighbour.
     """
     ordered = sorted(starts)
     profiles = {}
@@ -207,14 +208,17 @@ def _profiles(length: int, starts: set[int], size: int) -> dict[int, npt.NDArray
     for position, start in enumerate(ordered):
         before = ordered[position - 1] + size - start if position > 0 else 0
         after = start + size - ordered[position + 1] if position + 1 < len(ordered) else 0
-        weights = _ramp(size, before) * _ramp(size, after)[::-1]
+        weights = _ramp(size, before, margin) * _ramp(size, after, margin)[::-1]
         profiles[start] = weights
         total[start : start + size] += weights
     return {start: weights / total[start : start + size] for start, weights in profiles.items()}
 
 
-def _ramp(size: int, rise: int) -> npt.NDArray[np.float64]:
-    """Return a profile that rises from 0 to 1 over its first `rise` pixels and stays there."""
+def _ramp(size: int, rise: int, margin: int) -> npt.NDArray[np.float64]:
+    """Return a profile that rises from 0 to 1 over its first `rise` pixels, without a margin at both ends."""
     weights = np.ones(size)
-    weights[:rise] = 0.5 * (1 - np.cos(np.pi * (np.arange(rise) + 0.5) / max(rise, 1)))
+    margin = min(margin, rise // 2)
+    steps = rise - 2 * margin
+    weights[:margin] = 0
+    weights[margin : margin + steps] = 0.5 * (1 - np.cos(np.pi * (np.arange(steps) + 0.5) / max(steps, 1)))
     return weights

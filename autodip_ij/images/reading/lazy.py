@@ -117,9 +117,10 @@ def out_of_memory(path: Path, what: str = "reading it takes more than is free") 
     return OutOfMemory(f"{path.name}: not enough memory ({what}); crop it, or use a machine with more memory")
 
 
-PlaneReader = Callable[[int, int, int], npt.NDArray[Any]]
-"""Reads the plane (Y, X) at (t, c, z). It opens the file and closes it again, so that no handle outlives a read and the
-array can be sent to another process; it must be picklable and safe to call from several threads."""
+PlaneReader = Callable[..., npt.NDArray[Any]]
+"""Reads the plane (Y, X) at (t, c, z); with slices of rows and columns too, where it can read a part, that part. It
+opens the file and closes it again, so that no handle outlives a read and the array can be sent to another process; it
+must be picklable and safe to call from several threads."""
 
 
 def lazy_planes(
@@ -129,8 +130,9 @@ def lazy_planes(
     path: Path,
     *,
     held: int | None = None,
+    part: tuple[int, int] | None = None,
 ) -> da.Array:
-    """Return a lazy (T, C, Z, Y, X) array, one chunk a plane.
+    """Return a lazy (T, C, Z, Y, X) array, one chunk a plane or a part of one.
 
     Parameters
     ----------
@@ -144,6 +146,8 @@ def lazy_planes(
         The file, for messages.
     held
         Bytes in which the planes are stored, where that is not the size of the file.
+    part
+        (Y, X) of the parts that `read` can read by themselves; None for whole planes.
 
     Raises
     ------
@@ -165,9 +169,10 @@ def lazy_planes(
         held = path.stat().st_size
     if held is not None:
         check_planes(path, prod(shape[:3]), held)
-    chunks = tuple((1,) * length for length in shape[:3]) + tuple((length,) for length in shape[3:])
+    sides = tuple(_cut(length, side) for length, side in zip(shape[3:], part or shape[3:], strict=True))
+    chunks = tuple((1,) * length for length in shape[:3]) + sides
     # Bound beforehand: dask would search its own arguments for arrays, however large they are.
-    read_block = partial(_read_block, read=read, plane_shape=shape[3:], kind=kind, path=path)
+    read_block = partial(_read_block, read=read, sides=sides, kind=kind, path=path)
     return da.map_blocks(
         read_block,
         name=f"planes-{uuid.uuid4().hex}",
@@ -177,27 +182,37 @@ def lazy_planes(
     )
 
 
+def _cut(length: int, side: int) -> tuple[int, ...]:
+    """Return the lengths of the parts of one side of a plane."""
+    return tuple(min(side, length - start) for start in range(0, length, side))
+
+
 def _read_block(
     *,
     read: PlaneReader,
-    plane_shape: tuple[int, int],
+    sides: tuple[tuple[int, ...], ...],
     kind: np.dtype[Any],
     path: Path,
     block_id: tuple[int, ...] = (0,) * 5,
 ) -> npt.NDArray[Any]:
-    """Read one plane as a block (1, 1, 1, Y, X)."""
-    t, c, z = block_id[:3]
+    """Read one plane, or a part of one, as a block (1, 1, 1, Y, X)."""
+    t, c, z, *at = block_id
     where = f"plane T={t} C={c} Z={z}"
+    plane_shape = tuple(lengths[index] for lengths, index in zip(sides, at, strict=True))
+    part: tuple[slice, ...] = ()
+    if max(map(len, sides)) > 1:
+        starts = [sum(lengths[:index]) for lengths, index in zip(sides, at, strict=True)]
+        part = tuple(slice(start, start + length) for start, length in zip(starts, plane_shape, strict=True))
     check_plane_memory(path, plane_shape, kind.itemsize)
     try:
-        plane = np.asarray(read(t, c, z))
+        plane = np.asarray(read(t, c, z, *part))
     except AutodipError:
         raise
     except MemoryError as error:
         raise out_of_memory(path, f"{where} takes more than is free") from error
     except Exception as error:
         raise unreadable(path, error, where) from error
-    if plane.shape != tuple(plane_shape) or plane.dtype.newbyteorder("=") != kind:
-        found = f"{plane.dtype} pixels of shape {plane.shape} instead of {kind} of {tuple(plane_shape)}"
+    if plane.shape != plane_shape or plane.dtype.newbyteorder("=") != kind:
+        found = f"{plane.dtype} pixels of shape {plane.shape} instead of {kind} of {plane_shape}"
         raise unreadable(path, found, where)
     return plane.astype(kind, copy=False)[np.newaxis, np.newaxis, np.newaxis]

@@ -122,12 +122,13 @@ def _scenes_of(series: TiffPageSeries, path: Path, facts: Facts, number: int | N
     names = [own[scene].name or stem for scene in written]
     for scene, name in zip(written, names, strict=True):
         planes = TiffPlanes(file, plan, scene, axes, shape, dtype, offset, files, pages, palette)
+        kind = series.dtype if palette is None else np.dtype(np.uint8)
         channels = own[scene].channels(lengths[1], samples)
         if len(channels) == 1 and channels[0].color is None and (color := _palette_color(series)):
             channels = (replace(channels[0], color=color),)
         scenes.append(
             Image(
-                data=lazy_planes(planes, lengths, series.dtype if palette is None else np.uint8, path, held=held),
+                data=lazy_planes(planes, lengths, kind, path, held=held, part=planes.part(series.keyframe)),
                 channels=channels,
                 metadata=SourceMetadata(
                     facts.format,

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from tifffile import TiffFile, TiffPageSeries
+from tifffile import TiffFile, TiffFrame, TiffPage, TiffPageSeries
 
 from autodip_ij.images.reading.facts import SCENE, AxisPlan
 from autodip_ij.images.reading.lazy import DEFLATE, check_pixels, unreadable
@@ -27,6 +27,9 @@ _SHORTENED = {1: 1.01, 5: 3000, 8: DEFLATE, 32946: DEFLATE, 32773: 70}
 """Times that each kind of compression without loss shortens pixels at most: none, LZW, deflate twice, PackBits."""
 _HEADER = 8
 """Bytes before which no pixels can stand."""
+_PART_PX = 1024
+"""Side of the parts in which planes with more pixels than that square are read, where the file allows."""
+_ALL = slice(None)
 _LOSSY = 100_000
 """The same for the others."""
 
@@ -108,36 +111,67 @@ class TiffPlanes:
     pages: npt.NDArray[np.int64]
     palette: npt.NDArray[np.uint8] | None = None
 
-    def __call__(self, t: int, c: int, z: int) -> npt.NDArray[Any]:
-        """Return the plane (Y, X)."""
+    def __call__(self, t: int, c: int, z: int, rows: slice = _ALL, columns: slice = _ALL) -> npt.NDArray[Any]:
+        """Return the plane (Y, X), or a part of it."""
         if self.palette is None:
-            return self._stored(t, c, z)
+            return self._stored(t, c, z, (rows, columns))
         channel, color = divmod(c, len(self.palette))
-        indices = np.minimum(self._stored(t, channel, z), self.palette.shape[1] - 1)
+        indices = np.minimum(self._stored(t, channel, z, (rows, columns)), self.palette.shape[1] - 1)
         return self.palette[color][indices]
 
-    def _stored(self, t: int, c: int, z: int) -> npt.NDArray[Any]:
-        """Return the stored values of a plane."""
+    def part(self, keyframe: TiffPage | TiffFrame) -> tuple[int, int] | None:
+        """Return the (Y, X) of the parts in which a large plane is best read; None for whole planes.
+
+        Parameters
+        ----------
+        keyframe
+            The page that all pages of the series resemble.
+        """
+        height, width = (self.shape[self.axes.index(axis)] for axis in "YX")
+        if height * width <= _PART_PX**2:
+            return None
+        if self.offset is not None or (len(self.pages) and self.pages[0, 2] >= 0):
+            return _PART_PX, _PART_PX
+        if self.axes[_leading(self.shape, len(self.pages)) :] != "YX" or keyframe.shape != (height, width):
+            return None
+        rows, columns = keyframe.chunks
+        rows, columns = (side * max(1, _PART_PX // side) for side in (rows, columns))
+        return None if rows >= height and columns >= width else (rows, columns)
+
+    def _stored(self, t: int, c: int, z: int, part: tuple[slice, slice]) -> npt.NDArray[Any]:
+        """Return the stored values of a part of a plane."""
         index = self.plan.index(self.scene, t, c, z)
         if self.offset is not None:
             mapped = np.memmap(self.path, self.dtype, "r", self.offset, self.shape)
-            return np.array(mapped[self._item(index, self.axes)])
+            return np.array(mapped[self._item(index, self.axes, part)])
         leading = _leading(self.shape, len(self.pages))
+        inner = self._item(index, self.axes[leading:], part)
         file, number, offset = self.pages[self.plan.flat_index({a: index[a] for a in self.axes[:leading]})]
         if offset >= 0:
-            inner = np.memmap(self.files[file], self.dtype, "r", int(offset), self.shape[leading:])
-            return np.array(inner[self._item(index, self.axes[leading:])])
+            return np.array(np.memmap(self.files[file], self.dtype, "r", int(offset), self.shape[leading:])[inner])
         if number < 0:
-            return np.zeros([self.shape[self.axes.index(axis)] for axis in "YX"], self.dtype)
+            sides = [self.shape[self.axes.index(axis)] for axis in "YX"]
+            return np.zeros([len(range(*cut.indices(side))) for cut, side in zip(part, sides, strict=True)], self.dtype)
         with TiffFile(self.files[file]) as tif:
             page = tif.pages[number]
             if page.size != prod(self.shape[leading:]):  # before a damaged height costs memory and minutes
                 raise ValueError(f"a page of shape {page.shape} instead of {self.shape[leading:]}")
+            if part != (_ALL, _ALL):
+                return _pieces(page, part)
             pixels = page.asarray()
-        return np.array(pixels.reshape(self.shape[leading:])[self._item(index, self.axes[leading:])])
+        return np.array(pixels.reshape(self.shape[leading:])[inner])
 
-    def _item(self, index: dict[str, int], axes: str) -> tuple[int | slice, ...]:
-        return tuple(slice(None) if axis in "YX" else index[axis] for axis in axes)
+    def _item(self, index: dict[str, int], axes: str, part: tuple[slice, slice]) -> tuple[int | slice, ...]:
+        cuts = dict(zip("YX", part, strict=True))
+        return tuple(cuts[axis] if axis in cuts else index[axis] for axis in axes)
+
+
+def _pieces(page: TiffPage | TiffFrame, part: tuple[slice, slice]) -> npt.NDArray[Any]:
+    """Return a part of a page (Y, X), of whose tiles or strips only those in it are decoded."""
+    import zarr
+
+    stored = zarr.open_array(page.aszarr(), mode="r")
+    return np.asarray(stored[part])
 
 
 def where_pixels_are(series: TiffPageSeries, path: Path) -> tuple[int | None, tuple[str, ...], npt.NDArray[np.int64]]:
