@@ -5,7 +5,8 @@ shifted and turned, as a tiled TIFF of uint16; a third of its blocks is backgrou
 
     python benchmarks/big_plane.py --side 16384 --method gaussian dip --work DIR
 
-Peak RSS is that of the process (VmHWM of Linux), mapped pages of files included; the interpreter with PyTorch loaded is stated beside.
+Peak RSS is that of the process (VmHWM of Linux), mapped pages of files included; that of the interpreter with PyTorch
+is stated beside it.
 """
 
 from __future__ import annotations
