@@ -1,9 +1,9 @@
 """Classical estimates of the planes of a series, frames or slices, each helped by its neighbours.
 
 Every plane is averaged with its neighbours where they show the same (`autodip_ij.classical.fusing`), and the average is
-denoised as a plane is: white noise by non-local Bayes, which knows how much of it is left at every place; noise that
-pixels share by NL-Ridge for shared noise, which measures it. All planes of a series are stabilised by one noise model,
-for they come from one detector: estimates that scatter from plane to plane would make the result flicker.
+denoised as a single plane is, by steps that know how much noise is left at every place: NL-Ridge and non-local Bayes
+where it is white, NL-Ridge for shared noise where pixels share it. All planes of a series are stabilised by one noise
+model, for they come from one detector: estimates that scatter from plane to plane would make the result flicker.
 """
 
 from __future__ import annotations
@@ -19,9 +19,8 @@ import numpy as np
 import numpy.typing as npt
 
 from autodip_ij._support.arrays import binned, resampled
+from autodip_ij.classical import nonlocal_bayes, nonlocal_ridge
 from autodip_ij.classical.method import Plane
-from autodip_ij.classical.nonlocal_bayes import VstNlBayesParameters, refine
-from autodip_ij.classical.nonlocal_ridge import default_ridge
 from autodip_ij.classical.shared_ridge import VstSharedRidgeParameters, covariance_of, shared_ridge
 from autodip_ij.errors import BadInput
 from autodip_ij.noise.estimate import NoiseEstimate, NoiseModel, near_clipping, stabilise, unstabilise
@@ -36,9 +35,14 @@ FloatPlane = npt.NDArray[np.float64]
 Read = Callable[[int], NoisyPlane | None]
 """Gives a plane of a series, (Y, X) in the [0, 1] scale common to all, with its noise; None if it cannot help."""
 
-HELPFUL = 0.1
+HELPFUL = 0.15
 """`worth` from which on neighbours help: unrelated planes stay below 0.02, and do no harm."""
 
+_STEPS = (
+    (nonlocal_ridge.VstNlRidgeParameters(), nonlocal_ridge.refine),
+    (nonlocal_bayes.VstNlBayesParameters(), nonlocal_bayes.refine),
+)
+"""What denoises a fused plane of white noise, each from the estimate before: the steps of a single plane."""
 _NOISE_PLANES = 5
 _WORTH_PAIRS = 3
 _WORTH_SIDE = 256
@@ -171,7 +175,7 @@ class _Series:
         pixels = pixels if square is None else pixels[square]
         usable = ~near_clipping(pixels.astype(np.float64), _CLIPPED_PX, self._sample[0][0].photon)
         noisy = stabilise(pixels, self._model)
-        first = self._shared(noisy, usable) if self._spacing > 1 else default_ridge(noisy)
+        first = self._shared(noisy, usable) if self._spacing > 1 else nonlocal_ridge.default_ridge(noisy)
         pair = torch.from_numpy(np.stack([noisy, first]).astype(np.float32)).to(self.device)
         return _Ready(pair, usable, plane.pixels.shape)
 
@@ -201,9 +205,11 @@ class _Series:
             result = self._shared(noisy.astype(np.float64), own.usable, variance)
             result += VstSharedRidgeParameters().kept * (noisy - result)
         else:
-            options = VstNlBayesParameters().model_dump(exclude={"a", "b"})
-            small = min(noisy.shape) < options["distance_px"] + options["patch_px"]
-            result = first if small else refine(noisy, first, **options, variance=variance)
+            result = first
+            for parameters, refine in _STEPS:
+                options = parameters.model_dump(exclude={"a", "b"})
+                if min(noisy.shape) >= options["distance_px"] + options["patch_px"]:
+                    result = refine(noisy, result, **options, variance=variance)
         grey = unstabilise(result, self._model).astype(np.float32)
         return grey if self._sample[1] == 1 else resampled(grey, own.shape)
 

@@ -59,7 +59,13 @@ def default_ridge(plane: npt.NDArray[Any], sigma: float = 1.0) -> npt.NDArray[np
 
 
 def refine(
-    noisy: npt.NDArray[Any], first: npt.NDArray[Any], patch_px: int, similar: int, distance_px: int, strength: float
+    noisy: npt.NDArray[Any],
+    first: npt.NDArray[Any],
+    patch_px: int,
+    similar: int,
+    distance_px: int,
+    strength: float,
+    variance: npt.NDArray[Any] | None = None,
 ) -> npt.NDArray[np.float64]:
     """Return the second step of NL-Ridge, for noise of standard deviation 1.
 
@@ -75,6 +81,8 @@ def refine(
         First estimate (Y, X) of the clean image, by which patches are compared and weights are chosen.
     patch_px, similar, distance_px, strength
         As in `VstNlRidgeParameters`.
+    variance
+        Variance of the noise (Y, X), where it is not 1 everywhere.
     """
     import torch
 
@@ -86,13 +94,21 @@ def refine(
         # In double precision: single loses the ridge where a spot is a thousand times brighter than the noise.
         y, z = (noisy - mean).double(), (clean - clean.mean(1, keepdim=True)).double()
         gram = z.mT @ z
-        factor = torch.linalg.cholesky(gram + ridge)
+        held = ridge if groups.variance is None else ridge * groups.variance.double().mean(1)[:, None, None]
+        factor = torch.linalg.cholesky(gram + held)
         inner = torch.cholesky_solve(torch.cholesky_solve(gram, factor).mT, factor)
         left = 1 / y.shape[1] + ((z @ inner) * z).sum(-1)
         return (z @ torch.cholesky_solve(z.mT @ y, factor)).float() + mean, left
 
     return denoise_groups(
-        noisy, first, combine, patch_px=patch_px, similar=similar, distance_px=distance_px, step_px=_STEP_PX
+        noisy,
+        first,
+        combine,
+        patch_px=patch_px,
+        similar=similar,
+        distance_px=distance_px,
+        step_px=_STEP_PX,
+        variance=variance,
     )
 
 
