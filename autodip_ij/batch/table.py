@@ -12,7 +12,7 @@ from pathlib import Path
 
 from autodip_ij._support.files import remove_left_behind
 from autodip_ij.batch.claim import Claim
-from autodip_ij.batch.page import Details, Page
+from autodip_ij.batch.page import PAGE_NAME, Details, Page
 from autodip_ij.batch.resume import Standing, examine, remove_leftovers
 from autodip_ij.batch.status import DONE, FAILED, PENDING, RUNNING, SKIPPED, STOPPED, Row, StatusFile
 from autodip_ij.batch.targets import Job
@@ -57,7 +57,7 @@ class Table:
         self.folder = folder
         self.jobs: list[Job] = []
         self._claim = claim
-        remove_left_behind(file.path)  # the claim is held: nobody else is writing it
+        remove_left_behind(file.path, folder / PAGE_NAME)  # the claim is held: nobody else is writing them
         # Versions without a journal recorded it in the table.
         self._interrupted = self.file.interrupted() | set(claim.unfinished)
         self._job_rows: list[Row] = []
@@ -89,6 +89,7 @@ class Table:
             try:
                 if row.output in self._interrupted:
                     remove_leftovers(job)
+                    remove_left_behind(*(self.folder / name for name in thumbnail_names(row.output)))
                 finding = examine(job, interrupted=row.output in self._interrupted)
             except AutodipError as error:
                 row.status, row.message = FAILED, str(error)

@@ -67,7 +67,10 @@ _SECONDS_BETWEEN_LINES = 10.0
 
 
 class ConsoleProgress(Silent):
-    """Progress bar on standard error; a first Ctrl-C requests cancellation, a second one ends the process at once."""
+    """Progress bar on standard error; a first Ctrl-C requests cancellation, a second one ends the process at once.
+
+    Before the first step there is nothing to cancel, and the first Ctrl-C ends it.
+    """
 
     def __init__(self, console: Console) -> None:
         from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -122,8 +125,9 @@ class ConsoleProgress(Silent):
         self._bar.console.print(text(message), highlight=False)
 
     def interrupt(self, signum: int, frame: FrameType | None) -> None:
-        """Handle Ctrl-C: request cancellation first, interrupt the second time."""
-        if self._stop is not Stop.NO:
+        """Handle Ctrl-C: request cancellation first, interrupt the second time, or at once if nothing has begun."""
+        # Before the first step, files are looked at, from slow drives for minutes; requests are not polled then.
+        if self._stop is not Stop.NO or self._task is None:
             raise Interrupted
         self._stop = Stop.DISCARD
         self.log("stopping ...")

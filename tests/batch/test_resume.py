@@ -138,7 +138,8 @@ def test_a_folder_is_identified_by_names_and_contents_of_its_files(tmp_path: Pat
 def test_a_table_that_a_killed_batch_was_writing_is_not_left_behind(
     tmp_path: Path, source: Path, output: Path, quick: DenoiseSettings
 ) -> None:
-    left = output.parent / ".status.csv.0123abcd.part"
-    left.write_text("file,")
+    left = [output.parent / f".{name}.0123abcd.part" for name in ("status.csv", "index.html")]
+    for path in left:
+        path.write_text("file,")
     assert run_batch(source.parent, output.parent, quick).count("skipped") == 1
-    assert not left.exists()
+    assert not any(path.exists() for path in left)

@@ -18,8 +18,11 @@ import tifffile
 
 from autodip_ij._support.text import plain
 from autodip_ij.cli import app as cli
+from autodip_ij.cli.console import console_progress
 from autodip_ij.denoising.report import read_sidecar
+from autodip_ij.errors import Interrupted
 from autodip_ij.images import Channel, Image, open_image, write
+from autodip_ij.progress import Stop
 
 QUICK = ["--iterations", "2", "--width", "4", "--depth", "2", "--device", "cpu", "--group", "widefield/nucleus"]
 
@@ -387,3 +390,15 @@ def test_a_signal_while_a_module_is_imported_ends_with_the_documented_code(tmp_p
     )
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), str(Path(cli.__file__).parents[2])])}
     assert subprocess.run([sys.executable, "-m", "interrupted"], env=environment, check=False).returncode == 130
+
+
+def test_ctrl_c_ends_a_run_at_once_while_its_file_is_only_looked_at() -> None:
+    """As from a slow drive, where that takes minutes; once planes are computed, the first Ctrl-C asks for the end."""
+    with console_progress(quiet=False) as progress:
+        with pytest.raises(Interrupted):
+            signal.raise_signal(signal.SIGINT)
+        progress.start(3, "Denoising")
+        signal.raise_signal(signal.SIGINT)
+        assert progress.stop_request() is Stop.DISCARD
+        with pytest.raises(Interrupted):
+            signal.raise_signal(signal.SIGINT)
