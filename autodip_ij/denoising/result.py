@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from autodip_ij._support.files import remove_left_behind, unfinished_folder
+from autodip_ij._support.files import remove_folder, remove_left_behind, unfinished_folder
 from autodip_ij.denoising.partial import Partial
 from autodip_ij.denoising.recipe import PlaneRecipe
 from autodip_ij.denoising.report import Report, sidecar_path, to_json, write_sidecar
@@ -327,9 +327,19 @@ def run_file(
 
 
 def _lacks_its_record(output: Path) -> bool:
-    """Whether a run was killed after it had written this output, but before its sidecar: the next one writes both."""
+    """Whether a run was killed after it had written this output, but before its sidecar: the next one writes both.
+
+    Of one that was killed after both, what it was made from is removed here.
+    """
+    folder, sidecar = unfinished_folder(output), sidecar_path(output)
     try:
-        made = (unfinished_folder(output) / "journal").stat().st_mtime_ns
-        return output.stat().st_mtime_ns >= made and not os.path.lexists(sidecar_path(output))
+        made = (folder / "journal").stat().st_mtime_ns
+        if output.stat().st_mtime_ns < made:
+            return False
+        if not os.path.lexists(sidecar):
+            return True
+        if sidecar.stat().st_mtime_ns >= made:
+            remove_folder(folder)
     except OSError:
-        return False
+        pass
+    return False

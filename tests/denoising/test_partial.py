@@ -344,8 +344,14 @@ def test_an_output_whose_run_was_killed_before_its_sidecar_is_completed(
     np.testing.assert_array_equal(np.asarray(open_image(target)), right)
     assert not left.exists()
     assert not unfinished_folder(target).exists()
+
+    monkeypatch.setattr(Partial, "done", killed)
+    with pytest.raises(Broken):
+        denoise_file(source, target, settings, overwrite=True)
+    monkeypatch.undo()
     with pytest.raises(UnwritableOutput, match="exists already"):
         denoise_file(source, target, settings)
+    assert not unfinished_folder(target).exists()
 
 
 def test_a_file_of_the_user_is_not_replaced_because_an_unfinished_result_is_beside_it(
