@@ -4,7 +4,7 @@ Films: clean FMD images that move and deform, with the noise of their captures, 
 spectrum of their residual (widefield). Captures: 7 of the 50 of one field, 256 px, against the mean of the other 43,
 after a least-squares gain and offset, for the lamp is not steady. PSNR in dB (peak 1, within 8 px of the border) of the
 middle frame of seven alone, and the gain with neighbours at either side; processor seconds a frame when all seven are
-asked for in order; the measured worth of neighbours.
+asked for in order; the measured worth of neighbours. The method was chosen on these films, not on the captures.
 
     python benchmarks/films.py [--reach 1 2 3] [--out benchmarks/results/films]
 """

@@ -13,7 +13,6 @@ from threading import Lock
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field
 
 from autodip_ij.calibration.parameters import blend_of
@@ -26,12 +25,10 @@ from autodip_ij.noise.plane import NoisyPlane
 if TYPE_CHECKING:
     from autodip_ij.classical.neighbours import SeriesEstimates
     from autodip_ij.denoising.recipe import PlaneRecipe
+    from autodip_ij.denoising.tasks import Place, Plane
     from autodip_ij.images.image import Image
     from autodip_ij.settings import DenoiseSettings
 
-Plane = npt.NDArray[np.float32]
-Place = tuple[int, int, int]
-"""Indices (T, C, Z) of a plane in the selection."""
 Axis = Literal["t", "z"]
 
 ALONG: Mapping[Axis, str] = {"t": "time points", "z": "slices"}

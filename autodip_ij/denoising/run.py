@@ -23,7 +23,8 @@ from autodip_ij.denoising.tile_fits import Capacity
 from autodip_ij.denoising.watch import Watch, announcements
 from autodip_ij.dip.devices import beside_fits
 from autodip_ij.images.image import Image
-from autodip_ij.noise.plane import NoisyPlane, PartOfNoisyPlane
+from autodip_ij.noise.part import PartOfNoisyPlane
+from autodip_ij.noise.plane import NoisyPlane
 from autodip_ij.progress import Progress, Stop
 from autodip_ij.settings import DenoiseSettings
 

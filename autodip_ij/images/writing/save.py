@@ -76,43 +76,36 @@ def write(
     autodip_ij.errors.BadInput
         For an unknown suffix, or a type that the format does not have.
     """
-    return write_held(
-        image,
-        path,
-        None,
-        dtype=dtype,
-        overwrite=overwrite,
-        compression=compression,
-        zarr_version=zarr_version,
-        provenance=provenance,
-    )
+    target = Path(path).expanduser()
+    write_to = _writer(target, compression, zarr_version, None)
+    kind = image.dtype if isinstance(dtype, str) and dtype == "same" else _dtype(dtype)
+    return _write(image, target, kind, write_to, overwrite, provenance, None)
 
 
-def write_held(
-    image: Image,
-    path: str | Path,
-    held: Path | None,
-    *,
-    dtype: npt.DTypeLike | Literal["same"] = "same",
-    overwrite: bool = False,
-    compression: Compression = "zlib",
-    zarr_version: Literal["0.4", "0.5"] = "0.5",
-    provenance: str = "",
-) -> Path:
-    """Write an image as `write` does, whose pixels are `held` in a folder of `pixel_store` already.
+def write_held(image: Image, target: Path, held: Path | None, *, overwrite: bool = False, provenance: str = "") -> Path:
+    """Write an image as `write` does, whose pixels are `held` in a folder of `pixel_store` already, unless it is None.
 
     The folder becomes the output where that is an OME-Zarr folder; else it remains.
     """
-    target = Path(path).expanduser()
     held = held if target.name.lower().endswith((*_ZARR, *_ZARR_ZIP)) else None
-    write_to = _writer(target, compression, zarr_version, held)
-    kind = image.dtype if isinstance(dtype, str) and dtype == "same" else _dtype(dtype)
+    return _write(image, target, image.dtype, _writer(target, "zlib", "0.5", held), overwrite, provenance, held)
+
+
+def _write(
+    image: Image,
+    target: Path,
+    dtype: np.dtype[Any],
+    write_to: Callable[[Image, Path, np.dtype[Any], str], None],
+    overwrite: bool,
+    provenance: str,
+    held: Path | None,
+) -> Path:
     _refuse(image, target, overwrite)
     # The name of the source, which may contain undecodable bytes.
     image = replace(image, name=_UNFIT.sub("\ufffd", image.name))
-    size = image.data.size * kind.itemsize
+    size = image.data.size * dtype.itemsize
     with written_whole(target, explain=lambda error: _unwritable(target, error, size)) as partial:
-        write_to(image, partial, kind, provenance)
+        write_to(image, partial, dtype, provenance)
         if held is not None and target.name.lower().endswith(_ZARR):
             os.replace(held, partial)
     return target
