@@ -30,6 +30,7 @@ DISTRIBUTIONS = {
     "skimage": "scikit-image",
     "umap": "umap-learn",
     "ruamel": "ruamel-yaml",
+    "xsdata_pydantic_basemodel": "ome-types",
 }
 """Import names that are not the names of their packages."""
 

@@ -6,7 +6,7 @@ import hashlib
 import io
 import logging
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,8 +14,16 @@ import numpy.typing as npt
 from autodip_ij._support.files import write_bytes
 from autodip_ij.batch.targets import Job
 from autodip_ij.denoising.report import Report
+from autodip_ij.images.image import read_lazy
+from autodip_ij.settings import DenoiseSettings
+
+if TYPE_CHECKING:
+    from autodip_ij.images.image import Image
 
 logger = logging.getLogger(__name__)
+
+Pair = tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]
+"""Planes (Y, X) before and after."""
 
 FOLDER = "thumbnails"
 SIDE = 160
@@ -34,13 +42,14 @@ def thumbnail_names(output: str) -> tuple[str, str]:
     return f"{FOLDER}/{digest}-before.webp", f"{FOLDER}/{digest}-after.webp"
 
 
-def draw_thumbnails(job: Job, report: Report) -> bool:
+def draw_thumbnails(job: Job, report: Report, planes: Pair | None = None) -> bool:
     """Draw the square of most structure in the middle plane of the first denoised channel; return whether it worked.
 
-    Both pictures show the same grey values, from percentile 1 to 99.7 of the input.
+    Both pictures show the same grey values, from percentile 1 to 99.7 of the input. `planes` are those of
+    `pictured_planes`; None to read the files.
     """
     try:
-        before, after = _planes(job, report)
+        before, after = planes or _read_planes(job, report)
         square = _most_structured(after)
         low, high = np.percentile(before[square], (1, 99.7))
         folder = job.folder
@@ -53,13 +62,17 @@ def draw_thumbnails(job: Job, report: Report) -> bool:
     return True
 
 
-def _planes(job: Job, report: Report) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """Read the middle part of a plane of the input and of the result."""
-    from autodip_ij.denoising.plan import select
+def _read_planes(job: Job, report: Report) -> Pair:
     from autodip_ij.images import open_image
 
-    image, result = open_image(job.entry.path, job.settings.scene), open_image(job.target)
-    times, channels, slices = select(image, job.settings)
+    return pictured_planes(open_image(job.entry.path, job.settings.scene), open_image(job.target), job.settings, report)
+
+
+def pictured_planes(image: Image, result: Image, settings: DenoiseSettings, report: Report) -> Pair:
+    """Return the middle part of a plane of the input and of the result, each (Y, X)."""
+    from autodip_ij.denoising.plan import select
+
+    times, channels, slices = select(image, settings)
     t, z = len(times) // 2, len(slices) // 2
     treated = (index for index, channel in enumerate(report.channels) if channel.treatment == "denoised")
     c = next(treated, 0)
@@ -68,7 +81,7 @@ def _planes(job: Job, report: Report) -> tuple[npt.NDArray[np.float32], npt.NDAr
 
 
 def _read(lazy: Any) -> npt.NDArray[np.float32]:
-    pixels = np.asarray(lazy.compute(scheduler="threads"), np.float32)
+    pixels = read_lazy(lazy).astype(np.float32)
     return np.nan_to_num(pixels, posinf=0, neginf=0)
 
 

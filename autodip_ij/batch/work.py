@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -15,11 +16,15 @@ import numpy.typing as npt
 from autodip_ij._support.text import duration
 from autodip_ij.batch.resume import Fingerprint, content_hash, note_input, remove_results
 from autodip_ij.batch.targets import Job
-from autodip_ij.batch.thumbnails import draw_thumbnails
+from autodip_ij.batch.thumbnails import Pair, draw_thumbnails, pictured_planes
 from autodip_ij.denoising.report import Report
 from autodip_ij.errors import AutodipError, Cancelled, UnreadableFile, failed_import
 from autodip_ij.progress import Progress, Silent, Stop
 from autodip_ij.settings import DenoiseSettings
+
+if TYPE_CHECKING:
+    from autodip_ij.denoising.result import Result
+    from autodip_ij.images.image import Image
 
 logger = logging.getLogger(__name__)
 
@@ -86,11 +91,9 @@ def perform(job: Job, denoise: DenoiseFile | None = None, progress: Progress | N
     autodip_ij.errors.Cancelled
         If the user discards the work.
     """
-    from autodip_ij.denoising.api import denoise_file
-
     began = time.perf_counter()
     try:
-        report = _denoise_and_note(job, denoise or denoise_file, progress or Silent())
+        report, planes = _denoise_and_note(job, denoise, progress or Silent())
     except Cancelled:
         raise
     except AutodipError as error:
@@ -103,17 +106,28 @@ def perform(job: Job, denoise: DenoiseFile | None = None, progress: Progress | N
             return Outcome(time.perf_counter() - began, error=str(problem))
         logger.debug("%s", job.title, exc_info=True)
         return Outcome(time.perf_counter() - began, error=f"unexpected {type(error).__name__}: {error}")
-    return Outcome(time.perf_counter() - began, report, pictures=draw_thumbnails(job, report))
+    return Outcome(time.perf_counter() - began, report, pictures=draw_thumbnails(job, report, planes))
 
 
-def _denoise_and_note(job: Job, denoise: DenoiseFile, progress: Progress) -> Report:
+def _denoise_and_note(job: Job, denoise: DenoiseFile | None, progress: Progress) -> tuple[Report, Pair | None]:
+    """Return the record, and the planes to picture where they are at hand."""
     source = job.entry.path
     before, digest = Fingerprint.of(source), content_hash(source)
-    result = denoise(source, job.target, job.settings, overwrite=True, progress=progress)
+    seen: list[Pair] = []
+    if denoise:
+        result = denoise(source, job.target, job.settings, overwrite=True, progress=progress)
+    else:
+        from autodip_ij.denoising.api import denoise_file
+
+        def show(image: Image, made: Result) -> None:
+            with suppress(Exception):  # a picture is no reason to lose a result
+                seen.append(pictured_planes(image, made.output, job.settings, made.report))
+
+        result = denoise_file(source, job.target, job.settings, overwrite=True, progress=progress, show=show)
     if not _is_still(source, before):
         remove_results(job)
         raise UnreadableFile(f"{source}: changed while it was being read; run again when it is complete")
-    return note_input(result.report, Path(result.output), before, digest)
+    return note_input(result.report, Path(result.output), before, digest), seen[0] if seen else None
 
 
 def _is_still(source: Path, before: Fingerprint) -> bool:

@@ -5,7 +5,7 @@ Batch, Fiji and the command line all call `denoise_image`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +87,7 @@ def denoise_file(
     *,
     overwrite: bool = False,
     progress: Progress | None = None,
+    show: Callable[[Image, Result], None] | None = None,
 ) -> FileResult:
     """Denoise one scene of a file into a file with a sidecar.
 
@@ -103,6 +104,8 @@ def denoise_file(
         As in `denoise_image`.
     overwrite
         Replace an existing output.
+    show
+        Called with the opened source and its result before that is written.
 
     Raises
     ------
@@ -117,6 +120,7 @@ def denoise_file(
         settings,
         overwrite,
         lambda image, partial: _denoised(image, settings, progress, partial=partial),
+        show,
     )
 
 

@@ -24,6 +24,7 @@ import numpy.typing as npt
 from autodip_ij.denoising.regions import RegionReader, Regions
 from autodip_ij.denoising.survey import Survey, sample, survey
 from autodip_ij.errors import BadInput
+from autodip_ij.images.image import read_lazy
 from autodip_ij.images.window import Window, cast
 from autodip_ij.noise.defects import edge_of_gaps, fill, find_gaps, find_outliers
 from autodip_ij.noise.stripes import Stripes, find_stripes
@@ -182,6 +183,8 @@ def measure_scale(channel: da.Array | npt.NDArray[Any]) -> Scale:
     length_t, length_z = channel.shape[:2]
     if len(regions := Regions(channel.shape[2:])) > 1:
         return _scale_of_regions(channel, regions)
+    if (length_t, length_z) == (1, 1) and not isinstance(channel, np.ndarray):
+        channel = read_lazy(channel)
     noise = _noise_of(channel)
     planes = [channel[t, z] for t in range(length_t) for z in range(length_z)]
     if isinstance(channel, np.ndarray):

@@ -288,6 +288,7 @@ def run_file(
     settings: DenoiseSettings,
     overwrite: bool,
     process: Callable[[Image, Partial], Result],
+    show: Callable[[Image, Result], None] | None = None,
 ) -> FileResult:
     """Process one scene of a file into a file with a sidecar; refuses a bad target before anything is read.
 
@@ -303,6 +304,8 @@ def run_file(
         Replace an existing output.
     process
         Turns the image into its result, which it keeps while it is made.
+    show
+        Called with the image and its result before that is written.
 
     Raises
     ------
@@ -319,6 +322,8 @@ def run_file(
         refuse_type(output, image.dtype)
     with Partial(output) as partial:
         result = process(image, partial)
+        if show:
+            show(image, result)
         if partial.pixels is not None:  # which nobody else is writing then
             remove_left_behind(output, sidecar_path(output), uncertainty_path(output))
         written = result.write(output, overwrite=overwrite, held=partial.image)

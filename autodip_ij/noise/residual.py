@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -205,16 +206,24 @@ def _noise_in_band(band: Plane, coarse: Plane, noise: KnownNoise, scale_px: floa
     For noise that neighbours do not share it follows from the filter. Shared noise has more power in coarse bands, how
     much is read from the flat half of the plane; structure in it makes the result too large, the check more careful.
     """
-    from scipy.ndimage import gaussian_filter, sobel
+    from scipy.ndimage import sobel
 
-    impulse = np.zeros((int(16 * scale_px) | 1,) * 2)
-    impulse[impulse.shape[0] // 2, impulse.shape[1] // 2] = 1
-    white = float(np.linalg.norm(gaussian_filter(impulse, scale_px) - gaussian_filter(impulse, 2 * scale_px)))
+    white = _white_in_band(scale_px)
     if noise.spacing_px == 1:
         return white
     gradient = np.hypot(sobel(coarse, 0), sobel(coarse, 1))
     flat = noise.usable & (gradient <= np.median(gradient[noise.usable]))
     return max(white, float(1.4826 * np.median(np.abs(band[flat] - np.median(band[flat])))))
+
+
+@cache
+def _white_in_band(scale_px: float) -> float:
+    """Return the standard deviation that white noise of 1 has in a band."""
+    from scipy.ndimage import gaussian_filter
+
+    impulse = np.zeros((int(16 * scale_px) | 1,) * 2)
+    impulse[impulse.shape[0] // 2, impulse.shape[1] // 2] = 1
+    return float(np.linalg.norm(gaussian_filter(impulse, scale_px) - gaussian_filter(impulse, 2 * scale_px)))
 
 
 _EDGE_PX = 1.5

@@ -30,6 +30,7 @@ from ome_types.model import (
 )
 
 from autodip_ij.images import Channel, Image, PixelSize, SourceMetadata, open_image, write
+from autodip_ij.images.ome_text import ome_of, text_of
 from autodip_ij.images.reading.open import read_scenes
 from autodip_ij.images.selection import subset
 from autodip_ij.images.writing.ome_record import PROVENANCE_NAMESPACE, make_ome
@@ -299,6 +300,14 @@ def test_formats_without_an_ome_record_keep_their_own_metadata(shared, tmp_path)
         own = [entry for entry in ome.structured_annotations if str(entry.namespace).startswith("autodip_ij/source/")]
         assert len(own) == 1
         assert text in own[0].to_xml()
+
+
+def test_records_become_text_and_back_as_ome_types_does_it(ome):
+    ome.images[0].description = "appended to lists afterwards"
+    text = ome.to_xml()
+    assert text_of(ome) == text
+    assert text_of(ome_of(text)) == text
+    assert ome_of(text) == ome_types.from_xml(text, validate=False)
 
 
 HOSTILE = "a\x00b\x07c\x1b[31md\x9be\udcfff\ufffeg"

@@ -41,8 +41,7 @@ def parse_ome(xml: str, source: str) -> OME | None:
     OME or None
         None, with a line in the log, if the text is not a record.
     """
-    from ome_types import from_xml
-
+    from autodip_ij.images.ome_text import ome_of
     from autodip_ij.images.reading.ome_mending import document_of, mend
 
     removed: list[str] = []
@@ -55,14 +54,14 @@ def parse_ome(xml: str, source: str) -> OME | None:
         # References to missing parts are harmless.
         warnings.simplefilter("always")
         try:
-            ome = from_xml(xml, validate=False)
+            ome = ome_of(xml)
             # ome-types renumbers identifiers outside the schema, sometimes with numbers that are taken.
             if not any("Casting invalid" in str(entry.message) for entry in said):
                 return ome
         except Exception as error:
             _log.debug("%s: its OME-XML is not valid (%s)", source, error)
         try:
-            ome = from_xml(document_of(xml), validate=False, transformations=[mended])
+            ome = ome_of(document_of(xml), [mended])
         except Exception as error:
             _log.warning("%s: its OME-XML cannot be used (%s)", source, " ".join(str(error).split())[:200])
             return None

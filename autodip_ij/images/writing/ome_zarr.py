@@ -13,6 +13,7 @@ import zarr
 from ome_types.model import MetadataOnly
 from zarr.storage import LocalStore
 
+from autodip_ij.images.ome_text import text_of
 from autodip_ij.images.reading.facts import ZARR_UNITS
 from autodip_ij.images.reading.ome_zarr import OME_XML
 from autodip_ij.images.writing.ome_record import make_ome
@@ -176,4 +177,4 @@ def _ome_xml(image: Image, dtype: np.dtype[Any], provenance: str) -> str:
     ome = make_ome(image, np.dtype(described), provenance)
     ome.images[0].pixels.tiff_data_blocks = []
     ome.images[0].pixels.metadata_only = MetadataOnly()
-    return ome.to_xml()
+    return text_of(ome)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from autodip_ij.errors import BadInput
+from autodip_ij.images.ome_text import text_of
 from autodip_ij.images.window import cast_planes
 from autodip_ij.images.writing.ome_record import clean_text, make_ome
 from autodip_ij.images.writing.pixel_store import PixelStore, new_store
@@ -61,7 +62,7 @@ def write_ome_tiff(image: Image, path: Path, dtype: np.dtype[Any], provenance: s
     from tifffile import TiffWriter
 
     dtype = ome_type(dtype)
-    xml = make_ome(image, dtype, provenance).to_xml()
+    xml = text_of(make_ome(image, dtype, provenance))
     # Bio-Formats and ImageJ undo horizontal differences of integers, but not those of real numbers.
     predictor = compressed and dtype.kind in "iu" and min(image.shape[3:]) > 1
     sides = sides_of(image.shape[3:], _SMALLEST_LEVEL) if max(image.shape[3:]) > _PYRAMID_FROM else [image.shape[3:]]
