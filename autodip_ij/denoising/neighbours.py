@@ -144,7 +144,10 @@ def _best(middle: _Middle, axes: Sequence[Axis], reach: int) -> Neighbours:
         return Neighbours(reason="the series follows the frames of each slice, and there is one")
     shared = middle.shares_noise
     try:
-        found = {axis: worth(middle.along(axis), middle.image.shape[_AT[axis]], correlated=shared) for axis in axes}
+        # As precise as it is said, so that what is said decides.
+        found = {
+            axis: round(worth(middle.along(axis), middle.image.shape[_AT[axis]], correlated=shared), 2) for axis in axes
+        }
     except BadInput as problem:
         return Neighbours(reason=f"what neighbours are worth cannot be measured: {problem}")
     best = max(axes, key=lambda axis: found[axis])

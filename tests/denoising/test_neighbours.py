@@ -121,6 +121,14 @@ def test_unrelated_planes_are_denoised_alone() -> None:
     assert any("alone: neighbours are worth" in line for line in auto.report.messages)
 
 
+@pytest.mark.usefixtures("averages")
+@pytest.mark.parametrize(("below", "axis"), [(0.001, "t"), (0.02, None)])
+def test_the_worth_that_is_said_decides(monkeypatch: pytest.MonkeyPatch, below: float, axis: str | None) -> None:
+    monkeypatch.setattr(estimator, "worth", lambda *_, **__: estimator.HELPFUL - below)
+    plan = plan_run(Image.from_array(recorded(drifting(3)), "TYX"), DenoiseSettings.parse(**GROUP))
+    assert plan.channels[0].recipe.neighbours.axis == axis
+
+
 def test_a_plane_by_itself_has_no_neighbours() -> None:
     noisy = recorded(specimen())
     auto = run(noisy, "YX")
