@@ -26,7 +26,8 @@ from autodip_ij.denoising.survey import Survey, sample, survey
 from autodip_ij.errors import BadInput
 from autodip_ij.images.image import read_lazy
 from autodip_ij.images.window import Window, cast
-from autodip_ij.noise.defects import edge_of_gaps, fill, find_gaps, find_outliers
+from autodip_ij.noise.defects import edge_of_gaps, fill, find_gaps
+from autodip_ij.noise.outliers import find_outliers
 from autodip_ij.noise.stripes import Stripes, find_stripes
 
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from autodip_ij.noise.estimate import NoiseModel, stabilise
+from autodip_ij.noise.estimate import NoiseModel
+from autodip_ij.noise.outliers import has_noise
 
 Plane = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
@@ -23,18 +24,6 @@ _STRAY_PX = 2
 _STRAY_SHARE = 2e-4
 """Specks inside an area of one value, per pixel, above which it is a dark background with single photons."""
 _EDGE_SIGMAS = 5.0
-_OUTLIER_SIGMAS = 8.0
-_STEEP_SIGMAS = 6.0
-"""Difference from the mean of four neighbours below which a pixel need not be inspected more closely."""
-_FEW_SHARE = 0.1
-_CLUSTER_SIGMAS = 15.0
-_CLUSTER_PX = 9
-_SINGLE_LEAK = 0.1
-_CLUSTER_LEAK = 0.02
-_RING_SIGMAS = 3.5
-"""Share of an outlier's excess that its neighbours may have, beside what is noise. Light spreads: a spot of 1.4 px
-width at half maximum puts a quarter of its peak into each neighbour, and where it covers more pixels it fades out."""
-_EVEN = 0.2
 _ROUNDS = 4
 
 
@@ -129,88 +118,6 @@ def _from_borders(at: Mask) -> Mask:
     return binary_dilation(runs, np.ones((3, 3)), iterations=0, mask=at) if runs.any() else runs
 
 
-def find_outliers(plane: Plane, noise: NoiseModel, least_sigma: float = 0.0) -> Mask:
-    """Return pixels that differ from their neighbours more than noise or light allows: hot, warm and dead pixels.
-
-    A pixel is one if it lies 8 standard deviations of the noise from the median of its neighbourhood (also after
-    variance stabilisation, so that single photons on a dark background are none) while its four neighbours share at
-    most a tenth of the difference; clusters of up to 9 px if they are alike and what surrounds them shares at most 2 %.
-    A spot of light spreads further from a width at half maximum of 1.6 px on.
-
-    Parameters
-    ----------
-    plane
-        (Y, X), finite, gaps filled.
-    noise
-        Noise of the plane, in its grey values.
-    least_sigma
-        Smallest standard deviation of the noise that is believed, e.g. of rounding to integers.
-
-    Returns
-    -------
-    ndarray of bool
-        (Y, X).
-    """
-    found = np.zeros(plane.shape, bool)
-    if min(plane.shape) < _CORE_PX or not _has_noise(noise, plane, least_sigma):
-        return found
-    stabilised = _in_sigmas(plane, noise, least_sigma)
-    doubtful = np.abs(stabilised - _mean_of_four(stabilised)) > _STEEP_SIGMAS
-    if not doubtful.any():
-        return found
-    typical = _typical(plane, doubtful)
-    sigma = np.sqrt(np.maximum(noise.variance(typical), least_sigma**2))
-    excess = plane - typical
-    # The smaller of two distances: stabilised values have long tails below, plain ones above.
-    distance = stabilised - _in_sigmas(typical, noise, least_sigma)
-    distance = np.sign(excess) * np.minimum(np.abs(distance), np.abs(excess) / np.maximum(sigma, 1e-300))
-    far = np.abs(distance) > _OUTLIER_SIGMAS
-    for _ in range(_ROUNDS):
-        rest = np.where(found, typical, plane)
-        shared = np.sign(excess) * (_mean_of_four(rest) - typical)
-        new = far & ~found & (shared < _SINGLE_LEAK * np.abs(excess) + sigma) & _extreme(rest, excess)
-        if not new.any():
-            break
-        found |= new
-    for sign in (1, -1):
-        found |= _clusters((sign * distance > _OUTLIER_SIGMAS) & ~found, sign * excess, sign * distance, sigma)
-    return found
-
-
-def _typical(plane: Plane, doubtful: Mask) -> Plane:
-    """Return the median of the 5 x 5 px around pixels near doubtful ones; elsewhere, to save time, the plane (Y, X)."""
-    from scipy.ndimage import binary_dilation, median_filter
-
-    near = binary_dilation(doubtful, np.ones((3, 3)), iterations=2)
-    if near.mean() > _FEW_SHARE:
-        return median_filter(plane, 5, mode="mirror")
-    around = np.lib.stride_tricks.sliding_window_view(np.pad(plane, 2, mode="reflect"), (5, 5))
-    typical = plane.copy()
-    typical[near] = np.median(around[near].reshape(-1, 25), axis=1)
-    return typical
-
-
-def _clusters(far: Mask, excess: Plane, distance: Plane, sigma: Plane) -> Mask:
-    """Return the small connected groups in `far` that light cannot make."""
-    from scipy.ndimage import grey_dilation, label, maximum, mean, minimum
-
-    labels, count = label(far, np.ones((3, 3)))
-    if not count:
-        return far
-    numbers = np.arange(1, count + 1)
-    around = np.where(far, 0, grey_dilation(labels, (3, 3)))
-    ring = np.maximum(np.bincount(around.ravel(), minlength=count + 1)[1:], 1)
-    own = mean(excess, labels, numbers)
-    few = np.bincount(labels.ravel(), minlength=count + 1)[1:] <= _CLUSTER_PX
-    alike = minimum(excess, labels, numbers) >= _EVEN * maximum(excess, labels, numbers)
-    clear = mean(distance, labels, numbers) >= _CLUSTER_SIGMAS
-    with np.errstate(invalid="ignore"):  # groups that fill the plane have nothing around them, and are none
-        noise, beside = mean(sigma, around, numbers), mean(excess, around, numbers)
-    alone = beside < _CLUSTER_LEAK * own + 2 * noise / np.sqrt(ring)
-    alone &= maximum(excess, around, numbers) < _CLUSTER_LEAK * own + _RING_SIGMAS * noise
-    return np.concatenate([[False], few & alike & clear & alone])[labels]
-
-
 def edge_of_gaps(
     source: npt.NDArray[Any], plane: Plane, gaps: Mask, noise: NoiseModel, least_sigma: float = 0.0
 ) -> Mask:
@@ -229,7 +136,7 @@ def edge_of_gaps(
     """
     from scipy.ndimage import binary_dilation, median_filter
 
-    if not gaps.any() or not _has_noise(noise, plane, least_sigma):
+    if not gaps.any() or not has_noise(noise, plane, least_sigma):
         return np.zeros_like(gaps)
     typical = median_filter(plane, 7, mode="mirror")
     sigma = np.sqrt(np.maximum(noise.variance(typical), least_sigma**2))
@@ -279,31 +186,3 @@ def fill(plane: Plane, missing: Mask) -> Plane:
         open_ &= ~inside
     filled[missing] = plane[source[0], source[1]]
     return filled
-
-
-def _extreme(plane: Plane, excess: Plane) -> Mask:
-    """Return where a pixel (Y, X) stands out of all of its neighbours by more than half of its excess."""
-    from scipy.ndimage import maximum_filter, minimum_filter
-
-    around = np.ones((3, 3), bool)
-    around[1, 1] = False
-    above = plane - maximum_filter(plane, footprint=around, mode="mirror")
-    below = minimum_filter(plane, footprint=around, mode="mirror") - plane
-    return np.where(excess > 0, above, below) > np.abs(excess) / 2
-
-
-def _mean_of_four(plane: Plane) -> Plane:
-    """Return the mean of the four nearest neighbours of every pixel (Y, X)."""
-    from scipy.ndimage import convolve
-
-    return convolve(plane, np.array([[0, 1, 0], [1, 0, 1], [0, 1, 0]]) / 4, mode="mirror")
-
-
-def _has_noise(noise: NoiseModel, plane: Plane, least_sigma: float) -> bool:
-    return least_sigma > 0 or (noise.a >= 0 and noise.sigma(plane) > 0)
-
-
-def _in_sigmas(plane: Plane, noise: NoiseModel, least_sigma: float) -> Plane:
-    """Return grey values in which the noise has a standard deviation of about 1."""
-    model = NoiseModel(noise.a, noise.b + least_sigma**2)
-    return plane / max(least_sigma, 1e-300) if model.a <= 0 and model.b <= 0 else stabilise(plane, model)

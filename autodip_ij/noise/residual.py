@@ -71,7 +71,7 @@ def measure_plane(
     dict
         By name of `autodip_ij.denoising.checks.LIMITS`; without the measures that do not apply to the run.
     """
-    y, x = (_middle(np.asarray(plane, np.float64)) for plane in (noisy, denoised))
+    y, x = _middle(noisy), _middle(denoised)
     found: Measured = {"mean_ratio": _mean_ratio(offset + span * y, offset + span * x)}
     found["residual_direction"] = _direction(y, x)
     try:
@@ -94,7 +94,7 @@ def measure_plane(
     found["stripes"] = Value(max(_offsets_of_rows(x), _offsets_of_rows(x.T)) / known.sigma)
     if disagreement is not None:
         found["tile_disagreement"] = Value(disagreement / known.sigma)
-    if uncertainty is not None and np.isfinite(spread := _middle(np.asarray(uncertainty, np.float64))).any():
+    if uncertainty is not None and np.isfinite(spread := _middle(uncertainty)).any():
         found["uncertainty"] = Value(float(np.sqrt(np.nanmean(spread**2))) / known.sigma)
     return found
 
@@ -124,11 +124,13 @@ def _direction(noisy: Plane, denoised: Plane) -> Value | Unknown:
         return Unknown(str(problem))
 
 
-def _middle(plane: Plane) -> Plane:
+def _middle(plane: npt.ArrayLike) -> Plane:
+    """Return what is measured of a plane (Y, X), without a copy of the rest."""
+    values = np.asarray(plane)
     cuts = tuple(
-        slice((side - min(side, LARGEST_SIDE)) // 2, (side + min(side, LARGEST_SIDE)) // 2) for side in plane.shape
+        slice((side - min(side, LARGEST_SIDE)) // 2, (side + min(side, LARGEST_SIDE)) // 2) for side in values.shape
     )
-    return plane[cuts]
+    return np.asarray(values[cuts], np.float64)
 
 
 def _mean_ratio(noisy: Plane, denoised: Plane) -> Value | Unknown:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -96,10 +97,12 @@ def _offsets(plane: Plane) -> npt.NDArray[np.float64]:
     if min(plane.shape) < _SMALLEST_SIDE:
         return none
     difference = plane[1:] - plane[:-1]
-    scale = float(np.median(np.abs(difference - np.median(difference, axis=1, keepdims=True)))) * 1.4826 / np.sqrt(2)
+    scale = float(_median_size(difference - np.median(difference, axis=1, keepdims=True))) * 1.4826 / np.sqrt(2)
     if scale == 0:
         return none
-    if not _shared_along_rows(difference, scale):
+    together = _shared_along_rows(difference, scale)
+    del difference  # planes may be large
+    if not together:
         return _single_rows(plane)
     offsets = _against_rows_around(plane, none, scale, _REACHES_PX[0])
     for reach in _REACHES_PX[1:]:
@@ -118,16 +121,22 @@ def _single_rows(plane: Plane) -> npt.NDArray[np.float64]:
     offsets = np.zeros(plane.shape[0])
     against = plane[1:-1] - (plane[:-2] + plane[2:]) / 2
     found = np.median(against, axis=1)
-    noise = 1.4826 * np.median(np.abs(against - found[:, None]), axis=1) / np.sqrt(1.5)
+    noise = 1.4826 * _median_size(against - found[:, None], axis=1) / np.sqrt(1.5)
     parts = np.array([np.median(part, axis=1) for part in np.array_split(against, _PARTS, axis=1)])
+    del against
     alike = (np.abs(parts - found) < np.abs(found) / 2).all(axis=0)
     # Steps between the rows on either side of each, one further out than the row itself.
-    steps = np.abs(np.median(np.diff(plane, axis=0), axis=1))
+    steps = np.abs(np.median(np.diff(plane, axis=0), axis=1, overwrite_input=True))
     outside = np.maximum(np.concatenate([[0.0], steps[:-2]]), np.concatenate([steps[2:], [0.0]]))
     apart = (np.abs(found) > _ALONE * noise) & (outside < _LEAK * np.abs(found) + noise / 4)
     if noise.any() and np.count_nonzero(apart) <= _FEW_ROWS * plane.shape[0]:
         offsets[1:-1] = np.where(apart & alike, found, 0.0)
     return offsets
+
+
+def _median_size(values: Plane, axis: int | None = None) -> Any:
+    """Return the median of the absolute values; overwrites them, as planes may be large."""
+    return np.median(np.abs(values, out=values), axis=axis, overwrite_input=True)
 
 
 def _against_rows_around(

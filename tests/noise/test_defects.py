@@ -7,8 +7,9 @@ import numpy.typing as npt
 import pytest
 from scipy.ndimage import gaussian_filter, rotate
 
-from autodip_ij.noise.defects import edge_of_gaps, fill, find_gaps, find_outliers
+from autodip_ij.noise.defects import edge_of_gaps, fill, find_gaps
 from autodip_ij.noise.estimate import NoiseModel, estimate_noise
+from autodip_ij.noise.outliers import find_outliers
 
 Plane = npt.NDArray[np.float64]
 Y, X = np.mgrid[:128, :128]
