@@ -80,10 +80,11 @@ def halve(fine: Blocks, coarse: Any, place: tuple[int, int, int], side: tuple[in
 
 def halved(plane: Array) -> Array:
     """Return means of 2 x 2 pixels, of fewer at an odd border, rounded in integer types."""
-    padded = np.pad(plane, [(0, side % 2) for side in plane.shape], mode="edge").astype(np.float64)
-    quarters = padded / 4
-    left, right = quarters[:, ::2], quarters[:, 1::2]
-    return cast(left[::2] + left[1::2] + right[::2] + right[1::2], plane.dtype)
+    padded = np.pad(plane, [(0, side % 2) for side in plane.shape], mode="edge")
+    mean = np.zeros((padded.shape[0] // 2, padded.shape[1] // 2))
+    for column, row in product((0, 1), (0, 1)):
+        mean += np.divide(padded[row::2, column::2], 4, dtype=np.float64)
+    return cast(mean, plane.dtype)
 
 
 def tiles(pixels: Blocks, shape: Sequence[int], side: int) -> Iterator[Array]:
