@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from autodip_ij.denoising.regions import RegionReader, Regions
+from autodip_ij.denoising.regions import RegionReader, Regions, loaded
 from autodip_ij.denoising.survey import Survey, sample, survey
 from autodip_ij.errors import BadInput
 from autodip_ij.images.image import read_lazy
@@ -323,7 +323,7 @@ def _noise_of(channel: da.Array | npt.NDArray[Any]) -> NoiseModel | None:
     frames, slices, *sides = channel.shape
     middle = tuple(slice((side - min(side, _NOISE_SIDE)) // 2, (side + min(side, _NOISE_SIDE)) // 2) for side in sides)
     for t, z in {(frames // 2, slices // 2), (frames // 3, slices // 3), (0, 0), (frames - 1, slices - 1)}:
-        found = _measured(np.asarray(channel[(t, z, *middle)]), None)
+        found = _measured(loaded(channel[(t, z, *middle)]), None)
         if not found.empty:
             try:
                 return estimate_noise(found.values).model

@@ -173,10 +173,10 @@ class RegionReader:
         """Return a part (Y, X) of the plane at `place`."""
         if not self._hold:
             index: tuple[int | slice, ...] = (*place, *cut)
-            return _loaded(self._planes[index])
+            return loaded(self._planes[index])
         if self._held is None or self._held[0] != place:
             self._held = None  # before the next is read
-            self._held = place, _loaded(self._planes[place])
+            self._held = place, loaded(self._planes[place])
         return self._held[1][cut].copy()
 
     def region(self, place: tuple[int, ...], number: int) -> Pixels:
@@ -184,5 +184,6 @@ class RegionReader:
         return self(place, self._regions[number].slices)
 
 
-def _loaded(lazy: Any) -> Pixels:
+def loaded(lazy: Any) -> Pixels:
+    """Return the pixels of a Dask or NumPy array."""
     return lazy if isinstance(lazy, np.ndarray) else read_lazy(lazy)

@@ -10,7 +10,6 @@ import re
 from collections.abc import Iterator, Mapping
 from enum import EnumType
 from functools import cache
-from html.entities import name2codepoint
 from typing import Annotated, Any, get_args, get_origin
 
 from lxml import etree
@@ -19,15 +18,9 @@ from ome_types.model import UnitsLength, UnitsTime
 from pydantic import BaseModel, TypeAdapter
 
 from autodip_ij.images.image import unit_name
+from autodip_ij.images.reading.ome_document import NAMESPACE
 
-_NAMESPACE = "http://www.openmicroscopy.org/Schemas/OME/2016-06"
-_DECLARATION = re.compile(r"^\s*<\?xml[^>]*\?>")
-_FORBIDDEN = re.compile(
-    r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]|&#(0*([0-8]|1[124-9]|2\d|3[01])|[xX]0*([0-8bBcCeEfF]|1[\da-fA-F]));"
-)
 _DATE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)?")
-_NAMED_CHARACTER = re.compile(r"&(\w+);")
-_HTML = name2codepoint.keys() - {"amp", "lt", "gt", "quot"}
 
 _SYNONYMS = {"scmos": "CMOS"}
 """Common words for values that have another name in OME."""
@@ -37,38 +30,6 @@ _LONGEST = 40
 
 _NEEDED = {"DimensionOrder": "XYZCT", "Type": "uint8"}
 """Required attributes of ``<Pixels>``; the pixels of the file take precedence over these values."""
-
-
-def document_of(xml: str) -> bytes:
-    """Return an OME document as well-formed XML, in the newest namespace if it has none."""
-    root = root_of(xml)
-    if root is None:
-        raise ValueError("not an OME document")
-    for element in root.iter(etree.Element):
-        if not etree.QName(element).namespace:
-            element.tag = f"{{{_NAMESPACE}}}{element.tag}"
-    etree.cleanup_namespaces(root)
-    return etree.tostring(root)
-
-
-def root_of(xml: str) -> Any:
-    r"""Return the root of an OME document; None for any other text.
-
-    Control characters are dropped, named HTML characters are resolved, entities are not followed.
-
-    Examples
-    --------
-    >>> root_of("<OME><Image Name='5 &micro;m &#7;\x07wide'/></OME>")[0].get("Name")
-    '5 µm wide'
-    """
-    text = _DECLARATION.sub("", xml)
-    text = _FORBIDDEN.sub("", text)
-    text = _NAMED_CHARACTER.sub(
-        lambda match: chr(name2codepoint.get(match[1], 0)) if match[1] in _HTML else match[0], text
-    )
-    parser = etree.XMLParser(recover=True, huge_tree=True, resolve_entities=False, no_network=True)
-    root = etree.fromstring(text.encode("utf-8", "ignore"), parser)
-    return root if root is not None and etree.QName(root).localname == "OME" else None
 
 
 def mend(root: Any) -> list[str]:
@@ -87,7 +48,7 @@ def mend(root: Any) -> list[str]:
 
 def _mend_identifiers(root: Any) -> None:
     """Prefix identifiers with the class name where it is missing, in parts and in references to them."""
-    named = [(element, _id_pattern(_name(element))) for element in root.iter(f"{{{_NAMESPACE}}}*") if element.get("ID")]
+    named = [(element, _id_pattern(_name(element))) for element in root.iter(f"{{{NAMESPACE}}}*") if element.get("ID")]
     given = [(element, *found, str(element.get("ID"))) for element, found in named if found]
     taken = {value for _, _, pattern, value in given if re.fullmatch(pattern, value)}
     renamed: dict[tuple[str, str], str] = {}

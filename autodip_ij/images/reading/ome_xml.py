@@ -42,7 +42,8 @@ def parse_ome(xml: str, source: str) -> OME | None:
         None, with a line in the log, if the text is not a record.
     """
     from autodip_ij.images.ome_text import ome_of
-    from autodip_ij.images.reading.ome_mending import document_of, mend
+    from autodip_ij.images.reading.ome_document import document_of
+    from autodip_ij.images.reading.ome_mending import mend
 
     removed: list[str] = []
 

@@ -16,7 +16,7 @@ from tifffile import TiffFile
 
 from autodip_ij._support.files import named_path, refuse_special
 from autodip_ij.errors import UnreadableFile
-from autodip_ij.images.reading.ome_mending import root_of
+from autodip_ij.images.reading.ome_document import root_of
 
 _TIFF = (".tif", ".tiff", ".tf2", ".tf8", ".btf")
 _COMPANION = "*.companion.ome"
