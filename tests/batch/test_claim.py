@@ -130,56 +130,44 @@ tifffile.TiffFile.__init__ = deadly
 """
 
 
-def batch(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    """Run a batch in which a file named deadly kills whatever process opens it."""
-    (folder / "deadly").mkdir(exist_ok=True)
-    (folder / "deadly" / "sitecustomize.py").write_text(DEADLY)
-    quick = ["--method", "gaussian", "--group", "widefield/nucleus", "--device", "cpu"]
-    return subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "autodip_ij",
-            "batch",
-            str(folder / "in"),
-            str(folder / "out"),
-            "--json",
-            *quick,
-            *options,
-        ],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(folder / "deadly"), str(ROOT)]), "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-    )
-
-
-def statuses(done: subprocess.CompletedProcess[str]) -> dict[str, str]:
-    return {row["file"]: row["status"] for row in json.loads(done.stdout)["files"]}
+@pytest.fixture
+def with_deadly_file(tmp_path: Path, make_tiff: MakeTiff, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Three images, of which the one named deadly kills whatever process that is started here opens it."""
+    for name in ("a.tif", "deadly.tif", "z.tif"):
+        make_tiff(tmp_path / "in" / name)
+    (tmp_path / "deadly").mkdir()
+    (tmp_path / "deadly" / "sitecustomize.py").write_text(DEADLY)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path / "deadly"), str(ROOT)]))
+    return tmp_path
 
 
 @posix
-def test_a_file_that_kills_the_process_is_failed_after_two_attempts(tmp_path: Path, make_tiff: MakeTiff) -> None:
-    for name in ("a.tif", "deadly.tif", "z.tif"):
-        make_tiff(tmp_path / "in" / name)
-    assert batch(tmp_path).returncode == -signal.SIGKILL
-    second = batch(tmp_path)
-    assert second.returncode == 1
-    assert statuses(second) == {"a.tif": "skipped", "deadly.tif": "failed", "z.tif": "done"}
-    (row,) = [row for row in json.loads(second.stdout)["files"] if row["status"] == "failed"]
-    assert "SIGKILL" in row["message"]
-    third = batch(tmp_path)  # kills no batch again
-    assert (third.returncode, statuses(third)["deadly.tif"]) == (1, "failed")
-    (tmp_path / "in/deadly.tif").unlink()
-    assert batch(tmp_path).returncode == 0
+def test_a_file_that_kills_the_process_is_failed_after_two_attempts(
+    with_deadly_file: Path, quick: DenoiseSettings
+) -> None:
+    folders = source, output = with_deadly_file / "in", with_deadly_file / "out"
+    options = ["--method", "gaussian", "--group", "widefield/nucleus", "--device", "cpu"]
+    command = [sys.executable, "-m", "autodip_ij", "batch", *map(str, folders), *options]
+    first = subprocess.run(command, capture_output=True)
+    assert first.returncode == -signal.SIGKILL
+    # What died in its batch has a process of its own from now on: in that of the tests it would be done.
+    second = run_batch(source, output, quick)
+    assert {row.file: row.status for row in second.rows} == {
+        "a.tif": "skipped",
+        "deadly.tif": "failed",
+        "z.tif": "done",
+    }
+    assert "SIGKILL" in second.rows[1].message
+    assert run_batch(source, output, quick).rows[1].status == "failed"
+    (source / "deadly.tif").unlink()
+    assert run_batch(source, output, quick).exit_code == 0
 
 
 @posix
-def test_a_file_that_kills_a_worker_is_failed_in_the_same_run(tmp_path: Path, make_tiff: MakeTiff) -> None:
-    for name in ("a.tif", "deadly.tif", "z.tif"):
-        make_tiff(tmp_path / "in" / name)
-    done = batch(tmp_path, "--workers", "2")
-    assert done.returncode == 1
-    assert statuses(done) == {"a.tif": "done", "deadly.tif": "failed", "z.tif": "done"}
+def test_a_file_that_kills_a_worker_is_failed_in_the_same_run(with_deadly_file: Path, quick: DenoiseSettings) -> None:
+    done = run_batch(with_deadly_file / "in", with_deadly_file / "out", quick, workers=2)
+    assert done.exit_code == 1
+    assert [row.status for row in done.rows] == ["done", "failed", "done"]
 
 
 @posix
@@ -207,8 +195,9 @@ def test_a_file_that_crashed_two_batches_is_not_passed_to_the_callers_function(
 
 
 @posix
-@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
-@pytest.mark.parametrize("options", [[], ["--quiet"], ["--workers", "2"]])
+@pytest.mark.parametrize(
+    ("name", "options"), [("SIGTERM", []), ("SIGHUP", ["--quiet"]), ("SIGTERM", ["--workers", "2"])]
+)
 def test_a_batch_that_is_asked_to_end_leaves_nothing_running(
     tmp_path: Path, make_tiff: MakeTiff, name: str, options: list[str]
 ) -> None:

@@ -19,7 +19,6 @@ from autodip_ij.calibration.descriptors import (
     pooled_lpips_features,
     unit_scaled,
 )
-from autodip_ij.calibration.embedding import embed
 from autodip_ij.errors import BadInput
 
 
@@ -106,13 +105,3 @@ def test_descriptor_distance_is_zero_to_itself_and_counts_features_as_much_as_st
     assert (np.delete(distances, 2) > 0).all()
     without = [describe(plane, with_features=False) for plane in planes]
     assert descriptor_distances(without[2], without, without)[2] == 0
-
-
-def test_embedding_is_deterministic_and_keeps_clusters_apart() -> None:
-    rng = np.random.default_rng(0)
-    rows = np.vstack([centre + 0.1 * rng.random((6, 12)) for centre in (0.0, 5.0, 10.0)])
-    points = embed(rows, seed=3)
-    np.testing.assert_array_equal(points, embed(rows, seed=3))
-    spread = max(np.ptp(points[k : k + 6], axis=0).max() for k in (0, 6, 12))
-    gap = min(np.linalg.norm(points[a] - points[b]) for a in range(6) for b in range(6, 18))
-    assert gap > 0.5 * spread
