@@ -63,10 +63,11 @@ def batch(
     json
         Print the result as JSON on standard output.
     """
-    from autodip_ij.batch import Watch, run_batch
     from autodip_ij.cli.console import console_progress
 
-    with console_progress(quiet=quiet) as progress:
+    with console_progress(quiet=quiet, before=f"reading {input}") as progress:
+        from autodip_ij.batch import Watch, run_batch
+
         result = run_batch(
             input,
             output,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import signal
 import sys
+import threading
 import time
 from contextlib import contextmanager
 from types import FrameType
@@ -69,10 +70,18 @@ _SECONDS_BETWEEN_LINES = 10.0
 class ConsoleProgress(Silent):
     """Progress bar on standard error; a first Ctrl-C requests cancellation, a second one ends the process at once.
 
-    Before the first step there is nothing to cancel, and the first Ctrl-C ends it.
+    Before the first step there is nothing to cancel, and the first Ctrl-C ends it. What is done until then is shown at
+    once on a terminal, and by a line after some seconds elsewhere: a slow drive may take minutes.
+
+    Parameters
+    ----------
+    console
+        Where it is shown.
+    before
+        What is done before the first step.
     """
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, before: str = "") -> None:
         from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
         from rich.progress import Progress as Bar
 
@@ -87,12 +96,24 @@ class ConsoleProgress(Silent):
             disable=not console.is_terminal,  # in a file it would leave an empty line
         )
         self._task: Any = None
+        self._before: Any = None
+        self._late = threading.Timer(_SECONDS_BETWEEN_LINES, self.log, [before])
+        if before and console.is_terminal:
+            self._bar.start()
+            self._before = self._bar.add_task(plain(before), total=None)
+        elif before:
+            self._late.daemon = True
+            self._late.start()
         self._stop = Stop.NO
         self._reported = self._began = time.monotonic()
 
     def start(self, total: int, message: str) -> None:
         """Show the bar."""
+        self._late.cancel()
         self._bar.start()
+        if self._before is not None:
+            self._bar.remove_task(self._before)
+            self._before = None
         self._task = self._bar.add_task(plain(message), total=total or None)  # without a known end, the bar pulsates
         self._reported = self._began = time.monotonic()
 
@@ -136,21 +157,21 @@ class ConsoleProgress(Silent):
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._task is not None:
-            self._bar.stop()
+        self._late.cancel()
+        self._bar.stop()
 
 
 @contextmanager
-def console_progress(*, quiet: bool) -> Iterator[Progress]:
-    """Show progress on standard error while the block runs, unless `quiet`."""
+def console_progress(*, quiet: bool, before: str = "") -> Iterator[Progress]:
+    """Show progress on standard error while the block runs, unless `quiet`; `before` its first step, what is done."""
     from rich.console import Console
 
     if quiet:
         yield Silent()
         return
-    with ConsoleProgress(Console(stderr=True, soft_wrap=True)) as progress:
-        before = signal.signal(signal.SIGINT, progress.interrupt)
+    with ConsoleProgress(Console(stderr=True, soft_wrap=True), before) as progress:
+        handler = signal.signal(signal.SIGINT, progress.interrupt)
         try:
             yield progress
         finally:
-            signal.signal(signal.SIGINT, before)
+            signal.signal(signal.SIGINT, handler)

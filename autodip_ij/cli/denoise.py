@@ -37,9 +37,10 @@ def denoise(
         Print the report as JSON on standard output.
     """
     from autodip_ij.cli.console import console_progress, say_result
-    from autodip_ij.denoising.api import denoise_file
 
-    with console_progress(quiet=quiet) as progress:
+    with console_progress(quiet=quiet, before=f"reading {input.name}") as progress:
+        from autodip_ij.denoising.api import denoise_file
+
         result = denoise_file(input, output, settings, overwrite=overwrite, progress=progress)
     say_result(result, json=json, quiet=quiet)
 
@@ -72,8 +73,9 @@ def superres(
         Print the report as JSON on standard output.
     """
     from autodip_ij.cli.console import console_progress, say_result
-    from autodip_ij.denoising.superresolution import superresolve_file
 
-    with console_progress(quiet=quiet) as progress:
+    with console_progress(quiet=quiet, before=f"reading {input.name}") as progress:
+        from autodip_ij.denoising.superresolution import superresolve_file
+
         result = superresolve_file(input, output, settings, overwrite=overwrite, progress=progress)
     say_result(result, json=json, quiet=quiet)

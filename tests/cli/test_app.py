@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import io
 import json
 import os
 import re
@@ -402,3 +403,15 @@ def test_ctrl_c_ends_a_run_at_once_while_its_file_is_only_looked_at() -> None:
         assert progress.stop_request() is Stop.DISCARD
         with pytest.raises(Interrupted):
             signal.raise_signal(signal.SIGINT)
+
+
+def test_a_terminal_shows_at_once_what_is_read() -> None:
+    from rich.console import Console
+
+    from autodip_ij.cli.console import ConsoleProgress
+
+    shown = io.StringIO()
+    with ConsoleProgress(Console(file=shown, force_terminal=True, width=80), "reading slow.tif") as progress:
+        assert "reading slow.tif" in shown.getvalue()
+        progress.start(3, "Denoising")
+    assert "Denoising" in shown.getvalue()
