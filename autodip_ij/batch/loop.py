@@ -36,6 +36,7 @@ def answers(
     stopped: Callable[[], bool] = lambda: False,
     more: Callable[[], Sequence[Call] | None] | None = None,
     attempts: int = 2,
+    deaths: Sequence[int] = (),
 ) -> Answers:
     """Yield index and answer of each call as it completes; closing the generator drops the remaining calls.
 
@@ -60,6 +61,8 @@ def answers(
     attempts
         Number of times that the process of a call may die before the call fails. It is retried alone, when no other
         is left: these may have exhausted the memory, or a machine of a cluster ended with all calls that it had.
+    deaths
+        How often processes of the first calls have died in earlier runs; such a call is tried alone at the end, too.
 
     Yields
     ------
@@ -81,7 +84,7 @@ def answers(
     else:
         engine = _Here(begun)
     with closing(engine):
-        yield from _driven(engine, list(calls), begun, stopped, more, attempts)
+        yield from _driven(engine, list(calls), begun, stopped, more, attempts, deaths)
 
 
 class Engine(Protocol):
@@ -107,12 +110,14 @@ def _driven(
     stopped: Callable[[], bool],
     more: Callable[[], Sequence[Call] | None] | None,
     attempts: int,
+    before: Sequence[int],
 ) -> Answers:
+    deaths = Counter({index: min(count, attempts - 1) for index, count in enumerate(before)})
+    suspects = deque(index for index in deaths if deaths[index])
     for index, call in enumerate(calls):
-        engine.submit(index, call)
-    in_work = len(calls)
-    deaths: Counter[int] = Counter()
-    suspects: deque[int] = deque()
+        if not deaths[index]:
+            engine.submit(index, call)
+    in_work = len(calls) - len(suspects)
     while True:
         if stopped():
             yield -1, None

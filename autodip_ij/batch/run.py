@@ -66,7 +66,8 @@ def run_batch(
     overwrite
         Replace existing outputs that do not agree; without it, these files count as failed and remain unchanged.
     workers
-        Local processes, each with one file at a time; with 1, the work is done in this process.
+        Local processes, each with one file at a time; with 1, the work is done in this process, or in one beside it
+        where an earlier batch died.
     scheduler
         Address or file of a Dask scheduler whose workers see the same files, instead of local processes.
     watch
@@ -135,7 +136,12 @@ def run_batch(
                     outcomes = _on_workers(waiting, workers, scheduler, overall, table, incoming, denoise)
                 else:
                     overall = Overall(watcher, [_size(jobs[index]) for index in waiting])
-                    if workers == 1 and scheduler is None:
+                    deadly = [table.jobs[index].title for index in waiting if table.deaths(index)]
+                    if deadly and denoise is None:
+                        watcher.log(
+                            f"the last batch died while working on {deadly[0]}: files have a process beside it now"
+                        )
+                    if workers == 1 and scheduler is None and (denoise or not deadly):
                         outcomes = _one_by_one(waiting, denoise, overall, table)
                     else:
                         outcomes = _on_workers(waiting, workers, scheduler, overall, table)
@@ -208,32 +214,26 @@ def _one_by_one(waiting: Sequence[int], denoise: DenoiseFile | None, overall: Ov
 def _alone(
     job: Job, index: int, denoise: DenoiseFile | None, share: FileShare, overall: Overall, table: Table
 ) -> Outcome | None:
-    """Run one job in this process, or in a separate one if it crashed a batch before; None if the user stopped it."""
-    deaths = table.deaths(index)
-    apart = bool(deaths) and denoise is None
-    if deaths >= ATTEMPTS and not apart:
+    """Run one job in this process; None if the user stopped it."""
+    if (deaths := table.deaths(index)) >= ATTEMPTS:
         return Outcome(0.0, error=f"{deaths} batches died while working on this file; {_HELP}")
-    if apart:
-        share.log("the last batch died while working on this file: retried once, in a separate process")
     answered = answers(
-        [Call(perform, (job.absolute(),)) if apart else Call(perform, (job, denoise, share))],
-        1 if apart else 0,
-        threads=os.cpu_count() or 1,
-        begun=lambda _: table.begin(index, here=not apart),
+        [Call(perform, (job, denoise, share))],
+        0,
+        begun=lambda _: table.begin(index, here=True),
         stopped=lambda: overall.progress.stop_request() is not Stop.NO,
-        attempts=1,
     )
     with closing(answered):
         try:
             _, answer = next(answered)
         except Cancelled:
             return None
-    return None if answer is None else _outcome(answer, "as the last batch did")
+    return None if answer is None else _outcome(answer)
 
 
-def _outcome(answer: Answer, again: str) -> Outcome:
+def _outcome(answer: Answer) -> Outcome:
     if answer.died:
-        return Outcome(0.0, error=f"{answer.error} while working on this file, {again}; {_HELP}", died=True)
+        return Outcome(0.0, error=f"{answer.error} while working on this file, twice; {_HELP}", died=True)
     outcome: Outcome = Outcome(0.0, error=answer.error) if answer.error else answer.value
     return outcome
 
@@ -270,11 +270,12 @@ def _on_workers(
         begun=lambda position: table.begin(order[position]),
         stopped=lambda: overall.progress.stop_request() is not Stop.NO,
         more=come if more else None,
+        deaths=[table.deaths(index) for index in waiting],
     )
     with closing(answered):
         for position, answer in answered:
             if answer is None:
                 yield -1, None
                 return
-            yield order[position], _outcome(answer, "twice")
+            yield order[position], _outcome(answer)
             overall.update(position, 1.0, table.jobs[order[position]].title)

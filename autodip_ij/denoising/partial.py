@@ -192,6 +192,13 @@ class Partial:
             self._add(entry)
         self._complete += 1
 
+    def writing(self) -> None:
+        """Show a later run that the output is being written: if it has no record then, both are written again."""
+        with self._explained():
+            if self._lock is None:
+                self._own()
+                self._journal.touch()
+
     def done(self) -> None:
         """Remove it with the end of the block: the result is written."""
         self._done = True
@@ -202,8 +209,8 @@ class Partial:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         if self._lock is None:
             return
-        used = not self._done and self._complete > 0
-        if used:
+        used = not self._done and (self._complete > 0 or self._lacks_its_record())
+        if self._complete and not self._done:
             count = f"{self._complete:,} of {self._total:,}"
             self._say(f"{count} planes are kept in {self.folder}: the same command goes on from there")
         self._held.close()
@@ -216,6 +223,9 @@ class Partial:
             remove_folder(self.folder)
             self._lock.release(keep=True)
         self._lock = None
+
+    def _lacks_its_record(self) -> bool:
+        return os.path.lexists(self._target) and not os.path.lexists(sidecar_path(self._target))
 
     @property
     def _journal(self) -> Path:
@@ -233,7 +243,7 @@ class Partial:
 
     def _why_afresh(self, made: dict[str, Any]) -> str:
         """Return why the content of the folder is of no use; empty if it is."""
-        if not self._journal.exists():
+        if not self._journal.exists() or not self._journal.stat().st_size:
             return "new"
         header = _entry(next(iter(self._lines()), ""))
         before = header.get("made") if header else None

@@ -324,8 +324,8 @@ def run_file(
         result = process(image, partial)
         if show:
             show(image, result)
-        if partial.pixels is not None:  # which nobody else is writing then
-            remove_left_behind(output, sidecar_path(output), uncertainty_path(output))
+        partial.writing()  # and nobody else is
+        remove_left_behind(output, sidecar_path(output), uncertainty_path(output))
         written = result.write(output, overwrite=overwrite, held=partial.image)
         partial.done()
     return FileResult(written, sidecar_path(written), result.report)

@@ -164,6 +164,16 @@ def test_a_file_that_kills_the_process_is_failed_after_two_attempts(
 
 
 @posix
+def test_after_a_file_that_killed_its_batch_another_one_does_not(
+    with_deadly_file: Path, make_tiff: MakeTiff, quick: DenoiseSettings
+) -> None:
+    make_tiff(with_deadly_file / "in" / "deadly too.tif")
+    journal(with_deadly_file / "out", {"begin": "deadly_autodip.ome.tif"})
+    done = run_batch(with_deadly_file / "in", with_deadly_file / "out", quick)
+    assert [row.status for row in done.rows] == ["done", "failed", "failed", "done"]
+
+
+@posix
 def test_a_file_that_kills_a_worker_is_failed_in_the_same_run(with_deadly_file: Path, quick: DenoiseSettings) -> None:
     done = run_batch(with_deadly_file / "in", with_deadly_file / "out", quick, workers=2)
     assert done.exit_code == 1

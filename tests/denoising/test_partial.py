@@ -354,6 +354,35 @@ def test_an_output_whose_run_was_killed_before_its_sidecar_is_completed(
     assert not unfinished_folder(target).exists()
 
 
+@pytest.mark.parametrize("suffix", [".ome.tif", ".ome.zarr"])
+def test_a_single_plane_whose_run_was_killed_before_its_sidecar_is_completed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str
+) -> None:
+    plane = np.random.default_rng(0).poisson(60, (48, 56)).astype(np.uint16)
+    source, target = write(Image.from_array(plane, "YX"), tmp_path / "in.tif"), tmp_path / f"out{suffix}"
+
+    def killed(*_: Any) -> None:
+        raise Broken
+
+    def left(self: Partial, *_: Any) -> None:
+        """End as a killed process does, whose lock the system releases."""
+        self._held.close()
+        if self._lock is not None:
+            os.close(self._lock._file)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("autodip_ij.denoising.result.write_sidecar", killed)
+        patch.setattr(Partial, "__exit__", left)
+        with pytest.raises(Broken):
+            denoise_file(source, target, DenoiseSettings(**QUICK))
+    assert target.exists()
+    done = denoise_file(source, target, DenoiseSettings(**QUICK))
+    assert done.sidecar.is_file()
+    assert not unfinished_folder(target).exists()
+    with pytest.raises(UnwritableOutput, match="exists already"):
+        denoise_file(source, target, DenoiseSettings(**QUICK))
+
+
 def test_a_file_of_the_user_is_not_replaced_because_an_unfinished_result_is_beside_it(
     tmp_path: Path, source: Path
 ) -> None:
