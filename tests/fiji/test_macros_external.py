@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 import os
+import shlex
+import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import SimpleNamespace
 from typing import Any
 
@@ -19,6 +22,7 @@ from autodip_ij.fiji.imageplus.source import recorded_report
 
 pytestmark = pytest.mark.jvm
 
+SUPPORT = Path(__file__).parent / "support"
 IMAGE = shipped("macros") / "AUTO-DIP_Denoise_External.ijm"
 FOLDER = shipped("macros") / "AUTO-DIP_Denoise_Folder_External.ijm"
 QUICK = "group=widefield/actin iterations=1 device=cpu"
@@ -27,16 +31,38 @@ QUICK = "group=widefield/actin iterations=1 device=cpu"
 RunMacro = Callable[[str], str | None]
 
 
+@pytest.fixture(scope="module")
+def loaded_program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[str]]:
+    """The command of a program that is loaded once for all tests: dozens of starts would take minutes."""
+    if os.name == "nt":
+        yield [str(Path(sys.executable).with_name("autodip.exe"))]
+        return
+    with TemporaryDirectory() as folder:  # the path of a socket must be short
+        place = str(Path(folder) / "calls")
+        server = subprocess.Popen(
+            [sys.executable, str(SUPPORT / "program_server.py"), place],
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            cwd=Path(__file__).parents[2],
+        )
+        with server:
+            assert server.stdout is not None
+            assert server.stdin is not None
+            assert server.stdout.readline() == b"ready\n"
+            yield [sys.executable, "-I", "-S", str(SUPPORT / "program_client.py"), place]
+            server.stdin.close()
+
+
 @pytest.fixture
-def program(tmp_path: Path) -> str:
+def program(tmp_path: Path, loaded_program: list[str]) -> str:
     """The program in a place whose name has a blank, quotes and an umlaut."""
     if os.name == "nt":
-        return str(Path(sys.executable).with_name("autodip.exe"))
+        return loaded_program[0]
     place = tmp_path / 'it\'s a "ü" place'
     place.mkdir()
-    # The real program, by a name of its own: some installations are reached by such a script.
     wrapper = place / "autodip"
-    wrapper.write_text(f'#!/bin/sh\nOMP_NUM_THREADS=1 exec "{sys.executable}" -m autodip_ij "$@"\n')
+    wrapper.write_text(f'#!/bin/sh\nexec {shlex.join(loaded_program)} "$@"\n')
     wrapper.chmod(0o755)
     return str(wrapper)
 
