@@ -148,8 +148,7 @@ def test_a_name_that_fits_with_its_record_is_done_and_a_longer_one_fails_before_
 
 
 @pytest.mark.skipif(os.name == "nt" or sys.platform == "darwin", reason="names are bytes on Linux alone")
-@pytest.mark.parametrize("suffix", [".ome.tif", ".ome.zarr", ".tif"])
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize(("suffix", "workers"), [(".ome.tif", 1), (".ome.zarr", 1), (".tif", 1), (".tif", 2)])
 def test_names_that_are_no_text_are_done_and_resumed(
     folder: Path, tmp_path: Path, quick: DenoiseSettings, make_tiff: MakeTiff, suffix: str, workers: int
 ) -> None:
