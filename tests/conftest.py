@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 # The fits of the tests are so small that threads only wait for each other; on a busy machine they wait long. Set
 # before PyTorch or NumPy is loaded, and inherited by the processes that tests start.
@@ -18,6 +19,7 @@ if shutil.which("nvidia-smi") is None:
 import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
+from xdist.scheduler import LoadFileScheduling
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -26,6 +28,44 @@ def shared_root() -> Path | None:
     """Return the folder of shared material ($AUTODIP_SHARED, or ../shared beside the checkout), if it is there."""
     candidate = Path(os.environ.get("AUTODIP_SHARED", ROOT.parent / "shared"))
     return candidate if candidate.is_dir() else None
+
+
+LONGEST = (
+    "fiji/test_macros_external.py",
+    "test_microscope_files.py",
+    "batch/test_claim.py",
+    "cli/test_app.py",
+    "fiji/test_commands.py",
+    "benchmarks/test_noise_kinds.py",
+    "batch/test_processes.py",
+    "denoising/test_choice_agrees.py",
+    "evaluation/test_search.py",
+    "calibration/test_transfer.py",
+)
+"""Files of tests that take longest, by their place here: they begin first, so that none is left at the end."""
+TOGETHER = ("calibration/test_transfer.py", "evaluation/test_selection.py")
+"""Files of tests in one process: each process that lays images out by UMAP compiles it first, for ten seconds."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest files."""
+    place = {Path(__file__).parent / name: number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: place.get(item.path, len(place)))
+
+
+class InFiles(LoadFileScheduling):
+    """Gives each process whole files in the order in which they were collected, and some files together."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        scope = super()._split_scope(nodeid)
+        return "+".join(TOGETHER) if scope.endswith(TOGETHER) else scope
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> InFiles:
+    """Distribute the tests over processes file by file (in place of ``--dist``)."""
+    config.option.loadscopereorder = False  # xdist would begin with the files that have most tests
+    return InFiles(config, log)
 
 
 @pytest.fixture(scope="session")

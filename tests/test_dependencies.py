@@ -31,6 +31,7 @@ DISTRIBUTIONS = {
     "umap": "umap-learn",
     "ruamel": "ruamel-yaml",
     "xsdata_pydantic_basemodel": "ome-types",
+    "xdist": "pytest-xdist",
 }
 """Import names that are not the names of their packages."""
 

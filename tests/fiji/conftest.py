@@ -73,3 +73,12 @@ def no_shared_memory_left() -> Iterator[None]:
     gc.collect()
     folder = Path("/dev/shm")
     assert [entry.name for entry in folder.glob(f"autodip-{os.getpid()}-*")] == []
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_worker() -> Iterator[None]:
+    """The worker that a command starts is left to the next test: a start takes seconds."""
+    yield
+    from autodip_ij.fiji.worker.service import worker
+
+    worker().release()

@@ -11,16 +11,9 @@ from autodip_ij.fiji.commands.menu import command_of
 from autodip_ij.fiji.commands.scripts import scripts_folder
 from autodip_ij.fiji.imageplus.convert import to_array, to_imageplus
 from autodip_ij.fiji.imageplus.source import recorded_report
-from autodip_ij.fiji.worker.service import worker
 
 pytestmark = pytest.mark.jvm
 TINY = "width=4 depth=2 device=cpu"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def warm_worker():
-    yield
-    worker().release()
 
 
 @pytest.fixture

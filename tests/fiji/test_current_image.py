@@ -15,16 +15,9 @@ import pytest
 from autodip_ij.fiji.commands import dialog as described
 from autodip_ij.fiji.commands.menu import COMMANDS, command_of
 from autodip_ij.fiji.commands.scripts import scripts_folder
-from autodip_ij.fiji.worker.service import worker
 
 pytestmark = pytest.mark.jvm
 SESSION = Path(__file__).parent / "support" / "batch_session.py"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def warm_worker():
-    yield
-    worker().release()
 
 
 @pytest.fixture

@@ -14,7 +14,6 @@ from autodip_ij.fiji.imageplus.convert import to_imageplus
 from autodip_ij.fiji.imageplus.progress import FijiProgress
 from autodip_ij.fiji.imageplus.source import recorded_report
 from autodip_ij.fiji.worker.jobs import Stages
-from autodip_ij.fiji.worker.service import worker
 from autodip_ij.progress import Progress, Silent, Stop
 
 pytestmark = pytest.mark.jvm
@@ -200,12 +199,6 @@ def test_without_scijava_there_is_still_the_log(imagej, capfd):
     progress.log("a line")
     progress.close()
     assert progress.messages == ["a line"]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def warm_worker():
-    yield
-    worker().release()
 
 
 def long_run(tasks, **settings):
