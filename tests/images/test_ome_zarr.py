@@ -8,6 +8,7 @@ import pytest
 import zarr
 
 from autodip_ij.errors import UnreadableFile
+from autodip_ij.images import Image, write
 from autodip_ij.images.reading.open import open_image, read_scenes
 
 pytestmark = pytest.mark.usefixtures("no_open_files")
@@ -117,6 +118,20 @@ def test_opening_reads_no_chunk_and_a_plane_reads_its_own_only(tmp_path, data, p
     assert plane_reads == [(0, 0, 1)]
     with pytest.raises(UnreadableFile, match=r"cell\.zarr, plane T=0 C=1 Z=0: cannot be read"):
         image.plane(0, 1, 0)
+
+
+@pytest.mark.parametrize("version", ["0.4", "0.5"])
+def test_a_chunk_written_here_whose_bytes_changed_is_refused(tmp_path, rng, version):
+    pixels = rng.poisson(9, (2, 40, 50)).astype(np.uint16)
+    path = write(Image.from_array(pixels, "ZYX"), tmp_path / "a.ome.zarr", zarr_version=version)
+    (chunk,) = [file for file in path.rglob("0") if file.is_file() and file.parts[-3:] == ("1", "0", "0")]
+    whole = chunk.read_bytes()
+    for place in range(20, len(whole), 40):
+        chunk.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        image = open_image(path)
+        np.testing.assert_array_equal(image.plane(0, 0, 0), pixels[0])
+        with pytest.raises(UnreadableFile):
+            image.plane(0, 0, 1)
 
 
 def test_zarr_without_an_image_is_refused(tmp_path):

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image as PillowImage
 from pylibCZIrw import czi
 
-from autodip_ij.errors import BadInput
+from autodip_ij.errors import BadInput, UnreadableFile
 from autodip_ij.images.reading.open import open_image, read_scenes
 
 pytestmark = pytest.mark.usefixtures("no_open_files")
@@ -38,6 +38,34 @@ def test_czi_planes_channels_and_sizes(tmp_path, rng):
     assert [channel.name for channel in image.channels] == ["DAPI", "mCherry"]
     assert (image.pixel_size.z, image.pixel_size.y, image.pixel_size.x, image.pixel_size.unit) == (0.2, 0.2, 0.2, "µm")
     assert "<ImageDocument>" in image.metadata.native["xml"]
+
+
+def test_czi_whose_planes_are_fewer_than_its_metadata_states_is_warned_of(tmp_path, rng, caplog):
+    pixels = rng.integers(0, 60000, (3, 12, 15), np.uint16)
+    write_czi(tmp_path / "a.czi", {(0, 0, z): (0, 0, pixels[z], 0) for z in range(3)})
+    whole = (tmp_path / "a.czi").read_bytes()
+    open_image(tmp_path / "a.czi")
+    assert caplog.messages == []
+    assert whole.count(b"<SizeZ>3<") == 1
+    (tmp_path / "a.czi").write_bytes(whole.replace(b"<SizeZ>3<", b"<SizeZ>5<"))
+    open_image(tmp_path / "a.czi")
+    assert "Z 3 instead of 5" in caplog.text
+
+
+@pytest.mark.shared
+def test_nd2_frames_that_its_map_has_lost_are_said(shared, tmp_path, caplog):
+    whole = (shared / "microscope_files/example-timelapse.nd2").read_bytes()
+    entry = whole.rindex(b"ImageDataSeq|7!")  # in the map at the end, before the place of the frame
+    place = entry + len(b"ImageDataSeq|7!")
+    (tmp_path / "nameless.nd2").write_bytes(whole[:entry] + b"X" + whole[entry + 1 :])
+    (tmp_path / "moved.nd2").write_bytes(whole[:place] + bytes([whole[place] ^ 64]) + whole[place + 1 :])
+    nameless, moved = open_image(tmp_path / "nameless.nd2"), open_image(tmp_path / "moved.nd2")
+    np.testing.assert_array_equal(nameless.plane(6, 0, 0), moved.plane(6, 0, 0))
+    assert caplog.messages == []
+    nameless.plane(7, 0, 0)
+    assert "frame 7 is not in its map" in caplog.text
+    with pytest.raises(UnreadableFile, match="frame 7 is not where"):
+        moved.plane(7, 0, 0)
 
 
 def test_czi_scenes_and_tiles(tmp_path, rng):

@@ -87,6 +87,16 @@ class ZeissDocument:
             sizes[axis.lower()] = size if size > 0 and (axis != "Z" or slices > 1) else None
         return PixelSize(z=sizes["z"], y=sizes["y"], x=sizes["x"], t=self._frame_interval() if frames > 1 else None)
 
+    def sizes(self) -> dict[str, int]:
+        """Return the lengths that the document states, by axis; of X and Y only where an image is a single tile."""
+        found = {}
+        for axis in "TCZXYMS":
+            text = self._root.findtext(f"./Metadata/Information/Image/Size{axis}") or ""
+            if text.strip().isdecimal():
+                found[axis] = int(text)
+        tiled = max(found.pop("M", 1), found.pop("S", 1)) > 1
+        return {axis: length for axis, length in found.items() if not (tiled and axis in "XY")}
+
     def scene_name(self, index: int | None) -> str | None:
         """Return the name of a scene, with that of its well or region; None where it has none."""
         scene = self._root.find(f"{_IMAGE}/S/Scenes/Scene[@Index='{index or 0}']")
@@ -208,11 +218,25 @@ def read_scenes(path: Path) -> list[Image]:
     if unknown:
         raise BadInput(f"{path.name}: pixel type {unknown[0]} cannot be read; export it as OME-TIFF from ZEN")
     document = ZeissDocument(xml)
+    _warn_of_sizes(path, document.sizes(), {axis: stop - start for axis, (start, stop) in box.items()})
     ome = ome_of(xml, path.name)
     scenes: list[Image] = []
     for scene, rectangle in sorted((rectangles or {None: whole}).items(), key=lambda item: item[0] or 0):
         scenes.extend(_scenes_of(path, scene, rectangle, box, pixel_types, document, ome))
     return scenes
+
+
+def _warn_of_sizes(path: Path, stated: dict[str, int], held: dict[str, int]) -> None:
+    """Log where the directory of planes has other lengths than the metadata: entries may be lost or damaged."""
+    different = [axis for axis, length in stated.items() if held.get(axis, 1) != length]
+    if different:
+        lengths = ", ".join(f"{axis} {held.get(axis, 1):,} instead of {stated[axis]:,}" for axis in different)
+        _log.warning(
+            "%s: its planes have other lengths than its metadata states (%s): it may be damaged, or its acquisition "
+            "was stopped",
+            path.name,
+            lengths,
+        )
 
 
 def _scenes_of(

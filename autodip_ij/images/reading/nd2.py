@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, is_dataclass
 from math import prod
@@ -20,7 +21,11 @@ from autodip_ij.images.image import Channel, Image, PixelSize, SourceMetadata
 from autodip_ij.images.reading.facts import SCENE, AxisPlan, plan_axes, sample_channels
 from autodip_ij.images.reading.lazy import DEFLATE, check_pixels, lazy_planes
 
+_log = logging.getLogger(__name__)
+
 _INSIDE_A_FRAME = "CYXS"
+_CHUNK_HEADER = 16
+"""Bytes of a chunk before its name: a mark, and the lengths of the name and of the content."""
 
 
 @dataclass(frozen=True)
@@ -49,8 +54,28 @@ class Nd2Planes:
         index = self.plan.index(self.scene, t, c, z)
         number = self.plan.flat_index({axis: i for axis, i in index.items() if axis not in _INSIDE_A_FRAME})
         with nd2.ND2File(self.path) as file:
+            _check_frame(file, self.path, number)
             frame = file.read_frame(number).reshape(self.frame_shape)
             return np.array(frame[index.get("C", 0), :, :, index.get("S", 0)])
+
+
+def _check_frame(file: nd2.ND2File, path: Path, number: int) -> None:
+    """Refuse a frame of which the map at the end of the file does not tell the place; warn if it has none.
+
+    The reader takes whatever is there for pixels, and zeros for a frame that is not in the map.
+    """
+    if file.is_legacy:  # which has a map of its own kind
+        return
+    name = f"ImageDataSeq|{number}!".encode()
+    places: Mapping[bytes, tuple[int, int]] = getattr(file._rdr, "chunkmap", {})
+    entry = places.get(name)
+    if entry is None:
+        _log.warning("%s: frame %d is not in its map: it was never recorded, or the file is damaged", path.name, number)
+        return
+    with path.open("rb") as raw:
+        raw.seek(entry[0] + _CHUNK_HEADER)
+        if raw.read(len(name)) != name:
+            raise ValueError(f"frame {number} is not where the map of the file says")
 
 
 def read_scenes(path: Path) -> list[Image]:

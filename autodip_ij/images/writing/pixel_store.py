@@ -100,6 +100,13 @@ def stored_axes(image: Image) -> str:
     return "".join(a for a, n in zip("TCZYX", image.shape, strict=True) if n > 1 or a in image.axes or a in "YX")
 
 
+_ZSTD: dict[int, Any] = {
+    2: {"id": "zstd", "level": 0, "checksum": True},
+    3: {"name": "zstd", "configuration": {"level": 0, "checksum": True}},
+}
+"""The compression by version of Zarr, its default but for the checksum: a damaged chunk is refused, not misread."""
+
+
 def new_level(
     root: zarr.Group,
     name: str,
@@ -121,7 +128,7 @@ def new_level(
         dtype=dtype,
         fill_value=fill,
         overwrite=True,
-        compressors="auto" if compressed else None,
+        compressors=_ZSTD[3 if version_3 else 2] if compressed else None,
         chunk_key_encoding={"name": "default" if version_3 else "v2", "separator": "/"},
         dimension_names=[axis.lower() for axis in axes] if version_3 else None,
     )
