@@ -43,8 +43,6 @@ _STEPS = (
     (nonlocal_bayes.VstNlBayesParameters(), nonlocal_bayes.refine),
 )
 """What denoises a fused plane of white noise, each from the estimate before: the steps of a single plane."""
-_HALF_ALONE = 0.5
-"""Share of the noise left by a single neighbour that agrees: where more is left, none does."""
 _NOISE_PLANES = 5
 _WORTH_PAIRS = 3
 _WORTH_SIDE = 256
@@ -212,19 +210,8 @@ class _Series:
                 options = parameters.model_dump(exclude={"a", "b"})
                 if min(noisy.shape) >= options["distance_px"] + options["patch_px"]:
                     result = refine(noisy, result, **options, variance=variance)
-            result = result + _lone(variance) * (first - result)
         grey = unstabilise(result, self._model).astype(np.float32)
         return grey if self._sample[1] == 1 else resampled(grey, own.shape)
-
-
-def _lone(variance: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.floating[Any]]:
-    """Return where (Y, X) a plane keeps to itself though most of it does not, 0 to 1, by the noise that is left.
-
-    A thing that this plane alone shows has few patches that are similar, and those are of its averaged surroundings:
-    the steps after the first estimate would shrink it.
-    """
-    alone = ((variance - _HALF_ALONE) / (1 - _HALF_ALONE)).clip(0, 1)
-    return alone * (1 - alone.mean())
 
 
 def common_model(estimates: Iterable[NoiseEstimate]) -> NoiseModel:
