@@ -147,7 +147,7 @@ class Partial:
             entry = _entry(line)
             if entry is None or (place := tuple(entry.get("place", ()))) in sound:
                 continue
-            with suppress(TypeError, KeyError, ValueError, IndexError):
+            with suppress(TypeError, KeyError, ValueError, IndexError, RuntimeError):  # the last for damaged chunks
                 note, measured = from_json(entry["note"])
                 if note.digest == digest_of(rows_of(source, place)) and entry["digests"] == self._digests(place):
                     recorder.recall(place, note, measured)
@@ -243,7 +243,7 @@ class Partial:
 
     def _why_afresh(self, made: dict[str, Any]) -> str:
         """Return why the content of the folder is of no use; empty if it is."""
-        if not self._journal.exists() or not self._journal.stat().st_size:
+        if not self._journal.exists():
             return "new"
         header = _entry(next(iter(self._lines()), ""))
         before = header.get("made") if header else None
