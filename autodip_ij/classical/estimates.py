@@ -83,8 +83,11 @@ class Estimates:
     def _one(self, name: str, values: dict[str, Any]) -> Plane:
         key = f"{name} {sorted(values.items())}"
         if key not in self._made:
-            self._made[key] = run_method(name, self._plane, device="cpu", noise=self._noise, **values)
+            self._made[key] = self._of_method(name, values)
         return self._made[key]
+
+    def _of_method(self, name: str, values: dict[str, Any]) -> Plane:
+        return run_method(name, self._plane, device="cpu", noise=self._noise, **values)
 
 
 def guides_of(alternating: tuple[tuple[Plane, ...], ...], number: int) -> tuple[Plane, ...]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy.typing as npt
 
 from autodip_ij.denoising.background import BackgroundWriter, Prefetcher, StageTimes
+from autodip_ij.denoising.empty_tiles import LargePlaneEstimates
 from autodip_ij.denoising.neighbours import NeighbourPlanes
 from autodip_ij.denoising.plan import Plan
 from autodip_ij.denoising.planes import Grid, blended, finish, fit_planes, prepare
@@ -303,7 +304,8 @@ class Run:
                 self._plan.channels[place[1]].recipe,
                 watch,
                 place,
-                known=known,
+                LargePlaneEstimates(clean.unit, known) if known and len(self._regions) > 1 else None,
+                known,
                 finer=self._grid.scale > 1,
                 from_several=from_several,
             )
