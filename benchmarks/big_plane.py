@@ -1,7 +1,8 @@
 """Measure memory and time of denoising planes larger than memory is meant to hold: peak RSS and seconds by method.
 
 The plane is a noisy synthetic scene of 1,024 px (blobs and filaments, Poisson-Gaussian noise), repeated with new noise,
-shifted and turned, as a tiled TIFF of uint16; a third of its blocks is background. Each run is a process of its own::
+shifted and turned, as a tiled TIFF of uint16; a third of its blocks is background, or (``--section 0.3``) all but a
+disc that takes this share of the plane, as a section on a slide. Each run is a process of its own::
 
     python benchmarks/big_plane.py --side 16384 --method gaussian dip --work DIR
 
@@ -37,7 +38,7 @@ from autodip_ij.settings import DenoiseSettings
 began = time.perf_counter()
 settings = {"device": "cpu"} | ({"method": sys.argv[3]} if sys.argv[3] != "dip" else {})
 found = denoise_file(sys.argv[1], sys.argv[2], DenoiseSettings.parse(**settings), overwrite=True)
-print(empty * 1024, peak_kib() * 1024, time.perf_counter() - began, found.report.stages)
+print(empty * 1024, peak_kib() * 1024, time.perf_counter() - began, time.process_time(), found.report.stages)
 """
 
 
@@ -54,8 +55,8 @@ def scene() -> np.ndarray:
     return 5 + structure
 
 
-def tiles(side: int) -> Iterator[np.ndarray]:
-    """Yield the tiles of a noisy plane, row by row."""
+def tiles(side: int, section: float = 0.0) -> Iterator[np.ndarray]:
+    """Yield the tiles of a noisy plane, row by row; with a section, what is outside of it is background."""
     photons = scene()
     for row in range(side // TILE_PX):
         for column in range(side // TILE_PX):
@@ -64,15 +65,24 @@ def tiles(side: int) -> Iterator[np.ndarray]:
             block = np.roll(np.rot90(photons, at % 4), (173 * at) % BLOCK_PX, axis=at % 2)
             y, x = (TILE_PX * (index % 2) for index in (row, column))
             expected = np.full((TILE_PX, TILE_PX), 5.0) if at % 3 == 2 else block[y : y + TILE_PX, x : x + TILE_PX]
+            if section:
+                expected = 5 + inside(side, section, row, column) * (block[y : y + TILE_PX, x : x + TILE_PX] - 5)
             counts = GAIN * random.poisson(expected) + random.normal(OFFSET, READ_NOISE, expected.shape)
             yield np.clip(np.rint(counts), 0, 65535).astype(np.uint16)
 
 
-def write_plane(path: Path, side: int) -> None:
+def inside(side: int, section: float, row: int, column: int) -> np.ndarray:
+    """Return how much of the section there is in the pixels of a tile, 0 to 1; its edge is 20 px wide."""
+    y, x = np.mgrid[:TILE_PX, :TILE_PX]
+    distance = np.hypot(row * TILE_PX + y - side / 2, column * TILE_PX + x - side / 2)
+    return np.clip((side * np.sqrt(section / np.pi) - distance) / 20, 0, 1)
+
+
+def write_plane(path: Path, side: int, section: float = 0.0) -> None:
     """Write the plane as a tiled, compressed TIFF."""
     with tifffile.TiffWriter(path, bigtiff=True) as tif:
         tif.write(
-            tiles(side),
+            tiles(side, section),
             shape=(side, side),
             dtype=np.uint16,
             tile=(TILE_PX, TILE_PX),
@@ -87,7 +97,7 @@ def measure(source: Path, method: str, side: int) -> dict[str, object]:
     target = source.with_name(f"{source.stem}_{method}.ome.tif")
     command = [sys.executable, "-c", _RUN, str(source), str(target), method]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    empty, peak, seconds, stages = done.stdout.strip().splitlines()[-1].split(" ", 3)
+    empty, peak, seconds, processor, stages = done.stdout.strip().splitlines()[-1].split(" ", 4)
     plane = side**2 * 2
     return {
         "side_px": side,
@@ -97,6 +107,7 @@ def measure(source: Path, method: str, side: int) -> dict[str, object]:
         "peak_mb": round(int(peak) / 1e6),
         "planes_above_interpreter": round((int(peak) - int(empty)) / plane, 2),
         "seconds": round(float(seconds), 1),
+        "processor_seconds": round(float(processor), 1),
         "stages": stages,
     }
 
@@ -106,12 +117,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--side", type=int, nargs="+", default=[8192])
     parser.add_argument("--method", nargs="+", default=["gaussian"], help="dip for the default settings")
+    parser.add_argument("--section", type=float, default=0.0, help="share of the plane outside of which it is empty")
     parser.add_argument("--work", type=Path, required=True, help="folder for planes and results")
     chosen = parser.parse_args()
     for side in chosen.side:
-        source = chosen.work / f"plane_{side}.tif"
+        source = chosen.work / (f"section_{chosen.section:g}_{side}.tif" if chosen.section else f"plane_{side}.tif")
         if not source.exists():
-            write_plane(source, side)
+            write_plane(source, side, chosen.section)
         for method in chosen.method:
             print(json.dumps(measure(source, method, side)), flush=True)
 
