@@ -144,14 +144,12 @@ def _best(middle: _Middle, axes: Sequence[Axis], reach: int) -> Neighbours:
         return Neighbours(reason="the series follows the frames of each slice, and there is one")
     shared = middle.shares_noise
     try:
-        # As precise as it is said, so that what is said decides.
-        found = {
-            axis: round(worth(middle.along(axis), middle.image.shape[_AT[axis]], correlated=shared), 2) for axis in axes
-        }
+        found = {axis: worth(middle.along(axis), middle.image.shape[_AT[axis]], correlated=shared) for axis in axes}
     except BadInput as problem:
         return Neighbours(reason=f"what neighbours are worth cannot be measured: {problem}")
     best = max(axes, key=lambda axis: found[axis])
-    measured = " and ".join(f"{value:.2f} along {axis}" for axis, value in found.items())
+    # Rounded down, or 0.149 would read as enough.
+    measured = " and ".join(f"{int(100 * value + 1e-9) / 100:.2f} along {axis}" for axis, value in found.items())
     if found[best] < HELPFUL:
         return Neighbours(reason=f"neighbours are worth {measured}, and help from {HELPFUL:g}", worth=found)
     reason = f"they are worth {measured}"
