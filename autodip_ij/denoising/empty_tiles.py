@@ -91,12 +91,19 @@ class LargePlaneEstimates(Estimates):
         if (model := self._model) is None:
             return frozenset()
         return frozenset(
-            number for number, tile in enumerate(self._tiles) if is_empty(stabilise(self._plane[tile.slices], model))
+            number for number, tile in enumerate(self._tiles) if is_empty(stabilise(self._plane[_around(tile)], model))
         )
 
     def _smoothed(self, tile: Tile) -> npt.NDArray[np.float64]:
         assert self._model is not None, "no tile is empty without"
         return unstabilise(gaussian_filter(stabilise(self._plane[tile.slices], self._model), _SMOOTH_PX), self._model)
+
+
+def _around(tile: Tile) -> tuple[slice, slice]:
+    """Return a tile (Y, X) with what is beside it, so that all of it is looked at."""
+    rows, columns = tile.slices
+    wide = (slice(max(0, side.start - _EDGE_PX), side.stop + _EDGE_PX) for side in (rows, columns))
+    return next(wide), next(wide)
 
 
 def is_empty(plane: npt.NDArray[np.floating[Any]]) -> bool:
