@@ -48,12 +48,12 @@ _PACKAGE = Path(__file__).resolve().parents[1]
 
 
 def shipped(folder: str) -> Path:
-    """Return the path of the shipped folder `calibration`, `fiji_scripts` or `macros`.
+    """Return the path of the shipped folder `calibration`, `fiji_java`, `fiji_scripts` or `macros`.
 
     Parameters
     ----------
     folder
-        One of the three names.
+        One of the four names.
 
     Raises
     ------

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 import pytest
 from ruamel.yaml import YAML
 
 from autodip_ij.errors import BadInput
-from autodip_ij.fiji.install.folder import MANIFEST, FijiFolder, Manifest, digest
-from autodip_ij.fiji.install.install import Action, install, shipped_files, this_requirement, uninstall
+from autodip_ij.fiji.install.bundle import Mode, make_bundle
+from autodip_ij.fiji.install.folder import FijiFolder, Manifest, digest
+from autodip_ij.fiji.install.install import Action, bundle_for, install, uninstall
+from autodip_ij.fiji.install.layout import FORMER_MANIFEST, MANIFEST
 
 REQUIREMENT = "autodip_ij[readers,fiji]==1.2"
 # As Fiji ships it (github.com/fiji/fiji, config/environment.yml, 2026), with its comments.
@@ -40,6 +45,10 @@ def fiji(tmp_path: Path) -> FijiFolder:
     return FijiFolder.at(root)
 
 
+def install_python(folder: FijiFolder, requirement: str = REQUIREMENT, *, dry_run: bool = False) -> list[Any]:
+    return install(folder, bundle=make_bundle(Mode.PYTHON), requirement=requirement, dry_run=dry_run)
+
+
 def contents(folder: FijiFolder) -> dict[str, bytes]:
     return {
         path.relative_to(folder.root).as_posix(): path.read_bytes()
@@ -49,37 +58,39 @@ def contents(folder: FijiFolder) -> dict[str, bytes]:
 
 
 def test_every_script_and_macro_is_installed_where_it_becomes_a_command(fiji: FijiFolder) -> None:
-    steps = install(fiji, requirement=REQUIREMENT)
+    steps = install(fiji)
     there = contents(fiji)
     assert "plugins/AUTO-DIP/AUTO-DIP_Denoise_External.ijm" in there
     assert "plugins/AUTO-DIP/AUTO-DIP_Denoise_Folder_External.ijm" in there
     assert "macros/AUTO-DIP/AUTO-DIP_Batch_Folder.ijm" in there
     assert any(path.startswith("scripts/Plugins/AUTO-DIP/AUTO-DIP_Denoise") for path in there)
-    for path, content in shipped_files(fiji).items():
+    for path, content in bundle_for(fiji).files.items():
         assert there[str(path)] == content
-    assert {step.action for step in steps} == {Action.INSTALL, Action.UPDATE}
+    assert {step.action for step in steps} == {Action.INSTALL}
+    assert there["config/environment.yml"] == ENVIRONMENT.encode()
 
 
 def test_nothing_but_commands_stands_below_scripts(fiji: FijiFolder) -> None:
-    install(fiji, requirement=REQUIREMENT)
+    install(fiji)
     names = [Path(path).name for path in contents(fiji) if path.startswith("scripts/")]
     assert names
-    assert all(name.startswith("AUTO-DIP_") and name.endswith(".py") for name in names)
+    assert all(name.startswith("AUTO-DIP_") and name.endswith((".py", ".groovy")) for name in names)
+    assert len({Path(name).stem for name in names}) == len(names)
 
 
 def test_installing_again_changes_nothing(fiji: FijiFolder) -> None:
-    install(fiji, requirement=REQUIREMENT)
+    install(fiji)
     before = contents(fiji)
-    steps = install(fiji, requirement=REQUIREMENT)
+    steps = install(fiji)
     assert contents(fiji) == before
     assert {step.action for step in steps} == {Action.UNCHANGED}
 
 
 def test_a_dry_run_prints_the_same_and_does_nothing(fiji: FijiFolder) -> None:
     before = contents(fiji)
-    said = install(fiji, requirement=REQUIREMENT, dry_run=True)
+    said = install_python(fiji, dry_run=True)
     assert contents(fiji) == before
-    assert said == install(fiji, requirement=REQUIREMENT)
+    assert said == install_python(fiji)
     installed = contents(fiji)
     said = uninstall(fiji, dry_run=True)
     assert contents(fiji) == installed
@@ -88,7 +99,7 @@ def test_a_dry_run_prints_the_same_and_does_nothing(fiji: FijiFolder) -> None:
 
 def test_uninstalling_leaves_the_folder_as_it_was(fiji: FijiFolder) -> None:
     before, folders = contents(fiji), sorted(fiji.root.rglob("*"))
-    install(fiji, requirement=REQUIREMENT)
+    install_python(fiji)
     uninstall(fiji)
     assert contents(fiji) == before
     assert sorted(fiji.root.rglob("*")) == folders
@@ -102,18 +113,18 @@ def test_a_file_of_other_origin_is_refused_before_anything_is_changed(fiji: Fiji
     foreign.write_text("// mine\n")
     before = contents(fiji)
     with pytest.raises(BadInput, match=r"AUTO-DIP_Denoise_External\.ijm; move them away, or use --overwrite"):
-        install(fiji, requirement=REQUIREMENT)
+        install(fiji)
     assert contents(fiji) == before
-    install(fiji, requirement=REQUIREMENT, overwrite=True)
+    install(fiji, overwrite=True)
     assert foreign.read_text() != "// mine\n"
 
 
 def test_a_file_changed_since_is_neither_overwritten_nor_removed(fiji: FijiFolder) -> None:
-    install(fiji, requirement=REQUIREMENT)
+    install(fiji)
     changed = fiji.root / "plugins/AUTO-DIP/AUTO-DIP_Denoise_External.ijm"
     changed.write_text(changed.read_text() + "// my own line\n")
     with pytest.raises(BadInput, match="changed since"):
-        install(fiji, requirement=REQUIREMENT)
+        install(fiji)
     kept = [step.path.name for step in uninstall(fiji) if step.action is Action.KEEP]
     assert kept == [changed.name]
     assert changed.read_text().endswith("// my own line\n")
@@ -121,7 +132,7 @@ def test_a_file_changed_since_is_neither_overwritten_nor_removed(fiji: FijiFolde
 
 
 def test_an_update_replaces_older_files_and_removes_those_that_are_no_more(fiji: FijiFolder) -> None:
-    install(fiji, requirement="autodip_ij==1.1")
+    install_python(fiji, "autodip_ij==1.1")
     manifest = Manifest.read(fiji)
     assert manifest is not None
     old, gone = "plugins/AUTO-DIP/AUTO-DIP_Denoise_External.ijm", "plugins/AUTO-DIP/AUTO-DIP_Gone.ijm"
@@ -129,7 +140,7 @@ def test_an_update_replaces_older_files_and_removes_those_that_are_no_more(fiji:
         (fiji.root / path).write_bytes(b"// version 1.1\n")
         manifest.files[path] = digest(b"// version 1.1\n")
     manifest.write(fiji)
-    steps = {str(step.path): step.action for step in install(fiji, requirement="autodip_ij==1.2")}
+    steps = {str(step.path): step.action for step in install_python(fiji, "autodip_ij==1.2")}
     assert (steps[old], steps[gone], steps["config/environment.yml"]) == (Action.UPDATE, Action.REMOVE, Action.UPDATE)
     assert not (fiji.root / gone).exists()
     text = fiji.environment_file.read_text()
@@ -138,14 +149,14 @@ def test_an_update_replaces_older_files_and_removes_those_that_are_no_more(fiji:
 
 
 def test_a_damaged_manifest_is_named(fiji: FijiFolder) -> None:
-    install(fiji, requirement=REQUIREMENT)
+    install(fiji)
     (fiji.root / MANIFEST).write_text("{")
     with pytest.raises(BadInput, match="damaged"):
         uninstall(fiji)
 
 
 def test_the_environment_gains_one_pip_line_and_keeps_every_other(fiji: FijiFolder) -> None:
-    install(fiji, requirement=REQUIREMENT)
+    install_python(fiji)
     text = fiji.environment_file.read_text()
     assert [line for line in text.splitlines() if line not in ENVIRONMENT.splitlines()] == [f"    - {REQUIREMENT}"]
     assert YAML(typ="safe", pure=True).load(text)["dependencies"][-1]["pip"][-1] == REQUIREMENT
@@ -154,14 +165,14 @@ def test_the_environment_gains_one_pip_line_and_keeps_every_other(fiji: FijiFold
 def test_a_requirement_that_the_user_wrote_is_left_alone(fiji: FijiFolder) -> None:
     mine = ENVIRONMENT.replace("    - ndv[qt]", "    - Autodip-IJ[readers] >= 0.9  # mine")
     fiji.environment_file.write_text(mine)
-    install(fiji, requirement=REQUIREMENT)
+    install_python(fiji)
     assert fiji.environment_file.read_text() == mine
     uninstall(fiji)
     assert fiji.environment_file.read_text() == mine
 
 
 def test_the_line_is_found_again_after_fiji_has_written_the_file_anew(fiji: FijiFolder) -> None:
-    install(fiji, requirement=REQUIREMENT)
+    install_python(fiji)
     # The dialog Edit > Options > Python... drops comments and sorts its own packages to the end.
     rewritten = "name: fiji\nchannels:\n  - conda-forge\ndependencies:\n  - python = 3.12\n  - pip\n  - pip:\n"
     fiji.environment_file.write_text(f"{rewritten}    - {REQUIREMENT}\n    - pyimagej>=1.7.0\n")
@@ -171,7 +182,7 @@ def test_the_line_is_found_again_after_fiji_has_written_the_file_anew(fiji: Fiji
 
 def test_a_fiji_without_environment_file_gets_everything_else_and_a_message(fiji: FijiFolder) -> None:
     fiji.environment_file.unlink()
-    last = install(fiji, requirement=REQUIREMENT)[-1]
+    last = install_python(fiji)[-1]
     assert last.action is Action.KEEP
     assert REQUIREMENT in last.note
     assert not fiji.environment_file.exists()
@@ -185,13 +196,50 @@ def test_an_imagej_alone_gets_the_macros_that_need_no_python(tmp_path: Path) -> 
     assert names == ["AUTO-DIP_Denoise_External.ijm", "AUTO-DIP_Denoise_Folder_External.ijm", MANIFEST.name]
 
 
-def test_the_requirement_is_the_package_as_it_is_installed_here() -> None:
-    import autodip_ij
+def test_python_mode_takes_the_wheel_of_the_bundle(fiji: FijiFolder) -> None:
+    install(fiji, bundle=make_bundle(Mode.PYTHON))
+    manifest = Manifest.read(fiji)
+    assert manifest is not None
+    line = YAML(typ="safe", pure=True).load(fiji.environment_file.read_text())["dependencies"][-1]["pip"][-1]
+    name, _, address = line.partition(" @ ")
+    assert name == "autodip_ij[readers,fiji]"
+    assert Path(url2pathname(urlsplit(address).path)) == fiji.root / manifest.wheel
+    assert (fiji.root / manifest.wheel).is_file()
 
-    requirement = this_requirement()
-    assert requirement.startswith("autodip_ij[")
-    origin = requirement.partition("@")[2].strip()
-    assert requirement.endswith(f"=={autodip_ij.__version__}") or Path(origin.removeprefix("file://")).is_dir()
+
+def test_changing_the_mode_leaves_one_set_of_commands_and_no_line(fiji: FijiFolder) -> None:
+    install_python(fiji)
+    assert REQUIREMENT in fiji.environment_file.read_text()
+    install(fiji)
+    assert fiji.environment_file.read_text() == ENVIRONMENT
+    manifest = Manifest.read(fiji)
+    assert manifest is not None
+    assert (manifest.mode, manifest.environment_lines) == ("java", [])
+    assert set(manifest.files) == {str(path) for path in bundle_for(fiji).files}
+
+
+def test_an_installation_of_an_older_version_is_found_and_updated(fiji: FijiFolder) -> None:
+    old = fiji.root / "scripts/Plugins/AUTO-DIP/AUTO-DIP_Gone.py"
+    old.parent.mkdir(parents=True)
+    old.write_bytes(b"# 0.1\n")
+    files = {old.relative_to(fiji.root).as_posix(): digest(b"# 0.1\n")}
+    record = {"version": "0.1", "files": files, "folders": ["plugins/AUTO-DIP"], "environment_lines": []}
+    (fiji.root / FORMER_MANIFEST).parent.mkdir()
+    (fiji.root / FORMER_MANIFEST).write_text(json.dumps(record))
+    install(fiji)
+    assert not old.exists()
+    assert not (fiji.root / FORMER_MANIFEST).exists()
+    assert (fiji.root / MANIFEST).is_file()
+
+
+@pytest.mark.parametrize("path", ["../outside", "/etc/hosts", "lib/../../outside", ""])
+def test_a_manifest_that_names_files_outside_the_folder_is_refused(fiji: FijiFolder, path: str) -> None:
+    install(fiji)
+    written = json.loads((fiji.root / MANIFEST).read_text())
+    written["files"][path] = digest(b"")
+    (fiji.root / MANIFEST).write_text(json.dumps(written))
+    with pytest.raises(BadInput, match="damaged"):
+        uninstall(fiji)
 
 
 @pytest.mark.parametrize("below", ["", "..", "Fiji.sh"])
@@ -212,9 +260,9 @@ def test_a_folder_without_fiji_is_refused_with_what_is_expected(tmp_path: Path) 
 def test_the_manifest_lists_what_was_installed_with_hashes(fiji: FijiFolder) -> None:
     import hashlib
 
-    install(fiji, requirement=REQUIREMENT)
+    install(fiji)
     written = json.loads((fiji.root / MANIFEST).read_text())
-    assert set(written["files"]) == {str(path) for path in shipped_files(fiji)}
+    assert set(written["files"]) == {str(path) for path in bundle_for(fiji).files}
     for path, expected in written["files"].items():
         assert hashlib.sha256((fiji.root / path).read_bytes()).hexdigest() == expected
 

@@ -122,7 +122,7 @@ def register(ij: Any) -> list[str]:
     -------
     list of str
         Names in the menu; ``ij.module().getModuleById("script:Plugins/AUTO-DIP/<file>")`` and the search bar find them.
-        Commands that Fiji has already discovered itself remain unchanged.
+        Commands that Fiji has already discovered itself, of either mode, remain as they are.
 
     Raises
     ------
@@ -140,10 +140,10 @@ def register(ij: Any) -> list[str]:
     context = ij.context()
     modules = context.service(jimport("org.scijava.module.ModuleService"))
     _require_python(context)
-    present = {str(info.getIdentifier()) for info in modules.getModules()}
+    present = {str(info.getMenuPath().getMenuString()) for info in modules.getModules()}
     for command in COMMANDS:
         info = _script_info(context, command.file_name, command.leaf)
-        if str(info.getIdentifier()) not in present:
+        if str(info.getMenuPath().getMenuString()) not in present:
             modules.addModule(info)
     return [command.leaf for command in COMMANDS]
 

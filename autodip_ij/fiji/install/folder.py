@@ -7,7 +7,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -15,54 +15,81 @@ from typing import Any
 from autodip_ij._support.files import write_bytes
 from autodip_ij._version import __version__
 from autodip_ij.errors import BadInput, UnreadableFile, UnwritableOutput
-
-MANIFEST = PurePosixPath("plugins/AUTO-DIP/autodip-install.json")
+from autodip_ij.fiji.install.layout import FORMER_MANIFEST, MANIFEST
 
 
 @dataclass
 class Manifest:
-    """Record of an installation: its files, folders and environment lines.
+    """Record of what lies in a Fiji folder; also the Fiji command *AUTO-DIP Set Up...* reads it, and removes by it.
 
     Attributes
     ----------
     version
         Version of autodip_ij that wrote the files.
+    mode
+        Kind of the menu commands: ``java`` or ``python``.
+    wheel
+        Path of the wheel of this package; empty if there is none.
     files
         SHA-256 of every installed file, by its path relative to the folder.
     folders
-        Folders that were created for them.
+        Folders that were created for them, or may have been.
     environment_lines
         Lines added to ``config/environment.yml``.
+    environments
+        Descriptions of the worker's environment by variant: files, GB to download and on disk, minutes.
     """
 
     version: str = __version__
+    mode: str = "python"
+    wheel: str = ""
     files: dict[str, str] = field(default_factory=dict)
     folders: list[str] = field(default_factory=list)
     environment_lines: list[str] = field(default_factory=list)
+    environments: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
     def read(cls, folder: FijiFolder) -> Manifest | None:
-        """Return the manifest of `folder`; None if nothing is installed in it.
+        """Return the manifest of `folder`, also one of an older version; None if nothing is installed in it.
 
         Raises
         ------
         autodip_ij.errors.UnreadableFile
             If it is damaged.
         """
-        path = folder.root / MANIFEST
+        path = next((at for place in (MANIFEST, FORMER_MANIFEST) if (at := folder.root / place).exists()), None)
+        if path is None:
+            return None
         try:
             content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-            return cls(**{name: content[name] for name in cls.__dataclass_fields__})
-        except FileNotFoundError:
-            return None
-        except (OSError, ValueError, KeyError, TypeError) as error:
+            made = cls(**{name: content[name] for name in cls.__dataclass_fields__ if name in content})
+            _check_paths([*made.files, *made.folders])
+        except (OSError, ValueError, TypeError, AttributeError) as error:
             raise UnreadableFile(
                 f"{path}: damaged ({type(error).__name__}); delete it and the AUTO-DIP files beside it, then reinstall"
             ) from error
+        return made
+
+    def text(self) -> str:
+        """Return the manifest as JSON."""
+        return json.dumps(asdict(self), indent=2) + "\n"
 
     def write(self, folder: FijiFolder) -> None:
-        """Write the manifest of `folder`."""
-        replace_file(folder.root / MANIFEST, (json.dumps(asdict(self), indent=2) + "\n").encode())
+        """Write the manifest of `folder`, in place of one of an older version."""
+        replace_file(folder.root / MANIFEST, self.text().encode())
+        delete_file(folder.root / FORMER_MANIFEST)
+
+
+def _check_paths(paths: list[str]) -> None:
+    """Refuse paths that leave the folder: what a manifest names is removed."""
+    for path in map(PurePosixPath, paths):
+        if path.is_absolute() or ".." in path.parts or not path.parts:
+            raise ValueError(str(path))
+
+
+def folders_of(files: Iterable[PurePosixPath]) -> list[str]:
+    """Return the folders of files, without those at the top, which every Fiji has."""
+    return sorted({str(parent) for path in files for parent in path.parents if len(parent.parts) > 1})
 
 
 def digest(content: bytes) -> str:

@@ -1,4 +1,4 @@
-"""Install scripts and macros into a Fiji or ImageJ folder, and remove exactly these again.
+"""Install the bundle into a Fiji or ImageJ folder, and remove exactly this again.
 
 A manifest records every installed file with its hash: a file of other origin, or one that has been changed since, is
 neither overwritten nor removed.
@@ -6,18 +6,16 @@ neither overwritten nor removed.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from importlib.metadata import PackageNotFoundError, distribution
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
-from autodip_ij._support.versions import shipped
-from autodip_ij._version import __version__
 from autodip_ij.errors import BadInput
+from autodip_ij.fiji.install.bundle import Bundle, Mode, make_bundle, make_imagej_bundle
 from autodip_ij.fiji.install.environment_file import add_requirement, package_line, remove_lines
-from autodip_ij.fiji.install.folder import MANIFEST, FijiFolder, Manifest, content_of, delete_file, digest, replace_file
+from autodip_ij.fiji.install.folder import FijiFolder, Manifest, content_of, delete_file, digest, replace_file
+from autodip_ij.fiji.install.layout import FORMER_MANIFEST, MANIFEST
 
 EXTRAS = "readers,fiji"
 
@@ -55,28 +53,18 @@ class Step:
         return f"{self.action:<9} {self.path}{f' ({self.note})' if self.note else ''}"
 
 
-def shipped_files(folder: FijiFolder) -> dict[PurePosixPath, bytes]:
-    """Return the content of every file to install into `folder`, by its path there.
-
-    Scripts become menu commands below ``scripts/Plugins/AUTO-DIP``, and the macros that call the command line become
-    menu commands below ``plugins/AUTO-DIP``. The template macros go to ``macros/AUTO-DIP``. A plain ImageJ can run only
-    the macros that call the command line.
-    """
-    files: dict[PurePosixPath, bytes] = {}
-    for path in sorted(shipped("macros").glob("*.ijm")):
-        external = path.stem.endswith("_External")
-        if external or folder.is_fiji:
-            place = "plugins" if external else "macros"
-            files[PurePosixPath(place, "AUTO-DIP", path.name)] = path.read_bytes()
-    if folder.is_fiji:
-        root = shipped("fiji_scripts")
-        for path in sorted(root.rglob("*.py")):
-            files[PurePosixPath("scripts", path.relative_to(root).as_posix())] = path.read_bytes()
-    return files
+def bundle_for(folder: FijiFolder, mode: Mode = Mode.JAVA, *, wheel: Path | None = None) -> Bundle:
+    """Return what a folder gets: a plain ImageJ only the macros that call the command line."""
+    return make_bundle(mode, wheel=wheel) if folder.is_fiji else make_imagej_bundle()
 
 
 def install(
-    folder: FijiFolder, *, requirement: str | None = None, overwrite: bool = False, dry_run: bool = False
+    folder: FijiFolder,
+    *,
+    bundle: Bundle | None = None,
+    requirement: str | None = None,
+    overwrite: bool = False,
+    dry_run: bool = False,
 ) -> list[Step]:
     """Install into or update a folder; repeating it changes nothing.
 
@@ -84,8 +72,10 @@ def install(
     ----------
     folder
         A Fiji or a plain ImageJ.
+    bundle
+        What to install; by default the commands that need no Python mode.
     requirement
-        Requirement that pip installs into Fiji's Python environment; by default this package as installed here.
+        In Python mode: requirement that pip installs into Fiji's environment; by default the bundle's wheel.
     overwrite
         Replace files of other origin and files changed since their installation.
     dry_run
@@ -103,8 +93,9 @@ def install(
     autodip_ij.errors.UnwritableOutput
         If the folder cannot be written.
     """
+    bundle = bundle or bundle_for(folder)
     old = Manifest.read(folder) or Manifest()
-    files = shipped_files(folder)
+    files = bundle.files
     steps = [_step(folder, path, content, old, overwrite) for path, content in files.items()]
     foreign = [str(step.path) for step in steps if step.action is Action.KEEP]
     if foreign:
@@ -113,10 +104,13 @@ def install(
             f"{folder.root}: of different origin or changed since: {names}; move them away, or use --overwrite"
         )
     steps += _superseded(folder, files, old)
-    manifest = Manifest(files={str(path): digest(content) for path, content in files.items()})
+    manifest = bundle.manifest
     manifest.files |= {str(step.path): old.files[str(step.path)] for step in steps if step.action is Action.KEEP}
     manifest.folders = sorted({*old.folders, *_missing_folders(folder, [*files, MANIFEST])})
-    text, step = _environment(folder, requirement or this_requirement(), old, manifest)
+    if bundle.mode is Mode.PYTHON:
+        text, step = _environment(folder, requirement or requirement_of(folder, manifest), old, manifest)
+    else:
+        text, step = _without_environment(folder, old)
     steps += [step] if step else []
     if not dry_run:
         for path, content in files.items():
@@ -142,10 +136,8 @@ def uninstall(folder: FijiFolder, *, dry_run: bool = False) -> list[Step]:
     if manifest is None:
         raise BadInput(f"{folder.root}: autodip_ij is not installed in this folder")
     steps = [_removal(folder, PurePosixPath(path), expected) for path, expected in sorted(manifest.files.items())]
-    text = _without_lines(folder, manifest.environment_lines)
-    if text is not None:
-        place = PurePosixPath(folder.environment_file.relative_to(folder.root).as_posix())
-        steps.append(Step(Action.UPDATE, place, f"without '{manifest.environment_lines[-1].strip()}'"))
+    text, step = _without_environment(folder, manifest)
+    steps += [step] if step else []
     if dry_run:
         return steps
     for step in steps:
@@ -154,25 +146,16 @@ def uninstall(folder: FijiFolder, *, dry_run: bool = False) -> list[Step]:
     if text is not None:
         replace_file(folder.environment_file, text)
     delete_file(folder.root / MANIFEST)
+    delete_file(folder.root / FORMER_MANIFEST)
     for path in sorted(manifest.folders, reverse=True):
         if (folder.root / path).is_dir() and not any((folder.root / path).iterdir()):
             (folder.root / path).rmdir()
     return steps
 
 
-def this_requirement() -> str:
-    """Return the requirement with which Fiji's environment gets the same autodip_ij as this one.
-
-    It names the clone or address this package was installed from, else its version in a package index.
-    """
-    name = f"autodip_ij[{EXTRAS}]"
-    try:
-        origin = json.loads(distribution("autodip_ij").read_text("direct_url.json") or "{}")
-    except PackageNotFoundError:
-        origin = {}
-    if "vcs_info" in origin:
-        return f"{name} @ {origin['vcs_info']['vcs']}+{origin['url']}@{origin['vcs_info']['commit_id']}"
-    return f"{name} @ {origin['url']}" if "url" in origin else f"{name}=={__version__}"
+def requirement_of(folder: FijiFolder, manifest: Manifest) -> str:
+    """Return the requirement with which Fiji's own environment gets the wheel of the bundle."""
+    return f"autodip_ij[{EXTRAS}] @ {(folder.root / manifest.wheel).as_uri()}"
 
 
 def _step(folder: FijiFolder, path: PurePosixPath, content: bytes, old: Manifest, overwrite: bool) -> Step:
@@ -226,12 +209,16 @@ def _environment(
     return text.encode("utf-8"), Step(Action.UPDATE, place, f"- {requirement}")
 
 
-def _without_lines(folder: FijiFolder, added: list[str]) -> bytes | None:
+def _without_environment(folder: FijiFolder, old: Manifest) -> tuple[bytes | None, Step | None]:
+    """Return ``environment.yml`` without the lines that an installation added (None: unchanged), and the step."""
     present = content_of(folder.environment_file)
-    if present is None or not added:
-        return None
-    text = remove_lines(present.decode("utf-8"), added).encode("utf-8")
-    return text if text != present else None
+    if present is None or not old.environment_lines:
+        return None, None
+    text = remove_lines(present.decode("utf-8"), old.environment_lines).encode("utf-8")
+    if text == present:
+        return None, None
+    place = PurePosixPath(folder.environment_file.relative_to(folder.root).as_posix())
+    return text, Step(Action.UPDATE, place, f"without '{old.environment_lines[-1].strip()}'")
 
 
 def _missing_folders(folder: FijiFolder, files: Sequence[PurePosixPath]) -> list[str]:
