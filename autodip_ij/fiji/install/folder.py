@@ -121,7 +121,10 @@ def delete_file(path: Path) -> None:
         raise UnwritableOutput(f"{path}: cannot be removed ({error.strerror or error})") from error
 
 
-_PROGRAMS = ("fiji", "fiji-linux-x64", "fiji-linux-arm64", "fiji-windows-x64", "fiji-macos", "ImageJ-linux64")
+_PROGRAMS = (
+    *("fiji", "fiji-linux-x64", "fiji-linux-arm64", "fiji-windows-x64", "fiji-windows-arm64", "ImageJ-linux64"),
+    *("fiji-macos", "fiji-macos-x64", "fiji-macos-arm64"),
+)
 _PYTHONS = ("bin/python", "python.exe", "Scripts/python.exe")
 
 

@@ -68,6 +68,8 @@ def cause_of_end(code: int) -> str:
         return "was ended by the system (SIGKILL), most likely because memory ran out"
     if code < 0:
         return f"was ended by {signal.Signals(-code).name}"
+    if code >= 0xC0000000:  # an NTSTATUS of Windows
+        return f"was ended by Windows (0x{code:X}), a crash in a native library"
     return f"ended with exit code {code}"
 
 
