@@ -56,6 +56,14 @@ def test_the_python_of_a_page_compiles(page: str, block: str) -> None:
     assert compile(block, page, "exec").co_code
 
 
+@pytest.mark.parametrize("notebook", sorted((ROOT / "docs" / "tutorials").glob("*.py")), ids=lambda path: path.name)
+def test_a_notebook_compiles_and_its_links_lead_somewhere(notebook: Path) -> None:
+    text = notebook.read_text(encoding="utf-8")
+    assert compile(text, notebook.name, "exec").co_code
+    links = re.findall(r"\]\((?!https?:)([^)#]+)", text)
+    assert [link for link in links if not (notebook.parent / link).exists()] == []
+
+
 def test_the_settings_page_is_made_from_the_settings() -> None:
     assert (ROOT / "docs" / "settings.md").read_text(encoding="utf-8") == settings_page()
 

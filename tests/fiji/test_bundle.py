@@ -78,7 +78,7 @@ def test_the_unpacked_zip_is_the_installation_and_is_removed_exactly(tmp_path: P
     written = json.loads(unpacked[str(MANIFEST)])
     assert written["files"] == {path: digest(content) for path, content in unpacked.items() if path != str(MANIFEST)}
     assert written["wheel"] in unpacked
-    assert all(entry[kind] in unpacked for entry in written["environments"].values() for kind in ("uv", "pixi"))
+    assert all(entry["uv"] in unpacked for entry in written["environments"].values())
     assert {step.action.value for step in install(by_zip)} == {"unchanged"}
     uninstall(by_zip)
     assert sorted(path for path in by_zip.root.rglob("*")) == before
@@ -192,8 +192,17 @@ def test_torch_comes_from_its_own_index_and_nothing_else_does(variant: str) -> N
     assert indexes == {index["url"] for index in uv["tool"]["uv"].get("index", [])}
 
 
+def test_a_build_without_a_network_names_no_index_and_the_wheel_of_the_bundle() -> None:
+    bundle = make_bundle()
+    text = bundle.files[PurePosixPath(bundle.manifest.environments["offline"]["uv"])].decode()
+    requirements = [Requirement(line) for line in text.splitlines()]
+    assert [entry.name for entry in requirements] == ["autodip_ij", "appose"]
+    assert wheel_name(next(iter(requirements[0].specifier)).version) in bundle.manifest.wheel
+
+
 def test_the_manifest_names_sizes_and_times() -> None:
-    for entry in make_bundle().manifest.environments.values():
+    environments = make_bundle().manifest.environments
+    for entry in (environments[name] for name in VARIANTS):
         assert 0 < entry["download_gb"] < entry["disk_gb"] < 10
         assert entry["minutes"] >= 1
     assert Manifest().environments == {}

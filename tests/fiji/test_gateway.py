@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -28,7 +29,11 @@ def pyimagej(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
         seen.started = True
         return seen.made
 
-    config = SimpleNamespace(endpoints=seen.endpoints, add_option=seen.options.append)
+    seen.constraints = {}
+    config = SimpleNamespace(
+        endpoints=seen.endpoints, add_option=seen.options.append, set_java_constraints=seen.constraints.update
+    )
+    monkeypatch.setenv("JAVA_HOME", "")  # the test may set it: it is restored then
     seen.classes = {}
     scyjava = SimpleNamespace(config=config, jvm_started=lambda: seen.started, jimport=lambda name: seen.classes[name])
     seen.imagej = SimpleNamespace(init=init)
@@ -64,6 +69,16 @@ def test_a_fiji_that_has_the_commands_keeps_its_one_set(pyimagej: SimpleNamespac
     gateway(str(root))
     assert pyimagej.options == []
     assert pyimagej.endpoints == ["net.imglib2:imglib2-imglyb"]  # not in this folder
+
+
+def test_fijis_own_java_is_taken_and_none_is_downloaded_where_one_is(pyimagej: SimpleNamespace, tmp_path: Path) -> None:
+    root = fiji(tmp_path / "Fiji")
+    java = root / "java/linux64/zulu21/bin" / ("java.exe" if os.name == "nt" else "java")
+    java.parent.mkdir(parents=True)
+    java.touch()
+    gateway(root)
+    assert os.environ["JAVA_HOME"] == str(java.parent.parent)
+    assert pyimagej.constraints == {"fetch": "auto"}
 
 
 def test_the_environment_variable_names_the_fiji(

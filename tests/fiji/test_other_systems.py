@@ -10,8 +10,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from autodip_ij.fiji.install import doctor
-from autodip_ij.fiji.install.folder import FijiFolder
+from autodip_ij.fiji.install import folder
+from autodip_ij.fiji.install.folder import FijiFolder, java_program
 from autodip_ij.fiji.worker import interpreter, shared
 
 LONGEST_NAME_ON_MACOS = 31
@@ -21,7 +21,7 @@ LONGEST_NAME_ON_MACOS = 31
 @pytest.fixture
 def windows(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the modules that choose a program by system see Windows; paths stay those of this system."""
-    for module in (interpreter, doctor):
+    for module in (interpreter, folder):
         monkeypatch.setattr(module, "os", SimpleNamespace(name="nt", environ={}, getpid=os.getpid))
 
 
@@ -58,7 +58,7 @@ def test_fijis_own_java_is_found_on_windows(tmp_path: Path) -> None:
         (tmp_path / place).mkdir(parents=True)
     java = tmp_path / "java/win64/zulu21/bin/java.exe"
     java.touch()
-    assert doctor._java_program(FijiFolder.at(tmp_path)) == java
+    assert java_program(FijiFolder.at(tmp_path)) == java
 
 
 def test_an_end_by_windows_is_told_by_its_code() -> None:

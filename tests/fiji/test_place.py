@@ -52,7 +52,10 @@ def test_it_lies_where_appose_keeps_environments_unless_it_was_moved(
 
 @pytest.mark.parametrize(
     "program",
-    [".venv/bin/python", ".venv/Scripts/python.exe", ".pixi/envs/default/bin/python", ".pixi/envs/default/python.exe"],
+    [
+        *(".venv/bin/python", ".venv/Scripts/python.exe", "bin/python", "Scripts/python.exe"),
+        *(".pixi/envs/default/bin/python", ".pixi/envs/default/python.exe"),
+    ],
 )
 def test_its_python_is_found_on_every_system(tmp_path: Path, program: str) -> None:
     environment = built(tmp_path / "e", program)

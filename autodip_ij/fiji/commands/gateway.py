@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from autodip_ij.errors import BadInput, EnvironmentProblem
 from autodip_ij.fiji.commands.scripts import register, scripts_path
-from autodip_ij.fiji.install.folder import FijiFolder
+from autodip_ij.fiji.install.folder import FijiFolder, java_program
 from autodip_ij.fiji.install.layout import SCRIPTS
 
 FIJI_FOLDER = "AUTODIP_FIJI_DIR"
@@ -69,6 +69,9 @@ def gateway(
     wanted = _wanted(where)
     if isinstance(wanted, FijiFolder):
         origin = str(wanted.root)
+        own = java_program(wanted)
+        if own is not None and own.is_relative_to(wanted.root):
+            os.environ["JAVA_HOME"] = str(own.parent.parent)
         if wanted.jar_version("imglib2-imglyb"):
             scyjava.config.endpoints.clear()  # else `import imagej` has asked for it from the network
         there = wanted.root / SCRIPTS
@@ -77,6 +80,7 @@ def gateway(
     if there is None or not there.is_dir():
         # ImageJ reads its table of commands once, at start.
         scyjava.config.add_option(f"-Dscijava.scripts.path={scripts_path()}")
+    scyjava.config.set_java_constraints(fetch="auto")  # take a Java that is there before one is downloaded
     for option in java_options:
         scyjava.config.add_option(option)
     try:

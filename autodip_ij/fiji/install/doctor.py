@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -19,7 +17,7 @@ from autodip_ij.doctor import Check
 from autodip_ij.errors import AutodipError
 from autodip_ij.fiji.install.bundle import Mode
 from autodip_ij.fiji.install.environment_file import package_line
-from autodip_ij.fiji.install.folder import FijiFolder, Manifest, content_of, digest
+from autodip_ij.fiji.install.folder import FijiFolder, Manifest, content_of, digest, java_program
 from autodip_ij.fiji.install.layout import SCRIPTS
 from autodip_ij.fiji.install.place import Environment
 
@@ -205,7 +203,7 @@ def _packages(names: Sequence[str]) -> list[Check]:
 
 
 def _java(folder: FijiFolder | None) -> Check:
-    program = _java_program(folder)
+    program = java_program(folder)
     if program is None:
         remedy = "start Fiji once: it installs Java" if folder else "install Java 21, or set JAVA_HOME"
         return Check("Java", "missing", "none found", remedy)
@@ -218,16 +216,6 @@ def _java(folder: FijiFolder | None) -> Check:
         remedy = f"Java {OLDEST_JAVA} or newer is needed; Fiji updates its own by Help > Update..."
         return Check("Java", "broken", found, remedy)
     return Check("Java", "ok", found)
-
-
-def _java_program(folder: FijiFolder | None) -> Path | None:
-    name = "java.exe" if os.name == "nt" else "java"
-    places = sorted(folder.root.glob(f"java/**/bin/{name}")) if folder else []
-    if home := os.environ.get("JAVA_HOME"):
-        places.append(Path(home) / "bin" / name)
-    if on_path := shutil.which(name):
-        places.append(Path(on_path))
-    return next((place for place in places if place.is_file()), None)
 
 
 def _worker() -> list[Check]:

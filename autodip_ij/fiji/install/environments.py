@@ -10,10 +10,12 @@ import json
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from autodip_ij._version import __version__
 from autodip_ij.fiji.install.layout import LIBRARY
 
 PYTHON = ">=3.11.1,<3.14"
 """Versions of Python for which every package has wheels (ome-zarr excludes 3.11.0); uv downloads one if need be."""
+OFFLINE = "offline"
 _INDEX = "https://download.pytorch.org/whl"
 
 
@@ -112,9 +114,17 @@ def _sources(variant: Variant) -> str:
     return "".join(f'{name} = {{ index = "pytorch", marker = "{marker}" }}\n' for name in ("torch", "torchvision"))
 
 
+def offline_requirements() -> str:
+    """Return the ``requirements.txt`` for a build from folders of wheels, which hold those of one system only.
+
+    uv finds the wheel of this package and the others by ``UV_FIND_LINKS``.
+    """
+    return f"autodip_ij[readers]=={__version__}\nappose>=0.12\n"
+
+
 def description_files(wheel: str) -> dict[PurePosixPath, bytes]:
     """Return the descriptions of every variant by their paths in the Fiji folder."""
-    files: dict[PurePosixPath, bytes] = {}
+    files = {_place(OFFLINE, "requirements.txt"): offline_requirements().encode()}
     for name, variant in VARIANTS.items():
         files[_place(name, "pyproject.toml")] = uv_project(variant, wheel).encode()
         files[_place(name, "pixi.toml")] = pixi_project(variant, wheel).encode()
@@ -123,16 +133,16 @@ def description_files(wheel: str) -> dict[PurePosixPath, bytes]:
 
 def described() -> dict[str, dict[str, str | float]]:
     """Return what Fiji reads of each variant from the manifest: its files, sizes and time."""
-    return {
-        name: {
+    found: dict[str, dict[str, str | float]] = {OFFLINE: {"uv": str(_place(OFFLINE, "requirements.txt"))}}
+    for name, variant in VARIANTS.items():
+        found[name] = {
             "uv": str(_place(name, "pyproject.toml")),
             "pixi": str(_place(name, "pixi.toml")),
             "download_gb": variant.download_gb,
             "disk_gb": variant.disk_gb,
             "minutes": variant.minutes,
         }
-        for name, variant in VARIANTS.items()
-    }
+    return found
 
 
 def _place(variant: str, name: str) -> PurePosixPath:

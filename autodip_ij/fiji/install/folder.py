@@ -244,6 +244,17 @@ class FijiFolder:
         yield from sorted(path for path in self.root.glob("python/*") if path.suffix != ".old")
 
 
+def java_program(folder: FijiFolder | None) -> Path | None:
+    """Return the program of the Java to use: Fiji's own, that of ``JAVA_HOME``, or the one on the path; else None."""
+    name = "java.exe" if os.name == "nt" else "java"
+    places = sorted(folder.root.glob(f"java/**/bin/{name}")) if folder else []
+    if home := os.environ.get("JAVA_HOME"):
+        places.append(Path(home) / "bin" / name)
+    if on_path := shutil.which(name):
+        places.append(Path(on_path))
+    return next((place for place in places if place.is_file()), None)
+
+
 def _usual_bases() -> list[Path]:
     """Return the folders into which users usually unpack Fiji."""
     home = Path.home()

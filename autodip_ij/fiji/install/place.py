@@ -22,7 +22,10 @@ _PROGRAMS = (
     ".venv/Scripts/python.exe",
     ".pixi/envs/default/bin/python",
     ".pixi/envs/default/python.exe",
+    "bin/python",
+    "Scripts/python.exe",
 )
+"""Programs of an environment by uv, by pixi, and by uv from requirements, as without a network."""
 
 
 @dataclass(frozen=True)
