@@ -94,15 +94,20 @@ def install(
 
 
 @app.command(name=("remove", "uninstall"))
-def remove(*, fiji: Path | None = None, dry_run: Annotated[bool, Parameter(negative="")] = False) -> None:
+def remove(
+    *,
+    fiji: Path | None = None,
+    environment: Annotated[bool, Parameter(negative="")] = False,
+    dry_run: Annotated[bool, Parameter(negative="")] = False,
+) -> None:
     """Remove the files of `autodip fiji install` or of an unpacked bundle, except those changed since.
-
-    The worker's environment is removed by AUTO-DIP Set Up... in Fiji; the command names its folder.
 
     Parameters
     ----------
     fiji
         Folder of Fiji or ImageJ; by default the Fiji in one of the usual places.
+    environment
+        Remove also the worker's environment, which all Fijis of this user share.
     dry_run
         Only show what would be done.
     """
@@ -112,9 +117,13 @@ def remove(*, fiji: Path | None = None, dry_run: Annotated[bool, Parameter(negat
 
     folder = FijiFolder.find() if fiji is None else FijiFolder.at(fiji)
     _show(folder, uninstall(folder, dry_run=dry_run), dry_run)
-    environment = Environment.find()
-    if environment.folder.is_dir():
-        print(f"The worker's environment remains for other Fijis: {environment.folder} (delete it if there are none)")
+    found = Environment.find()
+    if not found.folder.is_dir():
+        return
+    if environment and not dry_run:
+        found.remove()
+    said = f"{'remove' if environment else 'keep':<9} {found.folder}"
+    print(f"  {said}{'' if environment else ' (for other Fijis; --environment removes it)'}")
 
 
 @app.command

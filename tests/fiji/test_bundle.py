@@ -97,7 +97,7 @@ def test_a_changed_file_of_an_unpacked_zip_is_kept_and_named(
     assert cli.run(["fiji", "remove", "--fiji", str(fiji.root)]) == 0
     said = capsys.readouterr().out
     assert "keep      macros/AUTO-DIP/AUTO-DIP_Batch_Folder.ijm (changed since" in said
-    assert f"environment remains for other Fijis: {tmp_path / 'environment'}" in said
+    assert f"keep      {tmp_path / 'environment'} (for other Fijis" in said
     assert list(contents(fiji)) == ["macros/AUTO-DIP/AUTO-DIP_Batch_Folder.ijm"]
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from autodip_ij.errors import BadInput
 from autodip_ij.fiji.install.bundle import make_bundle
 from autodip_ij.fiji.install.place import STATE, Environment
 
@@ -74,6 +75,27 @@ def test_one_that_is_missing_incomplete_or_of_another_version_is_told(tmp_path: 
         assert "incomplete" in environment.problem(manifest)
     (tmp_path / "e" / STATE).unlink()
     assert "incomplete" in environment.problem(manifest)
+
+
+def test_it_is_removed_with_the_note_of_its_place(home: Path) -> None:
+    usual = home / ".local/share/appose"
+    usual.mkdir(parents=True)
+    environment = built(home / "chosen")
+    environment.lock.touch()
+    (usual / "autodip.path").write_text(str(environment.folder), encoding="utf-8")
+    Environment.find().remove()
+    assert list(home.rglob("*autodip*")) == []
+    assert not environment.folder.exists()
+    assert not environment.lock.exists()
+
+
+def test_a_folder_that_set_up_did_not_make_is_never_removed(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AUTODIP_ENVIRONMENT", str(home / "images"))
+    (home / "images").mkdir()
+    (home / "images" / "cells.tif").touch()
+    with pytest.raises(BadInput, match="delete it by hand"):
+        Environment.find().remove()
+    assert (home / "images" / "cells.tif").exists()
 
 
 @pytest.mark.skipif(os.name == "nt", reason="the stand-in for a second Fiji locks as POSIX does")

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from autodip_ij.errors import BadInput, UnwritableOutput
 from autodip_ij.fiji.install.folder import Manifest
 
 STATE = "autodip-environment.json"
@@ -49,7 +51,7 @@ class Environment:
         """
         if given := os.environ.get("AUTODIP_ENVIRONMENT"):
             return cls(Path(given))
-        base = Path(os.environ.get("APPOSE_ENVS_DIR") or Path.home() / ".local" / "share" / "appose")
+        base = _base()
         with suppress(OSError, UnicodeDecodeError):
             lines = (base / f"{_NAME}.path").read_text(encoding="utf-8").splitlines()
             if lines and lines[0].strip():
@@ -81,6 +83,31 @@ class Environment:
         except OSError:
             return False
 
+    def remove(self) -> None:
+        """Delete the folder, and the note of where it lies.
+
+        Raises
+        ------
+        autodip_ij.errors.BadInput
+            If *Set Up* did not complete an environment there, or is building it.
+        autodip_ij.errors.UnwritableOutput
+            If something in it cannot be deleted, as on Windows while a worker runs.
+        """
+        if self.is_being_built():
+            raise BadInput(f"{self.folder}: a Fiji is building this environment")
+        if self.state() is None:
+            raise BadInput(f"{self.folder}: not an environment that Set Up completed; delete it by hand")
+        try:
+            shutil.rmtree(self.folder)
+            self.lock.unlink(missing_ok=True)
+            noted = _base() / f"{_NAME}.path"
+            if not os.environ.get("AUTODIP_ENVIRONMENT"):
+                noted.unlink(missing_ok=True)
+        except OSError as error:
+            raise UnwritableOutput(
+                f"{error.filename or self.folder}: cannot be removed ({error.strerror}); quit Fiji first"
+            ) from error
+
     def problem(self, manifest: Manifest) -> str:
         """Return what is wrong with the environment for the files of a Fiji; empty if nothing."""
         if self.is_being_built():
@@ -93,6 +120,11 @@ class Environment:
         if state.get("wheel_sha256") != manifest.files.get(manifest.wheel):
             return f"made for version {state.get('version', 'unknown')}, this Fiji has {manifest.version}"
         return ""
+
+
+def _base() -> Path:
+    """Return Appose's folder of environments."""
+    return Path(os.environ.get("APPOSE_ENVS_DIR") or Path.home() / ".local" / "share" / "appose")
 
 
 def _can_lock(file: IO[bytes]) -> bool:
