@@ -127,12 +127,15 @@ class PlaneAssembly:
             self._next += 1
 
     def preview(self, tile: Tile, image: Plane) -> Plane:
-        """Return the plane so far with `image` in the place of `tile`."""
+        """Return what a stop would keep: the plane so far, `image` in the place of `tile`, blended as in the end."""
         whole = self._blender.result(background=self._background)
         for number, early in self._early.items():
             whole[self._tiles[number // self._n_fits].slices] = early
         whole[tile.slices] = image
-        return whole
+        blend = self._task.blend
+        if blend is None or blend.shape != whole.shape:  # on a finer grid
+            return whole
+        return whole + np.float32(self._task.recipe.network.classical_weight) * (blend - whole)
 
     def result(self) -> PlaneResult | None:
         """Return the plane, its background where a stop omitted tiles; None if it omitted all of them."""

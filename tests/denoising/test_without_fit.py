@@ -18,10 +18,10 @@ from autodip_ij.denoising.plan import plan_run
 from autodip_ij.denoising.superresolution import SuperresSettings, superresolve_image
 from autodip_ij.dip.resampling import enlarge
 from autodip_ij.errors import Cancelled
-from autodip_ij.fiji.commands.dialog import in_words
 from autodip_ij.fiji.commands.screen import inspection_rows
 from autodip_ij.fiji.commands.text import briefly, verdict_lines
 from autodip_ij.fiji.imageplus.source import provenance_block
+from autodip_ij.fiji.worker.look import time_in_words
 from autodip_ij.images import Image
 from autodip_ij.noise.residual import Value
 from autodip_ij.progress import Silent, Stop
@@ -217,8 +217,8 @@ def test_inspect_shows_it_with_the_time_of_the_estimate_alone(pack, no_network, 
 def test_fiji_shows_it_in_dialog_table_log_and_verdict(pack, no_network):
     settings = DenoiseSettings.parse(**fast(pack))
     inspection = autodip_ij.inspect(Image.from_array(noisy()), settings).model_dump(mode="json")
-    assert in_words(inspection["scenes"][0]["channels"])[1].endswith(", without a fit")
-    assert next(inspection_rows(inspection))["Speaks for"] == "no network, median size_px=3 alone"
+    assert time_in_words(inspection["scenes"][0]["channels"]).endswith(", without a fit")
+    assert next(inspection_rows(inspection))["Parameters"] == "no network, median size_px=3 alone"
     report = autodip_ij.denoise(noisy(), **fast(pack)).report
     assert briefly(report.messages[0]) == "channel 0: confocal, confidence 1.00, no network"
     (line,) = verdict_lines(report.model_dump())

@@ -70,7 +70,7 @@ def test_the_dialog_is_told_the_group_and_the_time(imagej, monkeypatch):
     )
     found, time = described.look(imp, imagej.tasks)
     assert found == "confocal, nucleus"
-    assert time.startswith("about ")
+    assert described.note_of("scan", time).startswith("scan: expected time about ")
 
 
 def test_an_image_without_window_differs_from_a_command_without_image(imagej, commands):

@@ -10,11 +10,14 @@ import pytest
 
 from autodip_ij.errors import Cancelled
 from autodip_ij.fiji.commands import bridge
+from autodip_ij.fiji.imageplus import open_image
 from autodip_ij.fiji.imageplus.convert import to_imageplus
 from autodip_ij.fiji.imageplus.progress import FijiProgress
 from autodip_ij.fiji.imageplus.source import recorded_report
-from autodip_ij.fiji.worker.jobs import Stages
+from autodip_ij.fiji.worker.jobs import FIRST_LOOK, Stages
+from autodip_ij.fiji.worker.shared import PrivateArrays
 from autodip_ij.progress import Progress, Silent, Stop
+from autodip_ij.settings import DenoiseSettings
 
 pytestmark = pytest.mark.jvm
 ESCAPE = 27
@@ -101,6 +104,17 @@ def test_what_is_left_counts_the_time_of_the_fit_alone(tasks, monkeypatch):
     clock[0] += 1
     progress.advance(1)
     assert progress.times() == ", 1 min 1 s, about 1 min 13 s left"
+    progress.close()
+
+
+def test_the_clock_runs_where_a_stage_reports_no_steps(tasks, monkeypatch):
+    clock = [1000.0]
+    monkeypatch.setattr("autodip_ij.fiji.imageplus.progress.time.monotonic", lambda: clock[0])
+    progress = FijiProgress(tasks, preview=FakeWindow())
+    progress.start(0, "Choosing the parameters")
+    clock[0] += 7
+    progress.stop_request()  # the runner asks ten times a second
+    assert str(tasks.made[-1].getStatusMessage()) == "Choosing the parameters, 7 s"
     progress.close()
 
 
@@ -246,3 +260,22 @@ def test_stop_and_keep_returns_the_result_so_far(imagej, tasks):
     report = recorded_report(str(box["result"].getInfoProperty()))
     assert report["channels"][0]["fit"]["stopped"]
     assert 0 < report["channels"][0]["fit"]["iterations"] < 20000
+
+
+def test_the_first_picture_does_not_wait_for_the_worker(tasks):
+    """Before a worker has started, or is done with the look before the dialog, the window is there."""
+    window = FakeWindow()
+
+    class Busy:
+        def arrays(self):
+            return PrivateArrays()
+
+        def run(self, *arguments, **known):
+            assert window.shown == [FIRST_LOOK]
+            raise Cancelled("seen")
+
+    imp = to_imageplus(np.full((1, 1, 1, 40, 50), 7, np.uint16), "cells.tif")
+    progress = FijiProgress(tasks, preview=window)
+    with pytest.raises(Cancelled, match="seen"):
+        open_image.denoise(open_image.Task(imp, DenoiseSettings()), Busy(), progress, preview=True)
+    progress.close()

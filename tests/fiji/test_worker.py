@@ -235,6 +235,11 @@ def test_previews_arrive_thinned_out(engine):
     np.testing.assert_array_equal(plane[1, :3], 2 * 1024 + np.arange(0, 6, 2))
 
 
+def test_a_preview_is_wanted_from_the_beginning_on(engine):
+    assert run(engine, "show_at_once", Watcher(), preview_of=(40, 50)) is True
+    assert run(engine, "show_at_once", Watcher()) is False  # no window, no space for one
+
+
 @posix
 def test_the_worker_gives_up_the_memory_of_earlier_jobs(engine):
     run_double(engine)

@@ -13,7 +13,7 @@ from typing import Any
 
 from autodip_ij.errors import BadInput
 from autodip_ij.fiji.commands import caller, screen
-from autodip_ij.fiji.commands.dialog import TWO_IMAGES, describe, image_for
+from autodip_ij.fiji.commands.dialog import TWO_IMAGES, describe, image_for, only_other
 from autodip_ij.fiji.commands.entry import menu_entry
 from autodip_ij.fiji.commands.menu import REPLACE_IMAGE, MenuCommand, command_of
 from autodip_ij.fiji.commands.parsing import check_macro_line, choose, scale_of, truth
@@ -149,6 +149,10 @@ def evaluate(variables: Variables) -> str:
     images = {name: values[name] for name in ("reference", "image")}
     if any(imp is None for imp in images.values()):
         raise BadInput(TWO_IMAGES)
+    chosen_twice = images["reference"] == images["image"] and screen.has_window() and not screen.macro_options()
+    if chosen_twice and (other := only_other(images["image"])):
+        images["image"] = other
+        screen.log(f"{other.getTitle()} is compared with {images['reference'].getTitle()}, which was chosen twice")
     if images["reference"] == images["image"]:
         raise BadInput(f"reference and image are the same, {images['image'].getTitle()}; choose two different images")
     shapes = {name: dimensions(imp) for name, imp in images.items()}
@@ -186,7 +190,7 @@ def settings(variables: Variables) -> str:
             found = worker().run("autodip_ij.fiji.worker.jobs:probe", {}, shared, progress)
         lines.append(f"worker: {found['python']}")
         lines += [
-            " ".join(part for part in (f"{check['name']}: {check['finding']}", check["remedy"]) if part)
+            "; ".join(part for part in (f"{check['name']}: {check['finding']}", check["remedy"]) if part)
             for check in found["checks"]
         ]
     for line in lines:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import html
 import logging
 import threading
 from collections.abc import Mapping, MutableMapping
 from typing import Any
 
-from autodip_ij._support.text import duration
 from autodip_ij.errors import AutodipError, BadInput
 from autodip_ij.fiji.commands import caller, screen
 from autodip_ij.fiji.commands.menu import MenuCommand
@@ -22,6 +22,7 @@ from autodip_ij.progress import Silent
 from autodip_ij.settings import DenoiseSettings
 
 _log = logging.getLogger(__name__)
+_TITLE_LETTERS = 40
 LOOK_SECONDS = 2.0
 """How long a dialog waits for group and time before it opens without them."""
 
@@ -44,54 +45,33 @@ def describe(imp: Any, shared: SharedArrays) -> dict[str, Any]:
 
 
 def look(imp: Any, tasks: Any) -> tuple[str, str]:
-    """Return the detected groups and the expected time for a dialog; empty texts where they are not known in time.
+    """Return the groups of an image and the expected time for its dialog; empty texts where not known in time.
 
-    The worker does the inspection, so that it is running by the time OK is pressed.
+    The worker finds them, so that it is running, with all that a run needs loaded, by the time OK is pressed.
     """
     preferences = read_preferences(tasks)
     if not (preferences.isolate and worker().is_idle):
         return "", ""
-    box: dict[str, Any] = {}
+    settings = DenoiseSettings.parse(**preferences.settings()).model_dump(exclude_unset=True)
+    box: dict[str, str] = {}
 
-    def ask() -> None:
+    def ask(job: str, request: dict[str, Any], shared: SharedArrays) -> None:
+        values = request | {"settings": settings}
+        box.update(worker().run(f"autodip_ij.fiji.worker.look:{job}", values, shared, Silent(), brief=True))
+
+    def ask_both() -> None:
         try:
             with worker().arrays() as shared:
-                request = describe(imp, shared)
-                request["settings"] = DenoiseSettings.parse(**preferences.settings()).model_dump(exclude_unset=True)
-                box.update(
-                    worker().run(
-                        "autodip_ij.fiji.worker.jobs:inspect_open_image", request, shared, Silent(), brief=True
-                    )
-                )
+                ask("groups", {"origin": origin_of(imp).to_json()}, shared)
+            with worker().arrays() as shared:
+                ask("expected_time", describe(imp, shared), shared)
         except AutodipError as problem:
             _log.info("no inspection before the dialog: %s", problem)  # the run itself will report it
 
-    screen.status("AUTO-DIP: reading the metadata")
-    asking = threading.Thread(target=ask, name="AUTO-DIP-Look", daemon=True)
+    asking = threading.Thread(target=ask_both, name="AUTO-DIP-Look", daemon=True)
     asking.start()
     asking.join(LOOK_SECONDS)
-    return in_words(box["scenes"][0]["channels"]) if "scenes" in box else ("", "")
-
-
-def in_words(channels: list[dict[str, Any]]) -> tuple[str, str]:
-    """Return the groups of an inspection and its time as text.
-
-    Examples
-    --------
-    >>> in_words([{"microscope": "confocal", "specimen": None, "estimate": {"seconds": 70.0}}])
-    ('confocal, specimen unknown', 'about 1 min 10 s')
-    """
-    found = dict.fromkeys(_group(channel["microscope"], channel["specimen"]) for channel in channels)
-    seconds = [channel["estimate"]["seconds"] for channel in channels if channel["estimate"]]
-    parameters = [channel.get("parameters") for channel in channels]
-    alone = bool(parameters) and all(known and known["classical_weight"] == 1 for known in parameters)
-    return "; ".join(found), f"about {duration(sum(seconds))}{', without a fit' if alone else ''}" if seconds else ""
-
-
-def _group(microscope: str | None, specimen: str | None) -> str:
-    if not (microscope or specimen):
-        return "none"
-    return f"{microscope or 'microscope unknown'}, {specimen or 'specimen unknown'}"
+    return box.get("groups", ""), box.get("time", "")
 
 
 _REFUSED = "autodip_refused"
@@ -155,12 +135,43 @@ def _take_images(command: MenuCommand, module: Any, variables: Mapping[str, Any]
             raise BadInput(TWO_IMAGES)
 
 
+def only_other(imp: Any) -> Any:
+    """Return the only other open image of the same dimensions; None if there are several or none.
+
+    SciJava's dialog offers the same image in each of its lists, and an entry cannot be selected beforehand.
+    """
+    from scyjava import jimport
+
+    windows = jimport("ij.WindowManager")
+    images = [windows.getImage(int(number)) for number in windows.getIDList() or ()]
+    alike = [other for other in images if other != imp and dimensions(other) == dimensions(imp)]
+    return alike[0] if len(alike) == 1 else None
+
+
 def _announce(module: Any, tasks: Any) -> None:
-    """Show in the dialog which group the metadata imply, and the expected time."""
-    found, time = look(module.getInput("imp"), tasks)
+    """Show in the dialog which image it is about, which group the metadata imply, and the expected time."""
+    imp = module.getInput("imp")
+    title = plain_text(str(imp.getTitle()))
+    screen.status(f"{title}: reading the metadata")
+    found, time = look(imp, tasks)
     group = module.getInfo().getInput("group")
     group.setLabel(plain_text(f"Group: from the metadata (detected: {found})" if found else "Group"))
-    module.setInput("note", f"Expected time with these settings: {time or 'see the Log after the start'}")
+    # SciJava shows a message as HTML; where a line could be broken, the dialog is made as high as for many lines.
+    module.setInput("note", html.escape(note_of(title, time)).replace(" ", "\N{NO-BREAK SPACE}"))
+
+
+def note_of(title: str, time: str) -> str:
+    """Return the first line of the dialog: the image, and the expected time of a run, if that is known.
+
+    Examples
+    --------
+    >>> note_of("cells.tif", "about 36 s")
+    'cells.tif: expected time about 36 s'
+    >>> note_of("2028-11-28 embryo 7 second acquisition after wash.czi - position 3", "")
+    '2028-11-28 embryo 7...position 3: the Log tells the expected time after the start'
+    """
+    short = title if len(title) <= _TITLE_LETTERS else f"{title[: _TITLE_LETTERS // 2].strip()}...{title[-10:]}"
+    return f"{short}: {f'expected time {time}' if time else 'the Log tells the expected time after the start'}"
 
 
 def image_for(variables: Mapping[str, Any]) -> Any:

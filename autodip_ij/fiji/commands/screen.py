@@ -15,27 +15,26 @@ def inspection_rows(inspection: dict[str, Any]) -> Iterator[Row]:
     for scene in inspection["scenes"]:
         for channel in scene["channels"]:
             group = "/".join(part for part in (channel["microscope"], channel["specimen"]) if part) or "unknown"
-            # Indices from 1, as in ImageJ.
-            facts: Row = {
-                "Scene": scene["name"],
-                "Channel": channel["index"] + 1,
-                "Name": channel["name"],
-                "Group": group,
-            }
+            # Indices from 1, as in ImageJ. What a user looks for stands on the left, long texts on the right.
+            facts: Row = {"Channel": channel["index"] + 1, "Name": channel["name"], "Group": group}
             yield facts | {
                 "Confidence": channel["confidence"],
-                "Source": "decision",
-                "Value": channel["reason"],
-                "Speaks for": _parameters(channel),
+                "Speaks for": None,
                 "Weight": None,
+                "Value": None,
+                "Source": "decision",
+                "Scene": scene["name"],
+                "Parameters": _parameters(channel),
+                "Reason": channel["reason"],
             }
             for evidence in channel["evidence"]:
                 yield facts | {
                     "Confidence": None,
-                    "Source": evidence["source"],
-                    "Value": evidence["value"],
                     "Speaks for": evidence["speaks_for"],
                     "Weight": evidence["weight"],
+                    "Value": evidence["value"],
+                    "Source": evidence["source"],
+                    "Scene": scene["name"],
                 }
 
 

@@ -13,7 +13,7 @@ from autodip_ij.fiji.commands.menu import command_of
 from autodip_ij.groups.model import group_names
 from autodip_ij.settings import DenoiseSettings
 
-LINE_LETTERS = 48
+LINE_LETTERS = 42
 """Characters that fit into about 400 pixels of the Log."""
 _CHANNEL = re.compile(r"\b([Cc]hannel) (\d+)(?![\d/]| of )")
 
@@ -41,7 +41,7 @@ def log_lines(text: str) -> list[str]:
     Examples
     --------
     >>> log_lines("about 4 min 9 s and 0.5 GB of memory on cpu, which is longer than a line")
-    ['about 4 min 9 s and 0.5 GB of memory on cpu,', '    which is longer than a line']
+    ['about 4 min 9 s and 0.5 GB of memory on', '    cpu, which is longer than a line']
     """
     return textwrap.wrap(
         plain_text(text), LINE_LETTERS, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False

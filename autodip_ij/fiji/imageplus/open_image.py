@@ -27,6 +27,7 @@ from autodip_ij.fiji.imageplus.convert import (
     whole,
 )
 from autodip_ij.fiji.imageplus.source import channels_of, origin_of, pixel_size_of, provenance_block
+from autodip_ij.fiji.worker.jobs import FIRST_LOOK, first_look
 from autodip_ij.fiji.worker.service import Runner
 from autodip_ij.images.selection import parse_indices
 from autodip_ij.progress import Progress
@@ -89,7 +90,11 @@ def _denoise_locked(task: Task, runner: Runner, progress: Progress, preview: boo
     looks = channels_of(task.imp, origin.channel_names)
     progress.start(0, "Reading the image")
     with runner.arrays() as shared:
-        to_array(task.imp, selection, shared.add("source", dtype_of(task.imp), shape))
+        source = shared.add("source", dtype_of(task.imp), shape)
+        to_array(task.imp, selection, source)
+        if preview and progress.wants_preview():  # here, since a worker that has to start would show it seconds later
+            progress.preview(first_look(source[0, 0, 0]), FIRST_LOOK)
+        del source
         shared.add("target", out_type, shape)
         answer = runner.run(
             "autodip_ij.fiji.worker.jobs:denoise_pixels",

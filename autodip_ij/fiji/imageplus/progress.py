@@ -16,8 +16,11 @@ from autodip_ij.progress import Silent, Stop
 
 PREVIEW_SECONDS = 1.0
 _SHOW_SECONDS = 0.2
+_TICK_SECONDS = 1.0
 _SECOND_REQUEST_SECONDS = 1.0
 _LARGEST_SIDE = 512
+_LEAST_WIDTH = 360
+"""Of the preview window, px: its two lines of text fit."""
 
 
 class Preview:
@@ -35,6 +38,7 @@ class Preview:
         self._canvas: Any = None
         self._imp: Any = None
         self._button: Any = None
+        self._lines: tuple[Any, Any] | None = None
         self._words = ""
         self._times = ""
 
@@ -44,9 +48,8 @@ class Preview:
         return self._frame is None or bool(self._frame.isVisible())
 
     def show(self, plane: npt.NDArray[np.float32], words: str) -> None:
-        """Show a plane (Y, X), scaled from its 0.1 to its 99.9 percentile, with `words` in the title."""
-        words = plain_text(words)
-        self._words = words if words.startswith(self._title) else f"{self._title}, {words}"
+        """Show a plane (Y, X), scaled from its 0.1 to its 99.9 percentile, with `words` in the title and below it."""
+        self._words = plain_text(words).removeprefix(f"{self._title}, ")
         pixels = np.ascontiguousarray(plane, np.float32)[None, None, None]
         if self._frame is None:
             self._imp = to_imageplus(pixels, self._title)
@@ -82,17 +85,27 @@ class Preview:
         panel = jimport("java.awt.Panel")()
         panel.add(self._canvas)
         frame.getContentPane().add(panel, layout.CENTER)
-        frame.getContentPane().add(self._button, layout.SOUTH)
+        # A small window has a short title, and Fiji's status line is elsewhere on the screen.
+        self._lines = jimport("javax.swing.JLabel")(" "), jimport("javax.swing.JLabel")(" ")
+        below = jimport("javax.swing.JPanel")(jimport("java.awt.GridLayout")(0, 1))
+        for line in self._lines:
+            line.setHorizontalAlignment(line.CENTER)
+            below.add(line)
+        below.add(self._button)
+        frame.getContentPane().add(below, layout.SOUTH)
         frame.pack()
+        frame.setSize(max(_LEAST_WIDTH, int(frame.getWidth())), int(frame.getHeight()))
         frame.setLocationByPlatform(True)
         frame.setVisible(True)
         self._frame = frame
 
     def set_times(self, times: str) -> None:
-        """Show elapsed and remaining time in the title."""
+        """Show elapsed and remaining time in the title and below the plane."""
         self._times = times
-        if self._frame is not None:
-            self._frame.setTitle(f"{self._words}{times}")
+        if self._frame is not None and self._lines is not None:
+            self._frame.setTitle(f"{self._title}, {self._words}{times}")
+            self._lines[0].setText(self._words)
+            self._lines[1].setText(times.removeprefix(", ") or " ")
 
     def stop_pressed(self) -> bool:
         """Whether the user pressed the button to stop with the result so far."""
@@ -190,7 +203,12 @@ class FijiProgress(Silent):
             self._window.show(plane, title)
 
     def stop_request(self) -> Stop:
-        """Return the user's request: from the task's cancel button, Esc, or the button of the preview."""
+        """Return the user's request: from the task's cancel button, Esc, or the button of the preview.
+
+        It is asked for all the time, and keeps the time shown going where a stage reports no steps.
+        """
+        if self._title and time.monotonic() - self._shown >= _TICK_SECONDS:
+            self._show()
         asked = self._asked()
         if asked is Stop.NO:
             return self._request

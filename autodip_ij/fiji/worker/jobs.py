@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict, replace
+from math import ceil
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,11 @@ from autodip_ij.progress import Progress, Stop
 from autodip_ij.settings import DenoiseSettings
 
 Arrays = Mapping[str, npt.NDArray[Any]]
+
+FIRST_LOOK = "smoothed for a first look"
+"""Title of the first picture of a run."""
+_SMOOTH_PX = 1.5
+_LARGEST_SIDE = 1024
 
 
 class Stages:
@@ -70,10 +76,10 @@ def denoise_pixels(values: dict[str, Any], arrays: Arrays, progress: Progress) -
     dict
         ``report`` (`autodip_ij.denoising.report.Report`), ``basis`` (the source of the metadata).
     """
-    from autodip_ij.denoising.api import denoise_image
-
     settings = DenoiseSettings.parse(**values["settings"])
     progress.start(0, "Reading the metadata")
+    if progress.wants_preview():  # before all that takes time: imports, the choice of parameters, classical estimates
+        progress.preview(first_look(arrays["source"][0, 0, 0]), FIRST_LOOK)
     found = decide(Origin.from_json(values["origin"]), settings, progress)
     progress.log(f"{values['title']}: metadata from {found.basis}")
     source, target = arrays["source"], arrays["target"]
@@ -85,6 +91,8 @@ def denoise_pixels(values: dict[str, Any], arrays: Arrays, progress: Progress) -
         progress.log("the uncertainty map is written for files only; to obtain it, save the image and denoise the file")
         settings = settings.model_copy(update={"uncertainty": False})
     progress.start(0, "Choosing the parameters")
+    from autodip_ij.denoising.api import denoise_image
+
     result = denoise_image(
         image, settings, decisions=[found.decisions[c] for c in values["channels"]], progress=Stages(progress)
     )
@@ -96,6 +104,24 @@ def denoise_pixels(values: dict[str, Any], arrays: Arrays, progress: Progress) -
     for line in verdict_lines(record):
         progress.log(line)
     return {"report": record, "basis": found.basis}
+
+
+def first_look(plane: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+    """Return a plane (Y, X) smoothed by a Gaussian filter; every so many pixels of a large one.
+
+    Examples
+    --------
+    >>> first_look(np.full((2000, 3000), 7, np.uint16)).shape
+    (667, 1000)
+    """
+    from scipy.ndimage import gaussian_filter
+
+    step = ceil(max(plane.shape) / _LARGEST_SIDE)
+    thin = plane[::step, ::step].astype(np.float32)
+    valid = np.isfinite(thin)
+    if not valid.all():
+        thin[~valid] = thin[valid].mean() if valid.any() else 0
+    return np.asarray(gaussian_filter(thin, _SMOOTH_PX), np.float32)
 
 
 def _image(pixels: npt.NDArray[Any], values: dict[str, Any], found: Found) -> Image:

@@ -124,6 +124,8 @@ class Engine:
             if preview_of is not None:
                 height, width = (min(side, PREVIEW_SIDE) for side in preview_of)
                 shared.add("preview", np.float32, (PREVIEW_SLOTS, height, width))
+                # The job may have a picture before the first poll.
+                shared["control"][WANTS_PREVIEW] = progress.wants_preview()
             run = self._begin(job, shared, progress)
             if self._follow(run, shared, progress) is Stop.DISCARD:
                 abandoned = True

@@ -97,6 +97,11 @@ def show(values, arrays, progress):
     return "never wanted"
 
 
+def show_at_once(values, arrays, progress):
+    """Return whether a preview is wanted before anything else happens."""
+    return progress.wants_preview()
+
+
 def record(values, arrays, progress):
     """Write when it began and ended into a file."""
     began = time.time()
