@@ -160,8 +160,27 @@ function askForOptions() {
 function logMessages(name, printed) {
 	print(name + ":");
 	lines = textsOf(printed, "messages");
-	for (i = 0; i < lines.length; i++)
-		print("  " + lines[i]);
+	for (i = 0; i < lines.length; i++) {
+		if (isUnattended())
+			print("  " + lines[i]);
+		else
+			printWrapped(lines[i]);
+	}
+}
+
+// The Log does not wrap lines, and at its initial size shows about 42 letters of one.
+function printWrapped(text) {
+	words = split(text, " ");
+	line = "";
+	for (w = 0; w < words.length; w++) {
+		length = lengthOf(line) + lengthOf(words[w]);
+		if (length >= 40 && w > 0) {
+			print("  " + line);
+			line = "  ";
+		}
+		line = line + words[w] + " ";
+	}
+	print("  " + line);
 }
 
 function fileNameFrom(title) {

@@ -17,7 +17,7 @@ readOptions(given, Array.concat(newArray("input", "output"), KEYS));
 if (List.get("given") == "" && !isUnattended())
 	askForOptions();
 if (List.get("input") == "" || List.get("output") == "")
-	exit(LABEL + ": specify input=[folder] and output=[another folder]");
+	exit(LABEL + ": choose an input folder and another one for the output,\nin a macro: input=[folder] output=[another folder]");
 program = findProgram();
 counts = denoiseFolder(program);
 if (getArgument() != "" || isUnattended())

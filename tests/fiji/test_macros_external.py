@@ -359,7 +359,7 @@ def test_a_folder_that_cannot_be_done_is_an_error_of_the_macro(
     assert macro(denoise_folder(f"input=[{converted}] output=[{converted}] program=[{program}]")) == "[aborted]"
     assert "the output folder is the input folder" in "".join(capfd.readouterr())
     assert macro(denoise_folder(f"input=[{converted}]")) == "[aborted]"
-    assert "specify input=[folder] and output=[another folder]" in "".join(capfd.readouterr())
+    assert "input=[folder] output=[another folder]" in "".join(capfd.readouterr())
 
 
 def test_a_macro_command_of_another_macro_gets_its_options(
