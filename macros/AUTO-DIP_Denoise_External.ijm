@@ -161,7 +161,7 @@ function logMessages(name, printed) {
 	print(name + ":");
 	lines = textsOf(printed, "messages");
 	for (i = 0; i < lines.length; i++) {
-		if (isUnattended())
+		if (getInfo("java.awt.headless") == "true")
 			print("  " + lines[i]);
 		else
 			printWrapped(lines[i]);
