@@ -57,7 +57,6 @@ FOUND_THERE = {"triton": "autodip_ij/dip"}
 USED_WITHOUT_IMPORT = {
     "bioio-czi": "a reader that bioio finds",
     "pyarrow": "pandas writes Parquet with it",
-    "pywavelets": "scikit-image denoises by wavelets with it",
     "pyimagej": "Fiji's own Python mode needs it",
 }
 

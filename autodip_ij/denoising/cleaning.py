@@ -15,7 +15,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -148,6 +149,8 @@ class Scale:
     noise: NoiseModel | None = None
     sample: npt.NDArray[Any] | None = None
     telling: tuple[int, int] = (0, 0)
+    only: _Searched | None = field(default=None, compare=False, repr=False)
+    """The only plane of the channel, already searched for pixels that are not measurements."""
 
     def untouched(self, source: npt.NDArray[Any]) -> CleanPlane:
         """Return a plane of the channel (Y, X) of which nothing is fitted."""
@@ -156,8 +159,17 @@ class Scale:
         return CleanPlane(~none, none, Stripes.none(source.shape), unit, source, self.window)
 
     def clean(self, source: npt.NDArray[Any]) -> CleanPlane:
-        """Return a plane of the channel (Y, X) ready to be fitted."""
-        found = _measured(source, self.noise)
+        """Return a plane of the channel (Y, X) ready to be fitted; the only plane of it is searched once."""
+        if self.only is not None and self.only.is_of(source):
+            return self._only_clean
+        return self._cleaned(source, _measured(source, self.noise))
+
+    @cached_property
+    def _only_clean(self) -> CleanPlane:
+        assert self.only is not None
+        return self._cleaned(self.only.source, self.only.with_stripes(self.noise))
+
+    def _cleaned(self, source: npt.NDArray[Any], found: _Measured) -> CleanPlane:
         window = self.window
         if found.empty or window.constant:
             return CleanPlane(found.kept, found.outliers, found.stripes, window.normalise(source), source, window)
@@ -187,6 +199,9 @@ def measure_scale(channel: da.Array | npt.NDArray[Any]) -> Scale:
     if (length_t, length_z) == (1, 1) and not isinstance(channel, np.ndarray):
         channel = read_lazy(channel)
     noise = _noise_of(channel)
+    if (length_t, length_z) == (1, 1):
+        only = _Searched(channel[0, 0], _measured(channel[0, 0], noise, stripes_too=False))
+        return Scale(_window(*_range([only.extremes()]), channel.dtype), noise, only=only)
     planes = [channel[t, z] for t in range(length_t) for z in range(length_z)]
     if isinstance(channel, np.ndarray):
         found = [_extremes(plane, noise) for plane in planes]
@@ -263,14 +278,40 @@ class _Extremes:
     measured: bool
 
 
+@dataclass(frozen=True)
+class _Searched:
+    """A plane (Y, X) as recorded, and what was found in it without looking for stripes."""
+
+    source: npt.NDArray[Any]
+    found: _Measured
+
+    def extremes(self) -> _Extremes | None:
+        """Return the extremes of the plane; None where no value is finite."""
+        if not self.found.empty:
+            return _Extremes(*self.found.ends(self.source), measured=True)
+        finite = self.source[np.isfinite(self.found.values)]
+        return _Extremes(finite.min().item(), finite.max().item(), measured=False) if finite.size else None
+
+    def is_of(self, source: npt.NDArray[Any]) -> bool:
+        """Whether `source` is this plane."""
+        if source is self.source:
+            return True
+        same = source.dtype == self.source.dtype and source.shape == self.source.shape
+        return same and np.array_equal(source, self.source, equal_nan=source.dtype.kind == "f")
+
+    def with_stripes(self, noise: NoiseModel | None) -> _Measured:
+        """Return what is found when stripes are looked for too: the same, unless there are some."""
+        if self.source.dtype.kind == "b" or self.found.empty:
+            return self.found
+        if self.found.kept.any() or find_stripes(self.source.astype(np.float64)):
+            return _measured(self.source, noise)
+        return self.found
+
+
 def _extremes(plane: Any, noise: NoiseModel | None) -> _Extremes | None:
     """Return the extremes of a plane (Y, X); None where no value is finite."""
     source = np.asarray(plane)
-    found = _measured(source, noise, stripes_too=False)
-    if not found.empty:
-        return _Extremes(*found.ends(source), measured=True)
-    finite = source[np.isfinite(found.values)]
-    return _Extremes(finite.min().item(), finite.max().item(), measured=False) if finite.size else None
+    return _Searched(source, _measured(source, noise, stripes_too=False)).extremes()
 
 
 def _range(found: Sequence[_Extremes | None]) -> tuple[float, float]:

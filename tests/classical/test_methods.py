@@ -210,6 +210,17 @@ def test_blind_vst_bm3d_reaches_its_published_strength_on_two_photon_mito(shared
     assert psnr(clean[crop], denoised, data_range=255) == pytest.approx(37.95, abs=1.0)
 
 
+@pytest.mark.parametrize("wavelet", ["haar", "sym4", "coif1"])
+def test_wavelets_are_shrunk_as_by_scikit_image(noisy, wavelet):
+    from skimage.restoration import denoise_wavelet
+
+    from autodip_ij.classical.wavelets import shrink_wavelets
+
+    padded = np.pad(noisy.astype(np.float64), 8, mode="symmetric")
+    known = denoise_wavelet(padded, sigma=0.1, wavelet=wavelet, method="BayesShrink", rescale_sigma=False)
+    np.testing.assert_array_equal(shrink_wavelets(noisy, 0.1, wavelet=wavelet, shifts_px=0), known[8:-8, 8:-8])
+
+
 def test_wavelets_do_not_hand_their_work_to_a_cluster(noisy, monkeypatch):
     """In a worker of one, shifts that are sent to the cluster wait behind the jobs that wait for them."""
     import dask

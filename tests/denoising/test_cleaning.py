@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import dask.array as da
@@ -11,6 +12,7 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 import autodip_ij
+from autodip_ij.denoising import cleaning
 from autodip_ij.denoising.cleaning import measure_scale
 from autodip_ij.progress import Silent
 
@@ -55,6 +57,34 @@ def test_artefacts_are_put_back_on_demand() -> None:
     assert np.corrcoef(means, rows)[0, 1] > 0.99
     assert removed.report.channels[0].striped_planes == 1
     assert [line for line in removed.report.messages if "every row has an offset of its own" in line]
+
+
+@pytest.mark.parametrize("what", ["camera", "hot", "gap", "striped", "nan"])
+def test_the_only_plane_of_a_channel_is_cleaned_as_one_of_several(what: str) -> None:
+    plane = camera().astype(np.float32 if what == "nan" else np.uint16)
+    if what in ("hot", "nan"):
+        plane[20, 80] = 65535 if what == "hot" else np.nan
+    if what == "gap":
+        plane[:, :12] = 0
+    if what == "striped":
+        plane += np.rint(np.random.default_rng(1).uniform(0, 20, 96)).astype(np.uint16)[:, None]
+    scale = measure_scale(plane[None, None])
+    several = replace(scale, only=None)
+    # A copy of the plane, and one of which a pixel differs.
+    for source in (plane.copy(), np.where(np.arange(96) == 50, plane + 1, plane)):
+        one, other = scale.clean(source), several.clean(source)
+        assert one.window == other.window
+        for name in ("unit", "kept", "outliers", "source"):
+            np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
+        np.testing.assert_array_equal(one.stripes.image, other.stripes.image)
+
+
+def test_a_single_plane_is_searched_for_outliers_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    searched = []
+    find = cleaning.find_outliers
+    monkeypatch.setattr(cleaning, "find_outliers", lambda *given: searched.append(given) or find(*given))
+    autodip_ij.denoise(camera(), **QUICK)
+    assert len(searched) == 1
 
 
 def test_gaps_come_back_exactly_and_take_no_part() -> None:
