@@ -14,7 +14,6 @@ import numpy as np
 import numpy.typing as npt
 from scipy.fft import fftfreq, irfft2, rfft2, rfftfreq
 from scipy.ndimage import gaussian_filter
-from scipy.signal import detrend
 
 from autodip_ij.classical.estimates import Estimates
 from autodip_ij.classical.method import run_method
@@ -123,6 +122,8 @@ def is_empty(plane: npt.NDArray[np.floating[Any]]) -> bool:
     >>> is_empty(plane), is_empty(plane + 8 * (np.hypot(*np.mgrid[-64:64, -64:64]) < 2))
     (True, False)
     """
+    from scipy.signal import detrend  # which loads scipy.stats
+
     spectrum = rfft2(detrend(detrend(plane, axis=0), axis=1))
     inner = slice(_EDGE_PX, -_EDGE_PX)
     for size, response in _responses((plane.shape[0], plane.shape[1])):
