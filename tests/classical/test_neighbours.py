@@ -196,6 +196,19 @@ def test_noise_that_pixels_share_is_averaged_over_planes_that_do_not_share_it(rn
     assert psnr(clean[1], together, data_range=1) > psnr(clean[1], single, data_range=1) + 0.5
 
 
+@pytest.mark.parametrize("reach", [0, 1])
+def test_under_shared_noise_structure_as_fine_as_pixels_is_not_lost(reach):
+    """An estimate at half the sampling cannot hold it, and it is far more than the noise."""
+    rng, side, sigma = np.random.default_rng(0), 96, 0.01
+    clean = np.stack([0.1 + rng.random((side, side)) * disc(side, 48, 48)] * 3)
+    noise = gaussian_filter(rng.normal(size=clean.shape), (0, 0.8, 0.8), mode="wrap")
+    noisy = (clean + sigma * noise / noise.std()).astype(np.float32)
+    planes = [NoisyPlane(plane, True) for plane in noisy]
+    assert max(plane.estimate().spacing_px for plane in planes) > 1
+    together = SeriesEstimates(planes.__getitem__, 3, reach, correlated=True).estimate(1)
+    assert psnr(clean[1], together, data_range=1) > psnr(clean[1], noisy[1], data_range=1)
+
+
 def scenes(kind: str) -> Callable[[int], np.ndarray]:
     still = background(64) + disc(64, 32, 32)
     return {
