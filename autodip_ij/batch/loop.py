@@ -191,7 +191,7 @@ class _Cluster:
 
     def submit(self, index: int, call: Call) -> None:
         self._begun(index)
-        future = self._client.submit(_on_worker, call.function, call.arguments, pure=False, priority=-index)
+        future = self._client.submit(_on_worker, call.function, call.arguments, pure=False, priority=-call.order(index))
         self._open[index] = future
         future.add_done_callback(lambda future: self._finished.put((index, future)))
 

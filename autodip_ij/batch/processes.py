@@ -17,6 +17,7 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import IO, Any
 
@@ -32,10 +33,20 @@ _PROGRAM = (
 
 @dataclass(frozen=True)
 class Call:
-    """A function at the top level of a module, and its arguments; all must be picklable."""
+    """A function at the top level of a module, and its arguments; all must be picklable.
+
+    Of calls that wait, those of lower `rank` are made first; by default it is that of the call among all. `threads` are
+    those of the numeric libraries in its local process, where they are not those of the pool.
+    """
 
     function: Callable[..., Any]
     arguments: tuple[Any, ...] = ()
+    rank: int | None = None
+    threads: int | None = None
+
+    def order(self, index: int) -> int:
+        """Return the rank of the call, whose number is `index`."""
+        return index if self.rank is None else self.rank
 
 
 @dataclass(frozen=True)
@@ -76,7 +87,9 @@ class Pool:
 
     def __init__(self, workers: int, threads: int) -> None:
         self._events: queue.SimpleQueue[tuple[int, Answer | None]] = queue.SimpleQueue()
-        self._waiting: queue.SimpleQueue[tuple[int, Call] | None] = queue.SimpleQueue()
+        # By rank and order; without a call where all has ended.
+        self._waiting: queue.PriorityQueue[tuple[int, int, int, Call | None]] = queue.PriorityQueue()
+        self._order = count()
         self._processes = [_Process(number, threads) for number in range(workers)]
         self._threads = [threading.Thread(target=self._feed, args=(it,), daemon=True) for it in self._processes]
         for thread in self._threads:
@@ -84,7 +97,7 @@ class Pool:
 
     def submit(self, index: int, call: Call) -> None:
         """Queue a call."""
-        self._waiting.put((index, call))
+        self._waiting.put((call.order(index), next(self._order), index, call))
 
     def next(self, seconds: float) -> tuple[int, Answer | None]:
         """Return index and None when a call begins, index and answer when it has ended; `queue.Empty` after a while."""
@@ -99,7 +112,7 @@ class Pool:
         """Kill all processes immediately."""
         for process in self._processes:
             process.kill()
-            self._waiting.put(None)
+            self._waiting.put((-1, next(self._order), -1, None))
         for thread in self._threads:
             thread.join()
 
@@ -110,9 +123,9 @@ class Pool:
             except queue.Empty:
                 process.end()
                 item = self._waiting.get()
-            if item is None or process.killed:
+            _, _, index, call = item
+            if call is None or process.killed:
                 break
-            index, call = item
             self._events.put((index, None))
             self._events.put((index, process.call(call)))
         process.end()
@@ -151,6 +164,8 @@ class _Process:
     idle: threading.Timer | None = field(default=None, init=False)
     _running: subprocess.Popen[bytes] | None = field(default=None, init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
+    _threads: int | None = field(default=None, init=False)
+    """Of the running process."""
 
     def call(self, call: Call) -> Answer:
         """Run a call in the process; failures are returned in the answer."""
@@ -159,7 +174,7 @@ class _Process:
         except Exception as error:
             return Answer(error=f"cannot be sent to a worker process ({type(error).__name__}: {error})")
         try:
-            running = self._started()
+            running = self._started(call.threads or self.threads)
         except OSError as error:
             return Answer(error=f"no worker process can be started ({error.strerror or error}); use fewer workers")
         assert running.stdin is not None
@@ -202,14 +217,17 @@ class _Process:
                 stream.close()  # type: ignore[union-attr]
         return code
 
-    def _started(self) -> subprocess.Popen[bytes]:
+    def _started(self, threads: int | None) -> subprocess.Popen[bytes]:
         if not sys.executable:
             raise OSError("the path of the Python interpreter is unknown")
+        if threads != self._threads:
+            self.end()  # libraries read this number when they are loaded
+            self._threads = threads
         with self._lock:
             if self.killed:
                 raise OSError("the workers are being ended")
             if self._running is None:
-                numeric = {name: str(self.threads) for name in _THREADS if self.threads is not None}
+                numeric = {name: str(threads) for name in _THREADS if threads is not None}
                 own = {} if self.number is None else {NUMBER_VARIABLE: str(self.number)}
                 self._running = subprocess.Popen(
                     # -P omits the working directory from the path: data files there may be named like modules.

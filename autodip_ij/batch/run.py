@@ -12,6 +12,7 @@ from autodip_ij._support.ownership import regularly
 from autodip_ij._support.text import duration
 from autodip_ij.batch.arrivals import Arrivals, Incoming, Watch
 from autodip_ij.batch.claim import claimed
+from autodip_ij.batch.division import Division
 from autodip_ij.batch.inputs import Entry, find_inputs
 from autodip_ij.batch.loop import answers
 from autodip_ij.batch.page import Page
@@ -22,12 +23,15 @@ from autodip_ij.batch.status import StatusFile
 from autodip_ij.batch.table import Table
 from autodip_ij.batch.targets import Job, plan_jobs
 from autodip_ij.batch.work import DenoiseFile, FileShare, Outcome, Overall, Watching, perform
+from autodip_ij.denoising.windows import LEAST_SECONDS, Share
 from autodip_ij.errors import AutodipError, BadInput, Cancelled, UnreadableFile, UnwritableOutput, failed_import
 from autodip_ij.progress import Progress, Silent, Stop
 from autodip_ij.settings import DenoiseSettings
 
 ATTEMPTS = 2
 """Number of crashes of its process after which a file counts as failed."""
+_CLUSTER_PROCESSES = 16
+"""For which a file is divided on a cluster, whose workers come and go."""
 _HELP = "perhaps for lack of memory: run autodip denoise on this file alone, with a smaller --tile"
 
 
@@ -253,29 +257,36 @@ def _on_workers(
     """
     order = list(waiting)
 
-    def calls(indices: Sequence[int]) -> list[Call]:
-        return [Call(perform, (table.jobs[index].absolute(), denoise)) for index in indices]
-
-    def come() -> list[Call] | None:
+    def come() -> list[Job] | None:
         found = more() if more else None
         order.extend(found or ())
-        return None if found is None else calls(found)
+        return None if found is None else [table.jobs[index].absolute() for index in found]
 
-    side_by_side = workers if more else min(workers, max(1, len(waiting)))
+    def begun(call: int) -> None:
+        if (file := division.begin(call)) is not None:
+            table.begin(order[file])
+
+    divided = denoise is None and (scheduler is not None or workers > 1)
+    share = Share(_CLUSTER_PROCESSES if scheduler else workers, LEAST_SECONDS) if divided else None
+    cores, side_by_side = os.cpu_count() or 1, workers if more else min(workers, max(1, len(waiting)))
+    jobs = [table.jobs[index].absolute() for index in waiting]
+    division = Division(share, jobs, come, denoise, threads=max(1, cores // workers))
     answered = answers(
-        calls(waiting),
-        0 if denoise else side_by_side,
+        division.first,
+        0 if denoise else workers,
         scheduler,
-        threads=max(1, (os.cpu_count() or 1) // side_by_side),
-        begun=lambda position: table.begin(order[position]),
+        threads=max(1, cores // side_by_side),
+        begun=begun,
         stopped=lambda: overall.progress.stop_request() is not Stop.NO,
-        more=come if more else None,
+        more=division.more,
         deaths=[table.deaths(index) for index in waiting],
     )
-    with closing(answered):
-        for position, answer in answered:
+    with division, closing(answered):
+        for call, answer in answered:
             if answer is None:
                 yield -1, None
                 return
-            yield order[position], _outcome(answer)
-            overall.update(position, 1.0, table.jobs[order[position]].title)
+            if (ended := division.take(call, answer)) is not None:
+                file, answer = ended
+                yield order[file], _outcome(answer)
+                overall.update(file, 1.0, table.jobs[order[file]].title)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +18,7 @@ from autodip_ij.batch.resume import Fingerprint, content_hash, note_input, remov
 from autodip_ij.batch.targets import Job
 from autodip_ij.batch.thumbnails import Pair, draw_thumbnails, pictured_planes
 from autodip_ij.denoising.report import Report
+from autodip_ij.denoising.windows import Divided, Share, Windows
 from autodip_ij.errors import AutodipError, Cancelled, UnreadableFile, failed_import
 from autodip_ij.progress import Progress, Silent, Stop
 from autodip_ij.settings import DenoiseSettings
@@ -60,6 +61,8 @@ class Outcome:
         Whether the process that ran it died.
     pictures
         Whether there are thumbnails.
+    windows
+        What the file was divided into: it is not done yet.
     """
 
     seconds: float
@@ -67,6 +70,7 @@ class Outcome:
     error: str = ""
     died: bool = False
     pictures: bool = False
+    windows: Windows | None = None
 
     @property
     def stopped(self) -> bool:
@@ -74,7 +78,12 @@ class Outcome:
         return self.report is not None and any(channel.fit.stopped for channel in self.report.channels)
 
 
-def perform(job: Job, denoise: DenoiseFile | None = None, progress: Progress | None = None) -> Outcome:
+def perform(
+    job: Job,
+    denoise: DenoiseFile | None = None,
+    progress: Progress | None = None,
+    share: Share | Windows | None = None,
+) -> Outcome:
     """Perform one job; any failure becomes the error of its outcome.
 
     Parameters
@@ -85,15 +94,34 @@ def perform(job: Job, denoise: DenoiseFile | None = None, progress: Progress | N
         Instead of `autodip_ij.denoising.api.denoise_file`, e.g. a function that asks a worker process.
     progress
         Progress reporter; may request cancellation.
+    share
+        How the file may be divided among processes, or the windows that it was divided into, all of which are done.
 
     Raises
     ------
     autodip_ij.errors.Cancelled
         If the user discards the work.
     """
+    return _reported(job, lambda: _denoise_and_note(job, denoise, progress or Silent(), share))
+
+
+def perform_window(job: Job, window: Windows) -> Outcome:
+    """Perform one window of a job that was divided; any failure becomes the error of its outcome."""
+
+    def work() -> None:
+        from autodip_ij.denoising.api import denoise_window
+
+        denoise_window(job.target, job.settings, window)
+
+    return _reported(job, work)
+
+
+def _reported(job: Job, work: Callable[[], tuple[Report, Pair | None] | None]) -> Outcome:
     began = time.perf_counter()
     try:
-        report, planes = _denoise_and_note(job, denoise, progress or Silent())
+        done = work()
+    except Divided as divided:
+        return Outcome(time.perf_counter() - began, windows=divided.windows)
     except Cancelled:
         raise
     except AutodipError as error:
@@ -106,10 +134,15 @@ def perform(job: Job, denoise: DenoiseFile | None = None, progress: Progress | N
             return Outcome(time.perf_counter() - began, error=str(problem))
         logger.debug("%s", job.title, exc_info=True)
         return Outcome(time.perf_counter() - began, error=f"unexpected {type(error).__name__}: {error}")
+    if done is None:
+        return Outcome(time.perf_counter() - began)
+    report, planes = done
     return Outcome(time.perf_counter() - began, report, pictures=draw_thumbnails(job, report, planes))
 
 
-def _denoise_and_note(job: Job, denoise: DenoiseFile | None, progress: Progress) -> tuple[Report, Pair | None]:
+def _denoise_and_note(
+    job: Job, denoise: DenoiseFile | None, progress: Progress, share: Share | Windows | None
+) -> tuple[Report, Pair | None]:
     """Return the record, and the planes to picture where they are at hand."""
     source = job.entry.path
     before, digest = Fingerprint.of(source), content_hash(source)
@@ -123,7 +156,9 @@ def _denoise_and_note(job: Job, denoise: DenoiseFile | None, progress: Progress)
             with suppress(Exception):  # a picture is no reason to lose a result
                 seen.append(pictured_planes(image, made.output, job.settings, made.report))
 
-        result = denoise_file(source, job.target, job.settings, overwrite=True, progress=progress, show=show)
+        result = denoise_file(
+            source, job.target, job.settings, overwrite=True, progress=progress, show=show, share=share
+        )
     if not _is_still(source, before):
         remove_results(job)
         raise UnreadableFile(f"{source}: changed while it was being read; run again when it is complete")

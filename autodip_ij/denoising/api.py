@@ -12,8 +12,11 @@ from typing import Any
 from autodip_ij.denoising.background import StageTimes
 from autodip_ij.denoising.partial import Partial
 from autodip_ij.denoising.plan import plan_run
-from autodip_ij.denoising.result import FileResult, Result, default_output, run_file
-from autodip_ij.denoising.run import run
+from autodip_ij.denoising.planes import Grid
+from autodip_ij.denoising.record import Recorder
+from autodip_ij.denoising.result import FileResult, Result, UncertaintyMap, default_output, run_file
+from autodip_ij.denoising.run import Run, run
+from autodip_ij.denoising.windows import Share, Windows
 from autodip_ij.errors import BadInput
 from autodip_ij.groups.model import GroupDecision
 from autodip_ij.images.image import Image
@@ -73,11 +76,15 @@ def _denoised(
     *,
     decisions: Sequence[GroupDecision] | None = None,
     partial: Partial | None = None,
+    share: Share | Windows | None = None,
 ) -> Result:
     times = StageTimes()
+    if isinstance(share, Windows):
+        times.resume(share.elapsed, share.stages)
+        return run(share.plan, settings, progress or Silent(), times, partial=partial)
     with times.of("plan"):
         plan = plan_run(image, settings, decisions)
-    return run(plan, settings, progress or Silent(), times, partial=partial)
+    return run(plan, settings, progress or Silent(), times, partial=partial, share=share)
 
 
 def denoise_file(
@@ -88,6 +95,7 @@ def denoise_file(
     overwrite: bool = False,
     progress: Progress | None = None,
     show: Callable[[Image, Result], None] | None = None,
+    share: Share | Windows | None = None,
 ) -> FileResult:
     """Denoise one scene of a file into a file with a sidecar.
 
@@ -106,9 +114,13 @@ def denoise_file(
         Replace an existing output.
     show
         Called with the opened source and its result before that is written.
+    share
+        How the file may be divided among processes, or the windows that were made of it; None for not at all.
 
     Raises
     ------
+    autodip_ij.denoising.windows.Divided
+        If it was divided: not an error.
     autodip_ij.errors.AutodipError
         One line with the cause and the remedy.
     """
@@ -119,9 +131,26 @@ def denoise_file(
         output,
         settings,
         overwrite,
-        lambda image, partial: _denoised(image, settings, progress, partial=partial),
+        lambda image, partial: _denoised(image, settings, progress, partial=partial, share=share),
         show,
     )
+
+
+def denoise_window(target: Path, settings: DenoiseSettings, window: Windows) -> None:
+    """Denoise the planes of one window (or more) of a file that was divided, into the unfinished result of `target`.
+
+    Raises
+    ------
+    autodip_ij.errors.AutodipError
+        One line with the cause and the remedy.
+    """
+    plan, times = window.plan, StageTimes()
+    with Partial(target, window=True) as partial:
+        partial.join(plan, settings)
+        spread = UncertaintyMap(plan.image, partial.uncertainty) if partial.uncertainty is not None else None
+        pixels: Any = partial.pixels
+        made = Run(plan, plan.image, Recorder(plan, settings), pixels, spread, Silent(), times, Grid(), partial)
+        made.process(only=frozenset(place for places in window.places for place in places))
 
 
 def denoise(

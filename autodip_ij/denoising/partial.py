@@ -5,7 +5,8 @@ Beside the target, in a hidden folder ``.<name>.autodip-partial``:
 - ``image``, and ``uncertainty`` where asked for: the pixels, an OME-Zarr image without its metadata;
 - ``journal``: a line for what is made (settings, plan, versions), then one for each plane that is complete, with all
   that the record needs to know of it, the digest of its pixels before and after, and a checksum;
-- ``lock``: owned by the run that writes.
+- ``lock``: owned by the run that writes, or, while windows of the file are made, by the batch that divided it;
+- ``journal.<window>`` and ``lock.<window>``: those of a window, whose lines are taken into ``journal`` at the end.
 
 A plane is trusted only if its line, its input and its pixels are what they were.
 """
@@ -16,7 +17,8 @@ import errno
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Sequence
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -58,6 +60,8 @@ class Partial:
     ----------
     target
         The output file.
+    window
+        Whether it is that of a window: begun by another process, and with a journal of its own.
 
     Attributes
     ----------
@@ -68,9 +72,10 @@ class Partial:
         and where it is not used.
     """
 
-    def __init__(self, target: Path) -> None:
+    def __init__(self, target: Path, *, window: bool = False) -> None:
         self.folder = unfinished_folder(target)
         self._target = target
+        self._window = f".{uuid.uuid4().hex[:8]}" if window else ""
         self._held = ExitStack()
         self._lock: OwnedFile | None = None
         self._progress: Progress | None = None
@@ -80,6 +85,7 @@ class Partial:
         self._complete = 0
         self._total = 0
         self._done = False
+        self._divided = False
 
     def begin(self, plan: Plan, settings: DenoiseSettings, progress: Progress, *, uncertainty: bool) -> bool:
         """Create the folder, or take over what an earlier run of the same settings left; return whether it is used.
@@ -123,12 +129,29 @@ class Partial:
                 self._add({"autodip": "an unfinished result", "made": made})
         return True
 
+    def join(self, plan: Plan, settings: DenoiseSettings) -> None:
+        """Take over, in a window, what the process that planned it has begun.
+
+        Raises
+        ------
+        autodip_ij.errors.UnwritableOutput
+            If it is no longer there.
+        """
+        self._plan = plan
+        with self._explained():
+            if not self._journal.exists():
+                raise UnwritableOutput(f"{self._target.name}: its unfinished result is gone; run again")
+            self._own()
+            if why := self._why_afresh(_made(plan, settings)):
+                raise UnwritableOutput(f"{self._target.name}: its unfinished result {why}; run again")
+            self._open(plan.image, (self.folder / "uncertainty").exists())
+
     @property
     def image(self) -> Path | None:
         """The folder that holds the pixels; None where it is not used."""
         return self.folder / "image" if self.pixels is not None else None
 
-    def resume(self, source: Image, recorder: Recorder, times: StageTimes) -> list[Place]:
+    def resume(self, source: Image, recorder: Recorder, times: StageTimes, order: Sequence[Place]) -> list[Place]:
         """Let the record recall the complete planes, after checking each; return their places.
 
         Parameters
@@ -139,29 +162,44 @@ class Partial:
             Recalls them.
         times
             Counts the time they took.
+        order
+            All places, in the order in which one process makes them.
         """
         header, *lines = self._lines()
-        sound: dict[tuple[int, int, int], str] = {}
-        latest: dict[str, Any] = {}
-        for line in lines:
-            entry = _entry(line)
-            if entry is None or (place := tuple(entry.get("place", ()))) in sound:
-                continue
+        windows = sorted(self.folder.glob("journal.*"))
+        entries: dict[Place, tuple[str, dict[str, Any]]] = {}
+        latest: list[dict[str, Any]] = []
+        for journal in (lines, *(self._lines(window) for window in windows)):
+            found = [(line, entry) for line in journal if (entry := _entry(line)) is not None]
+            latest += [entry for _, entry in found[-1:]]
+            for line, entry in found:
+                entries.setdefault(tuple(entry.get("place", ())), (line, entry))
+        sound: dict[Place, str] = {}
+        for place in dict.fromkeys(order):
+            line, entry = entries.get(place, ("", {}))
             with suppress(TypeError, KeyError, ValueError, IndexError, RuntimeError):  # the last for damaged chunks
                 note, measured = from_json(entry["note"])
                 if note.digest == digest_of(rows_of(source, place)) and entry["digests"] == self._digests(place):
-                    recorder.recall(place, note, measured)
-                    recorder.told.update(entry["told"])
-                    sound[place], latest = line, entry
+                    told = dict(entry["told"])
+                    recorder.recall(place, note, measured, [told[key] for key in told if key in recorder.told])
+                    recorder.told.update(told)
+                    sound[place] = line
         if sound:
-            times.resume(latest["elapsed"], latest["stages"])
+            for entry in latest:
+                times.resume(entry["elapsed"], entry["stages"])
             self._say(f"resuming: {len(sound):,} of {self._total:,} planes are there")
-        if len(sound) < len(lines):
+        if windows or len(sound) < len(lines):
+            if sound:  # the last line tells the time of all
+                last = list(sound)[-1]
+                entry = entries[last][1] | {"elapsed": times.elapsed, "stages": times.seconds()}
+                sound[last] = _line(entry)
             write_text(self._journal, "".join(f"{line}\n" for line in (header, *sound.values())))
+            for window in windows:
+                window.unlink()
         self._complete = len(sound)
         return list(sound)
 
-    def complete(self, place: Place, recorder: Recorder, told: Sequence[str], times: StageTimes) -> None:
+    def complete(self, place: Place, recorder: Recorder, told: Mapping[str, str], times: StageTimes) -> None:
         """Enter a plane into the journal whose pixels are all written.
 
         Frames of a series whose fits start from the one before are not: a later run needs its networks.
@@ -173,7 +211,7 @@ class Partial:
         recorder
             Knows the plane.
         told
-            What the user was told for the first time with this plane.
+            What the user was told for the first time with this plane: lines by what they are about.
         times
             The time so far.
         """
@@ -184,13 +222,17 @@ class Partial:
             "place": place,
             "digests": self._digests(place),
             "note": recorder.note_of(place),
-            "told": list(told),
+            "told": dict(told),
             "elapsed": times.elapsed,
             "stages": times.seconds(),
         }
         with self._explained():
             self._add(entry)
         self._complete += 1
+
+    def leave(self) -> None:
+        """Keep it with the end of the block: other processes go on with it."""
+        self._divided = True
 
     def writing(self) -> None:
         """Show a later run that the output is being written: if it has no record then, both are written again."""
@@ -209,8 +251,9 @@ class Partial:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         if self._lock is None:
             return
-        used = not self._done and (self._complete > 0 or self._lacks_its_record())
-        if self._complete and not self._done:
+        divided = self._divided or bool(self._window)
+        used = not self._done and (self._complete > 0 or divided or self._lacks_its_record())
+        if self._complete and not self._done and not divided:
             count = f"{self._complete:,} of {self._total:,}"
             self._say(f"{count} planes are kept in {self.folder}: the same command goes on from there")
         self._held.close()
@@ -232,14 +275,12 @@ class Partial:
         return self.folder / "journal"
 
     def _own(self) -> None:
-        def busy(owner: str) -> str:
-            return f"{self._target}: another run is writing it{owner}; wait for it, or choose another output"
-
-        while self._lock is None:
-            self.folder.mkdir(exist_ok=True)
-            with suppress(FileNotFoundError):  # the run before has removed the folder just now
-                self._lock = own(self.folder / "lock", busy)
+        self._lock = _own(self._target, f"lock{self._window}")
         self._held.enter_context(regularly(TOUCHED_EVERY, self._lock.touch))
+        if not self._window:
+            # Workers of a cluster complete what they have begun, also after their batch has ended.
+            for left in self.folder.glob("lock.*"):
+                _own(self._target, left.name).release(keep=False)
 
     def _why_afresh(self, made: dict[str, Any]) -> str:
         """Return why the content of the folder is of no use; empty if it is."""
@@ -266,6 +307,8 @@ class Partial:
     def _create(self, plan: Plan, uncertainty: bool) -> None:
         from autodip_ij.images.writing.pixel_store import new_store
 
+        for journal in self.folder.glob("journal.*"):
+            journal.unlink()
         for name in ("journal", "image", "uncertainty"):
             if (self.folder / name).exists():
                 remove_folder(self.folder / name) if name != "journal" else self._journal.unlink()
@@ -277,13 +320,12 @@ class Partial:
                 self.folder / "uncertainty", plan.image, float32, fill=float("nan"), explain=explain
             )
 
-    def _lines(self) -> list[str]:
-        return self._journal.read_text(encoding="utf-8", errors="replace").splitlines()
+    def _lines(self, journal: Path | None = None) -> list[str]:
+        return (journal or self._journal).read_text(encoding="utf-8", errors="replace").splitlines()
 
     def _add(self, entry: dict[str, Any]) -> None:
-        text = _text(entry)
-        with self._journal.open("a", encoding="utf-8") as file:
-            file.write(f"{_checksum(text)} {text}\n")
+        with (self.folder / f"journal{self._window}").open("a", encoding="utf-8") as file:
+            file.write(f"{_line(entry)}\n")
 
     def _digests(self, place: Place) -> list[str]:
         """Return the digests of the stored pixels of a plane."""
@@ -313,6 +355,36 @@ class Partial:
         return UnwritableOutput(f"{self._target.name}: cannot be written in {folder} ({error.strerror or error})")
 
 
+@contextmanager
+def hold(target: Path) -> Iterator[None]:
+    """Own the unfinished result of a file that was divided, while its windows are made.
+
+    Raises
+    ------
+    autodip_ij.errors.UnwritableOutput
+        If another run is writing there.
+    """
+    lock = _own(target, "lock")
+    try:
+        with regularly(TOUCHED_EVERY, lock.touch):
+            yield
+    finally:
+        lock.release(keep=False)
+
+
+def _own(target: Path, name: str) -> OwnedFile:
+    """Own a lock in the folder of the unfinished result of a target."""
+
+    def busy(owner: str) -> str:
+        return f"{target}: another run is writing it{owner}; wait for it, or choose another output"
+
+    folder = unfinished_folder(target)
+    while True:
+        folder.mkdir(exist_ok=True)
+        with suppress(FileNotFoundError):  # the run before has removed the folder just now
+            return own(folder / name, busy)
+
+
 def _made(plan: Plan, settings: DenoiseSettings) -> dict[str, Any]:
     """Return what a result depends on beside its input, by its name in messages."""
     steps = [
@@ -330,6 +402,12 @@ def _made(plan: Plan, settings: DenoiseSettings) -> dict[str, Any]:
 
 def _text(value: Any) -> str:
     return json.dumps(value, default=_plain)
+
+
+def _line(entry: dict[str, Any]) -> str:
+    """Return the line of the journal with this content."""
+    text = _text(entry)
+    return f"{_checksum(text)} {text}"
 
 
 def _plain(value: Any) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -112,8 +113,11 @@ class Recorder:
         """Return all that is known of the plane at `place`, as values of JSON."""
         return stored.to_json(self._notes[place], self._measured.get(place))
 
-    def recall(self, place: Place, note: PlaneNote, measured: Measured | None) -> None:
-        """Record the plane at `place` as an earlier run recorded it."""
+    def recall(self, place: Place, note: PlaneNote, measured: Measured | None, again: Sequence[str] = ()) -> None:
+        """Record the plane at `place` as an earlier run recorded it, without the lines that it told `again`."""
+        if note.made is not None and again:
+            kept = tuple(line for line in note.made.messages if line not in again)
+            note = replace(note, made=replace(note.made, messages=kept))
         self._notes[place] = note
         if measured is not None:
             self._measured[place] = measured

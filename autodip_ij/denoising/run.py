@@ -22,6 +22,7 @@ from autodip_ij.denoising.result import NO_FITS, ONE_FIT, Result, UncertaintyMap
 from autodip_ij.denoising.tasks import Place, PlaneResult, PlaneTask
 from autodip_ij.denoising.tile_fits import Capacity
 from autodip_ij.denoising.watch import Watch, announcements
+from autodip_ij.denoising.windows import Divided, Share, divide
 from autodip_ij.dip.devices import beside_fits
 from autodip_ij.images.image import Image
 from autodip_ij.noise.part import PartOfNoisyPlane
@@ -51,6 +52,7 @@ def run(
     grid: Grid | None = None,
     verb: str = "Denoising",
     partial: Partial | None = None,
+    share: Share | None = None,
 ) -> Result:
     """Execute a plan, from the first plane to the report.
 
@@ -73,9 +75,13 @@ def run(
     partial
         Where the result is kept while it is made, so that a later run can go on from there; None to hold it in memory
         or in a temporary file.
+    share
+        How the planes may be divided among processes; None for not at all.
 
     Raises
     ------
+    autodip_ij.denoising.windows.Divided
+        If they were.
     autodip_ij.errors.Cancelled
         If the user discards the work.
     """
@@ -90,8 +96,15 @@ def run(
     spread = UncertaintyMap(plan.image, partial.uncertainty if partial else None) if wants_spread else None
     progress.start(plan.total_steps, f"{verb} {plan.image.name}")
     if partial is not None:
-        for place in partial.resume(source.image, recorder, times):
+        groups = [group.places for group in schedule(plan) if group.region == 0]
+        made = partial.resume(source.image, recorder, times, [place for group in groups for place in group])
+        for place in made:
             progress.advance(len(plan.regions) * plan.steps_of_region(place[1]))
+        known = set(made)
+        left = [places for group in groups if (places := [place for place in group if place not in known])]
+        if share is not None and (windows := divide(plan, left, share, times)) is not None:
+            partial.leave()
+            raise Divided(windows)
     Run(plan, source.image, recorder, pixels, spread, progress, times, grid or Grid(), partial).process()
     recorder.tell_quality(progress)
     report = recorder.finish(times.elapsed, times.seconds())
@@ -216,9 +229,9 @@ class Run:
             if channel.recipe is not None and channel.recipe.neighbours.axis is not None
         }
 
-    def process(self) -> None:
-        """Process all planes, region by region; those that a request to stop omits are returned unchanged."""
-        groups = [left for group in schedule(self._plan) if (left := self._left_of(group)).places]
+    def process(self, only: frozenset[Place] | None = None) -> None:
+        """Process all planes, or `only` some, region by region; those that a stop omits are returned unchanged."""
+        groups = [left for group in schedule(self._plan) if (left := self._left_of(group, only)).places]
         most = max((len(group.places) for group in groups), default=1)
         beside = self._plan.device != "cpu"
         units = ((place, group.region) for group in groups for place in group.places)
@@ -250,9 +263,10 @@ class Run:
         if stopped_at is not None:
             self._stop(stopped_at)
 
-    def _left_of(self, group: Group) -> Group:
-        """Return a group without the planes that are complete from an earlier run."""
-        return replace(group, places=tuple(place for place in group.places if not self._recorder.knows(place)))
+    def _left_of(self, group: Group, only: frozenset[Place] | None) -> Group:
+        """Return a group without the planes that are complete from an earlier run, or left to others."""
+        places = [place for place in group.places if only is None or place in only]
+        return replace(group, places=tuple(place for place in places if not self._recorder.knows(place)))
 
     def _ahead(self, *, prepare_too: bool) -> Callable[[Unit], Callable[[], PlaneTask]]:
         """Return a prefetcher of regions, which are also prepared in the background, or on request."""

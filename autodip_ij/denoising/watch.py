@@ -66,7 +66,7 @@ class Watch:
         self._check = check
         self.request = Stop.NO
         self.messages: list[str] = []
-        self.first_told: list[str] = []
+        self.first_told: dict[str, str] = {}
 
     def say(self, message: str) -> None:
         """Report one line to the user, and store it for the record."""
@@ -79,7 +79,7 @@ class Watch:
         key = f"{self._channel}: {about}" if about else line
         if key not in self._told:
             self._told.add(key)
-            self.first_told.append(key)
+            self.first_told[key] = line
             self.say(line)
 
     def fit(self, insert: Callable[[Plane], Plane]) -> FitWatch:

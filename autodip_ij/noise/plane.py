@@ -123,6 +123,10 @@ class NoisyPlane:
         self.pixels = pixels
         self.shared = shared
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what another process needs; functions are made there again."""
+        return {name: value for name, value in vars(self).items() if name != "_by_binning"}
+
     @classmethod
     def of(cls, pixels: npt.NDArray[np.floating[Any]], shared: bool | None, known: NoisyPlane | None) -> NoisyPlane:
         """Return a plane with its noise: `known`, if that is the same plane, so that nothing is estimated again."""
