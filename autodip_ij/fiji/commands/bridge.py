@@ -7,16 +7,25 @@ wraps each function, so that no command fails silently.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager
 from typing import Any
 
 from autodip_ij.errors import BadInput
 from autodip_ij.fiji.commands import caller, screen
-from autodip_ij.fiji.commands.dialog import TWO_IMAGES, describe, image_for, only_other
+from autodip_ij.fiji.commands.dialog import describe, image_for, only_other
 from autodip_ij.fiji.commands.entry import menu_entry
 from autodip_ij.fiji.commands.menu import REPLACE_IMAGE, MenuCommand, command_of
-from autodip_ij.fiji.commands.parsing import check_macro_line, choose, scale_of, truth
+from autodip_ij.fiji.commands.parsing import check_macro_line, scale_of
+from autodip_ij.fiji.commands.requests import (
+    NO_INPUT,
+    check_pair,
+    choice,
+    file_request,
+    finding_lines,
+    folder_request,
+    written_line,
+)
 from autodip_ij.fiji.commands.screen import evaluation_rows, folder_rows, inspection_rows
 from autodip_ij.fiji.commands.text import plain_text
 from autodip_ij.fiji.commands.values import Preferences, RunOptions, collect, forget, read_preferences, split_values
@@ -41,11 +50,6 @@ def _runner(options: RunOptions) -> Runner:
     return worker() if options.isolate else in_process()
 
 
-def _choice(command: MenuCommand, values: Mapping[str, Any], name: str) -> str:
-    declared = next(entry for entry in command.inputs if entry.name == name)
-    return choose(values[name], declared.choices, name)
-
-
 @contextmanager
 def _progress(tasks: Any, options: RunOptions, title: str = "") -> Iterator[FijiProgress]:
     window = Preview(plain_text(title)) if title and options.preview and screen.has_window() else None
@@ -63,7 +67,7 @@ def run_image(variables: Variables) -> Any:
     settings, options, _ = split_values(command, values, read_preferences(values["tasks"]))
     imp = image_for(variables)
     task = open_image.Task(
-        imp, settings, _choice(command, values, "scope"), _choice(command, values, "output") == REPLACE_IMAGE
+        imp, settings, choice(command, values, "scope"), choice(command, values, "output") == REPLACE_IMAGE
     )
     title = str(imp.getTitle()) if imp is not None else ""
     with _progress(values["tasks"], options, title) as progress:
@@ -80,20 +84,10 @@ def run_file(variables: Variables) -> str:
     """*AUTO-DIP Denoise File...*: denoise a file into a file; return the path written."""
     command, values = _called("run_file", variables)
     settings, options, rest = split_values(command, values, read_preferences(values["tasks"]))
-    source = _path(values["input"], "input", "the image to denoise")
+    request = file_request(values, settings, rest)
     with _progress(values["tasks"], options) as progress, _runner(options).arrays() as shared:
-        answer = _runner(options).run(
-            "autodip_ij.fiji.worker.jobs:denoise_file",
-            {
-                "settings": settings.model_dump(exclude_unset=True),
-                "input": source,
-                "output": values["output"] or "",
-                "overwrite": truth(rest.get("overwrite", False), "overwrite"),
-            },
-            shared,
-            progress,
-        )
-        progress.log(f"{source}: {answer['groups']}; written to {answer['output']}")
+        answer = _runner(options).run("autodip_ij.fiji.worker.jobs:denoise_file", request, shared, progress)
+        progress.log(written_line(request["input"], answer))
     return str(answer["output"])
 
 
@@ -102,24 +96,12 @@ def run_folder(variables: Variables) -> str:
     """*AUTO-DIP Denoise Folder...*: denoise a folder into another; show the status table and return the summary."""
     command, values = _called("run_folder", variables)
     settings, options, rest = split_values(command, values, read_preferences(values["tasks"]))
-    request = {
-        "settings": settings.model_dump(exclude_unset=True),
-        "input": _path(values["input"], "input", "the folder with the images"),
-        "output": _path(values["output"], "output", "the folder for the results"),
-        "overwrite": truth(rest.get("overwrite", False), "overwrite"),
-        "suffix": rest.get("suffix", ".ome.tif"),
-    }
+    request = folder_request(values, settings, rest)
     with _progress(values["tasks"], options) as progress, _runner(options).arrays() as shared:
         answer = _runner(options).run("autodip_ij.fiji.worker.jobs:denoise_folder", request, shared, progress)
         progress.log(answer["summary"])
     screen.table(folder_rows(answer), "AUTO-DIP Folder")
     return str(answer["summary"])
-
-
-def _path(text: str | None, name: str, meaning: str) -> str:
-    if not text or not text.strip():
-        raise BadInput(f"{name} is missing: specify {meaning}; in a macro, write {name}=[/path/with spaces]")
-    return text
 
 
 @menu_entry
@@ -129,7 +111,7 @@ def inspect(variables: Variables) -> str:
     settings, options, _ = split_values(command, values, read_preferences(values["tasks"]))
     imp = None if values["input"] else image_for(variables)
     if imp is None and not values["input"]:
-        raise BadInput("nothing to inspect: select an image, or specify a file as input=[/path/to/file]")
+        raise BadInput(NO_INPUT)
     with _progress(values["tasks"], options) as progress, _runner(options).arrays() as shared:
         if imp is None:
             job, request = "inspect_file", {"input": values["input"]}
@@ -147,18 +129,13 @@ def evaluate(variables: Variables) -> str:
     command, values = _called("evaluate", variables)
     preferences = read_preferences(values["tasks"])
     images = {name: values[name] for name in ("reference", "image")}
-    if any(imp is None for imp in images.values()):
-        raise BadInput(TWO_IMAGES)
-    chosen_twice = images["reference"] == images["image"] and screen.has_window() and not screen.macro_options()
-    if chosen_twice and (other := only_other(images["image"])):
-        images["image"] = other
+    chosen_twice = images["reference"] is not None and images["reference"] == images["image"]
+    if chosen_twice and screen.has_window() and not screen.macro_options() and (other := only_other(images["image"])):
+        images["image"], chosen_twice = other, False
         screen.log(f"{other.getTitle()} is compared with {images['reference'].getTitle()}, which was chosen twice")
-    if images["reference"] == images["image"]:
-        raise BadInput(f"reference and image are the same, {images['image'].getTitle()}; choose two different images")
+    check_pair(images, same=chosen_twice)
     shapes = {name: dimensions(imp) for name, imp in images.items()}
-    if shapes["reference"] != shapes["image"]:
-        raise BadInput(f"the images differ in size (T, C, Z, Y, X): {shapes['reference']} and {shapes['image']}")
-    scope = _choice(command, values, "scope")
+    scope = choice(command, values, "scope")
     options = RunOptions(isolate=preferences.isolate)
     with _progress(values["tasks"], options) as progress, _runner(options).arrays() as shared:
         for name, imp in images.items():
@@ -184,15 +161,11 @@ def settings(variables: Variables) -> str:
         for name in Preferences().__dict__:
             forget(tasks, name)
         raise
-    lines = [f"defaults: {', '.join(f'{name}={value}' for name, value in vars(chosen).items())}"]
+    found = None
     if values["test"]:
         with _progress(tasks, RunOptions()) as progress, worker().arrays() as shared:
             found = worker().run("autodip_ij.fiji.worker.jobs:probe", {}, shared, progress)
-        lines.append(f"worker: {found['python']}")
-        lines += [
-            "; ".join(part for part in (f"{check['name']}: {check['finding']}", check["remedy"]) if part)
-            for check in found["checks"]
-        ]
+    lines = list(finding_lines(chosen, found))
     for line in lines:
         screen.log(line)
     return "\n".join(lines)

@@ -12,6 +12,7 @@ from autodip_ij.errors import AutodipError, BadInput
 from autodip_ij.fiji.commands import caller, screen
 from autodip_ij.fiji.commands.menu import MenuCommand
 from autodip_ij.fiji.commands.parsing import check_macro_line
+from autodip_ij.fiji.commands.requests import NO_IMAGE, TWO_IMAGES
 from autodip_ij.fiji.commands.text import plain_text
 from autodip_ij.fiji.commands.values import read_preferences
 from autodip_ij.fiji.imageplus.convert import Selection, dimensions, dtype_of, to_array
@@ -75,8 +76,6 @@ def look(imp: Any, tasks: Any) -> tuple[str, str]:
 
 
 _REFUSED = "autodip_refused"
-NO_IMAGE = "no image is open; open one, or denoise a file with AUTO-DIP Denoise File..."
-TWO_IMAGES = "two images are needed: open the reference and the image to compare with it"
 
 
 def prepare(command: MenuCommand, variables: MutableMapping[str, Any]) -> None:

@@ -308,6 +308,46 @@ COMMANDS = (
     MenuCommand("AUTO-DIP Release GPU", "release", (_TASKS,), ("String", "message")),
 )
 
+_REMOVE_ALL = "Remove it, and AUTO-DIP from this Fiji"
+SET_UP = MenuCommand(
+    "AUTO-DIP Set Up...",
+    "set_up",
+    (
+        _TASKS,
+        Input("note", value="", visibility="MESSAGE"),
+        Input(
+            "action",
+            label="Python environment",
+            help="What to do with the Python environment of AUTO-DIP",
+            value="Build or update it",
+            choices=("Build or update it", "Repair: delete it and build it anew", "Remove it", _REMOVE_ALL),
+        ),
+        Input(
+            "variant",
+            label="Variant",
+            help="CUDA needs an NVIDIA GPU with its driver",
+            value="Auto",
+            choices=("Auto", "CPU", "CUDA", "macOS"),
+        ),
+        Input(
+            "folder",
+            "File",
+            "Folder (the present one if empty)",
+            "A new or empty folder; an environment elsewhere is removed once the new one is complete",
+            style="directory",
+        ),
+        Input(
+            "wheels",
+            "File",
+            "Folder of wheels (without a network)",
+            "Build from these packages instead of the network",
+            style="directory",
+        ),
+    ),
+    ("String", "message"),
+)
+"""The command that only Java mode has: in Python mode Fiji itself builds the environment."""
+
 
 def command_of(entry: str) -> MenuCommand:
     """Return the command whose function in the bridge is named `entry`."""

@@ -14,7 +14,7 @@ from typing import Any
 from autodip_ij._support.files import write_text
 from autodip_ij._support.versions import shipped
 from autodip_ij.errors import EnvironmentProblem
-from autodip_ij.fiji.commands.menu import AUTO_GROUP, COMMANDS, Input, MenuCommand, MenuValue
+from autodip_ij.fiji.commands.menu import AUTO_GROUP, COMMANDS, SET_UP, Input, MenuCommand, MenuValue
 from autodip_ij.settings import DenoiseSettings
 
 SHEBANG = "#!Python"
@@ -33,6 +33,23 @@ except ImportError as problem:
     raise
 {output} = {entry}(globals())
 """
+
+
+_GROOVY_BODY = """\
+ij.IJ.showStatus("AUTO-DIP ...")
+def script = binding.getVariable("org.scijava.script.ScriptModule").info
+def objects = tasks.context().getService("org.scijava.object.ObjectService")
+def library = objects.getObjects(Class).find {{ it.name == "AutoDIP" }}
+if (library == null) {{
+    def here = new File((script.URL ?: new File(script.path).toURI().toURL()).toURI())
+    def loader = new GroovyClassLoader(getClass().classLoader)
+    loader.addURL(new File(here.parentFile.parentFile.parentFile.parentFile, "lib/AUTO-DIP").toURI().toURL())
+    library = loader.loadClass("AutoDIP")
+    objects.addObject(library)
+}}
+{output} = library.command("{entry}", binding)
+"""
+"""The library lies outside the folders whose files become commands; it is loaded once and keeps its worker."""
 
 
 def header_line(entry: Input) -> str:
@@ -79,12 +96,29 @@ def script_text(command: MenuCommand) -> str:
     return "\n".join(lines) + "\n" + _BODY.format(entry=command.entry, output=output)
 
 
-def write_scripts(folder: Path) -> list[Path]:
-    """Write the script of every command into `folder`; return those that changed."""
+def groovy_text(command: MenuCommand) -> str:
+    """Return the complete script of a command for Fiji in Java mode: the same inputs and output."""
+    kind, output = command.output
+    lines = [*(header_line(entry) for entry in command.inputs), f"#@output {kind} {output}"]
+    return "\n".join(lines) + "\n" + _GROOVY_BODY.format(entry=command.entry, output=output)
+
+
+def write_scripts(folder: Path, *, java: bool = False) -> list[Path]:
+    """Write the script of every command into `folder`; return those that changed.
+
+    Parameters
+    ----------
+    folder
+        Its files of other names remain untouched.
+    java
+        Write the Groovy scripts of Java mode instead of those of Python mode.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     changed = []
-    for command in COMMANDS:
+    for command in (*COMMANDS, SET_UP) if java else COMMANDS:
         path, text = folder / command.file_name, script_text(command)
+        if java:
+            path, text = path.with_suffix(".groovy"), groovy_text(command)
         if not path.is_file() or path.read_text(encoding="utf-8") != text:
             write_text(path, text)
             changed.append(path)
@@ -94,6 +128,11 @@ def write_scripts(folder: Path) -> list[Path]:
 def scripts_folder() -> Path:
     """Return the folder of the scripts in this checkout or installation."""
     return shipped("fiji_scripts") / "Plugins" / "AUTO-DIP"
+
+
+def java_folder() -> Path:
+    """Return the folder of the scripts for Java mode in this checkout or installation."""
+    return shipped("fiji_java") / "scripts" / "Plugins" / "AUTO-DIP"
 
 
 def scripts_path() -> Path:
@@ -238,4 +277,5 @@ if __name__ == "__main__":
         for title, text in macro_page_tables().items():
             sys.stdout.write(f"\n### {title}\n\n{text}")
     else:
-        sys.stdout.writelines(f"{path}\n" for path in write_scripts(scripts_folder()))
+        changed = [*write_scripts(scripts_folder()), *write_scripts(java_folder(), java=True)]
+        sys.stdout.writelines(f"{path}\n" for path in changed)

@@ -57,25 +57,39 @@ def read_preferences(tasks: Any) -> Preferences:
         SciJava's TaskService, whose context holds the PrefService; None outside SciJava, for the defaults.
     """
     store = _store(tasks)
-    preferences = Preferences()
     if store is None:
-        return preferences
+        return Preferences()
+    preferences, unfit = preferences_of({entry.name: _get(store, entry.name) for entry in fields(Preferences)})
+    for name in unfit:
+        forget(tasks, name)
+    return preferences
+
+
+def preferences_of(stored: Mapping[str, str | None]) -> tuple[Preferences, list[str]]:
+    """Return the defaults from stored texts, and the names of those that should be forgotten.
+
+    Examples
+    --------
+    >>> preferences_of({"effort": "fast", "device": "toaster", "preview": "false"})
+    (Preferences(device='auto', effort='fast', ..., preview=False, stop='Discard'), ['device'])
+    """
+    preferences, unfit = Preferences(), []
     for entry in fields(Preferences):
-        text = _get(store, entry.name)
+        text = stored.get(entry.name)
         if text is None:
             continue
         value = text == "true" if entry.type == "bool" else current_value(entry.name, text)
         if entry.name in REPLACED and value != text:
-            forget(tasks, entry.name)  # the dialog could not show it
+            unfit.append(entry.name)  # the dialog could not show it
         changed = Preferences(**{**preferences.__dict__, entry.name: value})
         try:
             changed.check()
         except BadInput as error:
             _log.warning("a stored setting was invalid and has been reset: %s", error)
-            forget(tasks, entry.name)
+            unfit.append(entry.name)
             continue
         preferences = changed
-    return preferences
+    return preferences, unfit
 
 
 def forget(tasks: Any, name: str) -> None:

@@ -21,6 +21,8 @@ DTYPES: dict[int, np.dtype[Any]] = {8: np.dtype(np.uint8), 16: np.dtype(np.uint1
 RGB_DEPTH = 24
 """Bit depth of a colour image; its planes are packed integers 0xAARRGGBB."""
 _SHIFTS = (16, 8, 0)
+_STRAIGHT_LINE = 0
+"""Value of ``ij.measure.Calibration.STRAIGHT_LINE``."""
 _JAVA_ELEMENTS = {
     "u1": ("JByte", ""),
     "u2": ("JShort", "asShortBuffer"),
@@ -260,12 +262,10 @@ def shown_values(imp: Any, raw: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
     numpy.ndarray
         float32, the shape of `raw`; NaN stays NaN.
     """
-    from scyjava import jimport
-
     calibration = imp.getCalibration()
     if not has_density_function(imp):
         return raw.astype(np.float32, copy=False)
-    if int(calibration.getFunction()) == int(jimport("ij.measure.Calibration").STRAIGHT_LINE):
+    if int(calibration.getFunction()) == _STRAIGHT_LINE:
         offset, slope = (float(c) for c in list(calibration.getCoefficients())[:2])
         return (offset + slope * raw.astype(np.float64)).astype(np.float32)
     table = np.array(calibration.getCTable()[:], np.float64)

@@ -9,11 +9,10 @@ import numpy as np
 
 from autodip_ij.errors import BadInput
 from autodip_ij.fiji.commands import screen
-from autodip_ij.fiji.commands.dialog import NO_IMAGE
 from autodip_ij.fiji.commands.menu import CURRENT_CHANNEL, CURRENT_SLICE, WHOLE_IMAGE
+from autodip_ij.fiji.commands.requests import NO_IMAGE
 from autodip_ij.fiji.imageplus.appearance import as_composite, copy_info, dress, result_title
 from autodip_ij.fiji.imageplus.convert import (
-    RGB_DEPTH,
     Pixels,
     Selection,
     dimensions,
@@ -28,7 +27,9 @@ from autodip_ij.fiji.imageplus.convert import (
 )
 from autodip_ij.fiji.imageplus.source import channels_of, origin_of, pixel_size_of, provenance_block
 from autodip_ij.fiji.worker.jobs import FIRST_LOOK, first_look
+from autodip_ij.fiji.worker.origin import Origin
 from autodip_ij.fiji.worker.service import Runner
+from autodip_ij.images.image import Channel
 from autodip_ij.images.selection import parse_indices
 from autodip_ij.progress import Progress
 from autodip_ij.settings import DenoiseSettings
@@ -83,11 +84,10 @@ def denoise(task: Task, runner: Runner, progress: Progress, *, preview: bool = F
 def _denoise_locked(task: Task, runner: Runner, progress: Progress, preview: bool) -> Any:
     origin = origin_of(task.imp)
     selection = select(task, origin.channel_names)
-    settings = _settings_for(task, selection, progress)
-    out_type = dtype_of(task.imp) if settings.dtype == "same" else np.dtype(np.float32)
+    settings = settings_for(task, selection, progress)
+    looks = channels_of(task.imp, origin.channel_names)
     height, width = dimensions(task.imp)[3:]
     shape = (*selection.lengths, height, width)
-    looks = channels_of(task.imp, origin.channel_names)
     progress.start(0, "Reading the image")
     with runner.arrays() as shared:
         source = shared.add("source", dtype_of(task.imp), shape)
@@ -95,27 +95,39 @@ def _denoise_locked(task: Task, runner: Runner, progress: Progress, preview: boo
         if preview and progress.wants_preview():  # here, since a worker that has to start would show it seconds later
             progress.preview(first_look(source[0, 0, 0]), FIRST_LOOK)
         del source
-        shared.add("target", out_type, shape)
+        shared.add("target", result_dtype(task.imp, settings), shape)
         answer = runner.run(
             "autodip_ij.fiji.worker.jobs:denoise_pixels",
-            {
-                # The planes were selected here, and only they are sent.
-                "settings": settings.model_dump(exclude_unset=True, exclude={"channel", "time", "z"}),
-                "chosen": _as_settings(task, selection),
-                "origin": origin.to_json(),
-                "channels": selection.channels,
-                "explicit": task.names_channels,
-                "looks": [vars(looks[c]) for c in selection.channels],
-                "pixel_size": vars(pixel_size_of(task.imp)),
-                "title": str(task.imp.getTitle()),
-                "rgb": is_rgb(task.imp) and len(selection.channels) == 3,
-            },
+            request(task, selection, settings, origin, looks),
             shared,
             progress,
             preview_of=(height, width) if preview else None,
         )
         block = provenance_block(answer["report"], answer["basis"])
         return (_put_back if task.replace else _make_new)(task.imp, shared["target"], selection, block)
+
+
+def request(
+    task: Task, selection: Selection, settings: DenoiseSettings, origin: Origin, looks: tuple[Channel, ...]
+) -> dict[str, Any]:
+    """Return the values of the job `autodip_ij.fiji.worker.jobs.denoise_pixels`; `looks` has all channels."""
+    return {
+        # The planes were selected here, and only they are sent.
+        "settings": settings.model_dump(exclude_unset=True, exclude={"channel", "time", "z"}),
+        "chosen": _as_settings(task, selection),
+        "origin": origin.to_json(),
+        "channels": selection.channels,
+        "explicit": task.names_channels,
+        "looks": [vars(looks[c]) for c in selection.channels],
+        "pixel_size": vars(pixel_size_of(task.imp)),
+        "title": str(task.imp.getTitle()),
+        "rgb": has_all_colours(task.imp, selection),
+    }
+
+
+def result_dtype(imp: Any, settings: DenoiseSettings) -> np.dtype[Any]:
+    """Return the pixel type of the result; the colours of an RGB image are 8-bit."""
+    return dtype_of(imp) if settings.dtype == "same" else np.dtype(np.float32)
 
 
 def select(task: Task, names: tuple[str, ...]) -> Selection:
@@ -152,7 +164,7 @@ def _as_settings(task: Task, selection: Selection) -> dict[str, str]:
     }
 
 
-def _settings_for(task: Task, selection: Selection, progress: Progress) -> DenoiseSettings:
+def settings_for(task: Task, selection: Selection, progress: Progress) -> DenoiseSettings:
     """Return the settings with the pixel type required for the result."""
     title = str(task.imp.getTitle())
     rgb = is_rgb(task.imp)
@@ -163,7 +175,7 @@ def _settings_for(task: Task, selection: Selection, progress: Progress) -> Denoi
             raise BadInput(
                 f"{title}: single colours of an RGB image cannot be replaced; choose New image as the result"
             )
-    whole_colours = rgb and len(selection.channels) == 3
+    whole_colours = has_all_colours(task.imp, selection)
     in_place = task.replace and selection != whole(task.imp)
     if task.settings.dtype == "same" or not (whole_colours or in_place):
         return task.settings
@@ -175,7 +187,7 @@ def _settings_for(task: Task, selection: Selection, progress: Progress) -> Denoi
 def _make_new(imp: Any, target: Pixels, selection: Selection, block: str) -> Any:
     """Return the result as a new image with the appearance of the source."""
     result = to_imageplus(
-        _in_shown_values(imp, target), result_title(str(imp.getTitle())), rgb=_colours(imp, selection)
+        in_shown_values(imp, target), result_title(str(imp.getTitle())), rgb=has_all_colours(imp, selection)
     )
     result = as_composite(result, imp, selection)
     dress(result, imp, selection, title=_unused(str(result.getTitle())), provenance=block)
@@ -198,11 +210,12 @@ def _put_back(imp: Any, target: Pixels, selection: Selection, block: str) -> Any
     return imp
 
 
-def _colours(imp: Any, selection: Selection) -> bool:
-    return int(imp.getBitDepth()) == RGB_DEPTH and len(selection.channels) == 3
+def has_all_colours(imp: Any, selection: Selection) -> bool:
+    """Whether an RGB image was selected with its three colours, so that the result is RGB, too."""
+    return is_rgb(imp) and len(selection.channels) == 3
 
 
-def _in_shown_values(imp: Any, target: Pixels) -> Pixels:
+def in_shown_values(imp: Any, target: Pixels) -> Pixels:
     """Convert a 32-bit result to the grey values that ImageJ shows for the source."""
     if target.dtype != np.float32 or not has_density_function(imp):
         return target

@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath
 from autodip_ij._support.files import write_bytes
 from autodip_ij._support.versions import shipped
 from autodip_ij.errors import BadInput
+from autodip_ij.fiji.commands.scripts import java_folder, scripts_folder
 from autodip_ij.fiji.install.environments import described, description_files
 from autodip_ij.fiji.install.folder import Manifest, digest, folders_of
 from autodip_ij.fiji.install.layout import LIBRARY, MACROS, MANIFEST, MENU_MACROS, SCRIPTS
@@ -97,9 +98,8 @@ def _macros() -> Iterator[tuple[PurePosixPath, bytes]]:
 
 def _commands(mode: Mode) -> Iterator[tuple[PurePosixPath, bytes]]:
     """Yield the menu scripts; every file below ``scripts`` becomes a command, hence one set only."""
-    python = sorted((shipped("fiji_scripts") / "Plugins" / "AUTO-DIP").glob("*.py"))
-    groovy = sorted((shipped("fiji_java") / SCRIPTS).glob("*.groovy"))
-    for path in (groovy or python) if mode is Mode.JAVA else python:
+    folder = java_folder() if mode is Mode.JAVA else scripts_folder()
+    for path in sorted([*folder.glob("*.groovy"), *folder.glob("*.py")]):
         yield SCRIPTS / path.name, path.read_bytes()
 
 

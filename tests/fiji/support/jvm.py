@@ -12,7 +12,15 @@ from pathlib import Path
 from tempfile import gettempdir
 
 # scijava-common first: with ij first an older parsington wins and classes are missing.
-JARS = ("org.scijava:scijava-common:2.99.0", "net.imagej:ij:1.54p", "net.imagej:ij1-patcher:1.2.6")
+JARS = (
+    "org.scijava:scijava-common:2.99.0",
+    "net.imagej:ij:1.54p",
+    "net.imagej:ij1-patcher:1.2.6",
+    # What Fiji has for the scripts of Java mode; Appose 0.9 is the oldest that they can use.
+    "org.apache.groovy:groovy:4.0.28",
+    "org.apache.groovy:groovy-json:4.0.28",
+    "org.apposed:appose:0.9.0",
+)
 
 
 def start(home: Path, *, headless: bool = True) -> None:

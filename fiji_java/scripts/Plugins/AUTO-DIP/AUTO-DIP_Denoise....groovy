@@ -1,0 +1,25 @@
+#@ TaskService (initializer="run") tasks
+#@ ImagePlus (required=false, persist=false) imp
+#@ String (value="", visibility=MESSAGE, required=false, persist=false) note
+#@ String (label="Group", description="Calibration group: auto (from the metadata), confocal/actin, confocal, actin, ... or all", value="Auto (from metadata)", choices={"Auto (from metadata)", "confocal/nucleus", "confocal/actin", "confocal/mito", "twophoton/nucleus", "twophoton/actin", "twophoton/mito", "widefield/nucleus", "widefield/actin", "widefield/mito", "confocal", "twophoton", "widefield", "nucleus", "actin", "mito", "all"}, required=false, persist=false) group
+#@ String (label="Apply to", description="Which planes of the image to denoise", value="Whole image", choices={"Whole image", "Current channel", "Current slice"}, required=false, persist=false) scope
+#@ String (label="Channels (all if empty; counted from 1, or names)", description="Channels to denoise, counted from 1 as ImageJ does: 2, 1-3, DAPI, 1,DAPI (the command line counts from 0)", value="", required=false, persist=false) channels
+#@ String (label="Channels", description="Channels: index from 0 (Fiji's dialogs count from 1), range 0-2, name, list 0,DAPI; all if empty", value="", visibility=INVISIBLE, required=false, persist=false) channel
+#@ String (label="Effort", description="How much computing to spend, where the calibration knows efforts", value="Auto (from Settings)", choices={"Auto (from Settings)", "fast", "standard"}, required=false, persist=false) effort
+#@ Integer (label="Iterations (0 = from group)", description="Optimisation steps of each fit; by default the group's", value=0, min=0, max=20000, required=false, persist=false) iterations
+#@ String (label="Result type: 32-bit, or as the source", description="32-bit; or as the source, rounded and clipped, never rescaled", value="32-bit", choices={"32-bit", "as the source"}, required=false, persist=false) dtype
+#@ String (label="Result", description="Where the result goes", value="New image", choices={"New image", "Replace the image"}, required=false, persist=false) output
+#@ String (label="More settings", description="Any other setting of the command line, as in: seed=3 device=cpu tile=256", value="", required=false, persist=false) options
+#@output ImagePlus denoised
+ij.IJ.showStatus("AUTO-DIP ...")
+def script = binding.getVariable("org.scijava.script.ScriptModule").info
+def objects = tasks.context().getService("org.scijava.object.ObjectService")
+def library = objects.getObjects(Class).find { it.name == "AutoDIP" }
+if (library == null) {
+    def here = new File((script.URL ?: new File(script.path).toURI().toURL()).toURI())
+    def loader = new GroovyClassLoader(getClass().classLoader)
+    loader.addURL(new File(here.parentFile.parentFile.parentFile.parentFile, "lib/AUTO-DIP").toURI().toURL())
+    library = loader.loadClass("AutoDIP")
+    objects.addObject(library)
+}
+denoised = library.command("run_image", binding)
