@@ -237,6 +237,7 @@ def _with_excess(noisy: FloatPlane, result: FloatPlane, variance: FloatPlane | N
 
     residual = noisy - result
     strength = uniform_filter(residual**2 / (1.0 if variance is None else variance), _AROUND_PX, mode="mirror")
+    strength /= max(1.0, float(np.median(strength)))  # where most of the plane exceeds it, the noise is underestimated
     return result + np.maximum(0, 1 - _CERTAIN / np.maximum(strength, _CERTAIN)) * residual
 
 
