@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import hashlib
 import os
 import shutil
@@ -139,9 +138,14 @@ def temporary(target: Path) -> Path:
 
 def left_behind(target: Path) -> Iterator[Path]:
     """Yield the temporary files and folders of `target` left by a killed process."""
-    name = glob.escape(_shortened(target.name))
-    for ending in ("part", "part.folder", "old"):
-        yield from target.parent.glob(f".{name}.*.{ending}")
+    # Listed once, without patterns: in a batch of thousands of files the folder holds as many.
+    start = f".{_shortened(target.name)}."
+    names: list[str] = []
+    with suppress(OSError), os.scandir(target.parent) as entries:
+        names = [entry.name for entry in entries if entry.name.startswith(start)]
+    for name in names:
+        if name[len(start) :].endswith((".part", ".part.folder", ".old")):
+            yield target.with_name(name)
 
 
 def remove_left_behind(*targets: Path) -> None:
