@@ -97,11 +97,9 @@ def run(
     progress.start(plan.total_steps, f"{verb} {plan.image.name}")
     if partial is not None:
         groups = [group.places for group in schedule(plan) if group.region == 0]
-        made = partial.resume(source.image, recorder, times, [place for group in groups for place in group])
-        for place in made:
+        for place in partial.resume(source.image, recorder, times, [place for group in groups for place in group]):
             progress.advance(len(plan.regions) * plan.steps_of_region(place[1]))
-        known = set(made)
-        left = [places for group in groups if (places := [place for place in group if place not in known])]
+        left = [places for group in groups if (places := [it for it in group if not recorder.knows(it)])]
         if share is not None and (windows := divide(plan, left, share, times)) is not None:
             partial.leave()
             raise Divided(windows)
