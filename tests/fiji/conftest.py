@@ -66,6 +66,21 @@ def imagej(jvm: Any) -> Any:
     )
 
 
+@pytest.fixture(scope="session")
+def groovy(imagej: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """Return a function that runs a command's Groovy script as SciJava does, with this Python as its environment."""
+    from java_mode import Commands, python_program
+
+    folder = tmp_path_factory.mktemp("environment")
+    python_program(folder)
+    (folder / "autodip-environment.json").write_text('{"version": "test"}')
+    system = imagej.java("java.lang.System")
+    system.setProperty("autodip.environment", str(folder))
+    with Commands(imagej) as commands:
+        yield commands.run
+    system.clearProperty("autodip.environment")
+
+
 @pytest.fixture(autouse=True)
 def no_shared_memory_left() -> Iterator[None]:
     """Every block of shared memory that a test makes is gone after it."""

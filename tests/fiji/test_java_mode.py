@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,7 @@ import pytest
 
 import autodip_ij.fiji
 from autodip_ij.fiji.commands import requests
-from autodip_ij.fiji.commands.menu import COMMANDS, SET_UP, command_of
+from autodip_ij.fiji.commands.menu import COMMANDS, SET_UP
 from autodip_ij.fiji.commands.scripts import java_folder, script_text, write_scripts
 from autodip_ij.fiji.commands.values import Preferences
 from autodip_ij.fiji.imageplus.convert import to_array, to_imageplus
@@ -37,41 +36,6 @@ def test_the_library_says_what_python_mode_says():
     for message in (requests.NO_IMAGE, requests.TWO_IMAGES):
         assert f'"{message}"' in text
     assert f"STORED = {json.dumps(list(vars(Preferences())))}" in text
-
-
-@pytest.fixture(scope="session")
-def groovy(imagej: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """Return a function that runs a command's Groovy script as SciJava does, with this Python as its environment."""
-    java = imagej.java
-    folder = tmp_path_factory.mktemp("environment")
-    (folder / "bin").mkdir()
-    (folder / "bin" / "python").write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
-    (folder / "bin" / "python").chmod(0o755)
-    (folder / "autodip-environment.json").write_text('{"version": "test"}')
-    system = java("java.lang.System")
-    system.setProperty("autodip.environment", str(folder))
-    objects = imagej.context.service(java("org.scijava.object.ObjectService"))
-
-    def run(entry: str, **inputs: Any) -> Any:
-        command = command_of(entry)
-        path = (java_folder() / command.file_name).with_suffix(".groovy")
-        text = path.read_text(encoding="ascii")
-        url = java("java.io.File")(str(path)).toURI().toURL()
-        info = java("org.scijava.script.ScriptInfo")(imagej.context, url, f"Plugins/AUTO-DIP/{path.name}")
-        binding = java("groovy.lang.Binding")()
-        values = {entry.name: entry.value for entry in command.inputs} | {"tasks": imagej.tasks} | inputs
-        for name, value in values.items():
-            binding.setVariable(name, java("java.lang.Integer")(value) if type(value) is int else value)
-        binding.setVariable("org.scijava.script.ScriptModule", info.createModule())
-        body = "".join(line if not line.startswith("#@") else "\n" for line in text.splitlines(keepends=True))
-        java("groovy.lang.GroovyShell")(binding).evaluate(body)
-        return binding.getVariable(command.output[1])
-
-    yield run
-    run("release")
-    for known in list(objects.getObjects(java("java.lang.Class"))):
-        objects.removeObject(known)
-    system.clearProperty("autodip.environment")
 
 
 @pytest.fixture

@@ -84,7 +84,7 @@ class Environment:
             return False
 
     def remove(self) -> None:
-        """Delete the folder, and the note of where it lies.
+        """Delete the folder, the note of where it lies, and the compiled commands of Fiji.
 
         Raises
         ------
@@ -100,6 +100,7 @@ class Environment:
         try:
             shutil.rmtree(self.folder)
             self.lock.unlink(missing_ok=True)
+            shutil.rmtree(_base() / f"{_NAME}-classes", ignore_errors=True)
             noted = _base() / f"{_NAME}.path"
             if not os.environ.get("AUTODIP_ENVIRONMENT"):
                 noted.unlink(missing_ok=True)

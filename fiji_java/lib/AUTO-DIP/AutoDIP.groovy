@@ -20,8 +20,6 @@ import org.scijava.thread.ThreadService
 class AutoDIP {
     static final String NO_IMAGE = "no image is open; open one, or denoise a file with AUTO-DIP Denoise File..."
     static final String TWO_IMAGES = "two images are needed: open the reference and the image to compare with it"
-    static final String NO_APPOSE = "this Fiji lacks Appose 0.9 or newer, with which AUTO-DIP starts its worker; " +
-            "choose Help > Update..., then restart Fiji"
     /** What AUTO-DIP Settings... stores, as autodip.<name>. */
     static final List<String> STORED = ["device", "effort", "calibration", "weights", "isolate", "preview", "stop"]
     static final int LOOK_MS = 2000
@@ -53,10 +51,9 @@ class AutoDIP {
             AutoDIP.classLoader.loadClass("org.apposed.appose.Builder")
             org.apposed.appose.TaskEvent.getField("info")
         } catch (ReflectiveOperationException | NoClassDefFoundError missing) {
-            throw new AutoDipWorker.Failure(NO_APPOSE)
+            throw new AutoDipWorker.Failure(AutoDipLibrary.NO_APPOSE)
         }
-        def here = new File(AutoDIP.classLoader.getResource("AutoDIP.groovy").toURI()).parentFile
-        engine = engine ?: new AutoDipWorker(here)
+        engine = engine ?: new AutoDipWorker(AutoDipLibrary.folder)
     }
 
     private Object call() {

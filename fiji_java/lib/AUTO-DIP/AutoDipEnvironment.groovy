@@ -1,4 +1,7 @@
 import groovy.json.JsonSlurper
+import java.nio.channels.FileChannel
+import java.nio.file.StandardOpenOption
+import java.util.concurrent.atomic.AtomicBoolean
 
 /**
  * The Python environment of the worker on this computer, and the files that Fiji has for it.
@@ -13,27 +16,24 @@ class AutoDipEnvironment {
                                           ".pixi/envs/default/bin/python", ".pixi/envs/default/python.exe",
                                           "bin/python", "Scripts/python.exe"]
 
+    static final String BEING_SET_UP = "AUTO-DIP is being set up; wait until that has finished"
+    private static final AtomicBoolean LOCKED_HERE = new AtomicBoolean()
+
     final File folder
 
     AutoDipEnvironment(File folder) {
         this.folder = folder
     }
 
-    /** The folder in which Appose keeps environments. */
-    static File base() {
-        def given = System.getProperty("appose.envs-dir") ?: System.getenv("APPOSE_ENVS_DIR")
-        given ? new File(given) : new File(System.getProperty("user.home"), ".local/share/appose")
-    }
-
     /** The file in whose first line a folder chosen by the user is noted. */
     static File chosen() {
-        new File(base(), "autodip.path")
+        new File(AutoDipLibrary.base(), "autodip.path")
     }
 
     static AutoDipEnvironment find() {
         def given = System.getProperty("autodip.environment") ?: System.getenv("AUTODIP_ENVIRONMENT")
         if (!given && chosen().isFile()) given = chosen().readLines("UTF-8").find()?.trim()
-        new AutoDipEnvironment(given ? new File(given) : new File(base(), "autodip"))
+        new AutoDipEnvironment(given ? new File(given) : new File(AutoDipLibrary.base(), "autodip"))
     }
 
     /** What the files of this Fiji need; null where they were not unzipped or installed. */
@@ -56,10 +56,42 @@ class AutoDipEnvironment {
         }
     }
 
+    /**
+     * Do something while no other Fiji and no other command of this one does.
+     *
+     * Java gives a lock back when any channel to the file is closed: this Fiji must not open it twice.
+     */
+    Object locked(Closure action) {
+        if (!LOCKED_HERE.compareAndSet(false, true)) throw new AutoDipWorker.Failure(BEING_SET_UP)
+        try {
+            def file = new File("${folder.absolutePath}.lock")
+            file.parentFile.mkdirs()
+            FileChannel.open(file.toPath(), StandardOpenOption.CREATE, StandardOpenOption.WRITE).withCloseable {
+                if (it.tryLock() == null) throw new AutoDipWorker.Failure(BEING_SET_UP)
+                action()
+            }
+        } finally {
+            LOCKED_HERE.set(false)
+        }
+    }
+
+    private boolean isBeingSetUp() {
+        if (!new File("${folder.absolutePath}.lock").isFile()) return false
+        try {
+            locked { }
+            return false
+        } catch (AutoDipWorker.Failure busy) {
+            return true
+        } catch (IOException unwritable) {  // an environment for all users
+            return false
+        }
+    }
+
     /** What prevents a run, with the remedy; null if nothing does. */
     String problem(File library) {
-        if (!folder.isDirectory()) return "the Python environment of AUTO-DIP is missing; ${SET_UP}"
         def noted = state()
+        if (noted == null && isBeingSetUp()) return BEING_SET_UP
+        if (!folder.isDirectory()) return "the Python environment of AUTO-DIP is missing; ${SET_UP}"
         if (noted == null || python() == null)
             return "the Python environment of AUTO-DIP in ${folder} is incomplete; ${SET_UP}"
         def here = manifest(library)

@@ -1,9 +1,7 @@
 import groovy.json.JsonOutput
-import java.nio.channels.FileChannel
-import java.nio.channels.OverlappingFileLockException
 import java.nio.file.Files
 import java.nio.file.StandardCopyOption
-import java.nio.file.StandardOpenOption
+import java.util.concurrent.TimeUnit
 import org.apposed.appose.Appose
 
 /** AUTO-DIP Set Up...: builds, updates, repairs, moves and removes the Python environment of the worker. */
@@ -49,17 +47,18 @@ class AutoDipSetUp {
     /** Carry out the chosen action and return one line that says what was done. */
     String run(Map values) {
         def here = AutoDipEnvironment.find()
-        if (values.action == REMOVE) return locked(here) { remove(here) }
-        if (values.action == REMOVE_ALL) return locked(here) { "${remove(here)}; ${removeFiles()}" }
+        if (values.action == REMOVE) return here.locked { remove(here) }
+        if (values.action == REMOVE_ALL) return here.locked { "${remove(here)}; ${removeFiles()}" }
         def manifest = AutoDipEnvironment.manifest(library)
         if (manifest == null)
             throw new AutoDipWorker.Failure("the files of AUTO-DIP in this Fiji are incomplete (${library}/manifest.json is " +
                     "missing); unzip AUTO-DIP into the folder of Fiji again")
+        removeScriptsOfPythonMode()
         def chosen = values.folder?.trim() ? new AutoDipEnvironment(new File(values.folder.trim()).absoluteFile) : here
-        locked(chosen) {
+        chosen.locked {
             def done = build(chosen, manifest, values)
             if (chosen.folder != here.folder.absoluteFile) {
-                AutoDipEnvironment.base().mkdirs()
+                AutoDipLibrary.base().mkdirs()
                 AutoDipEnvironment.chosen().setText(chosen.folder.path + "\n", "UTF-8")
                 if (here.state() != null) delete(here.folder)
             }
@@ -88,6 +87,7 @@ class AutoDipSetUp {
         if (wheels || values.action == REPAIR || (known != null && (known.variant != variant))) delete(folder)
         else if (known?.wheel_sha256 != wheel)  // uv takes a wheel of the same version with other content for damaged
             ["appose.json", "uv.lock"].each { new File(folder, it).delete() }
+        boolean anew = environment.state() == null
         new File(folder, AutoDipEnvironment.STATE).delete()
         if (!wheels) {
             folder.mkdirs()
@@ -95,7 +95,12 @@ class AutoDipSetUp {
             Files.copy(source.toPath(), new File(folder, source.name).toPath(), StandardCopyOption.REPLACE_EXISTING)
         }
         def text = new File(library.parentFile.parentFile, described.uv)
-        runBuilder(builder(folder, text, wheels), folder, needed)
+        try {
+            runBuilder(builder(folder, text, wheels), folder, needed)
+        } catch (AutoDipWorker.Failure failure) {
+            if (failure.cancelled && anew) delete(folder)
+            throw failure
+        }
         if (environment.python() == null)
             throw new AutoDipWorker.Failure("${folder} has no Python program after the build; ${AutoDipEnvironment.SET_UP} and repair")
         probe(environment)
@@ -107,7 +112,7 @@ class AutoDipSetUp {
 
     private Object builder(File folder, File text, String wheels) {
         if (!System.getProperty("appose.envs-dir"))
-            System.setProperty("appose.envs-dir", AutoDipEnvironment.base().absolutePath)  // where uv itself is kept
+            System.setProperty("appose.envs-dir", AutoDipLibrary.base().absolutePath)  // where uv itself is kept
         def made = Appose.uv().content(text.getText("UTF-8")).scheme(text.name).base(folder)
         def proxy = System.getProperty("https.proxyHost") ?: System.getProperty("http.proxyHost")
         if (proxy && !System.getenv("HTTPS_PROXY")) {
@@ -145,7 +150,8 @@ class AutoDipSetUp {
             if (progress.stopRequest() != "no") {
                 building.interrupt()
                 building.join(30000)
-                throw AutoDipWorker.cancelled("cancelled; the next Set Up continues where this one stopped")
+                endBuilder()
+                throw AutoDipWorker.cancelled("cancelled; what was downloaded is kept for the next Set Up")
             }
             building.join(1000)
             int now = gigabytesNeeded ? Math.min(99, (int) (100 * size(folder) / 1e9 / gigabytesNeeded)) : 0
@@ -160,6 +166,16 @@ class AutoDipSetUp {
                 "and choose Set Up again, or give it a folder of wheels")
         failure.details = lastLines.toList() + [cause.toString()]
         throw failure
+    }
+
+    /** Wait for the end of uv, whose files are to be deleted; Appose ends it soon after the thread that waited for it. */
+    private static void endBuilder() {
+        def place = new File(AutoDipLibrary.base(), ".uv").path
+        def ours = { ProcessHandle it -> "${it.info().command().orElse('')} ${it.info().commandLine().orElse('')}".contains(place) }
+        ProcessHandle.current().children().toList().findAll(ours).each { uv ->
+            (uv.descendants().toList() + uv).each { it.destroyForcibly() }
+            uv.onExit().get(10, TimeUnit.SECONDS)
+        }
     }
 
     /** Ask the worker of the new environment once; an environment whose worker does not answer is not complete. */
@@ -182,6 +198,7 @@ class AutoDipSetUp {
         progress.start(0, "Removing ${folder}")
         delete(folder)
         AutoDipEnvironment.chosen().delete()
+        delete(AutoDipLibrary.cache())
         "the Python environment of AUTO-DIP was removed: ${folder}, ${freed} GB"
     }
 
@@ -192,7 +209,12 @@ class AutoDipSetUp {
         def root = library.parentFile.parentFile
         def there = manifest.files.findAll { path, sum -> new File(root, path).isFile() }
         def (same, changed) = there.keySet().split { new File(root, it).bytes.digest("SHA-256") == manifest.files[it] }
-        same.each { new File(root, it).delete() }
+        same.each { path ->
+            if (new File(root, path).delete()) return
+            def mark = new File(root, "update/${path}")  // Windows keeps a loaded jar; Fiji deletes it at its next start
+            mark.parentFile.mkdirs()
+            mark.bytes = new byte[0]
+        }
         new File(library, "manifest.json").delete()
         manifest.folders.reverse().each { new File(root, it).with { if (it.isDirectory() && !it.list()) it.delete() } }
         "${same.size()} files were removed; restart Fiji" + (changed ? "; these were changed and stay: ${changed.join(', ')}" : "")
@@ -205,19 +227,11 @@ class AutoDipSetUp {
                 (environment.folder.name == "autodip" && new File(environment.folder, "pyvenv.cfg").isFile())
     }
 
-    /** Do something while no other Fiji does. */
-    private static String locked(AutoDipEnvironment environment, Closure<String> action) {
-        def file = new File(environment.folder.absoluteFile.parentFile, "${environment.folder.name}.lock")
-        file.parentFile.mkdirs()
-        FileChannel.open(file.toPath(), StandardOpenOption.CREATE, StandardOpenOption.WRITE).withCloseable { channel ->
-            def lock = null
-            try {
-                lock = channel.tryLock()
-            } catch (OverlappingFileLockException same) {  // a second call in this Fiji
-            }
-            if (lock == null) throw new AutoDipWorker.Failure("another Fiji is setting up AUTO-DIP; wait until it has finished")
-            action()
-        }
+    /** A zip unpacked over the scripts of Python mode leaves two scripts for each command, of which either may run. */
+    private void removeScriptsOfPythonMode() {
+        def here = new File(library.parentFile.parentFile, "scripts/Plugins/AUTO-DIP")
+        def ours = { it.name.endsWith(".py") && it.getText("UTF-8").contains("autodip_ij.fiji.commands.bridge") }
+        here.listFiles()?.findAll(ours)?.each { it.delete() }
     }
 
     private static void delete(File folder) {

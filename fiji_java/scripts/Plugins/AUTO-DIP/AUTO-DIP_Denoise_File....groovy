@@ -10,14 +10,17 @@
 #@ String (label="More settings", description="Any other setting of the command line, as in: seed=3 device=cpu tile=256", value="", required=false, persist=false) options
 #@output String written
 ij.IJ.showStatus("AUTO-DIP ...")
-def script = binding.getVariable("org.scijava.script.ScriptModule").info
 def objects = tasks.context().getService("org.scijava.object.ObjectService")
-def library = objects.getObjects(Class).find { it.name == "AutoDIP" }
-if (library == null) {
-    def here = new File((script.URL ?: new File(script.path).toURI().toURL()).toURI())
-    def loader = new GroovyClassLoader(getClass().classLoader)
-    loader.addURL(new File(here.parentFile.parentFile.parentFile.parentFile, "lib/AUTO-DIP").toURI().toURL())
-    library = loader.loadClass("AutoDIP")
-    objects.addObject(library)
+def library
+synchronized (objects) {
+    library = objects.getObjects(Class).find { it.name == "AutoDipLibrary" }
+    if (library == null) {
+        def script = binding.getVariable("org.scijava.script.ScriptModule").info
+        def here = new File((script.URL ?: new File(script.path).toURI().toURL()).toURI())
+        def folder = new File(here.parentFile.parentFile.parentFile.parentFile, "lib/AUTO-DIP")
+        library = new GroovyClassLoader(getClass().classLoader).parseClass(new File(folder, "AutoDipLibrary.groovy"))
+        library.folder = folder
+        objects.addObject(library)
+    }
 }
 written = library.command("run_file", binding)

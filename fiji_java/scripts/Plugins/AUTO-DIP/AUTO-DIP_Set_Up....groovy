@@ -6,14 +6,17 @@
 #@ File (label="Folder of wheels (without a network)", description="Build from these packages instead of the network", style="directory", required=false, persist=false) wheels
 #@output String message
 ij.IJ.showStatus("AUTO-DIP ...")
-def script = binding.getVariable("org.scijava.script.ScriptModule").info
 def objects = tasks.context().getService("org.scijava.object.ObjectService")
-def library = objects.getObjects(Class).find { it.name == "AutoDIP" }
-if (library == null) {
-    def here = new File((script.URL ?: new File(script.path).toURI().toURL()).toURI())
-    def loader = new GroovyClassLoader(getClass().classLoader)
-    loader.addURL(new File(here.parentFile.parentFile.parentFile.parentFile, "lib/AUTO-DIP").toURI().toURL())
-    library = loader.loadClass("AutoDIP")
-    objects.addObject(library)
+def library
+synchronized (objects) {
+    library = objects.getObjects(Class).find { it.name == "AutoDipLibrary" }
+    if (library == null) {
+        def script = binding.getVariable("org.scijava.script.ScriptModule").info
+        def here = new File((script.URL ?: new File(script.path).toURI().toURL()).toURI())
+        def folder = new File(here.parentFile.parentFile.parentFile.parentFile, "lib/AUTO-DIP")
+        library = new GroovyClassLoader(getClass().classLoader).parseClass(new File(folder, "AutoDipLibrary.groovy"))
+        library.folder = folder
+        objects.addObject(library)
+    }
 }
 message = library.command("set_up", binding)

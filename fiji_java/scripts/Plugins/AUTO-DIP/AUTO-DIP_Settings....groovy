@@ -9,14 +9,17 @@
 #@ Boolean (label="Test the worker now", description="Start the worker and report any problem", value=true, required=false, persist=false) test
 #@output String findings
 ij.IJ.showStatus("AUTO-DIP ...")
-def script = binding.getVariable("org.scijava.script.ScriptModule").info
 def objects = tasks.context().getService("org.scijava.object.ObjectService")
-def library = objects.getObjects(Class).find { it.name == "AutoDIP" }
-if (library == null) {
-    def here = new File((script.URL ?: new File(script.path).toURI().toURL()).toURI())
-    def loader = new GroovyClassLoader(getClass().classLoader)
-    loader.addURL(new File(here.parentFile.parentFile.parentFile.parentFile, "lib/AUTO-DIP").toURI().toURL())
-    library = loader.loadClass("AutoDIP")
-    objects.addObject(library)
+def library
+synchronized (objects) {
+    library = objects.getObjects(Class).find { it.name == "AutoDipLibrary" }
+    if (library == null) {
+        def script = binding.getVariable("org.scijava.script.ScriptModule").info
+        def here = new File((script.URL ?: new File(script.path).toURI().toURL()).toURI())
+        def folder = new File(here.parentFile.parentFile.parentFile.parentFile, "lib/AUTO-DIP")
+        library = new GroovyClassLoader(getClass().classLoader).parseClass(new File(folder, "AutoDipLibrary.groovy"))
+        library.folder = folder
+        objects.addObject(library)
+    }
 }
 findings = library.command("settings", binding)
