@@ -60,8 +60,9 @@ def contents(folder: FijiFolder) -> dict[str, bytes]:
 def test_every_script_and_macro_is_installed_where_it_becomes_a_command(fiji: FijiFolder) -> None:
     steps = install(fiji)
     there = contents(fiji)
-    assert "plugins/AUTO-DIP/AUTO-DIP_Denoise_External.ijm" in there
-    assert "plugins/AUTO-DIP/AUTO-DIP_Denoise_Folder_External.ijm" in there
+    # Below plugins each macro would be a command beside those that are.
+    assert [path for path in there if path.startswith("plugins/")] == ["plugins/AUTO-DIP/AUTO-DIP_Menu.jar"]
+    assert "macros/AUTO-DIP/AUTO-DIP_Denoise_External.ijm" in there
     assert "macros/AUTO-DIP/AUTO-DIP_Batch_Folder.ijm" in there
     assert any(path.startswith("scripts/Plugins/AUTO-DIP/AUTO-DIP_Denoise") for path in there)
     for path, content in bundle_for(fiji).files.items():
@@ -108,7 +109,7 @@ def test_uninstalling_leaves_the_folder_as_it_was(fiji: FijiFolder) -> None:
 
 
 def test_a_file_of_other_origin_is_refused_before_anything_is_changed(fiji: FijiFolder) -> None:
-    foreign = fiji.root / "plugins/AUTO-DIP/AUTO-DIP_Denoise_External.ijm"
+    foreign = fiji.root / "macros/AUTO-DIP/AUTO-DIP_Denoise_External.ijm"
     foreign.parent.mkdir()
     foreign.write_text("// mine\n")
     before = contents(fiji)
@@ -121,21 +122,21 @@ def test_a_file_of_other_origin_is_refused_before_anything_is_changed(fiji: Fiji
 
 def test_a_file_changed_since_is_neither_overwritten_nor_removed(fiji: FijiFolder) -> None:
     install(fiji)
-    changed = fiji.root / "plugins/AUTO-DIP/AUTO-DIP_Denoise_External.ijm"
+    changed = fiji.root / "macros/AUTO-DIP/AUTO-DIP_Denoise_External.ijm"
     changed.write_text(changed.read_text() + "// my own line\n")
     with pytest.raises(BadInput, match="changed since"):
         install(fiji)
     kept = [step.path.name for step in uninstall(fiji) if step.action is Action.KEEP]
     assert kept == [changed.name]
     assert changed.read_text().endswith("// my own line\n")
-    assert [path for path in contents(fiji) if "AUTO-DIP" in path] == [f"plugins/AUTO-DIP/{changed.name}"]
+    assert [path for path in contents(fiji) if "AUTO-DIP" in path] == [f"macros/AUTO-DIP/{changed.name}"]
 
 
 def test_an_update_replaces_older_files_and_removes_those_that_are_no_more(fiji: FijiFolder) -> None:
     install_python(fiji, "autodip_ij==1.1")
     manifest = Manifest.read(fiji)
     assert manifest is not None
-    old, gone = "plugins/AUTO-DIP/AUTO-DIP_Denoise_External.ijm", "plugins/AUTO-DIP/AUTO-DIP_Gone.ijm"
+    old, gone = "macros/AUTO-DIP/AUTO-DIP_Denoise_External.ijm", "plugins/AUTO-DIP/AUTO-DIP_Gone.ijm"
     for path in (old, gone):
         (fiji.root / path).write_bytes(b"// version 1.1\n")
         manifest.files[path] = digest(b"// version 1.1\n")

@@ -14,10 +14,11 @@ from pathlib import Path, PurePosixPath
 from autodip_ij._support.files import write_bytes
 from autodip_ij._support.versions import shipped
 from autodip_ij.errors import BadInput
+from autodip_ij.fiji.commands.menu import COMMANDS
 from autodip_ij.fiji.commands.scripts import java_folder, scripts_folder
 from autodip_ij.fiji.install.environments import described, description_files
 from autodip_ij.fiji.install.folder import Manifest, digest, folders_of
-from autodip_ij.fiji.install.layout import LIBRARY, MACROS, MANIFEST, MENU_MACROS, SCRIPTS
+from autodip_ij.fiji.install.layout import LIBRARY, MACROS, MANIFEST, PLUGINS, SCRIPTS
 from autodip_ij.fiji.install.wheel import given_wheel, own_wheel, wheel_name, zipped
 
 
@@ -76,7 +77,9 @@ def make_bundle(mode: Mode = Mode.JAVA, *, wheel: Path | None = None) -> Bundle:
         If no wheel can be made from this installation.
     """
     name, content = own_wheel() if wheel is None else given_wheel(wheel)
-    files = {LIBRARY / name: content, **description_files(name), **dict(_macros()), **dict(_commands(mode))}
+    files = {LIBRARY / name: content, **description_files(name), **dict(_commands(mode))}
+    files |= {MACROS / path.name: path.read_bytes() for path in _macro_files()}
+    files[PLUGINS / "AUTO-DIP_Menu.jar"] = _menu_jar()
     library = shipped("fiji_java") / "lib"
     for path in sorted(library.rglob("*")):
         if path.is_file():
@@ -85,15 +88,31 @@ def make_bundle(mode: Mode = Mode.JAVA, *, wheel: Path | None = None) -> Bundle:
 
 
 def make_imagej_bundle() -> Bundle:
-    """Return the files for a plain ImageJ, which runs only the macros that call the command line."""
-    return Bundle({path: content for path, content in _macros() if path.is_relative_to(MENU_MACROS)}, Mode.JAVA)
+    """Return the files for a plain ImageJ: the macros that call the command line, as menu commands."""
+    macros = {PLUGINS / path.name: path.read_bytes() for path in _macro_files() if path.stem.endswith("_External")}
+    return Bundle(macros, Mode.JAVA)
 
 
-def _macros() -> Iterator[tuple[PurePosixPath, bytes]]:
-    """Yield macros: those that call the command line become menu commands below ``plugins``, others are templates."""
-    for path in sorted(shipped("macros").glob("*.ijm")):
-        place = MENU_MACROS if path.stem.endswith("_External") else MACROS
-        yield place / path.name, path.read_bytes()
+def _macro_files() -> list[Path]:
+    return sorted(shipped("macros").glob("*.ijm"))
+
+
+def _menu_jar() -> bytes:
+    """Return a jar that puts the first command first in the menu.
+
+    SciJava sorts the scripts of a menu by name, and scripts have no weight: "Denoise File..." would precede
+    "Denoise...". Commands that ImageJ itself knows stand before all scripts, and a script of the same name takes the
+    place of one of them (imagej-legacy, ``IJ1Helper.addMenuItems``). The macro runs where something still calls the
+    command by ImageJ's own name for it, as Fiji's search does.
+    """
+    first = COMMANDS[0].leaf
+    macro = f"""List.setCommands;
+if (!startsWith(List.get("{first}"), "script:"))
+    exit("AUTO-DIP: the scripts of its commands are missing; install it into this Fiji again");
+run("{first}");
+"""
+    entry = f'Plugins>AUTO-DIP, "{first}", ij.plugin.Macro_Runner("JAR:AUTO-DIP_First.ijm")\n'
+    return zipped({"plugins.config": entry.encode("ascii"), "AUTO-DIP_First.ijm": macro.encode("ascii")})
 
 
 def _commands(mode: Mode) -> Iterator[tuple[PurePosixPath, bytes]]:

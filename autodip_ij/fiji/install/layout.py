@@ -7,7 +7,8 @@ from pathlib import PurePosixPath
 LIBRARY = PurePosixPath("lib/AUTO-DIP")
 """All that is neither a menu command nor a macro: the updater takes files of every kind below ``lib``."""
 SCRIPTS = PurePosixPath("scripts/Plugins/AUTO-DIP")
-MENU_MACROS = PurePosixPath("plugins/AUTO-DIP")
+PLUGINS = PurePosixPath("plugins/AUTO-DIP")
+"""Each macro in it becomes a menu command."""
 MACROS = PurePosixPath("macros/AUTO-DIP")
 MANIFEST = LIBRARY / "manifest.json"
 FORMER_MANIFEST = PurePosixPath("plugins/AUTO-DIP/autodip-install.json")
