@@ -12,27 +12,22 @@ from autodip_ij._support.ownership import regularly
 from autodip_ij._support.text import duration
 from autodip_ij.batch.arrivals import Arrivals, Incoming, Watch
 from autodip_ij.batch.claim import claimed
-from autodip_ij.batch.division import Division
 from autodip_ij.batch.inputs import Entry, find_inputs
 from autodip_ij.batch.loop import answers
 from autodip_ij.batch.page import Page
-from autodip_ij.batch.processes import Answer, Call
 from autodip_ij.batch.result import BatchResult
 from autodip_ij.batch.resume import Fingerprint
 from autodip_ij.batch.status import StatusFile
 from autodip_ij.batch.table import Table
 from autodip_ij.batch.targets import Job, plan_jobs
-from autodip_ij.batch.work import DenoiseFile, FileShare, Outcome, Overall, Watching, perform
-from autodip_ij.denoising.windows import LEAST_SECONDS, Share
+from autodip_ij.batch.units import Units
+from autodip_ij.batch.work import FileShare, Outcome, Overall, Watching, perform
 from autodip_ij.errors import AutodipError, BadInput, Cancelled, UnreadableFile, UnwritableOutput, failed_import
 from autodip_ij.progress import Progress, Silent, Stop
 from autodip_ij.settings import DenoiseSettings
 
-ATTEMPTS = 2
-"""Number of crashes of its process after which a file counts as failed."""
 _CLUSTER_PROCESSES = 16
 """For which a file is divided on a cluster, whose workers come and go."""
-_HELP = "perhaps for lack of memory: run autodip denoise on this file alone, with a smaller --tile"
 
 
 def run_batch(
@@ -46,7 +41,6 @@ def run_batch(
     workers: int = 1,
     scheduler: str | None = None,
     watch: Watch | None = None,
-    denoise: DenoiseFile | None = None,
     progress: Progress | None = None,
 ) -> BatchResult:
     """Denoise all images in a folder tree, matching a glob pattern, or named in a list file.
@@ -77,8 +71,6 @@ def run_batch(
     watch
         Go on with the files that come into the folder, each when it no longer grows, until the watch ends or the user
         stops it. The work is done in worker processes, also with one worker.
-    denoise
-        How one file is denoised in this process, instead of `autodip_ij.denoising.api.denoise_file`.
     progress
         Progress reporter; may request cancellation: `Stop.KEEP` writes the result so far of the current file,
         `Stop.DISCARD` drops it; finished files remain in both cases.
@@ -123,7 +115,7 @@ def run_batch(
         stopped = False
         with regularly(1.0, table.catch_up):
             try:
-                if (waiting or arrivals) and denoise is None and scheduler is None:
+                if (waiting or arrivals) and scheduler is None:
                     _refuse_device(settings)
                 if arrivals:
 
@@ -137,16 +129,16 @@ def run_batch(
 
                     incoming = Incoming(arrivals, plan, table, overwrite, watcher)
                     overall: Overall = Watching(watcher, str(source))
-                    outcomes = _on_workers(waiting, workers, scheduler, overall, table, incoming, denoise)
+                    outcomes = _on_workers(waiting, workers, scheduler, overall, table, incoming)
                 else:
                     overall = Overall(watcher, [_size(jobs[index]) for index in waiting])
                     deadly = [table.jobs[index].title for index in waiting if table.deaths(index)]
-                    if deadly and denoise is None:
+                    if deadly:
                         watcher.log(
                             f"the last batch died while working on {deadly[0]}: files have a process beside it now"
                         )
-                    if workers == 1 and scheduler is None and (denoise or not deadly):
-                        outcomes = _one_by_one(waiting, denoise, overall, table)
+                    if workers == 1 and scheduler is None and not deadly:
+                        outcomes = _one_by_one(waiting, overall, table)
                     else:
                         outcomes = _on_workers(waiting, workers, scheduler, overall, table)
                 with closing(outcomes):
@@ -200,46 +192,26 @@ def _make_folders(folder: Path, jobs: Sequence[Job]) -> None:
 Outcomes = Generator[tuple[int, Outcome | None], None, None]
 
 
-def _one_by_one(waiting: Sequence[int], denoise: DenoiseFile | None, overall: Overall, table: Table) -> Outcomes:
+def _one_by_one(waiting: Sequence[int], overall: Overall, table: Table) -> Outcomes:
     """Yield the index and outcome of each job as it ends; None as outcome if the user stopped the batch."""
-    jobs = table.jobs
     for position, index in enumerate(waiting):
-        share = FileShare(overall, position, f"{position + 1} of {len(waiting)}, {jobs[index].title}")
-        outcome = _alone(jobs[index], index, denoise, share, overall, table)
-        yield index, outcome
-        if outcome is None:
+        title = table.jobs[index].title
+        if overall.progress.stop_request() is not Stop.NO:
+            yield index, None
             return
-        overall.update(position, 1.0, jobs[index].title)
+        table.begin(index, here=True)
+        try:
+            outcome = perform(
+                table.jobs[index], FileShare(overall, position, f"{position + 1} of {len(waiting)}, {title}")
+            )
+        except Cancelled:
+            yield index, None
+            return
+        yield index, outcome
+        overall.update(position, 1.0, title)
         if outcome.stopped:
             yield index, None
             return
-
-
-def _alone(
-    job: Job, index: int, denoise: DenoiseFile | None, share: FileShare, overall: Overall, table: Table
-) -> Outcome | None:
-    """Run one job in this process; None if the user stopped it."""
-    if (deaths := table.deaths(index)) >= ATTEMPTS:
-        return Outcome(0.0, error=f"{deaths} batches died while working on this file; {_HELP}")
-    answered = answers(
-        [Call(perform, (job, denoise, share))],
-        0,
-        begun=lambda _: table.begin(index, here=True),
-        stopped=lambda: overall.progress.stop_request() is not Stop.NO,
-    )
-    with closing(answered):
-        try:
-            _, answer = next(answered)
-        except Cancelled:
-            return None
-    return None if answer is None else _outcome(answer)
-
-
-def _outcome(answer: Answer) -> Outcome:
-    if answer.died:
-        return Outcome(0.0, error=f"{answer.error} while working on this file, twice; {_HELP}", died=True)
-    outcome: Outcome = Outcome(0.0, error=answer.error) if answer.error else answer.value
-    return outcome
 
 
 def _on_workers(
@@ -249,11 +221,10 @@ def _on_workers(
     overall: Overall,
     table: Table,
     more: Callable[[], list[int] | None] | None = None,
-    denoise: DenoiseFile | None = None,
 ) -> Outcomes:
     """Do the same as `_one_by_one` in worker processes; if the user stops the batch, unfinished files are dropped.
 
-    Jobs that come later are taken from `more`; with a function of the caller, the work is done in this process.
+    Jobs that come later are taken from `more`.
     """
     order = list(waiting)
 
@@ -263,30 +234,29 @@ def _on_workers(
         return None if found is None else [table.jobs[index].absolute() for index in found]
 
     def begun(call: int) -> None:
-        if (file := division.begin(call)) is not None:
+        if (file := units.begin(call)) is not None:
             table.begin(order[file])
 
-    divided = denoise is None and (scheduler is not None or workers > 1)
-    share = Share(_CLUSTER_PROCESSES if scheduler else workers, LEAST_SECONDS) if divided else None
+    processes = _CLUSTER_PROCESSES if scheduler else workers if workers > 1 else 0
     cores, side_by_side = os.cpu_count() or 1, workers if more else min(workers, max(1, len(waiting)))
     jobs = [table.jobs[index].absolute() for index in waiting]
-    division = Division(share, jobs, come, denoise, threads=max(1, cores // workers))
+    units = Units(jobs, come, processes, threads=max(1, cores // workers))
     answered = answers(
-        division.first,
-        0 if denoise else workers,
+        units.first,
+        workers,
         scheduler,
         threads=max(1, cores // side_by_side),
         begun=begun,
         stopped=lambda: overall.progress.stop_request() is not Stop.NO,
-        more=division.more,
+        more=units.more,
         deaths=[table.deaths(index) for index in waiting],
     )
-    with division, closing(answered):
+    with units, closing(answered):
         for call, answer in answered:
             if answer is None:
                 yield -1, None
                 return
-            if (ended := division.take(call, answer)) is not None:
-                file, answer = ended
-                yield order[file], _outcome(answer)
+            if (ended := units.take(call, answer)) is not None:
+                file, outcome = ended
+                yield order[file], outcome
                 overall.update(file, 1.0, table.jobs[order[file]].title)

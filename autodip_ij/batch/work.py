@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -18,31 +18,15 @@ from autodip_ij.batch.resume import Fingerprint, content_hash, note_input, remov
 from autodip_ij.batch.targets import Job
 from autodip_ij.batch.thumbnails import Pair, draw_thumbnails, pictured_planes
 from autodip_ij.denoising.report import Report
-from autodip_ij.denoising.windows import Divided, Share, Windows
+from autodip_ij.denoising.windows import Divided, Window
 from autodip_ij.errors import AutodipError, Cancelled, UnreadableFile, failed_import
-from autodip_ij.progress import Progress, Silent, Stop
-from autodip_ij.settings import DenoiseSettings
+from autodip_ij.progress import Progress, Stop
 
 if TYPE_CHECKING:
     from autodip_ij.denoising.result import Result
     from autodip_ij.images.image import Image
 
 logger = logging.getLogger(__name__)
-
-
-class DenoiseFile(Protocol):
-    """A function with the signature of `autodip_ij.denoising.api.denoise_file`."""
-
-    def __call__(
-        self,
-        source: str | Path,
-        target: str | Path | None = None,
-        settings: DenoiseSettings | None = None,
-        *,
-        overwrite: bool = False,
-        progress: Progress | None = None,
-    ) -> Any:
-        """Denoise `source` into `target` and return an object with ``output`` (path) and ``report``."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +46,7 @@ class Outcome:
     pictures
         Whether there are thumbnails.
     windows
-        What the file was divided into: it is not done yet.
+        What the file was divided into; where there are some, it is not done yet.
     """
 
     seconds: float
@@ -70,7 +54,7 @@ class Outcome:
     error: str = ""
     died: bool = False
     pictures: bool = False
-    windows: Windows | None = None
+    windows: tuple[Window, ...] = ()
 
     @property
     def stopped(self) -> bool:
@@ -78,34 +62,29 @@ class Outcome:
         return self.report is not None and any(channel.fit.stopped for channel in self.report.channels)
 
 
-def perform(
-    job: Job,
-    denoise: DenoiseFile | None = None,
-    progress: Progress | None = None,
-    share: Share | Windows | None = None,
-) -> Outcome:
+def perform(job: Job, progress: Progress | None = None, processes: int = 0, planned: str = "") -> Outcome:
     """Perform one job; any failure becomes the error of its outcome.
 
     Parameters
     ----------
     job
         The job; an existing output is replaced (the caller has decided that).
-    denoise
-        Instead of `autodip_ij.denoising.api.denoise_file`, e.g. a function that asks a worker process.
     progress
         Progress reporter; may request cancellation.
-    share
-        How the file may be divided among processes, or the windows that it was divided into, all of which are done.
+    processes
+        Number of processes among which the file may be divided; 0 for not at all.
+    planned
+        The plan of its windows, all of which are done.
 
     Raises
     ------
     autodip_ij.errors.Cancelled
         If the user discards the work.
     """
-    return _reported(job, lambda: _denoise_and_note(job, denoise, progress or Silent(), share))
+    return _reported(job, lambda: _denoise_and_note(job, progress, processes, planned))
 
 
-def perform_window(job: Job, window: Windows) -> Outcome:
+def perform_window(job: Job, window: Window) -> Outcome:
     """Perform one window of a job that was divided; any failure becomes the error of its outcome."""
 
     def work() -> None:
@@ -140,29 +119,32 @@ def _reported(job: Job, work: Callable[[], tuple[Report, Pair | None] | None]) -
     return Outcome(time.perf_counter() - began, report, pictures=draw_thumbnails(job, report, planes))
 
 
-def _denoise_and_note(
-    job: Job, denoise: DenoiseFile | None, progress: Progress, share: Share | Windows | None
-) -> tuple[Report, Pair | None]:
+def _denoise_and_note(job: Job, progress: Progress | None, processes: int, planned: str) -> tuple[Report, Pair | None]:
     """Return the record, and the planes to picture where they are at hand."""
+    from autodip_ij.denoising.api import denoise_file
+
     source = job.entry.path
     before, digest = Fingerprint.of(source), content_hash(source)
     seen: list[Pair] = []
-    if denoise:
-        result = denoise(source, job.target, job.settings, overwrite=True, progress=progress)
-    else:
-        from autodip_ij.denoising.api import denoise_file
 
-        def show(image: Image, made: Result) -> None:
-            with suppress(Exception):  # a picture is no reason to lose a result
-                seen.append(pictured_planes(image, made.output, job.settings, made.report))
+    def show(image: Image, made: Result) -> None:
+        with suppress(Exception):  # a picture is no reason to lose a result
+            seen.append(pictured_planes(image, made.output, job.settings, made.report))
 
-        result = denoise_file(
-            source, job.target, job.settings, overwrite=True, progress=progress, show=show, share=share
-        )
+    result = denoise_file(
+        source,
+        job.target,
+        job.settings,
+        overwrite=True,
+        progress=progress,
+        show=show,
+        processes=processes,
+        planned=planned,
+    )
     if not _is_still(source, before):
         remove_results(job)
         raise UnreadableFile(f"{source}: changed while it was being read; run again when it is complete")
-    return note_input(result.report, Path(result.output), before, digest), seen[0] if seen else None
+    return note_input(result.report, result.output, before, digest), seen[0] if seen else None
 
 
 def _is_still(source: Path, before: Fingerprint) -> bool:

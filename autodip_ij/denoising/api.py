@@ -16,7 +16,7 @@ from autodip_ij.denoising.planes import Grid
 from autodip_ij.denoising.record import Recorder
 from autodip_ij.denoising.result import FileResult, Result, UncertaintyMap, default_output, run_file
 from autodip_ij.denoising.run import Run, run
-from autodip_ij.denoising.windows import Share, Windows
+from autodip_ij.denoising.windows import Window, stored_plan
 from autodip_ij.errors import BadInput
 from autodip_ij.groups.model import GroupDecision
 from autodip_ij.images.image import Image
@@ -76,15 +76,16 @@ def _denoised(
     *,
     decisions: Sequence[GroupDecision] | None = None,
     partial: Partial | None = None,
-    share: Share | Windows | None = None,
+    processes: int = 0,
+    planned: str = "",
 ) -> Result:
-    times = StageTimes()
-    if isinstance(share, Windows):
-        times.resume(share.elapsed, share.stages)
-        return run(share.plan, settings, progress or Silent(), times, partial=partial)
-    with times.of("plan"):
-        plan = plan_run(image, settings, decisions)
-    return run(plan, settings, progress or Silent(), times, partial=partial, share=share)
+    if partial is not None and planned:
+        plan, times = stored_plan(partial.plan, planned)
+    else:
+        times = StageTimes()
+        with times.of("plan"):
+            plan = plan_run(image, settings, decisions)
+    return run(plan, settings, progress or Silent(), times, partial=partial, processes=processes)
 
 
 def denoise_file(
@@ -95,7 +96,8 @@ def denoise_file(
     overwrite: bool = False,
     progress: Progress | None = None,
     show: Callable[[Image, Result], None] | None = None,
-    share: Share | Windows | None = None,
+    processes: int = 0,
+    planned: str = "",
 ) -> FileResult:
     """Denoise one scene of a file into a file with a sidecar.
 
@@ -114,8 +116,10 @@ def denoise_file(
         Replace an existing output.
     show
         Called with the opened source and its result before that is written.
-    share
-        How the file may be divided among processes, or the windows that were made of it; None for not at all.
+    processes
+        Number of processes among which the file may be divided; 0 for not at all.
+    planned
+        The plan by which its windows were made, as `Window.plan`; empty to plan.
 
     Raises
     ------
@@ -131,26 +135,29 @@ def denoise_file(
         output,
         settings,
         overwrite,
-        lambda image, partial: _denoised(image, settings, progress, partial=partial, share=share),
+        lambda image, partial: _denoised(
+            image, settings, progress, partial=partial, processes=processes, planned=planned
+        ),
         show,
     )
 
 
-def denoise_window(target: Path, settings: DenoiseSettings, window: Windows) -> None:
-    """Denoise the planes of one window (or more) of a file that was divided, into the unfinished result of `target`.
+def denoise_window(target: Path, settings: DenoiseSettings, window: Window) -> None:
+    """Denoise the planes of one window of a file that was divided, into the unfinished result of `target`.
 
     Raises
     ------
     autodip_ij.errors.AutodipError
         One line with the cause and the remedy.
     """
-    plan, times = window.plan, StageTimes()
+    times = StageTimes()
     with Partial(target, window=True) as partial:
+        plan, _ = stored_plan(partial.plan, window.plan)
         partial.join(plan, settings)
         spread = UncertaintyMap(plan.image, partial.uncertainty) if partial.uncertainty is not None else None
         pixels: Any = partial.pixels
         made = Run(plan, plan.image, Recorder(plan, settings), pixels, spread, Silent(), times, Grid(), partial)
-        made.process(only=frozenset(place for places in window.places for place in places))
+        made.process(only=frozenset(window.places))
 
 
 def denoise(

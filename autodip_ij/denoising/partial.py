@@ -6,6 +6,7 @@ Beside the target, in a hidden folder ``.<name>.autodip-partial``:
 - ``journal``: a line for what is made (settings, plan, versions), then one for each plane that is complete, with all
   that the record needs to know of it, the digest of its pixels before and after, and a checksum;
 - ``lock``: owned by the run that writes, or, while windows of the file are made, by the batch that divided it;
+- ``plan``: by which they are made;
 - ``journal.<window>`` and ``lock.<window>``: those of a window, whose lines are taken into ``journal`` at the end.
 
 A plane is trusted only if its line, its input and its pixels are what they were.
@@ -27,7 +28,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from autodip_ij._support.files import remove_folder, unfinished_folder, write_text
+from autodip_ij._support.files import remove_folder, unfinished_folder, write_bytes, write_text
 from autodip_ij._support.ownership import TOUCHED_EVERY, OwnedFile, own, regularly
 from autodip_ij._support.text import encodable
 from autodip_ij._support.versions import versions
@@ -151,6 +152,11 @@ class Partial:
         """The folder that holds the pixels; None where it is not used."""
         return self.folder / "image" if self.pixels is not None else None
 
+    @property
+    def plan(self) -> Path:
+        """The file with the plan by which windows are made."""
+        return self.folder / "plan"
+
     def resume(self, source: Image, recorder: Recorder, times: StageTimes, order: Sequence[Place]) -> list[Place]:
         """Let the record recall the complete planes, after checking each; return their places.
 
@@ -230,8 +236,10 @@ class Partial:
             self._add(entry)
         self._complete += 1
 
-    def leave(self) -> None:
-        """Keep it with the end of the block: other processes go on with it."""
+    def leave(self, packed: bytes) -> None:
+        """Keep it with the end of the block: other processes go on with it, by the `packed` plan."""
+        with self._explained():
+            write_bytes(self.plan, packed)
         self._divided = True
 
     def writing(self) -> None:

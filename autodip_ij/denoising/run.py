@@ -22,7 +22,7 @@ from autodip_ij.denoising.result import NO_FITS, ONE_FIT, Result, UncertaintyMap
 from autodip_ij.denoising.tasks import Place, PlaneResult, PlaneTask
 from autodip_ij.denoising.tile_fits import Capacity
 from autodip_ij.denoising.watch import Watch, announcements
-from autodip_ij.denoising.windows import Divided, Share, divide
+from autodip_ij.denoising.windows import divide
 from autodip_ij.dip.devices import beside_fits
 from autodip_ij.images.image import Image
 from autodip_ij.noise.part import PartOfNoisyPlane
@@ -52,7 +52,7 @@ def run(
     grid: Grid | None = None,
     verb: str = "Denoising",
     partial: Partial | None = None,
-    share: Share | None = None,
+    processes: int = 0,
 ) -> Result:
     """Execute a plan, from the first plane to the report.
 
@@ -75,8 +75,8 @@ def run(
     partial
         Where the result is kept while it is made, so that a later run can go on from there; None to hold it in memory
         or in a temporary file.
-    share
-        How the planes may be divided among processes; None for not at all.
+    processes
+        Number of processes among which the planes may be divided; 0 for not at all.
 
     Raises
     ------
@@ -100,9 +100,9 @@ def run(
         for place in partial.resume(source.image, recorder, times, [place for group in groups for place in group]):
             progress.advance(len(plan.regions) * plan.steps_of_region(place[1]))
         left = [places for group in groups if (places := [it for it in group if not recorder.knows(it)])]
-        if share is not None and (windows := divide(plan, left, share, times)) is not None:
-            partial.leave()
-            raise Divided(windows)
+        if processes and (divided := divide(plan, left, processes, times)) is not None:
+            partial.leave(divided.packed)
+            raise divided
     Run(plan, source.image, recorder, pixels, spread, progress, times, grid or Grid(), partial).process()
     recorder.tell_quality(progress)
     report = recorder.finish(times.elapsed, times.seconds())

@@ -1,21 +1,24 @@
 """Windows of one file: runs of planes that several processes denoise, each into the same unfinished result.
 
-One process plans, and creates the unfinished result (`autodip_ij.denoising.partial`); every window writes its planes
-there, with a journal of its own; an ordinary run of the same plan then finds all planes complete, and writes output and
-record.
+One process plans, creates the unfinished result (`autodip_ij.denoising.partial`), and stores the plan there; every
+window writes its planes there, with a journal of its own; an ordinary run by the same plan then finds all planes
+complete, and writes output and record.
 """
 
 from __future__ import annotations
 
+import hashlib
 import pickle
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
+from pathlib import Path
 
 from autodip_ij.denoising.background import StageTimes
 from autodip_ij.denoising.plan import Plan
 from autodip_ij.denoising.recipe import INDEPENDENT
 from autodip_ij.denoising.tasks import Place
+from autodip_ij.errors import UnwritableOutput
 
 LEAST_SECONDS = 20.0
 """A window takes at least this time by the plan's estimate: what starts and ends it takes about a second."""
@@ -27,61 +30,43 @@ short, and gain little."""
 
 
 @dataclass(frozen=True)
-class Share:
-    """How a file may be divided.
+class Window:
+    """Planes of one file that one process denoises.
 
     Attributes
     ----------
-    processes
-        Number of processes that work side by side.
-    least_seconds
-        Least time of a window.
+    plan
+        SHA-256 of the stored plan, which holds a plane of each channel, and so is read where it is needed.
+    places
+        The planes (T, C, Z).
+    title
+        Which these are, in messages.
     """
 
-    processes: int
-    least_seconds: float = LEAST_SECONDS
+    plan: str
+    places: tuple[Place, ...]
+    title: str
 
 
-@dataclass(frozen=True)
-class Windows:
-    """The work of a file that was divided.
+class Divided(Exception):
+    """Ends a run whose planes are now to be made by windows; what was begun is kept.
 
     Attributes
     ----------
     packed
-        The plan, decided once, as bytes: only those who make the planes unpack it.
-    places
-        The planes (T, C, Z) of each window.
-    elapsed, stages
-        Seconds of the process that planned it, in all and by stage.
+        The plan with the time that it took, to be stored.
+    windows
+        The windows.
     """
 
-    packed: bytes
-    places: tuple[tuple[Place, ...], ...]
-    elapsed: float
-    stages: dict[str, float]
-
-    @property
-    def plan(self) -> Plan:
-        """What is done."""
-        plan: Plan = pickle.loads(self.packed)
-        return plan
-
-    def only(self, number: int) -> Windows:
-        """Return one of the windows alone."""
-        return replace(self, places=self.places[number : number + 1])
-
-
-class Divided(Exception):
-    """Ends a run whose planes are now to be made by windows; what was begun is kept."""
-
-    def __init__(self, windows: Windows) -> None:
+    def __init__(self, packed: bytes, windows: tuple[Window, ...]) -> None:
         super().__init__("divided")
+        self.packed = packed
         self.windows = windows
 
 
-def divide(plan: Plan, groups: Sequence[Sequence[Place]], share: Share, times: StageTimes) -> Windows | None:
-    """Return the windows of a plan; None where the file is better made by one process.
+def divide(plan: Plan, groups: Sequence[Sequence[Place]], processes: int, times: StageTimes) -> Divided | None:
+    """Return a plan with its windows; None where the file is better made by one process.
 
     Parameters
     ----------
@@ -89,8 +74,8 @@ def divide(plan: Plan, groups: Sequence[Sequence[Place]], share: Share, times: S
         What is done.
     groups
         The planes still to be made, in order: those of one group are fitted together, and stay together.
-    share
-        How it may be divided.
+    processes
+        Number of processes that work side by side.
     times
         Those of this process.
     """
@@ -98,13 +83,41 @@ def divide(plan: Plan, groups: Sequence[Sequence[Place]], share: Share, times: S
         return None  # a frame starts from the networks of the one before
     planes, pixels = sum(map(len, groups)), plan.image.shape[3] * plan.image.shape[4]
     whole = plan.seconds * planes / max(1, sum(1 for _ in plan.places())) or planes * pixels * _FILTER_SECONDS_A_PIXEL
-    count = min(len(groups), _WINDOWS_A_PROCESS * share.processes, int(whole / share.least_seconds))
+    count = min(len(groups), _WINDOWS_A_PROCESS * processes, int(whole / LEAST_SECONDS))
     if count < 2:
         return None
-    bounds = [round(number * len(groups) / count) for number in range(count + 1)]
-    places = tuple(tuple(place for group in groups[first:last] for place in group) for first, last in pairwise(bounds))
     try:
-        packed = pickle.dumps(plan)
+        packed = pickle.dumps((plan, times.elapsed, times.seconds()))
     except Exception:  # a reader that belongs to its process
         return None
-    return Windows(packed, places, times.elapsed, times.seconds())
+    digest = hashlib.sha256(packed).hexdigest()
+    bounds = [round(number * len(groups) / count) for number in range(count + 1)]
+    places = [tuple(place for group in groups[first:last] for place in group) for first, last in pairwise(bounds)]
+    return Divided(packed, tuple(Window(digest, some, _title(plan, some)) for some in places))
+
+
+def _title(plan: Plan, places: Sequence[Place]) -> str:
+    first, last = (plan.title(t, c, z) for t, c, z in (places[0], places[-1]))
+    return first if first == last else f"{first} to {last}"
+
+
+def stored_plan(file: Path, digest: str) -> tuple[Plan, StageTimes]:
+    """Return the plan stored in an unfinished result, and the times of the run that made it, to go on.
+
+    Raises
+    ------
+    autodip_ij.errors.UnwritableOutput
+        If it is no longer there, or another one is.
+    """
+    try:
+        packed = file.read_bytes()
+    except OSError as error:
+        raise UnwritableOutput(
+            f"{file.parent}: this unfinished result is gone ({error.strerror}); run again"
+        ) from error
+    if hashlib.sha256(packed).hexdigest() != digest:
+        raise UnwritableOutput(f"{file.parent}: this unfinished result was begun anew; run again")
+    plan, elapsed, stages = pickle.loads(packed)
+    times = StageTimes()
+    times.resume(elapsed, stages)
+    return plan, times

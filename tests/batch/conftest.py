@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import tifffile
 
+from autodip_ij.batch import run
+from autodip_ij.batch.loop import answers
 from autodip_ij.settings import DenoiseSettings
 
 
@@ -29,3 +32,19 @@ def make_tiff() -> Callable[..., Path]:
         return path
 
     return make
+
+
+@pytest.fixture
+def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a batch do here what its worker processes do: starting one takes seconds."""
+
+    def here(calls: Any, workers: int, *arguments: Any, **options: Any) -> Any:
+        return answers(calls, 0, *arguments, **options)
+
+    monkeypatch.setattr(run, "answers", here)
+
+
+@pytest.fixture
+def denoise_with(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[..., Any]], None]:
+    """Return a function that lets batches in this process call another one in place of `denoise_file`."""
+    return lambda function: monkeypatch.setattr("autodip_ij.denoising.api.denoise_file", function)

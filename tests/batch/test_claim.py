@@ -191,19 +191,6 @@ def test_a_file_that_was_in_work_when_its_batch_was_killed_is_done_by_the_next(
     assert sorted(path.name for path in (tmp_path / "out").iterdir() if path.name.startswith(".")) == []
 
 
-def test_a_file_that_crashed_two_batches_is_not_passed_to_the_callers_function(
-    tmp_path: Path, make_tiff: MakeTiff, quick: DenoiseSettings
-) -> None:
-    from autodip_ij.denoising.api import denoise_file
-
-    for name in ("a.tif", "z.tif"):
-        make_tiff(tmp_path / "in" / name)
-    journal(tmp_path / "out", {"unfinished": {"a_autodip.ome.tif": 1}}, {"begin": "a_autodip.ome.tif"})
-    result = run_batch(tmp_path / "in", tmp_path / "out", quick, denoise=denoise_file)
-    assert [row.status for row in result.rows] == ["failed", "done"]
-    assert "2 batches died" in result.rows[0].message
-
-
 @posix
 @pytest.mark.parametrize(
     ("name", "options"), [("SIGTERM", []), ("SIGHUP", ["--quiet"]), ("SIGTERM", ["--workers", "2"])]

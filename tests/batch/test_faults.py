@@ -24,6 +24,7 @@ from autodip_ij.images import open_image
 from autodip_ij.settings import DenoiseSettings
 
 MakeTiff = Callable[..., Path]
+DenoiseWith = Callable[[Callable[..., Any]], None]
 posix = pytest.mark.skipif(os.name == "nt", reason="links, pipes and such names are those of POSIX")
 
 
@@ -105,7 +106,9 @@ def test_a_pipe_given_by_itself_is_not_waited_for(tmp_path: Path, quick: Denoise
         run_batch(tmp_path / "list.txt", tmp_path / "out", quick)
 
 
-def test_a_file_that_vanishes_before_its_turn_fails_alone(folder: Path, tmp_path: Path, quick: DenoiseSettings) -> None:
+def test_a_file_that_vanishes_before_its_turn_fails_alone(
+    folder: Path, tmp_path: Path, quick: DenoiseSettings, denoise_with: DenoiseWith
+) -> None:
     from autodip_ij.denoising.api import denoise_file
 
     def losing_the_next(source: Any, *arguments: Any, **options: Any) -> Any:
@@ -113,7 +116,8 @@ def test_a_file_that_vanishes_before_its_turn_fails_alone(folder: Path, tmp_path
         return denoise_file(source, *arguments, **options)
 
     (folder / "m.tif").write_bytes((folder / "a.tif").read_bytes())
-    result = run_batch(folder, tmp_path / "out", quick, denoise=losing_the_next)
+    denoise_with(losing_the_next)
+    result = run_batch(folder, tmp_path / "out", quick)
     assert status(result) == {"a.tif": "done", "m.tif": "failed", "z.tif": "done"}
     assert "is missing" in message(result, "m.tif")
 
@@ -121,7 +125,7 @@ def test_a_file_that_vanishes_before_its_turn_fails_alone(folder: Path, tmp_path
 @posix
 @pytest.mark.parametrize("letter", ["n", "ä"])
 def test_a_name_that_fits_with_its_record_is_done_and_a_longer_one_fails_before_it_is_fitted(
-    folder: Path, tmp_path: Path, quick: DenoiseSettings, make_tiff: MakeTiff, letter: str
+    folder: Path, tmp_path: Path, quick: DenoiseSettings, make_tiff: MakeTiff, letter: str, denoise_with: DenoiseWith
 ) -> None:
     from autodip_ij.denoising.api import denoise_file
 
@@ -136,7 +140,8 @@ def test_a_name_that_fits_with_its_record_is_done_and_a_longer_one_fails_before_
     names = {letter * (size // len(letter.encode())) + ".tif": size <= 226 for size in (200, 220, 226, 228, 240, 250)}
     for name in names:
         make_tiff(folder / name)
-    result = run_batch(folder, tmp_path / "out", quick, denoise=noting)
+    denoise_with(noting)
+    result = run_batch(folder, tmp_path / "out", quick)
     assert result.exit_code == 1
     expected = {name: "done" if fits else "failed" for name, fits in names.items()}
     assert status(result) == {"a.tif": "done", "z.tif": "done", **expected}

@@ -20,6 +20,7 @@ from autodip_ij.progress import Silent, Stop
 from autodip_ij.settings import DenoiseSettings
 
 MakeTiff = Callable[..., Path]
+DenoiseWith = Callable[[Callable[..., Any]], None]
 
 
 class Watcher(Silent):
@@ -123,7 +124,9 @@ def test_a_bad_file_is_reported_and_the_rest_is_done(folder: Path, tmp_path: Pat
     assert not list((tmp_path / "out").glob("*b ü*"))
 
 
-def test_what_no_reader_expects_does_not_stop_the_rest(folder: Path, tmp_path: Path, quick: DenoiseSettings) -> None:
+def test_what_no_reader_expects_does_not_stop_the_rest(
+    folder: Path, tmp_path: Path, quick: DenoiseSettings, denoise_with: DenoiseWith
+) -> None:
     from autodip_ij.denoising.api import denoise_file
 
     def breaking(source: Any, *arguments: Any, **options: Any) -> Any:
@@ -131,7 +134,8 @@ def test_what_no_reader_expects_does_not_stop_the_rest(folder: Path, tmp_path: P
             raise IndexError("list index out of range")
         return denoise_file(source, *arguments, **options)
 
-    result = run_batch(folder, tmp_path / "out", quick, denoise=breaking)
+    denoise_with(breaking)
+    result = run_batch(folder, tmp_path / "out", quick)
     assert [row.status for row in result.rows] == ["failed", "done", "done"]
     assert result.rows[0].message == "unexpected IndexError: list index out of range"
 
@@ -222,7 +226,7 @@ def test_stop_and_keep_writes_the_file_in_work_and_the_next_run_completes_it(fol
 
 
 def test_results_of_a_file_that_grows_while_it_is_read_are_not_left_behind(
-    folder: Path, tmp_path: Path, quick: DenoiseSettings
+    folder: Path, tmp_path: Path, quick: DenoiseSettings, denoise_with: DenoiseWith
 ) -> None:
     from autodip_ij.denoising.api import denoise_file
 
@@ -233,7 +237,8 @@ def test_results_of_a_file_that_grows_while_it_is_read_are_not_left_behind(
                 stream.write(b"more")
         return made
 
-    result = run_batch(folder, tmp_path / "out", quick, denoise=during_acquisition)
+    denoise_with(during_acquisition)
+    result = run_batch(folder, tmp_path / "out", quick)
     assert "changed while it was being read" in result.rows[0].message
     assert [row.status for row in result.rows] == ["failed", "done", "done"]
     assert not list((tmp_path / "out").glob("a*"))
@@ -241,7 +246,7 @@ def test_results_of_a_file_that_grows_while_it_is_read_are_not_left_behind(
 
 
 def test_results_of_a_file_that_vanishes_while_it_is_read_are_not_left_behind(
-    folder: Path, tmp_path: Path, quick: DenoiseSettings
+    folder: Path, tmp_path: Path, quick: DenoiseSettings, denoise_with: DenoiseWith
 ) -> None:
     from autodip_ij.denoising.api import denoise_file
 
@@ -250,7 +255,8 @@ def test_results_of_a_file_that_vanishes_while_it_is_read_are_not_left_behind(
         Path(source).unlink()
         return made
 
-    result = run_batch(folder / "a.tif", tmp_path / "out", quick, denoise=losing)
+    denoise_with(losing)
+    result = run_batch(folder / "a.tif", tmp_path / "out", quick)
     assert (result.exit_code, result.rows[0].status) == (1, "failed")
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"index.html", "status.csv"}
 

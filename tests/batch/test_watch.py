@@ -23,6 +23,7 @@ from autodip_ij.progress import Silent, Stop
 from autodip_ij.settings import DenoiseSettings
 
 MakeTiff = Callable[..., Path]
+DenoiseWith = Callable[[Callable[..., Any]], None]
 SETTLE = 0.2
 
 
@@ -67,15 +68,14 @@ def taken(arrivals: Arrivals, seconds: float = SETTLE * 4) -> list[str]:
     return names
 
 
+@pytest.mark.usefixtures("in_this_process")
 def test_a_file_that_is_being_written_is_denoised_whole_and_the_watch_ends(
     tmp_path: Path, quick: DenoiseSettings, make_tiff: MakeTiff
 ) -> None:
     make_tiff(tmp_path / "in/there before.tif")
     thread = write_slowly(tmp_path / "in/slow.tif")
     lines = Lines()
-    result = run_batch(
-        tmp_path / "in", tmp_path / "out", quick, watch=Watch(SETTLE, 0.6), denoise=denoise_file, progress=lines
-    )
+    result = run_batch(tmp_path / "in", tmp_path / "out", quick, watch=Watch(SETTLE, 0.6), progress=lines)
     thread.join()
     assert {row.file: row.status for row in result.rows} == {"there before.tif": "done", "slow.tif": "done"}
     assert result.exit_code == 0
@@ -85,16 +85,20 @@ def test_a_file_that_is_being_written_is_denoised_whole_and_the_watch_ends(
     assert again.count("skipped") == 2
 
 
+@pytest.mark.usefixtures("in_this_process")
 def test_the_user_ends_the_watch(tmp_path: Path, quick: DenoiseSettings, make_tiff: MakeTiff) -> None:
     make_tiff(tmp_path / "in/a.tif")
     lines = Lines(stop_after="a.tif: done")
     watch = Watch(0.05)
-    result = run_batch(tmp_path / "in", tmp_path / "out", quick, watch=watch, denoise=denoise_file, progress=lines)
+    result = run_batch(tmp_path / "in", tmp_path / "out", quick, watch=watch, progress=lines)
     assert (result.stopped, result.exit_code) == (True, 130)
     assert [row.status for row in result.rows] == ["done"]
 
 
-def test_a_file_that_goes_on_growing_is_done_again(tmp_path: Path, quick: DenoiseSettings, make_tiff: MakeTiff) -> None:
+@pytest.mark.usefixtures("in_this_process")
+def test_a_file_that_goes_on_growing_is_done_again(
+    tmp_path: Path, quick: DenoiseSettings, make_tiff: MakeTiff, denoise_with: DenoiseWith
+) -> None:
     made = make_tiff(tmp_path / "in/a.tif", shape=(24, 24))
     shapes: list[Any] = []
 
@@ -111,18 +115,20 @@ def test_a_file_that_goes_on_growing_is_done_again(tmp_path: Path, quick: Denois
 
     thread = threading.Thread(target=grow)
     thread.start()
-    result = run_batch(tmp_path / "in", tmp_path / "out", quick, watch=Watch(0.1, 0.6), denoise=noting)
+    denoise_with(noting)
+    result = run_batch(tmp_path / "in", tmp_path / "out", quick, watch=Watch(0.1, 0.6))
     thread.join()
     assert shapes == [(24, 24), (40, 40)]
     assert [row.status for row in result.rows] == ["done"]
 
 
+@pytest.mark.usefixtures("in_this_process")
 def test_what_cannot_be_opened_waits_and_is_a_failure_in_the_end(
     tmp_path: Path, quick: DenoiseSettings, make_tiff: MakeTiff
 ) -> None:
     make_tiff(tmp_path / "in/good.tif")
     (tmp_path / "in/bad.tif").write_bytes(b"II*\0\0\0")
-    result = run_batch(tmp_path / "in", tmp_path / "out", quick, watch=Watch(0.1, 0.5), denoise=denoise_file)
+    result = run_batch(tmp_path / "in", tmp_path / "out", quick, watch=Watch(0.1, 0.5))
     assert {row.file: row.status for row in result.rows} == {"good.tif": "done", "bad.tif": "failed"}
     assert result.exit_code == 1
     assert next(row.message for row in result.rows if row.file == "bad.tif")
@@ -151,12 +157,13 @@ def test_the_disk_may_be_away_for_a_while(tmp_path: Path, make_tiff: MakeTiff) -
     assert taken(arrivals) == ["b.tif"]
 
 
+@pytest.mark.usefixtures("in_this_process")
 def test_names_are_those_of_a_batch_of_the_whole_folder(
     tmp_path: Path, quick: DenoiseSettings, make_tiff: MakeTiff
 ) -> None:
     for name in ("a.tif", "a.tiff"):
         make_tiff(tmp_path / "in" / name)
-    result = run_batch(tmp_path / "in", tmp_path / "out", quick, watch=Watch(0.1, 0.3), denoise=denoise_file)
+    result = run_batch(tmp_path / "in", tmp_path / "out", quick, watch=Watch(0.1, 0.3))
     assert {row.output for row in result.rows} == {"a_tif_autodip.ome.tif", "a_tiff_autodip.ome.tif"}
 
 
