@@ -11,7 +11,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from autodip_ij.batch.processes import Answer, Call, Pool, call_apart
+from autodip_ij.batch.processes import Answer, Call, Pool, Told, call_apart
 from autodip_ij.errors import EnvironmentProblem, failed_import
 
 if TYPE_CHECKING:
@@ -31,8 +31,9 @@ def answers(
     workers: int,
     scheduler: str | None = None,
     *,
-    threads: int = 1,
+    threads: int | None = 1,
     begun: Callable[[int], None] = lambda index: None,
+    told: Callable[..., None] = lambda index, *what: None,
     stopped: Callable[[], bool] = lambda: False,
     more: Callable[[], Sequence[Call] | None] | None = None,
     attempts: int = 2,
@@ -51,9 +52,11 @@ def answers(
         Address of an existing Dask scheduler (``tcp://host:8786``, ``tls://host:8786``) or a scheduler file
         (``*.json``), instead of local processes. Its workers make each call in a process of its own.
     threads
-        Threads of the numeric libraries in each local process.
+        Threads of the numeric libraries in each local process; None for as many as in this one.
     begun
         Receives the index of a call when a process takes it; on a cluster, which does not report this, at once.
+    told
+        Receives the index of a call and what it tells from a local process.
     stopped
         Polled several times a second (before each call in this process); if true, the remaining calls are dropped.
     more
@@ -84,7 +87,7 @@ def answers(
     else:
         engine = _Here(begun)
     with closing(engine):
-        yield from _driven(engine, list(calls), begun, stopped, more, attempts, deaths)
+        yield from _driven(engine, list(calls), begun, told, stopped, more, attempts, deaths)
 
 
 class Engine(Protocol):
@@ -93,8 +96,8 @@ class Engine(Protocol):
     def submit(self, index: int, call: Call) -> None:
         """Queue a call."""
 
-    def next(self, seconds: float) -> tuple[int, Answer | None]:
-        """Return index and None when a call begins, index and answer when it has ended; `queue.Empty` after a while."""
+    def next(self, seconds: float) -> tuple[int, Answer | Told | None]:
+        """Return index and None when a call begins, what it tells, and its answer; `queue.Empty` after a while."""
 
     def rest(self) -> None:
         """Free what is held for further calls; there are none at this time."""
@@ -107,6 +110,7 @@ def _driven(
     engine: Engine,
     calls: list[Call],
     begun: Callable[[int], None],
+    told: Callable[..., None],
     stopped: Callable[[], bool],
     more: Callable[[], Sequence[Call] | None] | None,
     attempts: int,
@@ -143,6 +147,9 @@ def _driven(
             continue
         if answer is None:
             begun(index)
+            continue
+        if isinstance(answer, Told):
+            told(index, *answer.what)
             continue
         in_work -= 1
         deaths[index] += answer.died

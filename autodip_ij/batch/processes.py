@@ -17,6 +17,7 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import IO, Any
@@ -68,6 +69,23 @@ class Answer:
     died: bool = False
 
 
+@dataclass(frozen=True)
+class Told:
+    """What a call tells the process that made it, before its answer."""
+
+    what: tuple[Any, ...]
+
+
+_say: Callable[[bytes], None] | None = None
+"""Sends a message from a worker process; None elsewhere."""
+
+
+def tell(*what: Any) -> None:
+    """Tell the process that made the present call something, where it is another one."""
+    if _say is not None:
+        _say(pickle.dumps(Told(what)))
+
+
 def worker_number() -> int | None:
     """Return the number of this worker process, from 0; None if this process is not a worker."""
     number = os.environ.get(NUMBER_VARIABLE, "")
@@ -82,11 +100,11 @@ class Pool:
     workers
         Number of processes; each is started by its first call.
     threads
-        Threads of the numeric libraries in each.
+        Threads of the numeric libraries in each; None for as many as in this process.
     """
 
-    def __init__(self, workers: int, threads: int) -> None:
-        self._events: queue.SimpleQueue[tuple[int, Answer | None]] = queue.SimpleQueue()
+    def __init__(self, workers: int, threads: int | None) -> None:
+        self._events: queue.SimpleQueue[tuple[int, Answer | Told | None]] = queue.SimpleQueue()
         # By rank and order; without a call where all has ended.
         self._waiting: queue.PriorityQueue[tuple[int, int, int, Call | None]] = queue.PriorityQueue()
         self._order = count()
@@ -99,8 +117,8 @@ class Pool:
         """Queue a call."""
         self._waiting.put((call.order(index), next(self._order), index, call))
 
-    def next(self, seconds: float) -> tuple[int, Answer | None]:
-        """Return index and None when a call begins, index and answer when it has ended; `queue.Empty` after a while."""
+    def next(self, seconds: float) -> tuple[int, Answer | Told | None]:
+        """Return index and None when a call begins, what it tells, and its answer; `queue.Empty` after a while."""
         return self._events.get(timeout=seconds)
 
     def rest(self) -> None:
@@ -127,8 +145,11 @@ class Pool:
             if call is None or process.killed:
                 break
             self._events.put((index, None))
-            self._events.put((index, process.call(call)))
+            self._events.put((index, process.call(call, partial(self._hear, index))))
         process.end()
+
+    def _hear(self, index: int, told: Told) -> None:
+        self._events.put((index, told))
 
 
 _own = threading.local()
@@ -167,8 +188,8 @@ class _Process:
     _threads: int | None = field(default=None, init=False)
     """Of the running process."""
 
-    def call(self, call: Call) -> Answer:
-        """Run a call in the process; failures are returned in the answer."""
+    def call(self, call: Call, heard: Callable[[Told], None] = lambda told: None) -> Answer:
+        """Run a call in the process; failures are returned in the answer, and what it tells is `heard`."""
         try:
             message = pickle.dumps((call.function, call.arguments))
         except Exception as error:
@@ -181,13 +202,14 @@ class _Process:
         assert running.stdout is not None
         try:
             _send(running.stdin, message)
-            received = _receive(running.stdout)
+            while (received := _receive(running.stdout)) is not None:
+                said: Answer | Told = pickle.loads(received)
+                if isinstance(said, Answer):
+                    return said
+                heard(said)
         except OSError:
-            received = None
-        if received is None:
-            return Answer(error=f"its worker process died ({_cause(self.end())})", died=True)
-        answer: Answer = pickle.loads(received)
-        return answer
+            pass
+        return Answer(error=f"its worker process died ({_cause(self.end())})", died=True)
 
     def kill(self) -> None:
         """Kill the process, if there is one, and prevent a restart."""
@@ -270,7 +292,14 @@ def serve() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process of the terminal; the parent decides
     with suppress(OSError):  # where memory ends, Linux then kills this process, which loses one call, not its parent
         Path("/proc/self/oom_score_adj").write_text("500")
-    answering = os.fdopen(os.dup(1), "wb")
+    global _say
+    answering, one_by_one = os.fdopen(os.dup(1), "wb"), threading.Lock()
+
+    def say(message: bytes) -> None:
+        with one_by_one:
+            _send(answering, message)
+
+    _say = say
     os.dup2(2, 1)  # output printed by libraries must not be mistaken for an answer
     calls: queue.SimpleQueue[bytes] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(os.fdopen(os.dup(0), "rb"), calls), daemon=True).start()
@@ -282,7 +311,7 @@ def serve() -> None:
             message = pickle.dumps(answer)
         except Exception as error:
             message = pickle.dumps(Answer(error=f"its result cannot be sent ({type(error).__name__}: {error})"))
-        _send(answering, message)
+        say(message)
 
 
 def _listen(stream: IO[bytes], calls: queue.SimpleQueue[bytes]) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from autodip_ij._support.ownership import regularly
 from autodip_ij._support.text import duration
@@ -38,7 +39,7 @@ def run_batch(
     suffix: str = ".ome.tif",
     all_scenes: bool = False,
     overwrite: bool = False,
-    workers: int = 1,
+    workers: int = 0,
     scheduler: str | None = None,
     watch: Watch | None = None,
     progress: Progress | None = None,
@@ -64,16 +65,16 @@ def run_batch(
     overwrite
         Replace existing outputs that do not agree; without it, these files count as failed and remain unchanged.
     workers
-        Local processes, each with one file at a time; with 1, the work is done in this process, or in one beside it
-        where an earlier batch died.
+        Local processes, each with one file at a time: a file that kills its process costs nothing else. With 0, the
+        work is done in this process, or in one beside it where an earlier batch died.
     scheduler
         Address or file of a Dask scheduler whose workers see the same files, instead of local processes.
     watch
         Go on with the files that come into the folder, each when it no longer grows, until the watch ends or the user
-        stops it. The work is done in worker processes, also with one worker.
+        stops it. The work is done in worker processes, at least one.
     progress
-        Progress reporter; may request cancellation: `Stop.KEEP` writes the result so far of the current file,
-        `Stop.DISCARD` drops it; finished files remain in both cases.
+        Progress reporter; may request cancellation: in this process `Stop.KEEP` writes the result so far of the current
+        file. Otherwise it is dropped, and its complete planes are kept for the next run. Finished files remain.
 
     Returns
     -------
@@ -95,8 +96,8 @@ def run_batch(
     >>> result.summary  # doctest: +SKIP
     '12 files: 11 done, 1 failed; denoised/status.csv'
     """
-    if workers < 1:
-        raise BadInput(f"workers: {workers} is not possible; give 1 or more")
+    if workers < 0:
+        raise BadInput(f"workers: {workers} is not possible; give 0 or more")
     folder, settings = Path(output), settings or DenoiseSettings()
     watcher = progress or Silent()
     arrivals = Arrivals(source, watch, watcher.log) if watch else None
@@ -129,18 +130,18 @@ def run_batch(
 
                     incoming = Incoming(arrivals, plan, table, overwrite, watcher)
                     overall: Overall = Watching(watcher, str(source))
-                    outcomes = _on_workers(waiting, workers, scheduler, overall, table, incoming)
+                    outcomes = _on_workers(waiting, max(1, workers), scheduler, overall, table, incoming)
                 else:
                     overall = Overall(watcher, [_size(jobs[index]) for index in waiting])
                     deadly = [table.jobs[index].title for index in waiting if table.deaths(index)]
-                    if deadly:
+                    if deadly and not workers:
                         watcher.log(
                             f"the last batch died while working on {deadly[0]}: files have a process beside it now"
                         )
-                    if workers == 1 and scheduler is None and not deadly:
+                    if not workers and scheduler is None and not deadly:
                         outcomes = _one_by_one(waiting, overall, table)
                     else:
-                        outcomes = _on_workers(waiting, workers, scheduler, overall, table)
+                        outcomes = _on_workers(waiting, max(1, workers), scheduler, overall, table)
                 with closing(outcomes):
                     for index, outcome in outcomes:
                         if outcome is None:
@@ -208,7 +209,7 @@ def _one_by_one(waiting: Sequence[int], overall: Overall, table: Table) -> Outco
             yield index, None
             return
         yield index, outcome
-        overall.update(position, 1.0, title)
+        overall.ended(position, title)
         if outcome.stopped:
             yield index, None
             return
@@ -237,6 +238,14 @@ def _on_workers(
         if (file := units.begin(call)) is not None:
             table.begin(order[file])
 
+    def told(call: int, what: str, *arguments: Any) -> None:
+        file = units.file_of(call)
+        if file not in shares:
+            title = table.jobs[order[file]].title
+            shares[file] = FileShare(overall, file, title if more else f"{file + 1} of {len(order)}, {title}")
+        getattr(shares[file], what)(*arguments)
+
+    shares: dict[int, FileShare] = {}
     processes = _CLUSTER_PROCESSES if scheduler else workers if workers > 1 else 0
     cores, side_by_side = os.cpu_count() or 1, workers if more else min(workers, max(1, len(waiting)))
     jobs = [table.jobs[index].absolute() for index in waiting]
@@ -245,8 +254,9 @@ def _on_workers(
         units.first,
         workers,
         scheduler,
-        threads=max(1, cores // side_by_side),
+        threads=max(1, cores // side_by_side) if workers > 1 else None,
         begun=begun,
+        told=told,
         stopped=lambda: overall.progress.stop_request() is not Stop.NO,
         more=units.more,
         deaths=[table.deaths(index) for index in waiting],
@@ -259,4 +269,5 @@ def _on_workers(
             if (ended := units.take(call, answer)) is not None:
                 file, outcome = ended
                 yield order[file], outcome
-                overall.update(file, 1.0, table.jobs[order[file]].title)
+                shares.pop(file, None)
+                overall.ended(file, table.jobs[order[file]].title)

@@ -11,7 +11,7 @@ from typing import Self
 
 from autodip_ij.batch.processes import Answer, Call
 from autodip_ij.batch.targets import Job
-from autodip_ij.batch.work import Outcome, perform, perform_window
+from autodip_ij.batch.work import Outcome, Telling, perform, perform_window
 from autodip_ij.denoising.partial import hold
 from autodip_ij.denoising.windows import Window
 from autodip_ij.errors import UnwritableOutput
@@ -70,6 +70,10 @@ class Units:
         calls = self._taken()
         return calls if calls or self._open or self._more is not None else None
 
+    def file_of(self, call: int) -> int:
+        """Return the file that a call belongs to."""
+        return self._made_of[call][0]
+
     def begin(self, call: int) -> int | None:
         """Return the file that begins with a call; None if it began before."""
         number, _ = self._made_of[call]
@@ -90,7 +94,7 @@ class Units:
                 return None
             file.held.close()
             if file.failed is None:
-                self._queue(number, Call(perform, (file.job, None, 0, window.plan), number, self._threads))
+                self._queue(number, Call(perform, (file.job, Telling(), 0, window.plan), number, self._threads))
                 return None
             outcome = file.failed
         elif outcome.windows:
@@ -101,7 +105,8 @@ class Units:
             else:
                 file.left = len(outcome.windows)
                 for window in outcome.windows:
-                    self._queue(number, Call(perform_window, (file.job, window), number, self._threads), window)
+                    arguments = (file.job, window, Telling(lines=False))
+                    self._queue(number, Call(perform_window, arguments, number, self._threads), window)
                 return None
         self._open -= 1
         return number, outcome if file.began is None else replace(outcome, seconds=time.perf_counter() - file.began)
@@ -118,7 +123,7 @@ class Units:
             self._files.append(_File(job))
             self._open += 1
             number = len(self._files) - 1
-            self._queue(number, Call(perform, (job, None, self._processes), number))
+            self._queue(number, Call(perform, (job, Telling(), self._processes), number))
 
     def _queue(self, number: int, call: Call, window: Window | None = None) -> None:
         self._made_of.append((number, window))

@@ -14,13 +14,14 @@ import numpy as np
 import numpy.typing as npt
 
 from autodip_ij._support.text import duration
+from autodip_ij.batch.processes import tell
 from autodip_ij.batch.resume import Fingerprint, content_hash, note_input, remove_results
 from autodip_ij.batch.targets import Job
 from autodip_ij.batch.thumbnails import Pair, draw_thumbnails, pictured_planes
 from autodip_ij.denoising.report import Report
 from autodip_ij.denoising.windows import Divided, Window
 from autodip_ij.errors import AutodipError, Cancelled, UnreadableFile, failed_import
-from autodip_ij.progress import Progress, Stop
+from autodip_ij.progress import Progress, Silent, Stop
 
 if TYPE_CHECKING:
     from autodip_ij.denoising.result import Result
@@ -84,13 +85,13 @@ def perform(job: Job, progress: Progress | None = None, processes: int = 0, plan
     return _reported(job, lambda: _denoise_and_note(job, progress, processes, planned))
 
 
-def perform_window(job: Job, window: Window) -> Outcome:
+def perform_window(job: Job, window: Window, progress: Progress | None = None) -> Outcome:
     """Perform one window of a job that was divided; any failure becomes the error of its outcome."""
 
     def work() -> None:
         from autodip_ij.denoising.api import denoise_window
 
-        denoise_window(job.target, job.settings, window)
+        denoise_window(job.target, job.settings, window, progress=progress)
 
     return _reported(job, work)
 
@@ -185,6 +186,10 @@ class Overall:
         self.progress.advance(units - self._shown, f"{title}{self.remaining()}")
         self._shown = units
 
+    def ended(self, index: int, title: str) -> None:
+        """Report that a file has ended."""
+        self.update(index, 1.0, title)
+
     @property
     def done(self) -> float:
         """Completed fraction of the whole work, 0 to 1."""
@@ -216,6 +221,9 @@ class Watching(Overall):
         progress.advance(0, f"watching {place}")
 
     def update(self, index: int, fraction: float, title: str) -> None:
+        """Show nothing of files in work."""
+
+    def ended(self, index: int, title: str) -> None:
         """Report that a file has ended."""
         self._files += 1
         self.progress.advance(0, f"watching {self._place}: {self._files} files done")
@@ -268,3 +276,38 @@ class FileShare:
     def log(self, message: str) -> None:
         """Show one line about this file."""
         self._overall.progress.log(f"{self._title}: {message}")
+
+
+_SECONDS_BETWEEN_STEPS = 0.2
+
+
+class Telling(Silent):
+    """The `Progress` reporter of one file in a worker process, which tells that of the batch.
+
+    Parameters
+    ----------
+    lines
+        Whether it passes on lines, too.
+    """
+
+    def __init__(self, *, lines: bool = True) -> None:
+        self._lines = lines
+        self._steps = 0
+        self._told = 0.0
+
+    def start(self, total: int, message: str) -> None:
+        """Begin `total` steps."""
+        self._steps = 0
+        tell("start", total, message)
+
+    def advance(self, steps: int = 1, message: str | None = None) -> None:
+        """Report `steps` more steps, with others made since a moment ago."""
+        self._steps += steps
+        if time.monotonic() - self._told >= _SECONDS_BETWEEN_STEPS:
+            tell("advance", self._steps)
+            self._steps, self._told = 0, time.monotonic()
+
+    def log(self, message: str) -> None:
+        """Show one line about the file."""
+        if self._lines:
+            tell("log", message)

@@ -48,7 +48,8 @@ def batch(
     overwrite
         Replace outputs of other inputs or settings; results that agree are still skipped.
     workers
-        Number of files to process at once, each in its own process.
+        Number of processes, each with one file at a time, and with windows of one long series. 0 does the work in this
+        process, which then ends with a file that crashes.
     scheduler
         Address (tcp://host:8786) or file (*.json) of a Dask scheduler, instead of processes on this machine.
     watch

@@ -142,7 +142,9 @@ def denoise_file(
     )
 
 
-def denoise_window(target: Path, settings: DenoiseSettings, window: Window) -> None:
+def denoise_window(
+    target: Path, settings: DenoiseSettings, window: Window, *, progress: Progress | None = None
+) -> None:
     """Denoise the planes of one window of a file that was divided, into the unfinished result of `target`.
 
     Raises
@@ -156,7 +158,8 @@ def denoise_window(target: Path, settings: DenoiseSettings, window: Window) -> N
         partial.join(plan, settings)
         spread = UncertaintyMap(plan.image, partial.uncertainty) if partial.uncertainty is not None else None
         pixels: Any = partial.pixels
-        made = Run(plan, plan.image, Recorder(plan, settings), pixels, spread, Silent(), times, Grid(), partial)
+        told, recorder = progress or Silent(), Recorder(plan, settings)
+        made = Run(plan, plan.image, recorder, pixels, spread, told, times, Grid(), partial)
         made.process(only=frozenset(window.places))
 
 

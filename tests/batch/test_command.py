@@ -19,7 +19,7 @@ from autodip_ij.cli import app as cli
 
 MakeTiff = Callable[..., Path]
 ROOT = Path(__file__).parents[2]
-QUICK = ("--method", "gaussian", "--group", "widefield/nucleus", "--device", "cpu")
+QUICK = ("--method", "gaussian", "--group", "widefield/nucleus", "--device", "cpu", "--workers", "0")
 
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:

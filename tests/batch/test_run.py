@@ -242,6 +242,7 @@ def test_results_of_a_file_that_grows_while_it_is_read_are_not_left_behind(
     assert "changed while it was being read" in result.rows[0].message
     assert [row.status for row in result.rows] == ["failed", "done", "done"]
     assert not list((tmp_path / "out").glob("a*"))
+    denoise_with(denoise_file)
     assert run_batch(folder, tmp_path / "out", quick).rows[0].status == "done"
 
 
@@ -264,7 +265,8 @@ def test_results_of_a_file_that_vanishes_while_it_is_read_are_not_left_behind(
 def test_two_worker_processes_do_the_same_work(folder: Path, tmp_path: Path, quick: DenoiseSettings) -> None:
     (folder / "bad.tif").write_bytes(b"II*\0")
     alone = run_batch(folder, tmp_path / "one", quick)
-    together = run_batch(folder, tmp_path / "two", quick, workers=2)
+    watcher = Watcher()
+    together = run_batch(folder, tmp_path / "two", quick, workers=2, progress=watcher)
     assert [(row.file, row.status, row.group) for row in together.rows] == [
         (row.file, row.status, row.group) for row in alone.rows
     ]
@@ -273,6 +275,8 @@ def test_two_worker_processes_do_the_same_work(folder: Path, tmp_path: Path, qui
             first, second = (open_image(tmp_path / name / row.output).plane(0, 0, 0) for name in ("one", "two"))
             np.testing.assert_array_equal(first, second)
     assert run_batch(folder, tmp_path / "two", quick, workers=2).count("skipped") == 3
+    assert sum(watcher.steps) == watcher.total
+    assert any(message.startswith("1 of 4, a.tif") for message in watcher.messages), "what is done within a file"
 
 
 def test_the_workers_of_an_existing_scheduler_take_relative_paths_too(
@@ -295,9 +299,9 @@ def test_an_unknown_scheduler_is_named(folder: Path, tmp_path: Path, quick: Deno
         run_batch(folder, tmp_path / "out", quick, scheduler="missing.json")
 
 
-def test_zero_workers_are_refused(folder: Path, tmp_path: Path, quick: DenoiseSettings) -> None:
-    with pytest.raises(BadInput, match="give 1 or more"):
-        run_batch(folder, tmp_path / "out", quick, workers=0)
+def test_a_negative_number_of_workers_is_refused(folder: Path, tmp_path: Path, quick: DenoiseSettings) -> None:
+    with pytest.raises(BadInput, match="give 0 or more"):
+        run_batch(folder, tmp_path / "out", quick, workers=-1)
 
 
 def test_a_damaged_status_file_is_replaced(folder: Path, tmp_path: Path, quick: DenoiseSettings) -> None:
