@@ -104,6 +104,13 @@ def test_metadata_and_measures_come_as_json_and_colours_stay_colours(groovy, ima
 
 
 @pytest.mark.jvm
+def test_an_image_opened_from_a_file_is_taken_with_what_its_file_says(groovy, imagej, stack, tmp_path):
+    path = str(tmp_path / "cells.tif")
+    imagej.IJ.saveAsTiff(stack, path)
+    assert json.loads(str(groovy("inspect", imp=imagej.IJ.openImage(path))))["file"] == f"the file {path}"
+
+
+@pytest.mark.jvm
 def test_a_mistake_is_told_in_the_words_of_python_mode(groovy, imagej, stack, capfd):
     assert groovy("run_image", imp=stack, options="sede=3") is None
     assert groovy("run_file") is None

@@ -34,7 +34,7 @@ class AutoDipImage {
             virtual    : imp.getStack().isVirtual(), composite: imp.isComposite(),
             labels     : (1..Math.min(imp.stackSize, LABELS_AT_MOST)).collect { imp.getStack().getSliceLabel(it) },
             label      : imp.getProp(SINGLE_LABEL), info: imp.infoProperty, series: imp.getProperty("Series")?.toString(),
-            file       : file && [directory: file.directory, fileName: file.fileName, description: file.description],
+            file       : file ? [directory: file.directory, fileName: file.fileName, description: file.description] : null,
             luts       : luts, display: range(imp.displayRangeMin, imp.displayRangeMax),
             calibration: [
                 unit    : known.unit, time_unit: known.timeUnit, interval: known.frameInterval, depth: known.pixelDepth,
