@@ -134,7 +134,9 @@ class Plan:
     def channel_title(self, position: int) -> str:
         """Return the name of a channel in messages; empty for a single unnamed channel."""
         name, count = self.channels[position].decision.name, self.image.shape[1]
-        return f"channel {position + 1} of {count}{f' ({name})' if name else ''}" if count > 1 or name else ""
+        if count == 1:
+            return f"{name} channel" if name else ""  # not "channel 488", which would be an index
+        return f"channel {position + 1} of {count}{f' ({name})' if name else ''}"
 
     def title(self, t: int, position: int, z: int, region: int = 0) -> str:
         """Return the name of a region in messages, with indices of the selection from 1, omitting axes of length 1."""

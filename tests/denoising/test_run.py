@@ -259,6 +259,14 @@ def test_a_wish_to_keep_between_fits_begins_no_other(monkeypatch: pytest.MonkeyP
     assert "stopped at slice 1 of 4" in recorder.messages[-1]
 
 
+def test_the_only_channel_goes_by_its_name() -> None:
+    """As "channel 488" it would be taken for an index."""
+    plan = plan_of(2)
+    named = replace(plan.channels[0], decision=replace(plan.channels[0].decision, name="488"))
+    assert replace(plan, channels=(named,)).title(0, 0, 1) == "488 channel, slice 2 of 2"
+    assert plan.title(0, 0, 1) == "slice 2 of 2"
+
+
 class Watching(Silent):
     """Counts steps, keeps titles of previews, and is never called twice at the same time."""
 
