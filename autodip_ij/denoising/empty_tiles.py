@@ -20,7 +20,6 @@ from autodip_ij.classical.method import run_method
 from autodip_ij.errors import BadInput
 from autodip_ij.images.tiles import Tile, TileBlender, plan_tiles
 from autodip_ij.noise.estimate import NoiseModel, stabilise, unstabilise
-from autodip_ij.noise.part import PartOfNoisyPlane
 from autodip_ij.noise.plane import NoisyPlane
 
 Plane = npt.NDArray[np.float32]
@@ -70,7 +69,7 @@ class LargePlaneEstimates(Estimates):
                 blender.add(tile, self._smoothed(tile))
             else:
                 cut = self._plane[tile.slices]
-                part = PartOfNoisyPlane(cut, self._noise)
+                part = NoisyPlane(cut, whole=self._noise)
                 blender.add(tile, run_method(name, cut, device="cpu", noise=part, **values))
         return blender.result()
 

@@ -25,7 +25,6 @@ from autodip_ij.denoising.watch import Watch, announcements
 from autodip_ij.denoising.windows import divide
 from autodip_ij.dip.devices import beside_fits
 from autodip_ij.images.image import Image
-from autodip_ij.noise.part import PartOfNoisyPlane
 from autodip_ij.noise.plane import NoisyPlane
 from autodip_ij.progress import Progress, Stop
 from autodip_ij.settings import DenoiseSettings
@@ -332,7 +331,7 @@ class Run:
         if position not in self._references:
             pixels = channel.scale.clean(channel.scale.sample).unit
             self._references[position] = NoisyPlane.of(pixels, channel.recipe.shared_noise, found)
-        return PartOfNoisyPlane(clean.unit, self._references[position])
+        return NoisyPlane(clean.unit, whole=self._references[position])
 
     def _fitted(
         self, group: Group, tasks: Sequence[PlaneTask]

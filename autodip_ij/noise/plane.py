@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cache, cached_property
-from typing import Any, Literal
+from functools import cache, cached_property, wraps
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -102,6 +102,20 @@ class PlaneNoise:
         )
 
 
+_Fact = TypeVar("_Fact")
+
+
+def _of_the_whole(measure: Callable[[NoisyPlane], _Fact]) -> Callable[[NoisyPlane], _Fact]:
+    """Let a part of a plane take a fact from the plane."""
+
+    @wraps(measure)
+    def fact(plane: NoisyPlane) -> _Fact:
+        found: _Fact = measure(plane) if plane.whole is None else getattr(plane.whole, measure.__name__)
+        return found
+
+    return fact
+
+
 class NoisyPlane:
     """A plane whose noise is estimated when it is first asked for, and only once, whoever needs it.
 
@@ -111,6 +125,9 @@ class NoisyPlane:
         (Y, X) float32 in [0, 1], or, for the checks, float64.
     shared
         Whether neighbouring pixels share noise, as in `shared_noise_of`; None to measure it.
+    whole
+        The plane of which this is a part, or pixels on its scale that tell its noise: all parts have that noise, so
+        that they are denoised alike. None to measure the noise of these pixels.
 
     Examples
     --------
@@ -119,9 +136,16 @@ class NoisyPlane:
     ('white', True)
     """
 
-    def __init__(self, pixels: npt.NDArray[np.floating[Any]], shared: bool | None = None) -> None:
+    def __init__(
+        self,
+        pixels: npt.NDArray[np.floating[Any]],
+        shared: bool | None = None,
+        *,
+        whole: NoisyPlane | None = None,
+    ) -> None:
         self.pixels = pixels
-        self.shared = shared
+        self.shared: bool | None = shared if whole is None else whole.shared
+        self.whole = whole
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what another process needs; functions are made there again."""
@@ -134,11 +158,13 @@ class NoisyPlane:
         return known if known is not None and same else cls(pixels, shared)
 
     @cached_property
+    @_of_the_whole
     def photon(self) -> float | None:
         """Grey values of one photon, in a plane of few photons; None otherwise."""
         return grey_values_of_a_photon(self.pixels)
 
     @cached_property
+    @_of_the_whole
     def sampling(self) -> int:
         """Side of the squares of pixels whose means show all that the plane shows, as `sampling_of`; mostly 1."""
         if self.photon or self.compressed:
@@ -146,6 +172,7 @@ class NoisyPlane:
         return sampling_of(np.asarray(self.pixels, np.float32), self.evidence)
 
     @cached_property
+    @_of_the_whole
     def evidence(self) -> Evidence | None:
         """Evidence that neighbouring pixels share noise; None where no part of the plane tells."""
         pixels = np.asarray(self.pixels, np.float64)
@@ -154,6 +181,7 @@ class NoisyPlane:
         return evidence_of(pixels, ~near_clipping(pixels, _REACH_PX))
 
     @cached_property
+    @_of_the_whole
     def compressed(self) -> bool:
         """Whether the plane was compressed with loss."""
         return is_compressed(np.asarray(self.pixels, np.float32))
@@ -164,7 +192,10 @@ class NoisyPlane:
 
         Interpolation made neighbours share noise, whatever the microscope: how much is always measured.
         """
-        return self if self.sampling == 1 else NoisyPlane(self._means(self.sampling), shared=True)
+        if self.sampling == 1:
+            return self
+        whole = None if self.whole is None else self.whole.coarse
+        return NoisyPlane(self._means(self.sampling), shared=True, whole=whole)
 
     def _means(self, side: int) -> Plane:
         return binned(np.asarray(self.pixels, np.float32), side)
@@ -185,6 +216,7 @@ class NoisyPlane:
         return self._by_binning(binning)
 
     @cached_property
+    @_of_the_whole
     def _by_binning(self) -> Callable[[int], NoiseEstimate] | str:
         """The noise by binning; why it cannot be estimated, if so."""
         try:
@@ -228,6 +260,8 @@ class NoisyPlane:
         small, clipped, stretched or compressed, or where its noise decreases with the signal or lies below the steps
         of the grey values.
         """
+        if self.whole is not None:
+            return self.whole.noise(binning)
         if fault := fault_of(self.pixels, self.photon):
             return PlaneNoise("unknown", fault)
         try:
@@ -246,6 +280,7 @@ class NoisyPlane:
         return replace(judged, certainty=self.certainty)
 
     @cached_property
+    @_of_the_whole
     def certainty(self) -> float | None:
         """How clear it is whether neighbours share noise, from 0 to 1.
 
@@ -266,6 +301,8 @@ class NoisyPlane:
         looks like shared noise is structure. Of a plane that is sampled more finely than its noise, it is that of
         its means, as which it is denoised.
         """
+        if self.whole is not None:
+            return self.whole.kind()
         if self.sampling > 1:
             # Interpolation leaves a little shared noise in the means too: they are denoised as if it were white.
             steep = self.coarse.evidence is not None and self.coarse.evidence.steep

@@ -12,7 +12,6 @@ from scipy.ndimage import gaussian_filter
 from autodip_ij.classical.estimates import Estimates
 from autodip_ij.denoising import empty_tiles
 from autodip_ij.denoising.empty_tiles import LargePlaneEstimates, is_empty
-from autodip_ij.noise.part import PartOfNoisyPlane
 from autodip_ij.noise.plane import NoisyPlane
 
 GREY = 0.01
@@ -52,7 +51,7 @@ def section() -> npt.NDArray[np.float64]:
 def noise_of(plane: Plane, *, shared: bool = False) -> NoisyPlane:
     measured = np.random.default_rng(1).normal(size=(160, 160))
     measured = gaussian_filter(measured, 1) * 3.5 if shared else measured
-    return PartOfNoisyPlane(plane, NoisyPlane((0.3 + GREY * measured).astype(np.float32)))
+    return NoisyPlane(plane, whole=NoisyPlane((0.3 + GREY * measured).astype(np.float32)))
 
 
 def test_only_tiles_that_show_something_are_denoised(denoised: list[tuple[int, int]]) -> None:
