@@ -192,6 +192,51 @@ def test_pixels_that_stand_where_they_cannot_are_reported(tmp_path, caplog, name
         assert said in caplog.text
 
 
+@pytest.mark.parametrize("strips", [48, 8])
+@pytest.mark.parametrize(
+    ("name", "value", "reported"),
+    [
+        ("StripByteCounts", 3000, True),
+        ("StripByteCounts", None, False),
+        ("ImageLength", 50, True),
+        ("ImageLength", 40, True),
+        ("ImageWidth", 30, True),
+    ],
+)
+def test_byte_counts_that_do_not_fit_the_size_of_the_image_are_reported(
+    tmp_path, caplog, name, value, reported, strips
+):
+    """The size or the counts are damaged: which, nothing tells."""
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, np.ones((48, 40), np.uint16), metadata=None, rowsperstrip=strips)
+    with tifffile.TiffFile(path) as file:
+        tag = file.pages[0].tags[name]
+    if value is not None:
+        data = bytearray(path.read_bytes())
+        kind = "<I" if tag.dtype.name == "LONG" else "<H"
+        struct.pack_into(kind, data, tag.valueoffset, value if strips == 48 or value < 1000 else value // 6)
+        path.write_bytes(data)
+    try:
+        open_image(path)
+    except UnreadableFile:
+        assert reported
+    else:
+        assert ("its size may be damaged" in caplog.text) == reported
+
+
+def test_a_last_strip_may_declare_the_bytes_of_a_whole_one(tmp_path, caplog):
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, np.ones((44, 40), np.uint16), metadata=None, rowsperstrip=8)
+    with tifffile.TiffFile(path) as file:
+        tag = file.pages[0].tags["StripByteCounts"]
+    data = bytearray(path.read_bytes()) + bytes(640)
+    kind = "<I" if tag.dtype.name == "LONG" else "<H"
+    struct.pack_into(kind, data, tag.valueoffset + 5 * struct.calcsize(kind), 640)
+    path.write_bytes(data)
+    assert open_image(path).shape == (1, 1, 1, 44, 40)
+    assert not caplog.text
+
+
 def test_an_ome_tiff_without_a_readable_record_is_said_to_be_one(tmp_path, caplog):
     path = tmp_path / "a.ome.tif"
     tifffile.imwrite(path, np.ones((2, 8, 9), np.uint16), metadata={"axes": "CYX"})

@@ -176,6 +176,7 @@ def _pieces(page: TiffPage | TiffFrame, part: tuple[slice, slice]) -> npt.NDArra
 
 def where_pixels_are(series: TiffPageSeries, path: Path) -> tuple[int | None, tuple[str, ...], npt.NDArray[np.int64]]:
     """Return offset, files and pages as in `TiffPlanes`; refuse a truncated file."""
+    _check_counts(series.keyframe, path)
     if not series.is_multifile and series.dataoffset is not None:
         size = Path(series.keyframe.parent.filehandle.path).stat().st_size
         end = series.dataoffset + series.size * series.dtype.itemsize
@@ -217,6 +218,25 @@ def where_pixels_are(series: TiffPageSeries, path: Path) -> tuple[int | None, tu
     if missing := int((pages[:, 1:].max(axis=1) < 0).sum()):
         _log.warning("%s: %d of %d planes were never written and are read as 0", path.name, missing, len(pages))
     return None, tuple(files), pages
+
+
+def _check_counts(page: TiffPage, path: Path) -> None:
+    """Warn where the bytes stated for the uncompressed pixels of a page are not those that its size takes.
+
+    Its size or these counts are damaged, and nothing tells which. A last strip may be stated as long as the others.
+    """
+    counts = page.databytecounts
+    if page.compression != 1 or page.bitspersample % 8 or not all(counts):
+        return
+    least = int(page.nbytes)
+    most = prod((*page.chunked, *page.chunks)) * int(page.bitspersample) // 8
+    if not least <= (held := int(np.sum(counts))) <= most:
+        _log.warning(
+            "%s: %d bytes are stated for pixels that take %d: its size may be damaged, look at the image",
+            path.name,
+            held,
+            least,
+        )
 
 
 def _check_pieces(path: Path, pieces: npt.NDArray[np.int64]) -> None:
