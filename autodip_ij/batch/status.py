@@ -28,7 +28,7 @@ _PAUSE = 25
 """Times that a longer one took to write, which pass before it is written again: 20,000 rows take 0.2 s."""
 
 
-@dataclass
+@dataclass(slots=True)
 class Row:
     """Status of one job.
 

@@ -168,20 +168,28 @@ class Overall:
         Progress reporter of the batch.
     sizes
         Sizes in bytes of the files to process; each has a proportional share of the bar.
+
+    Attributes
+    ----------
+    done
+        Completed fraction of the whole work, 0 to 1.
     """
 
     def __init__(self, progress: Progress, sizes: Sequence[int]) -> None:
         self.progress = progress
         weights = np.maximum(np.asarray(sizes, np.float64), 1.0)
-        self._bounds = np.concatenate([[0.0], np.cumsum(weights) / weights.sum()]) if len(weights) else np.zeros(1)
+        self._weights = weights / max(weights.sum(), 1.0)
         self._fractions = np.zeros(len(weights))
+        self.done = 0.0
         self._shown = 0
         self._began = time.monotonic()
         progress.start(UNITS if len(weights) else 0, f"{len(weights)} files to denoise")
 
     def update(self, index: int, fraction: float, title: str) -> None:
         """Report that `fraction` (0 to 1) of the file `index` is done."""
-        self._fractions[index] = min(1.0, max(self._fractions[index], fraction))
+        more = max(0.0, min(1.0, fraction) - self._fractions[index])
+        self._fractions[index] += more
+        self.done = min(1.0, self.done + float(more * self._weights[index]))
         units = round(self.done * UNITS)
         self.progress.advance(units - self._shown, f"{title}{self.remaining()}")
         self._shown = units
@@ -189,11 +197,6 @@ class Overall:
     def ended(self, index: int, title: str) -> None:
         """Report that a file has ended."""
         self.update(index, 1.0, title)
-
-    @property
-    def done(self) -> float:
-        """Completed fraction of the whole work, 0 to 1."""
-        return float(np.diff(self._bounds) @ self._fractions)
 
     def remaining(self) -> str:
         """Return the remaining time as text; empty while it is unknown."""

@@ -71,6 +71,8 @@ class Partial:
     pixels, uncertainty
         The pixels (T, C, Z, Y, X) of the result, and their uncertainty, NaN where it is unknown; None before `begin`,
         and where it is not used.
+    found
+        Whether an earlier run has left it, which may have been killed while it wrote the output.
     """
 
     def __init__(self, target: Path, *, window: bool = False) -> None:
@@ -82,6 +84,7 @@ class Partial:
         self._progress: Progress | None = None
         self.pixels: PixelStore | None = None
         self.uncertainty: PixelStore | None = None
+        self.found = False
         self._plan: Plan | None = None
         self._complete = 0
         self._total = 0
@@ -283,6 +286,7 @@ class Partial:
         return self.folder / "journal"
 
     def _own(self) -> None:
+        self.found = self.folder.exists()
         self._lock = _own(self._target, f"lock{self._window}")
         self._held.enter_context(regularly(TOUCHED_EVERY, self._lock.touch))
         if not self._window:

@@ -325,7 +325,8 @@ def run_file(
         if show:
             show(image, result)
         partial.writing()  # and nobody else is
-        remove_left_behind(output, sidecar_path(output), uncertainty_path(output))
+        if partial.found:  # else nobody was: a folder of thousands of files takes long to search
+            remove_left_behind(output, sidecar_path(output), uncertainty_path(output))
         written = result.write(output, overwrite=overwrite, held=partial.image)
         partial.done()
     return FileResult(written, sidecar_path(written), result.report)

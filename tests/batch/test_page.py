@@ -13,8 +13,7 @@ import tifffile
 from imageio.v3 import imread
 
 from autodip_ij.batch import Row, run_batch
-from autodip_ij.batch.page import Details, Page, render
-from autodip_ij.denoising.checks import Check
+from autodip_ij.batch.page import Details, Flagged, Page, render
 from autodip_ij.settings import DenoiseSettings
 
 MakeTiff = Callable[..., Path]
@@ -91,7 +90,7 @@ def test_names_of_files_and_channels_are_text(tmp_path: Path, quick: DenoiseSett
 
 
 def test_checks_are_told_in_words_and_sorted_from_the_worst() -> None:
-    check = Check(name="stripes", value=0.5, verdict="red", advice=f"rows differ {EVIL}")
+    check = Flagged(name="stripes", value=0.5, verdict="red", advice=f"rows differ {EVIL}")
     rows = [
         Row("a.tif", "", "a.ome.tif", "done", "all", "green", 1.25),
         Row("b.tif", "", "b.ome.tif", "done", "all", "red", 0.5),
