@@ -24,7 +24,7 @@ _FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
 """A spreadsheet would evaluate a text that begins with one of these as a formula."""
 _SHORT = 100
 """Up to this number of rows, the table is written after every change."""
-_PAUSE = 25
+_PAUSE = 50
 """Times that a longer one took to write, which pass before it is written again: 20,000 rows take 0.2 s."""
 
 
