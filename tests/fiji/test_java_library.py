@@ -22,7 +22,8 @@ def library(tmp_path: Path) -> Path:
     """A folder with the loader and a library of two classes."""
     folder = tmp_path / "lib" / "AUTO-DIP"
     folder.mkdir(parents=True)
-    shutil.copy(LOADER, folder)
+    for name in (LOADER.name, "AutoDipCompiler.groovy"):
+        shutil.copy(LOADER.with_name(name), folder)
     said = 'Other.word() + " " + entry + AutoDipLibrary.folder.name'
     (folder / "AutoDIP.groovy").write_text(f"class AutoDIP {{ static Object command(entry, binding) {{ {said} }} }}")
     (folder / "Other.groovy").write_text('class Other { static String word() { ["one"].collect { it }[0] } }')

@@ -1,79 +1,52 @@
-import groovy.transform.CompileStatic
-import ij.IJ
-import java.awt.GraphicsEnvironment
-import java.nio.file.Files
-import java.nio.file.Path
-import java.nio.file.StandardCopyOption
-import java.util.zip.ZipEntry
 import java.util.zip.ZipInputStream
-import java.util.zip.ZipOutputStream
-import org.codehaus.groovy.control.CompilationUnit
-import org.codehaus.groovy.control.CompilerConfiguration
-import org.codehaus.groovy.control.Phases
 
 /**
  * Loads the library of the commands, which takes Groovy many seconds to compile: once for all sessions and Fijis.
  *
- * Only this file is compiled in each session. The classes of the others are kept in the home of the user, under a name
- * made of their sources, Groovy and Java: one made for other sources is never found, and needs no check of its age.
+ * Only this file is compiled in each session, and kept short and plain for that. The classes of the others are kept in
+ * the home of the user, under a name made of their sources, Groovy and Java: one made for other sources is never found,
+ * and needs no check of its age.
  */
 class AutoDipLibrary extends ClassLoader {
     static final String NO_APPOSE = "this Fiji lacks Appose 0.9 or newer, with which AUTO-DIP starts its worker; " +
             "choose Help > Update..., then restart Fiji"
-    private static final String OWN = "AutoDipLibrary.groovy"
+    /** The last entry of a whole file. */
+    static final String END = "end"
     /** The folder of the library in this Fiji. */
     static File folder
-    private static Class main
-    /** The last entry of a whole file. */
-    private static final String END = "end"
+    private static Class commands
 
-    private final Map<String, byte[]> classes
+    private final Map classes
 
-    private AutoDipLibrary(Map<String, byte[]> classes) {
+    AutoDipLibrary(Map classes) {
         super(AutoDipLibrary.classLoader)
         this.classes = classes
     }
 
-    @CompileStatic
-    protected Class<?> findClass(String name) throws ClassNotFoundException {
-        byte[] found = classes[name]
+    protected Class findClass(String name) throws ClassNotFoundException {
+        byte[] found = classes.get(name)
         if (found == null) throw new ClassNotFoundException(name)
         defineClass(name, found, 0, found.length)
     }
 
-    /** Prepare or run a command, as AutoDIP.command does; without Appose, which its classes need, say so once. */
+    /** Prepare or run a command, as AutoDIP.command does. */
     static Object command(String entry, Binding binding) {
-        try {
-            Class.forName("org.apposed.appose.Service", false, AutoDipLibrary.classLoader)
-        } catch (ClassNotFoundException missing) {
-            return refuse(binding)
-        }
         loaded().command(entry, binding)
     }
 
     private static synchronized Class loaded() {
-        if (main == null) {
-            def kept = new File(cache(), "${key()}.zip").toPath()
+        if (commands == null) {
+            def kept = new File(cache(), key() + ".zip")
             def classes = read(kept)
-            if (!classes) {
-                IJ.showStatus("AUTO-DIP: compiling its commands, once after an installation or update ...")
-                classes = compile()
-                write(kept, classes)
+            if (classes == null) {
+                def here = new GroovyClassLoader(AutoDipLibrary.classLoader)
+                def compiler = here.parseClass(new File(folder, "AutoDipCompiler.groovy"))
+                classes = compiler.compile(folder, kept)
+                if (classes == null) return compiler  // says why
             }
-            main = new AutoDipLibrary(classes).loadClass("AutoDIP")
+            commands = new AutoDipLibrary(classes).loadClass("AutoDIP")
         }
-        main
-    }
-
-    private static Object refuse(Binding binding) {
-        def module = binding.getVariable("org.scijava.script.ScriptModule")
-        module.info.inputs().each { module.resolveInput(it.name) }  // no dialog
-        if (!binding.hasVariable("autodip_refused")) {
-            binding.setVariable("autodip_refused", true)
-            IJ.log("AUTO-DIP: ${NO_APPOSE}")
-            if (!GraphicsEnvironment.isHeadless()) IJ.error("AUTO-DIP", NO_APPOSE)
-        }
-        null
+        commands
     }
 
     /** The folder in which Appose keeps environments. */
@@ -88,52 +61,26 @@ class AutoDipLibrary extends ClassLoader {
         given ? new File(given) : new File(base(), "autodip-classes")
     }
 
-    private static List<File> sources() {
-        folder.listFiles().findAll { it.name.endsWith(".groovy") }.sort { it.name }
-    }
-
     private static String key() {
         def digest = java.security.MessageDigest.getInstance("SHA-256")
-        sources().each { digest.update(it.bytes) }
-        digest.update("${GroovySystem.version} ${System.getProperty("java.version")}".getBytes("UTF-8"))
-        digest.digest().encodeHex().toString().take(32)
+        for (String name : folder.list().sort()) if (name.endsWith(".groovy")) digest.update(new File(folder, name).bytes)
+        digest.update((GroovySystem.version + " " + System.getProperty("java.version")).bytes)
+        digest.digest().encodeHex().toString().substring(0, 32)
     }
 
-    private static Map<String, byte[]> compile() {
-        def unit = new CompilationUnit(new CompilerConfiguration(), null, new GroovyClassLoader(AutoDipLibrary.classLoader))
-        sources().findAll { it.name != OWN }.each { unit.addSource(it) }
-        unit.compile(Phases.CLASS_GENERATION)
-        unit.classes.collectEntries { [it.name, it.bytes] }
-    }
-
-    /** The classes of a file; none if it is missing or damaged. */
-    private static Map<String, byte[]> read(Path kept) {
-        Map<String, byte[]> found = [:]
+    /** The classes of a file by name; null if it is missing or damaged. */
+    private static Map read(File kept) {
+        def found = [:]
         try {
-            new ZipInputStream(Files.newInputStream(kept)).withCloseable { zip ->
-                for (def entry = zip.nextEntry; entry != null; entry = zip.nextEntry) found[entry.name] = zip.readAllBytes()
+            def zip = new ZipInputStream(new FileInputStream(kept))
+            try {
+                for (def entry = zip.nextEntry; entry != null; entry = zip.nextEntry) found.put(entry.name, zip.readAllBytes())
+            } finally {
+                zip.close()
             }
         } catch (IOException damaged) {
-            return [:]
+            return null
         }
-        found.remove(END) != null ? found : [:]
-    }
-
-    /** Keep the classes, if the folder can be written; a reader sees the whole file or none. */
-    private static void write(Path kept, Map<String, byte[]> classes) {
-        Path made = null
-        try {
-            Files.createDirectories(kept.parent)
-            made = Files.createTempFile(kept.parent, "making-", ".tmp")
-            new ZipOutputStream(Files.newOutputStream(made)).withCloseable { zip ->
-                (classes + [(END): new byte[0]]).each { name, bytes ->
-                    zip.putNextEntry(new ZipEntry(name))
-                    zip.write(bytes)
-                }
-            }
-            Files.move(made, kept, StandardCopyOption.ATOMIC_MOVE)
-        } catch (IOException unwritable) {  // compiled again in the next session
-            if (made != null) Files.deleteIfExists(made)
-        }
+        found.remove(END) == null ? null : found
     }
 }
