@@ -11,7 +11,7 @@ from scipy.ndimage import gaussian_filter
 from torch import nn
 
 from autodip_ij.dip import Architecture, FitOptions
-from autodip_ij.dip.engines.cpu.engine import CpuStepper, Workers
+from autodip_ij.dip.engines.cpu.engine import CpuStepper, Drawn, Workers
 from autodip_ij.dip.engines.cpu.network import FusedHourglass
 from autodip_ij.dip.engines.reference import EagerStepper, ReferenceStepper
 from autodip_ij.dip.network import build_network, streams
@@ -189,3 +189,18 @@ def test_threads_share_a_step_without_changing_it_beyond_rounding(rng):
     (alone, alone_gradient), (shared, shared_gradient) = results
     np.testing.assert_allclose(shared, alone, atol=1e-4)
     assert (shared_gradient - alone_gradient).norm() < 1e-4 * alone_gradient.norm()
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_noise_of_the_input_is_that_of_its_generator_whether_drawn_ahead_or_not(threads):
+    shape = (32, 5, 41)
+    drawn = Drawn(shape, torch.Generator().manual_seed(3), threads)
+    network = FusedHourglass(Architecture(depth=1, width=4, skip=0), shape[1:], torch.float32, Workers(threads))
+    z, generator = torch.rand(shape, generator=torch.Generator().manual_seed(4)), torch.Generator().manual_seed(3)
+    for _ in range(3):
+        noise = torch.randn(shape, generator=generator)
+        network.set_input(z + 0.02 * noise)
+        expected = network.levels[0].padded_input.clone()
+        network.set_noisy_input(z, drawn.take(), 0.02)
+        assert torch.equal(network.levels[0].padded_input, expected)
+    drawn.close()

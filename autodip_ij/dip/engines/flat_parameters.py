@@ -100,6 +100,10 @@ class FlatParameters:
         self.values = torch.zeros(size, device=device)
         self.gradients = torch.zeros(size, device=device)
         self.computed = self.values if compute_type == torch.float32 else self.values.to(compute_type)
+        vectors = (self.values, self.gradients, self.computed)
+        self._value, self._gradient, self._computed = (
+            {name: self.view(vector, name) for name in self._shapes} for vector in vectors
+        )
 
     @property
     def names(self) -> list[str]:
@@ -108,15 +112,15 @@ class FlatParameters:
 
     def value(self, name: str) -> Tensor:
         """Return the float32 values of parameter `name`, a view."""
-        return self.view(self.values, name)
+        return self._value[name]
 
     def gradient(self, name: str) -> Tensor:
         """Return the gradient of parameter `name`, a view."""
-        return self.view(self.gradients, name)
+        return self._gradient[name]
 
     def compute(self, name: str) -> Tensor:
         """Return parameter `name` in the compute type, as of the last `refresh`; a view."""
-        return self.view(self.computed, name)
+        return self._computed[name]
 
     def refresh(self) -> None:
         """Bring the copy in the compute type up to date."""

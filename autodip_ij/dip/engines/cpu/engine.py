@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import Tensor
 
 from autodip_ij.dip.architecture import Architecture
 from autodip_ij.dip.engines.cpu import kernels
@@ -43,6 +45,46 @@ class FlatAdam:
         self._workers.rows(kernels.adam_update, size, size, *self._vectors, *self.moments, *numbers)
 
 
+class Drawn:
+    """Normal random numbers, a tensor at a time, in the order of their generator.
+
+    A generator has one thread. Where a fit has more, the next tensor is drawn by another one meanwhile.
+
+    Parameters
+    ----------
+    shape
+        Shape of a tensor.
+    generator
+        Draws them.
+    threads
+        Threads of the fit.
+    """
+
+    def __init__(self, shape: tuple[int, ...], generator: torch.Generator, threads: int) -> None:
+        self._generator = generator
+        self._pool = ThreadPoolExecutor(1, "autodip-noise") if threads > 1 else None
+        # Memory of its own: that of new tensors would be asked of the system, and cleared, at every step.
+        self._free = [torch.empty(shape) for _ in range(1 if self._pool is None else 2)]
+        self._next: Future[Tensor] | None = None
+
+    def take(self) -> Tensor:
+        """Return the next tensor, which is overwritten after the next call."""
+        if self._pool is None:
+            return self._drawn()
+        taken = (self._next or self._pool.submit(self._drawn)).result()
+        self._next = self._pool.submit(self._drawn)
+        return taken
+
+    def close(self) -> None:
+        """End the thread."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _drawn(self) -> Tensor:
+        self._free.append(self._free.pop(0).normal_(generator=self._generator))
+        return self._free[-1]
+
+
 class CpuStepper:
     """Fits a network to one plane on the CPU; follows the reference within the rounding of the compute type.
 
@@ -72,7 +114,7 @@ class CpuStepper:
         self.network.load(build_network(architecture, random.weights))
         self.z = fixed_input(architecture, plane.shape, options.input_scale, random.network_input, options.guides)[0]
         self.network.set_input(self.z)
-        self.noise = random.input_noise
+        self._noise = Drawn(self.z.shape, random.input_noise, self.workers.threads) if options.input_noise else None
         target = torch.from_numpy(np.array(plane, dtype=np.float32))[None, None]
         self.loss = make_loss(options.loss, target, options.loss_options)
         self.adam = FlatAdam(self.network.parameters, options.learning_rate, self.workers)
@@ -82,9 +124,8 @@ class CpuStepper:
     def step(self) -> None:
         """Run one iteration: output, loss, gradient, update; step N has no update, its output is the result."""
         self.iteration += 1
-        if self.options.input_noise:
-            noise = torch.randn(self.z.shape, generator=self.noise)
-            self.network.set_input(self.z + self.options.input_noise * noise)
+        if self._noise is not None:
+            self.network.set_noisy_input(self.z, self._noise.take(), self.options.input_noise)
         logits = torch.from_numpy(self.network.forward())[None, None].requires_grad_()
         output = torch.sigmoid(logits)
         loss = self.loss(output)
@@ -115,3 +156,5 @@ class CpuStepper:
     def close(self) -> None:
         """End the threads of this fit."""
         self.workers.close()
+        if self._noise is not None:
+            self._noise.close()

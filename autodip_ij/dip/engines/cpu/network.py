@@ -66,6 +66,13 @@ class FusedHourglass:
         top[1:-1, 1:-1].copy_(z.permute(1, 2, 0))
         kernels.mirror_border(as_array(top))
 
+    def set_noisy_input(self, z: Tensor, noise: Tensor, strength: float) -> None:
+        """Set the input ``z + strength * noise``, both (input_channels, Y, X), float32."""
+        top = as_array(self.levels[0].padded_input)
+        arguments = (z.numpy(), noise.numpy(), np.float32(strength), top)
+        self.workers.rows(kernels.write_noisy, z.shape[1], z.numel(), *arguments)
+        kernels.mirror_border(top)
+
     def forward(self) -> npt.NDArray[np.float32]:
         """Return the logits (Y, X), the output before the sigmoid; overwritten by the next call."""
         self.parameters.refresh()

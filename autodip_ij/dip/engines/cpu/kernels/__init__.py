@@ -27,6 +27,7 @@ from autodip_ij.dip.engines.cpu.kernels.spatial import (
     mirror_border,
     upsample_activate,
     upsample_gradient,
+    write_noisy,
 )
 
 __all__ = [
@@ -45,4 +46,5 @@ __all__ = [
     "unfold_scale",
     "upsample_activate",
     "upsample_gradient",
+    "write_noisy",
 ]

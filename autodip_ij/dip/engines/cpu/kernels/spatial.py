@@ -23,6 +23,20 @@ def mirror_border(x):
             x[rows - 1, column, c] = x[rows - 3, column, c]
 
 
+@njit(nogil=True, cache=True)  # product and sum are rounded one after the other, as PyTorch does
+def write_noisy(z, noise, strength, out, first, last):
+    """Write ``z + strength * noise``, both (channels, Y, X), into `out`, inside its border of 1."""
+    if first < 0:
+        return
+    channels, _, columns = z.shape
+    for row in range(first, last):
+        for start in range(0, columns, 16):  # as many pixels as keep a line of every channel in the nearest cache
+            for c in range(channels):
+                for column in range(start, min(start + 16, columns)):
+                    v = z[c, row, column] + strength * noise[c, row, column]
+                    out[row + 1, column + 1, c] = store(v, out)
+
+
 @compiled
 def fold_border(gradient):
     """Add the border of `gradient` to the pixels it was mirrored from: the adjoint of `mirror_border`."""
