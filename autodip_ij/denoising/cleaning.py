@@ -14,7 +14,7 @@ a plane far brighter than all   a wider window of its own  its own grey values (
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -162,7 +162,7 @@ class Scale:
         """Return a plane of the channel (Y, X) ready to be fitted; the only plane of it is searched once."""
         if self.only is not None and self.only.is_of(source):
             return self._only_clean
-        return self._cleaned(source, _measured(source, self.noise))
+        return self._cleaned(source, _measured(source, self.noise, find_stripes))
 
     @cached_property
     def _only_clean(self) -> CleanPlane:
@@ -200,7 +200,7 @@ def measure_scale(channel: da.Array | npt.NDArray[Any]) -> Scale:
         channel = read_lazy(channel)
     noise = _noise_of(channel)
     if (length_t, length_z) == (1, 1):
-        only = _Searched(channel[0, 0], _measured(channel[0, 0], noise, stripes_too=False))
+        only = _Searched(channel[0, 0], _measured(channel[0, 0], noise))
         return Scale(_window(*_range([only.extremes()]), channel.dtype), noise, only=only)
     planes = [channel[t, z] for t in range(length_t) for z in range(length_z)]
     if isinstance(channel, np.ndarray):
@@ -303,15 +303,15 @@ class _Searched:
         """Return what is found when stripes are looked for too: the same, unless there are some."""
         if self.source.dtype.kind == "b" or self.found.empty:
             return self.found
-        if self.found.kept.any() or find_stripes(self.source.astype(np.float64)):
-            return _measured(self.source, noise)
-        return self.found
+        stripes = find_stripes(_filled(self.source)[0])
+        # Under stripes other pixels are outliers.
+        return _measured(self.source, noise, lambda _: stripes) if stripes else self.found
 
 
 def _extremes(plane: Any, noise: NoiseModel | None) -> _Extremes | None:
     """Return the extremes of a plane (Y, X); None where no value is finite."""
     source = np.asarray(plane)
-    return _Searched(source, _measured(source, noise, stripes_too=False)).extremes()
+    return _Searched(source, _measured(source, noise)).extremes()
 
 
 def _range(found: Sequence[_Extremes | None]) -> tuple[float, float]:
@@ -329,18 +329,17 @@ def _range(found: Sequence[_Extremes | None]) -> tuple[float, float]:
     return low, highs[-1]
 
 
-def _measured(source: npt.NDArray[Any], noise: NoiseModel | None, *, stripes_too: bool = True) -> _Measured:
-    """Return a plane (Y, X) without what is not a measurement; stripes, which take longest, only if wanted."""
-    values = source.astype(np.float64)
-    none = np.zeros(source.shape, bool)
-    even = Stripes.none(source.shape)
-    if source.dtype.kind == "b":
-        return _Measured(none, none, even, values)
-    kept = find_gaps(source) | ~np.isfinite(values)
-    if kept.all():
+def _measured(
+    source: npt.NDArray[Any],
+    noise: NoiseModel | None,
+    seek: Callable[[npt.NDArray[np.float64]], Stripes] | None = None,
+) -> _Measured:
+    """Return a plane (Y, X) without what is not a measurement; `seek` finds its stripes, None leaves them in."""
+    values, kept = _filled(source)
+    none, even = np.zeros(source.shape, bool), Stripes.none(source.shape)
+    if source.dtype.kind == "b" or kept.all():
         return _Measured(kept, none, even, values)
-    values = fill(values, kept)
-    stripes = find_stripes(values) if stripes_too else even
+    stripes = seek(values) if seek else even
     if stripes:
         values = values - stripes.image
     if noise is None:
@@ -349,6 +348,15 @@ def _measured(source: npt.NDArray[Any], noise: NoiseModel | None, *, stripes_too
     kept |= edge_of_gaps(source, values, kept, noise, least)
     outliers = find_outliers(values, noise, least) & ~kept
     return _Measured(kept, outliers, stripes, fill(values, kept | outliers))
+
+
+def _filled(source: npt.NDArray[Any]) -> tuple[npt.NDArray[np.float64], Mask]:
+    """Return a plane (Y, X) as float64 with its gaps filled, if it is not one gap, and where they are."""
+    values = source.astype(np.float64)
+    if source.dtype.kind == "b":
+        return values, np.zeros(source.shape, bool)
+    kept = find_gaps(source) | ~np.isfinite(values)
+    return (values if kept.all() else fill(values, kept)), kept
 
 
 def _noise_of(channel: da.Array | npt.NDArray[Any]) -> NoiseModel | None:
@@ -364,7 +372,7 @@ def _noise_of(channel: da.Array | npt.NDArray[Any]) -> NoiseModel | None:
     frames, slices, *sides = channel.shape
     middle = tuple(slice((side - min(side, _NOISE_SIDE)) // 2, (side + min(side, _NOISE_SIDE)) // 2) for side in sides)
     for t, z in {(frames // 2, slices // 2), (frames // 3, slices // 3), (0, 0), (frames - 1, slices - 1)}:
-        found = _measured(loaded(channel[(t, z, *middle)]), None)
+        found = _measured(loaded(channel[(t, z, *middle)]), None, find_stripes)
         if not found.empty:
             try:
                 return estimate_noise(found.values).model

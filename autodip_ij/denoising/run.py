@@ -230,7 +230,7 @@ class Run:
         """Process all planes, or `only` some, region by region; those that a stop omits are returned unchanged."""
         groups = [left for group in schedule(self._plan) if (left := self._left_of(group, only)).places]
         most = max((len(group.places) for group in groups), default=1)
-        beside = self._plan.device != "cpu"
+        beside = self._beside_fits
         units = ((place, group.region) for group in groups for place in group.places)
         with (
             Prefetcher(self._ahead(prepare_too=beside), units, most) as prefetcher,
@@ -259,6 +259,11 @@ class Run:
             writer.wait()
         if stopped_at is not None:
             self._stop(stopped_at)
+
+    @property
+    def _beside_fits(self) -> bool:
+        """Whether planes are prepared and finished during the fits of others: on a processor, in turn with them."""
+        return self._plan.device != "cpu"
 
     def _left_of(self, group: Group, only: frozenset[Place] | None) -> Group:
         """Return a group without the planes that are complete from an earlier run, or left to others."""
@@ -309,7 +314,8 @@ class Run:
         watch = Watch(
             self._progress, titles[0], clean.window.restore, titles[1], self._recorder.told, lambda: self._check()
         )
-        with beside_fits() if any(other.fitted for other in self._plan.channels) else nullcontext():
+        fits = any(other.fitted for other in self._plan.channels)
+        with beside_fits() if fits and self._beside_fits else nullcontext():
             task = prepare(
                 clean,
                 self._plan.channels[place[1]].recipe,
