@@ -243,7 +243,8 @@ def estimate(recipe: PlaneRecipe, shape: tuple[int, ...]) -> tuple[float, int]:
     """Return (seconds, peak bytes) that one channel of an image of `shape` (T, C, Z, Y, X) will take.
 
     The time is that of one fit after the other on the whole device, an upper bound where they run side by side; the
-    memory is that of the fits that do. Classical estimates are computed beside the fits, except on a CPU.
+    memory is that of the fits that do. Classical estimates are computed beside the fits, except on a CPU. There no run
+    waits for the speed to be measured: before the first fit, which tells it, it is assumed.
     """
     from autodip_ij.dip import estimate_cost
 
@@ -264,6 +265,7 @@ def estimate(recipe: PlaneRecipe, shape: tuple[int, ...]) -> tuple[float, int]:
         iterations,
         device=recipe.device,
         precision=recipe.precision,
+        measure=recipe.device != "cpu",
         lanes=recipe.lanes or lanes_of(recipe, shape),
     )
     fits = cost.seconds * fits_per_plane(recipe, (height, width))

@@ -2,8 +2,8 @@
 
 The time of an iteration is modelled as ``a * levels + b * elements + c * operations + d * parameters``: calls, passes
 over feature maps, convolutions, and optimiser. The four speeds are measured once per device and precision, in a few
-seconds, and stored. For 14 of 15 networks (widths 4 to 512, images of 64 to 400 px) the model was within 11 % of the
-measured time, for one at 33 %; see docs/engine.md.
+seconds, and stored; until then they are assumed, and scaled to the first fit. For 14 of 15 networks (widths 4 to 512,
+images of 64 to 400 px) the model was within 11 % of the measured time, for one at 33 %; see docs/engine.md.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from math import ceil
 
 from autodip_ij.dip.architecture import Architecture
-from autodip_ij.dip.devices import likely_device, remember, remembered
+from autodip_ij.dip.devices import likely_device, remember, remembered, resolve_precision
 
 MAP_COPIES = {
     ("cpu", "bfloat16"): 1.17,
@@ -57,7 +57,7 @@ class Estimate:
     bytes
         Peak memory of the computing device, including that of the program itself.
     measured
-        Whether the speed of this machine was measured; otherwise it is assumed.
+        Whether the speed of this machine was measured, by probes or a fit; otherwise it is assumed.
     """
 
     seconds: float
@@ -192,7 +192,8 @@ def estimate_cost(
     precision
         ``auto``, ``float32`` or ``bfloat16``.
     measure
-        Whether to measure the speed if it is unknown; otherwise it is assumed and the estimate says so.
+        Whether to measure the speed, if only a fit told it before or nothing; otherwise what is unknown is assumed, and
+        the estimate says so.
     lanes
         Simultaneous fits, each with its own memory.
 
@@ -210,7 +211,7 @@ def estimate_cost(
     device = likely_device(device)
     fact = f"{SPEED_FACT} in {precision}"
     known = remembered(device, fact)
-    if known is None and measure:
+    if measure and (known is None or not known.get("probed", True)):
         known = _measured_speed(device, precision)
         remember(device, fact, known)
     measured = known is not None
@@ -224,7 +225,7 @@ def estimate_cost(
 def correct_speed(
     architecture: Architecture, shape: tuple[int, int], iterations: int, pace: float, device: str, precision: str
 ) -> None:
-    """Lower the stored speeds of this machine where a fit was much faster than they say.
+    """Learn the speeds of this machine from a fit where they are unknown, or lower them where it was much faster.
 
     They are measured once, possibly while the machine is busy. A fit that is slower than expected says nothing about
     them: other fits may run beside it.
@@ -243,14 +244,14 @@ def correct_speed(
     if iterations < _FEWEST_STEPS:
         return
     features = _features(architecture, shape)
-    for requested in ("auto", precision):
+    usual = resolve_precision("auto", device)
+    for requested in dict.fromkeys(("auto", precision) if usual == precision else (precision,)):
         fact = f"{SPEED_FACT} in {requested}"
         known = remembered(device, fact)
-        if known is None or known["precision"] != precision:
-            continue
-        share = pace / sum(speed * feature for speed, feature in zip(known["speeds"], features, strict=True))
-        if share < _STALE:
-            remember(device, fact, known | {"speeds": [share * speed for speed in known["speeds"]]})
+        before = known or {"speeds": ASSUMED_SPEED, "precision": precision, "probed": False}
+        share = pace / sum(speed * feature for speed, feature in zip(before["speeds"], features, strict=True))
+        if known is None or share < _STALE:
+            remember(device, fact, before | {"speeds": [share * speed for speed in before["speeds"]]})
 
 
 def _features(architecture: Architecture, shape: tuple[int, int]) -> tuple[float, float, float, float]:
@@ -278,7 +279,6 @@ def _measured_speed(device: str, precision: str) -> dict[str, object]:
     import numpy as np
     from scipy.optimize import nnls
 
-    from autodip_ij.dip.devices import resolve_precision
     from autodip_ij.dip.engines.loop import shortest_block
     from autodip_ij.dip.fitting import engine_for
     from autodip_ij.dip.options import FitOptions

@@ -117,6 +117,20 @@ def test_a_speed_measured_on_a_busy_machine_is_corrected_by_a_faster_fit(own_cac
     assert estimate_cost(net, shape, 24).seconds == corrected
 
 
+def test_an_unknown_speed_is_learnt_from_the_first_fit(own_cache, monkeypatch):
+    from autodip_ij.dip import FitOptions
+    from autodip_ij.dip.parallel import fit_many
+
+    net, shape = Architecture(3, 8), (64, 64)
+    (fitted,) = fit_many([np.zeros(shape, np.float32)], net, FitOptions(24, precision="float32"), device="cpu")
+    told = estimate_cost(net, shape, 24, precision="float32", measure=False)
+    assert told.measured
+    assert told.seconds == pytest.approx(fitted.seconds_per_iteration * 24)
+    probed = {"speeds": [1.0, 0.0, 0.0, 0.0], "precision": "float32"}
+    monkeypatch.setattr("autodip_ij.dip.cost._measured_speed", lambda *_: probed)
+    assert estimate_cost(net, shape, 24, precision="float32").seconds == 3 * 24  # probes know more than one network
+
+
 def test_a_known_estimate_and_the_import_need_no_torch():
     code = (
         "import sys; from autodip_ij.dip import Architecture, estimate_cost\n"
