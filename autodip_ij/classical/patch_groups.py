@@ -46,7 +46,8 @@ Strength = Annotated[float, Field(gt=0, le=10, description="Noise removed, in st
 
 _BAND = 32
 """Rows of groups formed at once, which bounds the memory for large planes."""
-_CHUNK = 2048
+_CHUNK = 128
+"""Groups of 64 patches of 25 px combined at once: few enough to stay in the cache of a core."""
 _FAR = 1e6
 """Brightness added to the surroundings of the plane, so that patches across its edge match no others."""
 
