@@ -99,7 +99,9 @@ def _in_dialog_terms(options: re.Match[str]) -> str:
 
 
 _CHOICE = re.compile(
-    r"^(channel \d+[^:]*): group (\S+), confidence ([\d.]+) -> .*?((?:at most )?\d+ iterations|no network)\.", re.DOTALL
+    r"^((?:\d+ of \d+, .*?: )?channel \d+[^:]*): group (\S+), confidence ([\d.]+) -> "
+    r".*?((?:at most )?\d+ iterations|no network)\.",
+    re.DOTALL,
 )
 _QUALITY = re.compile(r"^quality\b")
 
@@ -111,6 +113,8 @@ def briefly(message: str) -> str:
     --------
     >>> briefly("channel 0 (DAPI): group confocal/actin, confidence 0.80 -> depth 5, width 16, 75 iterations. Named.")
     'channel 0 (DAPI): confocal/actin, confidence 0.80, 75 iterations'
+    >>> briefly("2 of 9, cells.tif: channel 0: group all, confidence 0.00 -> no network. Unknown, because ...")
+    '2 of 9, cells.tif: channel 0: all, confidence 0.00, no network'
     >>> briefly("quality, mean_ratio 0.76 red: the result is darker than the input")
     ''
     """

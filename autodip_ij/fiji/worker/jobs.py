@@ -28,16 +28,28 @@ _SMOOTH_PX = 1.5
 _LARGEST_SIDE = 1024
 
 
-class Stages:
-    """`Progress` reporter of one run: names the stage before its fits, and shortens its messages."""
+class Brief:
+    """`Progress` reporter that shortens messages for the Log."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
-        self._title = ""
-        self._fits = False
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._progress, name)
+
+    def log(self, message: str) -> None:
+        """Report a message in the short form of the Log."""
+        if line := briefly(message):
+            self._progress.log(line)
+
+
+class Stages(Brief):
+    """`Progress` reporter of one run: also names the stage before its fits."""
+
+    def __init__(self, progress: Progress) -> None:
+        super().__init__(progress)
+        self._title = ""
+        self._fits = False
 
     def start(self, total: int, message: str) -> None:
         """Begin the run with the estimation of noise and the classical estimates."""
@@ -49,11 +61,6 @@ class Stages:
         if not self._fits:
             self._fits, message = True, message or f"{self._title}: fit"
         self._progress.advance(steps, message)
-
-    def log(self, message: str) -> None:
-        """Report a message in the short form of the Log."""
-        if line := briefly(message):
-            self._progress.log(line)
 
 
 def denoise_pixels(values: dict[str, Any], arrays: Arrays, progress: Progress) -> dict[str, Any]:
@@ -168,7 +175,7 @@ def denoise_folder(values: dict[str, Any], arrays: Arrays, progress: Progress) -
         settings,
         overwrite=values["overwrite"],
         suffix=values["suffix"],
-        progress=progress,
+        progress=Brief(progress),
     )
     return {**done.to_json(), "summary": done.summary}
 
