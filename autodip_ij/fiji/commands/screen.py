@@ -96,8 +96,26 @@ def log(message: str) -> None:
     from scyjava import jimport
 
     text = f"AUTO-DIP: {in_dialog_terms(message)}"
+    opens = has_window() and jimport("ij.WindowManager").getWindow("Log") is None
     for line in log_lines(text) if has_window() else [plain_text(text)]:
         jimport("ij.IJ").log(line)
+    if opens:
+        _place_log()
+
+
+def _place_log() -> None:
+    """Move the Log, which ImageJ opens in the middle of the screen, off the image: below it or into the corner."""
+    from scyjava import jimport
+
+    managers = jimport("ij.WindowManager")
+    log, image = managers.getWindow("Log"), managers.getCurrentWindow()
+    if log is None or image is None or not log.getBounds().intersects(image.getBounds()):
+        return
+    free, taken = jimport("ij.gui.GUI").getMaxWindowBounds(image), image.getBounds()
+    x, y = taken.x, taken.y + taken.height
+    if y + log.getHeight() > free.y + free.height:
+        x, y = free.x + free.width - log.getWidth(), free.y + free.height - log.getHeight()
+    log.setLocation(x, y)
 
 
 def status(message: str) -> None:

@@ -1,5 +1,7 @@
 import ij.IJ
 import ij.ImagePlus
+import ij.WindowManager
+import ij.gui.GUI
 import ij.gui.ImageCanvas
 import ij.process.FloatProcessor
 import java.awt.BorderLayout
@@ -15,7 +17,7 @@ import javax.swing.SwingConstants
 /** Progress of a run in Fiji: a SciJava task with a cancel button, status line, Log, Esc, and the live preview. */
 class AutoDipProgress implements AutoCloseable {
     static final int PREVIEW_MS = 1000, SHOW_MS = 200, TICK_MS = 1000, SECOND_REQUEST_MS = 1000
-    static final int LARGEST_SIDE = 512, LEAST_WIDTH = 360
+    static final int LARGEST_SIDE = 512, LEAST_WIDTH = 360, LINE_LETTERS = 42
 
     /** What the first cancellation does, "discard" or "keep"; a second one always discards. */
     String onStop = "discard"
@@ -57,7 +59,28 @@ class AutoDipProgress implements AutoCloseable {
     /** Write to the Log; the worker has wrapped its messages already. */
     static void log(String message) {
         def text = message.startsWith("AUTO-DIP:") ? message : "AUTO-DIP: ${message}"
-        text.readLines().each { IJ.log(it) }
+        boolean opens = hasWindow() && WindowManager.getWindow("Log") == null
+        text.readLines().collectMany { wrapped(it) }.each { IJ.log(it) }
+        if (opens) placeLog()
+    }
+
+    /** A line as lines that fit into the Log at its initial size, as autodip_ij.fiji.commands.text.log_lines makes them. */
+    private static List<String> wrapped(String line) {
+        if (!hasWindow() || line.length() <= LINE_LETTERS) return [line]
+        line.replaceAll("(.{1,${LINE_LETTERS - 4}})(\\s+|\$)", "\$1\n    ").readLines()*.stripTrailing().findAll()
+    }
+
+    /** Move the Log, which ImageJ opens in the middle of the screen, off the image: below it or into the corner. */
+    private static void placeLog() {
+        def log = WindowManager.getWindow("Log"), image = WindowManager.currentWindow
+        if (log == null || image == null || !log.bounds.intersects(image.bounds)) return
+        def free = GUI.getMaxWindowBounds(image), taken = image.bounds
+        int x = taken.@x, y = taken.@y + taken.@height  // the fields: the getters are of doubles
+        if (y + log.height > free.@y + free.@height) {
+            x = free.@x + free.@width - log.width
+            y = free.@y + free.@height - log.height
+        }
+        log.setLocation(x, y)
     }
 
     void start(int steps, String message) {
