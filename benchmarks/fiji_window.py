@@ -4,15 +4,18 @@ Every command and every macro of the menu is chosen and its dialog pressed at it
 (Xvfb; with openbox windows have titles). Prints what was seen as JSON.
 
 python benchmarks/fiji_window.py docs/images/fiji                         # plain ImageJ 1.54: no SciJava dialogs
-python benchmarks/fiji_window.py docs/images/fiji --fiji /path/of/Fiji    # a Fiji or ImageJ2 folder
+python benchmarks/fiji_window.py docs/images/fiji --fiji /path/of/Fiji    # a Fiji or ImageJ2 folder in Python mode
+AUTODIP_FIJI_DIR=/path/of/Fiji python benchmarks/fiji_window.py docs/images/fiji/java --java    # Java mode
 python benchmarks/fiji_window.py /tmp/pictures --only inspect             # one station
+
+With --java the zip is unpacked into a copy of the folder, every command is used, and everything removed again. *Set Up*
+is shown, but this Python takes the place of the environment that it would build, unless --build is given.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import shutil
 import sys
 import tempfile
 import time
@@ -20,259 +23,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from _common import ROOT, parser_of
-
-sys.path.append(str(ROOT / "tests" / "fiji" / "support"))
-from screen_user import User, dialogs, java, move_to_own_screen, parts, titles, wait_for, windows
-
-ANSWER = "autodip.answer"
-SAMPLE = "cells.ome.tif"
+import _window_tour as plain
+import _window_tour_java as java_mode
+from _common import parser_of
+from screen_user import User, move_to_own_screen
 
 
-class Tour:
-    """The stations of a tour, each a public method that returns what was seen.
-
-    Parameters
-    ----------
-    user
-        Works with the windows.
-    has_dialogs
-        Whether the menu commands ask by dialogs.
-    folder
-        For files.
-    gateway
-        Of a Fiji or ImageJ2 folder, which runs the templates; None without.
-    """
-
-    def __init__(self, user: User, folder: Path, *, has_dialogs: bool, gateway: Any = None) -> None:
-        self._user = user
-        self._folder = folder
-        self._has_dialogs = has_dialogs
-        self._gateway = gateway
-        self._sample = make_sample_file(folder / "in" / SAMPLE)
-
-    def menu(self) -> dict[str, Any]:
-        """*Plugins > AUTO-DIP*."""
-        self._user.open_menu("Plugins", "AUTO-DIP")
-        self._user.picture("menu", more=(260, 320))
-        self._user.close_menu()
-        return {"commands": commands()}
-
-    def denoise(self) -> dict[str, Any]:
-        """*Denoise...* on an open image: dialog, preview, result, Log."""
-        self._open()
-        self._command("AUTO-DIP Denoise...", "denoise")
-        wait_for(lambda: [title for title in titles() if "first look" in title or "iteration" in title])
-        self._user.picture("denoise-first-look")
-        wait_for(lambda: [title for title in titles() if " left" in title and "iteration" in title])
-        time.sleep(1)
-        self._user.picture("denoise-preview")
-        answer = self._answer()
-        self._user.picture("denoise-result")
-        return {"answer": answer, "windows": titles(), "log": log()}
-
-    def file(self) -> dict[str, Any]:
-        """*Denoise File...*: without a file first, then with one."""
-        (self._folder / "out").mkdir()
-        seen = self._refused("AUTO-DIP Denoise File...", "file")
-        if self._has_dialogs:
-            self._command("AUTO-DIP Denoise File...", "", str(self._sample), str(self._folder / "out" / SAMPLE))
-            seen |= {"answer": self._answer()}
-            self._user.picture("file-log")
-        return seen
-
-    def folder(self) -> dict[str, Any]:
-        """*Denoise Folder...*: without folders first, then with them."""
-        seen = self._refused("AUTO-DIP Denoise Folder...", "folder")
-        if self._has_dialogs:
-            self._command("AUTO-DIP Denoise Folder...", "", str(self._sample.parent), str(self._folder / "all"))
-            seen |= {"answer": self._answer()}
-            self._user.picture("folder-table")
-        return seen
-
-    def inspect(self) -> dict[str, Any]:
-        """*Inspect Metadata...* of an open image."""
-        self._open()
-        self._command("AUTO-DIP Inspect Metadata...", "inspect")
-        answer = self._answer()
-        self._user.picture("inspect-table")
-        return {"answer": json.loads(answer)["scenes"][0]["channels"][0]["microscope"], "windows": titles()}
-
-    def evaluate(self) -> dict[str, Any]:
-        """*Evaluate...* of two open images."""
-        self._open()
-        java("ij.IJ").run("Duplicate...", "title=smoothed")
-        java("ij.IJ").run("Gaussian Blur...", "sigma=1")
-        self._command("AUTO-DIP Evaluate...", "evaluate")
-        answer = self._answer()
-        self._user.picture("evaluate-results")
-        return {"answer": answer, "windows": titles()}
-
-    def settings(self) -> dict[str, Any]:
-        """*Settings...*, which tests the worker."""
-        self._command("AUTO-DIP Settings...", "settings")
-        answer = self._answer()
-        self._user.picture("settings-log")
-        return {"answer": answer}
-
-    def release(self) -> dict[str, Any]:
-        """*Release GPU*."""
-        self._command("AUTO-DIP Release GPU", "")
-        return {"answer": self._answer()}
-
-    def external(self) -> dict[str, Any]:
-        """*Denoise External*, the macro for any ImageJ."""
-        self._open()
-        self._user.choose("AUTO-DIP Denoise External")
-        dialog = self._user.dialog("AUTO-DIP Denoise External")
-        self._user.picture("external-dialog")
-        self._user.press_button(dialog)
-        wait_for(lambda: "cells-autodip" in titles() or dialogs("Macro"))
-        self._user.picture("external-result")
-        return {"windows": titles(), "log": log()}
-
-    def folder_external(self) -> dict[str, Any]:
-        """*Denoise Folder External*: at its defaults, then with folders."""
-        label = "AUTO-DIP Denoise Folder External"
-        self._user.choose(label)
-        dialog = self._user.dialog(label)
-        self._user.picture("folder-external-dialog")
-        self._user.press_button(dialog)
-        wait_for(lambda: dialogs("Macro") or "Debug" in titles())
-        self._user.picture("folder-external-refused")
-        seen = {"refused": titles()}
-        close(dialogs("Macro"))
-        self._user.choose(label)
-        dialog = self._user.dialog(label)
-        fields = dialog.getStringFields()
-        fields.get(0).setText(str(self._sample.parent))
-        fields.get(1).setText(str(self._folder / "external"))
-        self._user.press_button(dialog)
-        wait_for(lambda: "status.csv" in titles() or dialogs("Macro"))
-        self._user.picture("folder-external-table")
-        return seen | {"windows": titles(), "log": log()}
-
-    def batch_folder(self) -> dict[str, Any]:
-        """The template *Batch Folder*."""
-        return self._template("AUTO-DIP_Batch_Folder.ijm", str(self._sample.parent), str(self._folder / "batch"))
-
-    def example_channels(self) -> dict[str, Any]:
-        """The template *Example Channels*."""
-        (self._folder / "channels").mkdir()
-        typed = (str(self._sample), str(self._folder / "channels"), "1", "widefield/nucleus")
-        return self._template("AUTO-DIP_Example_Channels.ijm", *typed)
-
-    def example_time_series(self) -> dict[str, Any]:
-        """The template *Example Time Series*."""
-        self._open()
-        java("ij.IJ").run("Duplicate...", "title=second.tif")
-        java("ij.IJ").run("Images to Stack", "name=series.tif")
-        java("ij.IJ").run("Properties...", "channels=1 slices=1 frames=2")
-        return self._template("AUTO-DIP_Example_Time_Series.ijm")
-
-    def _template(self, file: str, *typed: str) -> dict[str, Any]:
-        """Run a template as the script editor does; fill in the first fields of its dialog and press OK."""
-        script = shutil.copy(ROOT / "macros" / file, self._folder)
-        run = self._gateway.script().run(java("java.io.File")(str(script)), True)
-        dialog = wait_for(lambda: next(iter(dialogs()), None), what="the dialog of a template")
-        time.sleep(0.7)
-        fill_in(dialog, *typed)
-        name = file.removeprefix("AUTO-DIP_").removesuffix(".ijm").lower().replace("_", "-")
-        self._user.picture(f"{name}-dialog")
-        self._user.press_button(dialog)
-        time.sleep(1)
-        wait_for(lambda: run.isDone() or dialogs())
-        self._user.picture(f"{name}-end")
-        return {"windows": titles(), "log": log()}
-
-    def _command(self, label: str, name: str, *typed: str) -> None:
-        """Choose a command; fill in the first text fields of its dialog, take a picture of it, and press OK."""
-        java("java.lang.System").setProperty(ANSWER, "")
-        self._user.choose(label)
-        if not self._has_dialogs or label == "AUTO-DIP Release GPU":
-            return
-        dialog = self._user.dialog(label)
-        fill_in(dialog, *typed)
-        if name:
-            self._user.picture(f"{name}-dialog")
-        self._user.press_button(dialog)
-
-    def _answer(self) -> str:
-        """Wait for the answer of a command."""
-        system = java("java.lang.System")
-        wait_for(lambda: str(system.getProperty(ANSWER) or "") or dialogs("AUTO-DIP"))
-        time.sleep(0.5)
-        return str(system.getProperty(ANSWER) or "")
-
-    def _refused(self, label: str, name: str) -> dict[str, Any]:
-        """Press OK in a dialog that has no file yet; return what the command then says."""
-        self._command(label, name)
-        dialog = self._user.dialog("AUTO-DIP")
-        self._user.picture(f"{name}-refused")
-        said = log().splitlines()[-2:]
-        self._user.press_button(dialog)
-        return {"refused": said}
-
-    def _open(self) -> None:
-        java("ij.IJ").openImage(str(self._sample)).show()
-        time.sleep(0.5)
-
-    def tidy(self) -> None:
-        """Close all windows but the main one."""
-        close(dialogs())
-        close([window for window in windows() if isinstance(window, java("javax.swing.JFrame"))])
-        java("ij.IJ").runMacro('close("*"); if (isOpen("Log")) { selectWindow("Log"); run("Close"); }')
-        for frame in list(java("ij.WindowManager").getNonImageWindows() or []):
-            if hasattr(frame, "getTextPanel"):
-                frame.close(False)  # does not ask whether to save
-
-
-MENU = ("menu", "inspect", "denoise", "evaluate", "settings", "file", "folder", "release")
-EXTERNAL = ("external", "folder_external")
-TEMPLATES = ("batch_folder", "example_channels", "example_time_series")
-STATIONS = (*MENU, *EXTERNAL, *TEMPLATES)
-
-
-def make_sample_file(path: Path) -> Path:
-    """Write one channel of the sample of ``autodip demo``."""
-    from dataclasses import replace
-
-    from autodip_ij.evaluation.datasets.synthetic import make_sample
-    from autodip_ij.images import write
-    from autodip_ij.images.selection import subset
-
-    path.parent.mkdir(parents=True)
-    image = subset(make_sample().noisy, [0], [0], [0])
-    return write(replace(image, name=path.stem), path, dtype="same")
-
-
-def fill_in(dialog: Any, *texts: str) -> None:
-    """Write texts into the first fields of a dialog."""
-    fields = [part for part in parts(dialog) if isinstance(part, java("javax.swing.JTextField"))]
-
-    def write() -> None:
-        for field, text in zip(fields, texts, strict=False):
-            field.setText(text)
-
-    java("java.awt.EventQueue").invokeAndWait(write)
-
-
-def commands() -> list[str]:
-    """Return the names of this package's commands in ImageJ's table."""
-    return sorted(str(name) for name in java("ij.Menus").getCommands().keySet() if str(name).startswith("AUTO-DIP"))
-
-
-def log() -> str:
-    """Return the text of the Log."""
-    return str(java("ij.IJ").getLog() or "")
-
-
-def close(these: list[Any]) -> None:
-    for window in these:
-        window.dispose()
-
-
-def walk(tour: Tour, stations: list[str]) -> dict[str, Any]:
+def walk(tour: plain.Tour, stations: list[str]) -> dict[str, Any]:
     """Visit the stations; what fails is recorded, and the tour goes on."""
     seen: dict[str, Any] = {}
     for name in stations:
@@ -281,7 +38,8 @@ def walk(tour: Tour, stations: list[str]) -> dict[str, Any]:
         try:
             seen[name] = station()
         except Exception as error:
-            seen[name] = {"failed": f"{type(error).__name__}: {error}"}
+            seen[name] = {"failed": f"{type(error).__name__}: {error}", "log": plain.log()}
+            tour.picture(f"{name}-failed")
         seen[name]["seconds"] = round(time.monotonic() - began, 1)
         tour.tidy()
     return seen
@@ -290,9 +48,11 @@ def walk(tour: Tour, stations: list[str]) -> dict[str, Any]:
 def main() -> None:
     parser = parser_of(__doc__)
     parser.add_argument("pictures", type=Path, help="folder for the pictures")
-    parser.add_argument("--fiji", type=Path, help="folder of Fiji or ImageJ2; plain ImageJ without")
+    parser.add_argument("--fiji", type=Path, help="folder of Fiji or ImageJ2 in Python mode; plain ImageJ without")
+    parser.add_argument("--java", action="store_true", help="Java mode, in a copy of the folder $AUTODIP_FIJI_DIR")
+    parser.add_argument("--build", action="store_true", help="have Set Up build the environment (downloads it)")
     parser.add_argument("--folder", type=Path, help="new folder for images and results; a temporary one without")
-    parser.add_argument("--only", nargs="+", choices=STATIONS, help="stations")
+    parser.add_argument("--only", nargs="+", help="stations", metavar="STATION")
     arguments = parser.parse_args()
     move_to_own_screen()
     arguments.pictures.mkdir(parents=True, exist_ok=True)
@@ -301,11 +61,21 @@ def main() -> None:
 
     work = arguments.folder or Path(tempfile.mkdtemp()) / "microscope"
     work.mkdir(parents=True)
-    started = imagej_window.start(Path(tempfile.mkdtemp()), arguments.fiji)
-    tour = Tour(User(arguments.pictures), work, has_dialogs=started.has_dialogs, gateway=started.gateway)
-    # Templates need SciJava's parameters; the External macros are those that do without Fiji.
-    every = [*MENU, *(EXTERNAL if arguments.fiji is None else TEMPLATES)]
-    seen = walk(tour, arguments.only or every)
+    home = Path(tempfile.mkdtemp())
+    tour: plain.Tour
+    if arguments.java:
+        root = java_mode.unpack(Path(os.environ["AUTODIP_FIJI_DIR"]), home / "Fiji")
+        imagej_window.start(home, root, python=False)
+        tour = java_mode.JavaTour(User(arguments.pictures), work, root, build=arguments.build)
+        every = java_mode.STATIONS
+        if "set_up" not in (arguments.only or every):
+            java_mode.use_this_python(root)
+    else:
+        started = imagej_window.start(home, arguments.fiji)
+        tour = plain.Tour(User(arguments.pictures), work, has_dialogs=started.has_dialogs, gateway=started.gateway)
+        # Templates need SciJava's parameters; the External macros are those that do without Fiji.
+        every = (*plain.MENU, *(plain.EXTERNAL if arguments.fiji is None else plain.TEMPLATES))
+    seen = walk(tour, arguments.only or list(every))
     print(json.dumps(seen, indent=1, ensure_ascii=False))
     sys.stdout.flush()
     os._exit(any("failed" in found for found in seen.values()))  # the threads of AWT would keep the process

@@ -27,7 +27,7 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
             pytest.fail("CI has to have Xvfb")
         pytest.skip("Xvfb is missing (Debian: apt install xvfb libxrender1 libxtst6 libxi6 fonts-dejavu)")
     pictures = tmp_path_factory.mktemp("pictures")
-    command = [sys.executable, str(PROGRAM), str(pictures), "--only", "menu", "inspect"]
+    command = [sys.executable, str(PROGRAM), str(pictures), "--only", "menu", "inspect", "release"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     return json.loads(done.stdout) | {"pictures": pictures}
@@ -40,6 +40,10 @@ def test_the_menu_has_every_command(seen: dict[str, Any]) -> None:
 def test_the_command_finds_the_group_and_opens_its_table(seen: dict[str, Any]) -> None:
     assert seen["inspect"]["answer"] == "widefield"
     assert "AUTO-DIP Metadata" in seen["inspect"]["windows"]
+
+
+def test_the_log_opens_beside_the_image(seen: dict[str, Any]) -> None:
+    assert not seen["release"]["the Log covers the image"]
 
 
 def test_pictures_are_small_and_show_something(seen: dict[str, Any]) -> None:

@@ -42,9 +42,19 @@ class Started:
     gateway: Any = None
 
 
-def start(home: Path, fiji: Path | None = None) -> Started:
-    """Start ImageJ on the screen of this process; preferences and, for plain ImageJ, its folder lie in `home`."""
-    return _plain(home) if fiji is None else _of_folder(fiji, home)
+def start(home: Path, fiji: Path | None = None, *, python: bool = True) -> Started:
+    """Start ImageJ on the screen of this process; preferences and, for plain ImageJ, its folder lie in `home`.
+
+    Parameters
+    ----------
+    home
+        In place of the user's home.
+    fiji
+        Folder of Fiji or ImageJ2; None for plain ImageJ.
+    python
+        Whether Fiji is in Python mode; otherwise it has the commands that lie in its folder.
+    """
+    return _plain(home) if fiji is None else _of_folder(fiji, home, python)
 
 
 def _plain(home: Path) -> Started:
@@ -79,8 +89,8 @@ def _menu_of_package() -> Any:
     return next(item for item in items if str(item.getLabel()) == "AUTO-DIP")
 
 
-def _of_folder(fiji: Path, home: Path) -> Started:
-    """Start the gateway as Fiji's launcher does in Python mode, less what only `pyimagej` needs."""
+def _of_folder(fiji: Path, home: Path, python: bool) -> Started:
+    """Start the gateway as Fiji's launcher does, less what only `pyimagej` needs."""
     import scyjava
 
     if not os.environ.get("JAVA_HOME"):
@@ -96,12 +106,13 @@ def _of_folder(fiji: Path, home: Path) -> Started:
     options = ["-Xmx2g", f"-Djava.util.prefs.userRoot={home}", f"-Duser.home={home}"]
     options += [f"-D{name}={fiji}" for name in folders]
     options += [f"--add-opens=java.base/{name}=ALL-UNNAMED" for name in opened]
-    if not (fiji / "scripts" / "Plugins" / "AUTO-DIP").is_dir():
+    if python and not (fiji / "scripts" / "Plugins" / "AUTO-DIP").is_dir():
         options.append(f"-Dscijava.scripts.path={scripts_path()}")
     scyjava.start_jvm(options)
     java("net.imagej.patcher.LegacyInjector").preinit()
     gateway = java("net.imagej.ImageJ")()
-    scyjava.enable_python_scripting(gateway.context())
+    if python:
+        scyjava.enable_python_scripting(gateway.context())
     gateway.ui().showUI()
     wait_for(lambda: java("ij.IJ").getInstance())
     time.sleep(2)  # the window paints itself

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from PIL import Image
 
 PATIENCE_SECONDS = 200
@@ -116,10 +117,12 @@ class User:
         self._robot.keyRelease(key)
         time.sleep(0.15)
 
-    def click(self, component: Any) -> None:
-        """Click on a component."""
-        place = component.getLocationOnScreen()
-        self._robot.mouseMove(int(place.x + component.getWidth() / 2), int(place.y + component.getHeight() / 2))
+    def click(self, component: Any, part: Any = None) -> None:
+        """Click on the middle of a component, or of a rectangle in it."""
+        place, size = component.getLocationOnScreen(), part or component.getBounds()
+        if part is not None:
+            place.translate(part.x, part.y)
+        self._robot.mouseMove(int(place.x + size.width / 2), int(place.y + size.height / 2))
         mask = java("java.awt.event.InputEvent").BUTTON1_DOWN_MASK
         self._robot.mousePress(mask)
         self._robot.mouseRelease(mask)
@@ -133,6 +136,15 @@ class User:
         dialog = wait_for(lambda: next(iter(dialogs(title)), None), seconds, f"dialog {title}")
         time.sleep(0.7)  # it paints itself
         return dialog
+
+    def pixels(self, window: Any) -> bytes:
+        """Return what the screen shows of a window, without its frame; empty if it is closed."""
+        content = window.getContentPane()
+        if not window.isShowing():
+            return b""
+        area = java("java.awt.Rectangle")(content.getLocationOnScreen(), content.getSize())
+        raster = self._robot.createScreenCapture(area).getRaster()
+        return bytes(np.array(raster.getDataBuffer().getData()))
 
     def picture(self, name: str, more: tuple[int, int] = (0, 0)) -> None:
         """Take a picture of the part of the screen that has windows, and `more` pixels to the right and below."""
