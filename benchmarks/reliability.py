@@ -1,7 +1,7 @@
 """Trials of faults: damaged files, kills, full disks, slow drives, thousands of files, hours of use.
 
     python benchmarks/reliability.py mutations --shared $AUTODIP_SHARED/microscope_files
-    python benchmarks/reliability.py soak tiny_files kills long_stack full_disk slow_drive
+    python benchmarks/reliability.py soak tiny_files kills long_stack large_plane full_disk slow_drive
 
 Each trial is a module of `reliability_trials`, whose documentation says what is done. Records of other trials are kept;
 writes ``benchmarks/results/reliability.json`` and ``.md``. `full_disk` mounts small disks, which takes root; the soak
@@ -18,7 +18,7 @@ from typing import Any
 
 from _common import RESULTS, machine_line, parser_of, write_results
 
-TRIALS = ("mutations", "soak", "tiny_files", "kills", "long_stack", "full_disk", "slow_drive")
+TRIALS = ("mutations", "soak", "tiny_files", "kills", "long_stack", "large_plane", "full_disk", "slow_drive")
 
 
 def main() -> None:

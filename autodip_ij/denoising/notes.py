@@ -27,7 +27,7 @@ _PIXELS: dict[str, Any] = {"image": np.empty((0, 0), np.float32), "seen": None, 
 
 @dataclass(frozen=True)
 class PlaneNote:
-    """One plane: its last and earlier results, a hash of its pixels, which of them count, and sums over those."""
+    """One plane, or a region of it: its last and earlier results, a hash of its input, which pixels count, and sums."""
 
     made: PlaneResult | None
     digest: str
@@ -59,13 +59,14 @@ class PlaneNote:
         own: tuple[slice, slice] = (slice(None), slice(None)),
     ) -> PlaneNote:
         """Take the note of what is a region's `own`, in grey values before (`source`) and after (`result`)."""
+        digest = digest_of([source])
         source, result = source[own], result[own]
         finite = np.isfinite(source)
         valid = finite if clean is None else finite & clean.valid[own]
         a, b = source[valid].astype(np.float64), result[valid].astype(np.float64)
         return cls(
             made=made and replace(made, **_PIXELS),
-            digest=digest_of([source]),
+            digest=digest,
             count=a.size,
             nonfinite=source.size - int(np.count_nonzero(finite)),
             kept=0 if clean is None else int(np.count_nonzero(clean.kept[own])),

@@ -1,15 +1,18 @@
-"""The result of a file while it is made: planes on disk as they end, and a journal from which a later run goes on.
+"""The result of a file while it is made: parts on disk as they end, and a journal from which a later run goes on.
 
-Beside the target, in a hidden folder ``.<name>.autodip-partial``:
+A part is a plane, or a region of one that is too large to be processed at once: a slice of the stack that
+`autodip_ij.denoising.regions.Regions.worked` describes. Beside the target, in a hidden folder
+``.<name>.autodip-partial``:
 
 - ``image``, and ``uncertainty`` where asked for: the pixels, an OME-Zarr image without its metadata;
-- ``journal``: a line for what is made (settings, plan, versions), then one for each plane that is complete, with all
+- ``regions``, ``regions.uncertainty``: the stack of regions, from which those are put together when all are complete;
+- ``journal``: a line for what is made (settings, plan, versions), then one for each part that is complete, with all
   that the record needs to know of it, the digest of its pixels before and after, and a checksum;
 - ``lock``: owned by the run that writes, or, while windows of the file are made, by the batch that divided it;
 - ``plan``: by which they are made;
 - ``journal.<window>`` and ``lock.<window>``: those of a window, whose lines are taken into ``journal`` at the end.
 
-A plane is trusted only if its line, its input and its pixels are what they were.
+A part is trusted only if its line, its input and its pixels are what they were.
 """
 
 from __future__ import annotations
@@ -22,6 +25,7 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -33,8 +37,9 @@ from autodip_ij._support.ownership import TOUCHED_EVERY, OwnedFile, own, regular
 from autodip_ij._support.text import encodable
 from autodip_ij._support.versions import versions
 from autodip_ij._version import __version__
-from autodip_ij.denoising.notes import digest_of, from_json, rows_of
+from autodip_ij.denoising.notes import digest_of, from_json
 from autodip_ij.denoising.recipe import INDEPENDENT
+from autodip_ij.denoising.regions import RegionReader, Regions
 from autodip_ij.denoising.report import sidecar_path
 from autodip_ij.errors import UnwritableOutput
 
@@ -42,7 +47,7 @@ if TYPE_CHECKING:
     from autodip_ij.denoising.background import StageTimes
     from autodip_ij.denoising.plan import Plan
     from autodip_ij.denoising.record import Recorder
-    from autodip_ij.denoising.tasks import Place
+    from autodip_ij.denoising.tasks import Unit
     from autodip_ij.images.image import Image
     from autodip_ij.images.writing.pixel_store import PixelStore
     from autodip_ij.progress import Progress
@@ -51,7 +56,10 @@ if TYPE_CHECKING:
 Array = np.ndarray[Any, Any]
 
 SMALL = 256_000_000
-"""Bytes of a single plane up to which there is nothing to go on from: it is held in memory."""
+"""Bytes of a single part up to which there is nothing to go on from: it is held in memory."""
+
+_WHOLE = ("image", "uncertainty")
+_REGIONS = ("regions", "regions.uncertainty")
 
 
 class Partial:
@@ -69,8 +77,8 @@ class Partial:
     folder
         Where it is.
     pixels, uncertainty
-        The pixels (T, C, Z, Y, X) of the result, and their uncertainty, NaN where it is unknown; None before `begin`,
-        and where it is not used.
+        The pixels of the parts, and their uncertainty, NaN where it is unknown: (T, C, Z, Y, X) of the result, or of
+        the stack of its regions; None before `begin`, and where it is not used.
     found
         Whether an earlier run has left it, which may have been killed while it wrote the output.
     """
@@ -94,7 +102,7 @@ class Partial:
     def begin(self, plan: Plan, settings: DenoiseSettings, progress: Progress, *, uncertainty: bool) -> bool:
         """Create the folder, or take over what an earlier run of the same settings left; return whether it is used.
 
-        It is not for a single plane of moderate size.
+        It is not for a single plane of moderate size that is processed at once.
 
         Parameters
         ----------
@@ -113,7 +121,7 @@ class Partial:
             If another run is writing there, or the disk is full.
         """
         size = plan.image.data.size * plan.output_dtype.itemsize
-        self._total = int(np.prod(plan.image.shape[:3]))
+        self._total = int(np.prod(plan.image.shape[:3])) * len(plan.regions)
         if self._total == 1 and size <= SMALL:
             return False
         self._plan, self._progress = plan, progress
@@ -123,7 +131,7 @@ class Partial:
             why = self._why_afresh(made)
             try:
                 if not why:
-                    self._open(plan.image, uncertainty)
+                    self._open(plan, uncertainty)
             except Exception:  # zarr raises any for damaged metadata
                 why = "is damaged"
             if why:
@@ -148,7 +156,7 @@ class Partial:
             self._own()
             if why := self._why_afresh(_made(plan, settings)):
                 raise UnwritableOutput(f"{self._target.name}: its unfinished result {why}; run again")
-            self._open(plan.image, (self.folder / "uncertainty").exists())
+            self._open(plan, (self.folder / _names(plan)[1]).exists())
 
     @property
     def image(self) -> Path | None:
@@ -160,8 +168,8 @@ class Partial:
         """The file with the plan by which windows are made."""
         return self.folder / "plan"
 
-    def resume(self, source: Image, recorder: Recorder, times: StageTimes, order: Sequence[Place]) -> list[Place]:
-        """Let the record recall the complete planes, after checking each; return their places.
+    def resume(self, source: Image, recorder: Recorder, times: StageTimes, order: Sequence[Unit]) -> list[Unit]:
+        """Let the record recall the complete parts, after checking each; return which they are.
 
         Parameters
         ----------
@@ -172,31 +180,33 @@ class Partial:
         times
             Counts the time they took.
         order
-            All places, in the order in which one process makes them.
+            All parts, in the order in which one process makes them.
         """
+        assert self._plan is not None, "it has begun"
+        read = RegionReader(source.data, Regions(source.shape[3:], whole=len(self._plan.regions) == 1))
         header, *lines = self._lines()
         windows = sorted(self.folder.glob("journal.*"))
-        entries: dict[Place, tuple[str, dict[str, Any]]] = {}
+        entries: dict[Unit, tuple[str, dict[str, Any]]] = {}
         latest: list[dict[str, Any]] = []
         for journal in (lines, *(self._lines(window) for window in windows)):
             found = [(line, entry) for line in journal if (entry := _entry(line)) is not None]
             latest += [entry for _, entry in found[-1:]]
             for line, entry in found:
-                entries.setdefault(tuple(entry.get("place", ())), (line, entry))
-        sound: dict[Place, str] = {}
-        for place in dict.fromkeys(order):
-            line, entry = entries.get(place, ("", {}))
+                entries.setdefault((tuple(entry.get("place", ())), entry.get("region", 0)), (line, entry))
+        sound: dict[Unit, str] = {}
+        for unit in dict.fromkeys(order):
+            line, entry = entries.get(unit, ("", {}))
             with suppress(TypeError, KeyError, ValueError, IndexError, RuntimeError):  # the last for damaged chunks
                 note, measured = from_json(entry["note"])
-                if note.digest == digest_of(rows_of(source, place)) and entry["digests"] == self._digests(place):
+                if note.digest == digest_of([read.region(*unit)]) and entry["digests"] == self._digests(unit):
                     told = dict(entry["told"])
-                    recorder.recall(place, note, measured, [told[key] for key in told if key in recorder.told])
+                    recorder.recall(*unit, note, measured, [told[key] for key in told if key in recorder.told])
                     recorder.told.update(told)
-                    sound[place] = line
+                    sound[unit] = line
         if sound:
             for entry in latest:
                 times.resume(entry["elapsed"], entry["stages"])
-            self._say(f"resuming: {len(sound):,} of {self._total:,} planes are there")
+            self._say(f"resuming: {len(sound):,} of {self._total:,} {self._parts} are there")
         if windows or len(sound) < len(lines):
             if sound:  # the last line tells the time of all
                 last = list(sound)[-1]
@@ -208,29 +218,31 @@ class Partial:
         self._complete = len(sound)
         return list(sound)
 
-    def complete(self, place: Place, recorder: Recorder, told: Mapping[str, str], times: StageTimes) -> None:
-        """Enter a plane into the journal whose pixels are all written.
+    def complete(self, unit: Unit, recorder: Recorder, told: Mapping[str, str], times: StageTimes) -> None:
+        """Enter a part into the journal whose pixels are all written.
 
         Frames of a series whose fits start from the one before are not: a later run needs its networks.
 
         Parameters
         ----------
-        place
-            Its indices (T, C, Z).
+        unit
+            Its plane, and which region of that it is.
         recorder
-            Knows the plane.
+            Knows it.
         told
-            What the user was told for the first time with this plane: lines by what they are about.
+            What the user was told for the first time with it: lines by what they are about.
         times
             The time so far.
         """
+        place, region = unit
         recipe = self._plan.channels[place[1]].recipe if self._plan else None
         if recipe is not None and recipe.series != INDEPENDENT:
             return
         entry = {
             "place": place,
-            "digests": self._digests(place),
-            "note": recorder.note_of(place),
+            "region": region,
+            "digests": self._digests(unit),
+            "note": recorder.note_of(place, region),
             "told": dict(told),
             "elapsed": times.elapsed,
             "stages": times.seconds(),
@@ -238,6 +250,29 @@ class Partial:
         with self._explained():
             self._add(entry)
         self._complete += 1
+
+    def whole(self) -> tuple[PixelStore, PixelStore | None]:
+        """Return pixels and uncertainty of the result, all parts of which are there; regions are put together now."""
+        assert self.pixels is not None, "it has begun"
+        pixels = self._together(self.pixels, "image")
+        if self.uncertainty is None:
+            return pixels, None
+        return pixels, self._together(self.uncertainty, "uncertainty", float("nan"))
+
+    def _together(self, parts: PixelStore, name: str, fill: float = 0) -> PixelStore:
+        from autodip_ij.images.writing.pixel_store import new_store
+
+        plan = self._plan
+        assert plan is not None, "it has begun"
+        if len(plan.regions) == 1:
+            return parts
+        with self._explained():
+            if (self.folder / name).exists():  # a run was killed meanwhile
+                remove_folder(self.folder / name)
+            made = new_store(self.folder / name, plan.image, parts.dtype, fill=fill, explain=self._unwritable)
+            for place, number in product(plan.places(), range(len(plan.regions))):
+                plan.regions.write(made, place, number, parts[plan.regions.stacked(place, number)])
+        return made
 
     def leave(self, packed: bytes) -> None:
         """Keep it with the end of the block: other processes go on with it, by the `packed` plan."""
@@ -266,7 +301,7 @@ class Partial:
         used = not self._done and (self._complete > 0 or divided or self._lacks_its_record())
         if self._complete and not self._done and not divided:
             count = f"{self._complete:,} of {self._total:,}"
-            self._say(f"{count} planes are kept in {self.folder}: the same command goes on from there")
+            self._say(f"{count} {self._parts} are kept in {self.folder}: the same command goes on from there")
         self._held.close()
         if used:
             self._lock.release(keep=False)
@@ -306,31 +341,36 @@ class Partial:
             return f"was begun with other {', '.join(different)}"
         return ""
 
-    def _open(self, image: Image, uncertainty: bool) -> None:
+    @property
+    def _parts(self) -> str:
+        """What is complete or not, in words."""
+        return "regions" if self._plan and len(self._plan.regions) > 1 else "planes"
+
+    def _open(self, plan: Plan, uncertainty: bool) -> None:
         from autodip_ij.images.writing.pixel_store import open_store
 
-        explain, held = self._unwritable, self.folder / "image"
-        if not held.exists() and self._target.is_dir() and not os.path.lexists(sidecar_path(self._target)):
+        explain, stack = self._unwritable, _stack(plan)
+        held, beside = (self.folder / name for name in _names(plan))
+        whole = held.name == "image"
+        if whole and not held.exists() and self._target.is_dir() and not os.path.lexists(sidecar_path(self._target)):
             # A run was killed after this folder had become the output, but before its record was written.
             os.replace(self._target, held)
-        self.pixels = open_store(held, image, explain=explain)
-        self.uncertainty = open_store(self.folder / "uncertainty", image, explain=explain) if uncertainty else None
+        self.pixels = open_store(held, stack, explain=explain)
+        self.uncertainty = open_store(beside, stack, explain=explain) if uncertainty else None
 
     def _create(self, plan: Plan, uncertainty: bool) -> None:
         from autodip_ij.images.writing.pixel_store import new_store
 
-        for journal in self.folder.glob("journal.*"):
+        for journal in self.folder.glob("journal*"):
             journal.unlink()
-        for name in ("journal", "image", "uncertainty"):
+        for name in (*_WHOLE, *_REGIONS):
             if (self.folder / name).exists():
-                remove_folder(self.folder / name) if name != "journal" else self._journal.unlink()
-        explain = self._unwritable
-        self.pixels = new_store(self.folder / "image", plan.image, plan.output_dtype, explain=explain)
+                remove_folder(self.folder / name)
+        explain, stack = self._unwritable, _stack(plan)
+        held, beside = (self.folder / name for name in _names(plan))
+        self.pixels = new_store(held, stack, plan.output_dtype, explain=explain)
         if uncertainty:
-            float32 = np.dtype(np.float32)
-            self.uncertainty = new_store(
-                self.folder / "uncertainty", plan.image, float32, fill=float("nan"), explain=explain
-            )
+            self.uncertainty = new_store(beside, stack, np.dtype(np.float32), fill=float("nan"), explain=explain)
 
     def _lines(self, journal: Path | None = None) -> list[str]:
         return (journal or self._journal).read_text(encoding="utf-8", errors="replace").splitlines()
@@ -339,10 +379,11 @@ class Partial:
         with (self.folder / f"journal{self._window}").open("a", encoding="utf-8") as file:
             file.write(f"{_line(entry)}\n")
 
-    def _digests(self, place: Place) -> list[str]:
-        """Return the digests of the stored pixels of a plane."""
+    def _digests(self, unit: Unit) -> list[str]:
+        """Return the digests of the stored pixels of a part."""
+        assert self._plan is not None, "it has begun"
         stores = [store for store in (self.pixels, self.uncertainty) if store is not None]
-        return [digest_of(store.rows(*place)) for store in stores]
+        return [digest_of(store.rows(*self._plan.regions.stacked(*unit))) for store in stores]
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
@@ -395,6 +436,19 @@ def _own(target: Path, name: str) -> OwnedFile:
         folder.mkdir(exist_ok=True)
         with suppress(FileNotFoundError):  # the run before has removed the folder just now
             return own(folder / name, busy)
+
+
+def _names(plan: Plan) -> tuple[str, str]:
+    """Return the names of the folders that hold the pixels of the parts, and their uncertainty."""
+    return _WHOLE if len(plan.regions) == 1 else _REGIONS
+
+
+def _stack(plan: Plan) -> Image:
+    """Return an image like that of a plan, with a slice for each part."""
+    import dask.array as da
+
+    shape = plan.regions.worked(plan.image.shape)
+    return replace(plan.image, data=da.zeros(shape, plan.output_dtype, chunks=shape))
 
 
 def _made(plan: Plan, settings: DenoiseSettings) -> dict[str, Any]:

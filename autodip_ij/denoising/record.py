@@ -79,7 +79,7 @@ class Recorder:
 
     def knows(self, place: Place, region: int | None = None) -> bool:
         """Whether the plane at `place`, or that region of it, has a result."""
-        return place in self._notes or region in self._regions.get(place, {})
+        return place in self._notes if region is None else region in self._regions.get(place, {})
 
     def unchanged(self, place: Place, source: Array, region: int = 0) -> None:
         """Record a plane, or that region of it, that is returned unchanged."""
@@ -99,26 +99,27 @@ class Recorder:
 
     def _take(self, place: Place, region: int, note: PlaneNote) -> None:
         """Record a region; with the last one of its plane, the plane."""
-        if len(self._plan.regions) == 1:
-            self._notes[place] = note
-            return
         noted = self._regions.setdefault(place, {})
         noted[region] = note
-        if len(noted) == len(self._plan.regions):
-            del self._regions[place]
+        if len(self._plan.regions) == 1:
+            self._notes[place] = note
+        elif len(noted) == len(self._plan.regions):
             digest = stored.digest_of(stored.rows_of(self._plan.image, place))
             self._notes[place] = stored.together([noted[number] for number in sorted(noted)], digest)
 
-    def note_of(self, place: Place) -> dict[str, Any]:
-        """Return all that is known of the plane at `place`, as values of JSON."""
-        return stored.to_json(self._notes[place], self._measured.get(place))
+    def note_of(self, place: Place, region: int) -> dict[str, Any]:
+        """Return all that is known of a region of the plane at `place`, as values of JSON."""
+        measured = self._measured.get(place) if self._tells(place, region) else None
+        return stored.to_json(self._regions[place][region], measured)
 
-    def recall(self, place: Place, note: PlaneNote, measured: Measured | None, again: Sequence[str] = ()) -> None:
-        """Record the plane at `place` as an earlier run recorded it, without the lines that it told `again`."""
+    def recall(
+        self, place: Place, region: int, note: PlaneNote, measured: Measured | None, again: Sequence[str] = ()
+    ) -> None:
+        """Record a region of the plane at `place` as an earlier run did, without the lines that it told `again`."""
         if note.made is not None and again:
             kept = tuple(line for line in note.made.messages if line not in again)
             note = replace(note, made=replace(note.made, messages=kept))
-        self._notes[place] = note
+        self._take(place, region, note)
         if measured is not None:
             self._measured[place] = measured
         if note.made is not None:
@@ -135,7 +136,7 @@ class Recorder:
         plane of several regions, the one is where brightness varies most.
         """
         frames, _, slices, _, _ = self._plan.image.shape
-        if task.region != self._plan.regions.at(*self._plan.channels[task.place[1]].scale.telling):
+        if not self._tells(task.place, task.region):
             return
         if task.place[0] * slices + task.place[2] not in {0, frames * slices // 2, frames * slices - 1}:
             return
@@ -156,6 +157,9 @@ class Recorder:
             disagreement=result.disagreement,
             noise=noisy,
         )
+
+    def _tells(self, place: Place, region: int) -> bool:
+        return region == self._plan.regions.at(*self._plan.channels[place[1]].scale.telling)
 
     def tell_quality(self, progress: Progress) -> None:
         """Report the outcome of the checks to the user, and store it."""

@@ -76,6 +76,10 @@ class Regions(Sequence[Tile]):
         """Return the shape (T, C, Z, Y, X) of a stack with a slice for every region, for an image of `shape`."""
         return (shape[0], shape[1], shape[2] * len(self), *self.size)
 
+    def stacked(self, place: tuple[int, int, int], number: int) -> tuple[int, int, int]:
+        """Return the indices of a region of the plane at `place` (T, C, Z) in that stack."""
+        return (*place[:2], place[2] * len(self) + number)
+
     def own(self, number: int) -> Slices:
         """Return the part of a region (Y, X) that belongs to no other: the parts of all regions make up the plane."""
         tile = self[number]

@@ -19,7 +19,7 @@ from autodip_ij.denoising.recipe import INDEPENDENT, WarmStart, frame_order, pla
 from autodip_ij.denoising.record import Recorder
 from autodip_ij.denoising.regions import RegionReader, Regions
 from autodip_ij.denoising.result import NO_FITS, ONE_FIT, Result, UncertaintyMap, has_uncertainty, new_array
-from autodip_ij.denoising.tasks import Place, PlaneResult, PlaneTask
+from autodip_ij.denoising.tasks import Place, PlaneResult, PlaneTask, Unit
 from autodip_ij.denoising.tile_fits import Capacity
 from autodip_ij.denoising.watch import Watch, announcements
 from autodip_ij.denoising.windows import divide
@@ -36,9 +36,6 @@ if TYPE_CHECKING:
     from autodip_ij.noise.plane import NoisyPlane
 
     Pixels = npt.NDArray[Any]
-
-Unit = tuple[Place, int]
-"""Indices of a plane, and number of one of its regions."""
 
 
 def run(
@@ -95,14 +92,20 @@ def run(
     spread = UncertaintyMap(plan.image, partial.uncertainty if partial else None) if wants_spread else None
     progress.start(plan.total_steps, f"{verb} {plan.image.name}")
     if partial is not None:
-        groups = [group.places for group in schedule(plan) if group.region == 0]
-        for place in partial.resume(source.image, recorder, times, [place for group in groups for place in group]):
-            progress.advance(len(plan.regions) * plan.steps_of_region(place[1]))
-        left = [places for group in groups if (places := [it for it in group if not recorder.knows(it)])]
+        groups = schedule(plan)
+        units = [(place, group.region) for group in groups for place in group.places]
+        for place, _ in partial.resume(source.image, recorder, times, units):
+            progress.advance(plan.steps_of_region(place[1]))
+        first = [group.places for group in groups if group.region == 0]
+        left = [places for group in first if (places := [it for it in group if not recorder.knows(it)])]
         if processes and (divided := divide(plan, left, processes, times)) is not None:
             partial.leave(divided.packed)
             raise divided
     Run(plan, source.image, recorder, pixels, spread, progress, times, grid or Grid(), partial).process()
+    if partial is not None:
+        with times.of("finish"):
+            pixels, uncertainty = partial.whole()
+        spread = UncertaintyMap(plan.image, uncertainty) if wants_spread else None
     recorder.tell_quality(progress)
     report = recorder.finish(times.elapsed, times.seconds())
     return Result(plan.image.with_data(pixels), report, spread.image() if spread else None)
@@ -177,9 +180,9 @@ class Run:
     recorder
         Takes notes.
     pixels
-        Receives the results (T, C, Z, Y, X).
+        Receives the results (T, C, Z, Y, X); with `partial`, in the shape of its `pixels`.
     spread
-        Receives the uncertainties; None for none.
+        Receives the uncertainties, likewise; None for none.
     progress
         Progress reporter; may request cancellation. Called by one thread at a time.
     times
@@ -187,7 +190,7 @@ class Run:
     grid
         Pixel grid of the result.
     partial
-        Receives the journal of the complete planes; None for none. Planes that the recorder knows are omitted.
+        Receives the journal of what is complete; None for none. What the recorder knows is omitted.
     """
 
     def __init__(
@@ -266,9 +269,9 @@ class Run:
         return self._plan.device != "cpu"
 
     def _left_of(self, group: Group, only: frozenset[Place] | None) -> Group:
-        """Return a group without the planes that are complete from an earlier run, or left to others."""
+        """Return a group without what is complete from an earlier run, or left to others."""
         places = [place for place in group.places if only is None or place in only]
-        return replace(group, places=tuple(place for place in places if not self._recorder.knows(place)))
+        return replace(group, places=tuple(place for place in places if not self._recorder.knows(place, group.region)))
 
     def _ahead(self, *, prepare_too: bool) -> Callable[[Unit], Callable[[], PlaneTask]]:
         """Return a prefetcher of regions, which are also prepared in the background, or on request."""
@@ -375,18 +378,18 @@ class Run:
                 self._keep(task.place, task.region, task.clean.source)
             else:
                 self._store(task, finish(task, result, self._grid))
-            whole = self._recorder.knows(task.place)
-            if whole and self._partial is not None and not (result and result.stopped):
-                self._partial.complete(task.place, self._recorder, task.watch.first_told, self._times)
+            if self._partial is not None and not (result and result.stopped):
+                unit = task.place, task.region
+                self._partial.complete(unit, self._recorder, task.watch.first_told, self._times)
 
     def _store(self, task: PlaneTask, result: PlaneResult) -> None:
         recorder, grid, clean = self._recorder, self._grid, task.clean
         mixed = blended(grid.filler(task.plane), result.image, recorder.strength)
         restored = grid.restored(clean, mixed, self._plan.output_dtype, artefacts=recorder.artefacts_kept)
-        self._regions.write(self._pixels, task.place, task.region, restored)
+        self._write(self._pixels, task.place, task.region, restored)
         if self._spread is not None:
             self._spread.note(
-                lambda target, values: self._regions.write(target, task.place, task.region, values),
+                lambda target, values: self._write(target, task.place, task.region, values),
                 result.uncertainty,
                 clean.window,
                 recorder.strength,
@@ -397,8 +400,15 @@ class Run:
     def _keep(self, place: Place, region: int, source: Pixels) -> None:
         scale = self._plan.channels[place[1]].scale
         unchanged = self._grid.unchanged(scale, source, self._plan.output_dtype)
-        self._regions.write(self._pixels, place, region, unchanged)
+        self._write(self._pixels, place, region, unchanged)
         self._recorder.unchanged(place, source, region)
+
+    def _write(self, target: Any, place: Place, region: int, values: Pixels) -> None:
+        """Write a region into its plane, or keep it for itself until all of them are there."""
+        if self._partial is None:
+            self._regions.write(target, place, region, values)
+        else:
+            target[self._regions.stacked(place, region)] = values
 
     def _stop(self, at: Unit) -> None:
         units = [(place, region) for place in self._plan.places() for region in range(len(self._regions))]

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 Plane = npt.NDArray[np.float32]
 Place = tuple[int, int, int]
 """Indices (T, C, Z) of a plane in the selection."""
+Unit = tuple[Place, int]
+"""Indices of a plane, and number of one of its regions: what is processed at once, and kept when a run ends early."""
 
 
 @dataclass(frozen=True)

@@ -29,10 +29,10 @@ if "autodip_ij.batch.processes" in " ".join(sys.argv + sys.orig_argv):
     from autodip_ij.denoising.partial import Partial
     windows.LEAST_SECONDS = 1e-3
     complete = Partial.complete
-    def deadly(self, place, *arguments):
-        if place[0] == 5:
+    def deadly(self, unit, *arguments):
+        if unit[0][0] == 5:
             os.kill(os.getpid(), signal.SIGKILL)
-        complete(self, place, *arguments)
+        complete(self, unit, *arguments)
     Partial.complete = deadly
 """
 

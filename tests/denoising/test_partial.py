@@ -19,10 +19,13 @@ import pytest
 from autodip_ij._support.files import unfinished_folder
 from autodip_ij.batch import find_inputs
 from autodip_ij.denoising import partial as module
-from autodip_ij.denoising.api import denoise_file
+from autodip_ij.denoising import regions, result, survey
+from autodip_ij.denoising.api import denoise, denoise_file
 from autodip_ij.denoising.partial import Partial
+from autodip_ij.denoising.regions import Regions
 from autodip_ij.errors import BadInput, Cancelled, UnreadableFile, UnwritableOutput
 from autodip_ij.images import Image, open_image, write
+from autodip_ij.images.writing.pixel_store import PixelStore
 from autodip_ij.progress import Silent
 from autodip_ij.settings import DenoiseSettings
 
@@ -37,6 +40,18 @@ def source(tmp_path: Path) -> Path:
     stack = np.random.default_rng(0).poisson(60, (2, 4, 48, 56)).astype(np.uint16)
     stack[1, 0] = 0
     return write(Image.from_array(stack, "CZYX"), tmp_path / "in.ome.tif")
+
+
+@pytest.fixture
+def large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """One plane of six regions, as if memory were scarce: two rows of three, with an outlier in the overlap of two."""
+    monkeypatch.setattr(regions, "SIDE_PX", 96)
+    monkeypatch.setattr(regions, "OVERLAP_PX", 32)
+    monkeypatch.setattr(survey, "BLOCK_PX", 40)
+    plane = np.random.default_rng(0).poisson(60 + np.arange(210) % 30, (150, 210)).astype(np.uint16)
+    first, second = Regions(plane.shape)[:2]
+    plane[40, (second.x + first.width) // 2] = 6000
+    return write(Image.from_array(plane, "YX"), tmp_path / "large.ome.tif")
 
 
 class Lines(Silent):
@@ -183,13 +198,18 @@ def change_byte(file: Path, at: int) -> None:
     file.write_bytes(content)
 
 
+def chunks(folder: Path) -> list[Path]:
+    """Return the files that hold the pixels: of whole planes, or of regions."""
+    (held,) = (folder / name for name in ("image", "regions") if (folder / name).exists())
+    return sorted(path for path in (held / "0/c").rglob("*") if path.is_file())
+
+
 def damage_a_chunk(folder: Path) -> None:
-    chunk = max((path for path in (folder / "image/0/c").rglob("*") if path.is_file()), key=lambda path: str(path))
-    change_byte(chunk, -3)
+    change_byte(chunks(folder)[-1], -3)
 
 
 def lose_a_chunk(folder: Path) -> None:
-    next(path for path in sorted((folder / "image/0/c").rglob("*")) if path.is_file()).unlink()
+    chunks(folder)[0].unlink()
 
 
 def damage_a_line(folder: Path) -> None:
@@ -210,6 +230,74 @@ def test_a_plane_that_is_damaged_is_computed_again(tmp_path: Path, source: Path,
     np.testing.assert_array_equal(pixels, clean)
     record["messages"].sort(), clean_record["messages"].sort()
     assert record == clean_record
+
+
+def leave_as_it_is(folder: Path) -> None:
+    pass
+
+
+@pytest.mark.parametrize("damage", [leave_as_it_is, damage_a_chunk, lose_a_chunk, damage_a_line, cut_the_last_line])
+def test_a_large_plane_goes_on_from_the_regions_that_are_sound(tmp_path: Path, large: Path, damage: Any) -> None:
+    target = tmp_path / "out.ome.tif"
+    damage(broken_off(large, target))
+    lines, pixels, record = denoised(large, target)
+    assert f"resuming: {5 if damage is leave_as_it_is else 4} of 6 regions are there" in lines
+    _, clean, clean_record = denoised(large, tmp_path / "clean.ome.tif")
+    np.testing.assert_array_equal(pixels, clean)
+    np.testing.assert_array_equal(clean[0, 0, 0], denoise(open_image(large), **QUICK).image)
+    record["messages"].sort(), clean_record["messages"].sort()
+    assert record == clean_record
+
+
+@pytest.mark.parametrize(
+    ("owner", "method", "calls", "there"),
+    [(PixelStore, "__setitem__", 4, 3), (Regions, "write", 5, 6), (result, "write_sidecar", 1, 6)],
+)
+def test_a_large_plane_goes_on_from_each_step_of_its_way(
+    tmp_path: Path, large: Path, owner: Any, method: str, calls: int, there: int
+) -> None:
+    """A region is written, regions are put together, the output has no record yet."""
+    original, count = getattr(owner, method), [0]
+
+    def killed(*arguments: Any) -> None:
+        count[0] += 1
+        if count[0] == calls:
+            raise Broken
+        original(*arguments)
+
+    target = tmp_path / "out.ome.zarr"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(owner, method, killed)
+        with pytest.raises(Broken):
+            denoise_file(large, target, DenoiseSettings(**QUICK))
+    lines, pixels, record = denoised(large, target)
+    assert f"resuming: {there} of 6 regions are there" in lines
+    _, clean, clean_record = denoised(large, tmp_path / "clean.ome.zarr")
+    np.testing.assert_array_equal(pixels, clean)
+    assert record == clean_record
+
+
+def test_fits_of_a_large_plane_go_on_too_but_not_where_the_input_changed(
+    tmp_path: Path, large: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pixel between two regions is the input of both."""
+    fits = {"iterations": 2, "width": 4, "depth": 2, "n_fits": 2, "uncertainty": True, "method": "dip"}
+    fits |= {"classical_weight": 0.5, "classical": "gaussian sigma_px=2", "guides": "none"}
+    monkeypatch.setattr(module, "_made", lambda *_: {"settings": "the same"})
+    broken_off(large, tmp_path / "out.ome.tif", **fits)
+    plane = np.array(open_image(large).data)[0, 0, 0]
+    first, second = Regions(plane.shape)[:2]
+    plane[20, (second.x + first.width) // 2] += 1
+    write(Image.from_array(plane, "YX"), tmp_path / "other.ome.tif").replace(large)
+    lines, pixels, record = denoised(large, tmp_path / "out.ome.tif", **fits)
+    assert "resuming: 3 of 6 regions are there" in lines
+    _, clean, clean_record = denoised(large, tmp_path / "clean.ome.tif", **fits)
+    np.testing.assert_array_equal(pixels, clean)
+    record["messages"].sort(), clean_record["messages"].sort()
+    assert record == clean_record
+    maps = [np.asarray(open_image(tmp_path / f"{name}.uncertainty.ome.tif").data) for name in ("out", "clean")]
+    np.testing.assert_array_equal(*maps)
+    assert np.isfinite(maps[0]).all()
 
 
 @pytest.mark.parametrize("file", ["journal", "image/0/zarr.json"])
