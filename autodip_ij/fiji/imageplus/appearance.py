@@ -8,7 +8,15 @@ from typing import Any
 import numpy as np
 
 from autodip_ij.fiji.commands.text import plain_text
-from autodip_ij.fiji.imageplus.convert import Selection, has_density_function, is_rgb, shown_values, stack_index, whole
+from autodip_ij.fiji.imageplus.convert import (
+    COLOURS,
+    Selection,
+    has_density_function,
+    is_rgb,
+    shown_values,
+    stack_index,
+    whole,
+)
 
 _SINGLE_LABEL = "Slice_Label"
 
@@ -122,7 +130,7 @@ def _copy_labels(result: Any, source: Any, selection: Selection) -> None:
     for target, place in _planes(result, source, selection):
         label = slice_label(source, stack_index(source, *place))
         if colours:
-            colour = ("Red", "Green", "Blue")[place[1]]
+            colour = COLOURS[place[1]]
             label = f"{label} - {colour}" if label else colour
         if label is not None:
             result.getStack().setSliceLabel(label, target)

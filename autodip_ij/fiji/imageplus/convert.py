@@ -20,6 +20,8 @@ Pixels = npt.NDArray[Any]
 DTYPES: dict[int, np.dtype[Any]] = {8: np.dtype(np.uint8), 16: np.dtype(np.uint16), 32: np.dtype(np.float32)}
 RGB_DEPTH = 24
 """Bit depth of a colour image; its planes are packed integers 0xAARRGGBB."""
+COLOURS = ("Red", "Green", "Blue")
+"""Names of the channels of an RGB image."""
 _SHIFTS = (16, 8, 0)
 _STRAIGHT_LINE = 0
 """Value of ``ij.measure.Calibration.STRAIGHT_LINE``."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from autodip_ij.fiji.commands.text import verdict_of
 from autodip_ij.fiji.imageplus.appearance import slice_label
-from autodip_ij.fiji.imageplus.convert import dimensions, is_rgb, stack_index
+from autodip_ij.fiji.imageplus.convert import COLOURS, dimensions, is_rgb, stack_index
 from autodip_ij.fiji.worker.origin import Origin
 from autodip_ij.images.image import Channel, PixelSize
 
@@ -124,9 +124,7 @@ def channels_of(imp: Any, names: tuple[str, ...]) -> tuple[Channel, ...]:
 
     if is_rgb(imp):
         colours = ((255, 0, 0), (0, 255, 0), (0, 0, 255))
-        return tuple(
-            Channel(name, colour, (0, 255)) for name, colour in zip(("Red", "Green", "Blue"), colours, strict=True)
-        )
+        return tuple(Channel(name, colour, (0, 255)) for name, colour in zip(COLOURS, colours, strict=True))
     luts = list(imp.getLuts())
     made = []
     for index, name in enumerate(names):

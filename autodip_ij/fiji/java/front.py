@@ -35,7 +35,14 @@ from autodip_ij.fiji.commands.text import counted_from_one, in_dialog_terms, log
 from autodip_ij.fiji.commands.values import Preferences, preferences_of
 from autodip_ij.fiji.imageplus import open_image
 from autodip_ij.fiji.imageplus.appearance import result_title
-from autodip_ij.fiji.imageplus.convert import Selection, has_density_function, is_rgb, shown_values
+from autodip_ij.fiji.imageplus.convert import (
+    COLOURS,
+    Selection,
+    has_density_function,
+    is_rgb,
+    shown_values,
+    stack_index,
+)
 from autodip_ij.fiji.imageplus.source import provenance_block
 from autodip_ij.fiji.java.described import Described
 from autodip_ij.fiji.java.plans import Call, inspection
@@ -157,16 +164,48 @@ def _image(values: dict[str, Any], arrays: Arrays, progress: Worded, found: Any)
     if in_floats and has_density_function(imp):
         for place in np.ndindex(target.shape[:3]):
             target[place] = shown_values(imp, target[place])
+    rgb = open_image.has_all_colours(imp, selection)
     return {
         "image": {
             "title": result_title(str(imp.getTitle())),
-            "rgb": open_image.has_all_colours(imp, selection),
+            "rgb": rgb,
+            "planes": result_planes(imp, selection, rgb=rgb),
+            "position": position(imp, selection, rgb=rgb),
             "replace": values["replace"],
             "selection": values["selection"],
             "ranges": display_ranges(imp, selection, in_floats),
             "info": provenance_block(found["report"], found["basis"]),
         }
     }
+
+
+def result_planes(imp: Described, selection: Selection, *, rgb: bool) -> list[Answer]:
+    """Return the planes of the result in ImageJ's order: C fastest, then Z, then T.
+
+    Each has ``from`` (its plane in the array, or those of its colours), ``index`` (of the source's plane, from 1) and
+    ``colour`` (its name, if it is one of an RGB image; else None).
+    """
+    _, count, depth = selection.lengths
+    ordered = sorted(selection.positions(), key=lambda both: (both[0][0], both[0][2], both[0][1]))
+    planes: list[Answer] = [
+        {
+            "from": [(i * count + j) * depth + k],
+            "index": stack_index(imp, t, c, z),
+            "colour": COLOURS[c] if is_rgb(imp) else None,
+        }
+        for (i, j, k), (t, c, z) in ordered
+    ]
+    if rgb:
+        colours = [planes[first : first + 3] for first in range(0, len(planes), 3)]
+        planes = [{**three[0], "from": [one["from"][0] for one in three], "colour": None} for three in colours]
+    return planes
+
+
+def position(imp: Described, selection: Selection, *, rgb: bool) -> list[int]:
+    """Return the position (C, Z, T, from 1) at which the result opens: that of the source, or the first."""
+    axes = ((0,) if rgb else selection.channels, selection.slices, selection.times)
+    current = (imp.getC(), imp.getZ(), imp.getT())
+    return [axis.index(at - 1) + 1 if at - 1 in axis else 1 for axis, at in zip(axes, current, strict=True)]
 
 
 def display_ranges(imp: Described, selection: Selection, in_floats: bool) -> list[list[float]]:

@@ -123,40 +123,27 @@ class AutoDipImage {
         found
     }
 
-    /** Return the pixels of each plane of the result and its place in the source, in the order of an ImageStack. */
-    private static List<List> planes(ImagePlus source, Map made, ByteBuffer array, String dtype) {
-        def (List times, List channels, List slices) = ["times", "channels", "slices"].collect { made.selection[it] }
-        int size = source.width * source.height
-        def at = { int i, int j, int k -> plane(array, dtype, (i * channels.size() + j) * slices.size() + k, size) }
-        def found = []
-        times.eachWithIndex { t, i ->
-            slices.eachWithIndex { z, k ->
-                if (made.rgb) found << [pack(at(i, 0, k), at(i, 1, k), at(i, 2, k)), [t, 0, z]]
-                else channels.eachWithIndex { c, j -> found << [at(i, j, k), [t, c, z]] }
-            }
-        }
-        found
-    }
-
-    private static int indexIn(ImagePlus imp, List<Integer> place) {
-        boolean colours = imp.bitDepth == 24
-        1 + (colours ? 0 : place[1]) + (colours ? 1 : imp.NChannels) * (place[2] + imp.NSlices * place[0])
+    /** The pixels of a plane of the result: a plane of an array of planes, or three of them as colours. */
+    private static Object pixels(List<Integer> from, ByteBuffer array, String dtype, int size) {
+        def found = from.collect { plane(array, dtype, it, size) }
+        found.size() == 1 ? found[0] : pack(found[0], found[1], found[2])
     }
 
     /** Make the result: a new image, or the source with its planes replaced. */
     static ImagePlus result(ImagePlus source, Map made, ByteBuffer array, String dtype) {
-        def planes = planes(source, made, array, dtype)
+        int size = source.width * source.height
+        def pixels = made.planes.collect { pixels(it.from, array, dtype, size) }
         int depth = made.rgb ? 24 : [uint8: 8, uint16: 16, float32: 32][dtype]
         if (made.replace && depth == source.bitDepth) {
             def stack = source.getStack()
-            planes.each { pixels, place -> stack.setPixels(pixels, indexIn(source, place)) }
+            made.planes.eachWithIndex { plane, k -> stack.setPixels(pixels[k], plane.index) }
             source.setStack(null, stack)
             source.updateAndDraw()
             addInfo(source, source, made.info)
             source.changes = true
             return source
         }
-        def result = create(source, made, planes)
+        def result = create(source, made, pixels)
         if (!made.replace) return result
         def title = source.title
         source.setImage(result)
@@ -167,10 +154,10 @@ class AutoDipImage {
         source
     }
 
-    private static ImagePlus create(ImagePlus source, Map made, List<List> planes) {
+    private static ImagePlus create(ImagePlus source, Map made, List pixels) {
         def chosen = made.selection
         def stack = new ImageStack(source.width, source.height)
-        planes.each { pixels, place -> stack.addSlice(null, pixels) }
+        pixels.each { stack.addSlice(null, it) }
         ImagePlus result = new ImagePlus(made.title, stack)
         int channels = made.rgb ? 1 : chosen.channels.size()
         result.setDimensions(channels, chosen.slices.size(), chosen.times.size())
@@ -181,12 +168,10 @@ class AutoDipImage {
         result.title = WindowManager.makeUniqueName(made.title)
         result.calibration = calibration(source, result, chosen)
         if (!made.rgb) display(source, result, made)
-        planes.eachWithIndex { plane, k -> label(source, result, plane[1], k + 1, colours && !made.rgb) }
+        made.planes.eachWithIndex { plane, k -> label(source, result, plane, k + 1) }
         annotate(source, result, chosen)
         addInfo(result, source, made.info)
-        def near = { List axis, int position -> Math.max(0, axis.indexOf(position - 1)) + 1 }
-        result.setPosition(made.rgb ? 1 : near(chosen.channels, source.c), near(chosen.slices, source.z),
-                near(chosen.times, source.t))
+        result.setPosition(*made.position)
         result
     }
 
@@ -227,12 +212,9 @@ class AutoDipImage {
         imp.getProp(SINGLE_LABEL) ?: (label?.startsWith("${imp.title}\n") ? null : label)
     }
 
-    private static void label(ImagePlus source, ImagePlus result, List<Integer> place, int index, boolean colours) {
-        def label = sliceLabel(source, indexIn(source, place))
-        if (colours) {
-            def colour = ["Red", "Green", "Blue"][place[1]]
-            label = label ? "${label} - ${colour}" : colour
-        }
+    private static void label(ImagePlus source, ImagePlus result, Map plane, int index) {
+        def label = sliceLabel(source, plane.index)
+        if (plane.colour) label = label ? "${label} - ${plane.colour}" : plane.colour
         if (label == null) return
         result.getStack().setSliceLabel(label, index)
         if (result.stackSize == 1) result.setProp(SINGLE_LABEL, label)
