@@ -6,13 +6,20 @@ dialog counts as answered at once: while a user reads it, a cold worker gets rea
 
 python benchmarks/first_minute.py
 python benchmarks/first_minute.py --out benchmarks/results/first_minute
+AUTODIP_FIJI_DIR=/path/of/Fiji python benchmarks/first_minute.py --java --noise white
+
+With --java the commands of Java mode are measured in a copy of the Fiji folder, in two sessions: in the first one the
+first click compiles their library, in the second one it finds the classes.
 """
 
 from __future__ import annotations
 
+import json
 import os
+import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -24,7 +31,7 @@ import psutil
 from _common import ROOT, machine_line, parser_of, write_results
 
 sys.path.append(str(ROOT / "tests" / "fiji" / "support"))
-from screen_user import java, move_to_own_screen, wait_for
+from screen_user import dialogs, is_button, java, move_to_own_screen, parts, text_of, titles, wait_for
 
 SIDE = 512
 LABEL = "AUTO-DIP Denoise..."
@@ -102,6 +109,36 @@ def listen(clock: Clock) -> None:
     before(Preview, "show", pictured)
 
 
+def watch(clock: Clock) -> None:
+    """Note what a user reads and sees in the windows, and press OK in the dialog as soon as it is there."""
+    status = next(part for part in parts(java("ij.IJ").getInstance()) if isinstance(part, java("javax.swing.JLabel")))
+    windows, queue = java("ij.WindowManager"), java("java.awt.EventQueue")
+
+    def look() -> None:
+        while True:
+            time.sleep(0.01)
+            if "result" in clock.events:
+                continue
+            if "AUTO-DIP" in str(status.getText()):
+                clock.note("word")
+            if "dialog" not in clock.events:
+                for dialog in dialogs(LABEL):
+                    clock.note("dialog")
+                    labels = [text_of(part) for part in parts(dialog) if isinstance(part, java("javax.swing.JLabel"))]
+                    clock.told = "; ".join(text for text in labels if "detected" in text or "expected" in text)
+                    ok = next(part for part in parts(dialog) if is_button(part) and text_of(part) == "OK")
+                    queue.invokeLater(ok.doClick)
+            for title in titles():
+                if "first look" in title:
+                    clock.note("picture")
+                elif "iteration" in title or "estimate" in title:
+                    clock.note("fit or estimate")
+            if any("-autodip" in str(title) for title in windows.getImageTitles() or []):
+                clock.note("result")
+
+    threading.Thread(target=look, daemon=True).start()
+
+
 def planes(folder: Path) -> dict[str, Path]:
     """Write a plane with either kind of noise."""
     import tifffile
@@ -129,6 +166,59 @@ def measure(path: Path, clock: Clock) -> dict[str, Any]:
     return row
 
 
+def in_python_mode(noise: list[str]) -> list[dict[str, Any]]:
+    """Return the rows of plain ImageJ with the commands of Python mode."""
+    import imagej_window
+
+    work, clock, rows = Path(tempfile.mkdtemp()), Clock(), []
+    imagej_window.start(work)
+    listen(clock)
+    from autodip_ij.fiji.worker.service import worker
+
+    for name, path in planes(work).items():
+        if name in noise:
+            worker().release()
+            for state in ("cold", "warm"):
+                rows.append({"noise": name, "worker": state} | measure(path, clock))
+                wait_for(lambda: worker().is_idle)
+    worker().release()
+    return rows
+
+
+def in_java_mode(noise: list[str]) -> list[dict[str, Any]]:
+    """Return the rows of two sessions with the commands of Java mode."""
+    from _window_tour_java import unpack
+
+    home = Path(tempfile.mkdtemp())
+    unpack(Path(os.environ["AUTODIP_FIJI_DIR"]), home / "Fiji")
+    rows = []
+    for state in ("cold, library compiled", "cold, library found"):
+        command = [sys.executable, __file__, "--java", "--session", str(home), "--noise", *noise]
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+        rows += json.loads(done.stdout.splitlines()[-1])
+        rows[-2 * len(noise)]["worker"] = state
+    return rows
+
+
+def java_session(home: Path, noise: list[str]) -> list[dict[str, Any]]:
+    """Return the rows of one session."""
+    import imagej_window
+    from _window_tour_java import environment, use_this_python
+
+    clock, rows = Clock(), []
+    imagej_window.start(home, home / "Fiji", python=False)
+    if not environment().exists():
+        use_this_python(home / "Fiji")
+    watch(clock)
+    for name, path in planes(home).items():
+        if name in noise:
+            for state in ("cold", "warm"):
+                rows.append({"noise": name, "worker": state} | measure(path, clock))
+                time.sleep(1)
+            java("ij.IJ").run("AUTO-DIP Release GPU")
+    return rows
+
+
 def page(record: dict[str, Any]) -> str:
     """Return the record as a page."""
     lines = [
@@ -153,28 +243,20 @@ def main() -> None:
     parser = parser_of(__doc__)
     parser.add_argument("--out", type=Path, help="file to write, without suffix; the page is printed in any case")
     parser.add_argument("--noise", nargs="+", choices=NOISE, default=NOISE, help="kinds of noise")
+    parser.add_argument("--java", action="store_true", help="Java mode, in a copy of the folder $AUTODIP_FIJI_DIR")
+    parser.add_argument("--session", type=Path, help="a session of --java, with this folder as home; prints its rows")
     arguments = parser.parse_args()
     move_to_own_screen()
-    import imagej_window
-
-    work, clock, rows = Path(tempfile.mkdtemp()), Clock(), []
-    imagej_window.start(work)
-    listen(clock)
-    from autodip_ij.fiji.worker.service import worker
-
-    for noise in arguments.noise:
-        path = planes(work)[noise]
-        worker().release()
-        for state in ("cold", "warm"):
-            rows.append({"noise": noise, "worker": state} | measure(path, clock))
-            wait_for(lambda: worker().is_idle)
-    date, load = datetime.now(UTC).date().isoformat(), os.getloadavg()[0]
-    record = {"machine": machine_line(), "load": load, "date": date, "side": SIDE, "rows": rows}
-    sys.stdout.write(page(record))
-    if arguments.out:
-        write_results(arguments.out, record, page(record))
+    if arguments.session:
+        sys.stdout.write(json.dumps(java_session(arguments.session, arguments.noise)) + "\n")
+    else:
+        rows = in_java_mode(arguments.noise) if arguments.java else in_python_mode(arguments.noise)
+        date, load = datetime.now(UTC).date().isoformat(), os.getloadavg()[0]
+        record = {"machine": machine_line(), "load": load, "date": date, "side": SIDE, "rows": rows}
+        sys.stdout.write(page(record))
+        if arguments.out:
+            write_results(arguments.out, record, page(record))
     sys.stdout.flush()
-    worker().release()
     os._exit(0)  # the threads of AWT would keep the process
 
 
