@@ -60,7 +60,7 @@ class Clock:
         """Return the seconds; those after the dialog from its end on."""
         row = {event: round(self.events[event], 2) for event in EVENTS if event in self.events}
         for event in ("picture", "fit or estimate", "result"):
-            row[event] = round(row[event] - row["dialog"], 2)
+            row[event] = round(row[event] - self.events.get("OK", self.events["dialog"]), 2)
         return row | {"told in the dialog": self.told, "processor": round(processor_seconds() - self._processor, 1)}
 
 
@@ -127,6 +127,8 @@ def watch(clock: Clock) -> None:
                     labels = [text_of(part) for part in parts(dialog) if isinstance(part, java("javax.swing.JLabel"))]
                     clock.told = "; ".join(text for text in labels if "detected" in text or "expected" in text)
                     ok = next(part for part in parts(dialog) if is_button(part) and text_of(part) == "OK")
+                    time.sleep(0.5)  # what is pressed before the dialog is complete counts as Cancel
+                    clock.note("OK")
                     queue.invokeLater(ok.doClick)
             for title in titles():
                 if "first look" in title:
