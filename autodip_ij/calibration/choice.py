@@ -38,6 +38,10 @@ NO_FIT = "no_fit"
 _BY_HAND = 0.5
 """Share of the classical estimate where the calibration has it alone and the user asks for a fit: no reason speaks for
 one of them."""
+_ITERATIONS_BY_HAND = 100
+"""At least so many iterations of a fit that the user asks for there: where the fit has no share, a search takes its
+first number. Over its images of white noise, fits by themselves gain 0.64 dB from 50 to 100 iterations, and 0.1 from
+there to 150."""
 
 
 def choose(
@@ -179,7 +183,11 @@ def _finished(
     scale: int,
 ) -> Choice:
     """Return the parameters of a run, given those chosen by any strategy."""
-    asked = _asks_for_fit(choice, by_plain_name(overrides))
+    given = by_plain_name(overrides)
+    asked = _asks_for_fit(choice, given)
+    if asked or _shares_with_fit(choice, given):
+        iterations = max(choice.parameters.iterations, _ITERATIONS_BY_HAND)
+        choice = replace(choice, parameters=replace(choice.parameters, iterations=iterations))
     if asked:
         choice = replace(choice, parameters=replace(choice.parameters, classical_weight=_BY_HAND))
     fitted = choice.parameters.fitted
@@ -223,6 +231,12 @@ def _asks_for_fit(choice: Choice, overrides: Mapping[str, Any]) -> bool:
     """Whether the choice has no fit and the user sets what only a fit has, without a share of the estimate."""
     of_a_fit = overrides.keys() - {"classical", "classical_weight"}
     return not choice.parameters.fitted and bool(of_a_fit) and "classical_weight" not in overrides
+
+
+def _shares_with_fit(choice: Choice, overrides: Mapping[str, Any]) -> bool:
+    """Whether the choice has no fit and the user gives one a share."""
+    share = {name: value for name, value in overrides.items() if name == "classical_weight"}
+    return not choice.parameters.fitted and choice.parameters.with_overrides(share).fitted
 
 
 def _reader(plane: Plane | Callable[[], Plane] | None) -> Callable[[], Plane] | None:

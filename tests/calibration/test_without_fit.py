@@ -13,7 +13,7 @@ from autodip_ij.calibration.pack.write import PackContent, write_pack
 from autodip_ij.calibration.parameters import Parameters, blend_in_words, classical_seconds, operations
 
 FIT = Parameters(depth=2, width=4, skip=4, iterations=200, guides="gaussian", classical="median", classical_weight=0.5)
-ALONE = replace(FIT, classical_weight=1.0)
+ALONE = replace(FIT, classical_weight=1.0, iterations=50)
 
 
 @pytest.fixture
@@ -73,6 +73,15 @@ def test_whatever_only_a_fit_has_brings_it_back(pack, override):
     assert all(getattr(choice.parameters, name) == value for name, value in override.items())
 
 
+def test_a_fit_by_hand_has_enough_iterations_unless_their_number_was_set(pack):
+    """That of the calibration means nothing where the fit has no share: a search takes its first."""
+
+    def iterations(**overrides):
+        return choose(load_calibration(pack), "all", effort="fast", overrides=overrides).parameters.iterations
+
+    assert (iterations(n_fits=1), iterations(n_fits=1, iterations=20)) == (100, 20)
+
+
 @pytest.mark.parametrize("override", [{"classical": "gaussian"}, {"iterations": 100, "classical_weight": 1.0}])
 def test_another_estimate_or_its_full_share_brings_no_fit_back(pack, override):
     assert not choose(load_calibration(pack), "all", effort="fast", overrides=override).parameters.fitted
@@ -80,7 +89,7 @@ def test_another_estimate_or_its_full_share_brings_no_fit_back(pack, override):
 
 def test_a_smaller_share_brings_the_fit_back(pack):
     found = choose(load_calibration(pack), "all", effort="fast", overrides={"classical_weight": 0.3}).parameters
-    assert (found.fitted, found.classical_weight, found.iterations) == (True, 0.3, 200)
+    assert (found.fitted, found.classical_weight, found.iterations) == (True, 0.3, 100)
 
 
 def test_without_a_fit_nothing_is_said_of_its_iterations(tmp_path, rng):
