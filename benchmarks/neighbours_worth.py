@@ -32,7 +32,7 @@ METHODS = {False: "vst-nl-bayes", True: "vst-shared-ridge"}
 """What denoises a plane alone, by whether pixels share noise."""
 
 
-def stacks_of(file: Path) -> Iterator[tuple[str, Stack]]:
+def stacks_of(file: Path, most: int = MOST) -> Iterator[tuple[str, Stack]]:
     """Yield the middle (N, Y, X), in [0, 1], of each channel of a file along each axis, and what it is called."""
     data = np.asarray(open_image(file).data).astype(np.float32)
     top, left = (max(0, (length - SIDE) // 2) for length in data.shape[3:])
@@ -41,24 +41,29 @@ def stacks_of(file: Path) -> Iterator[tuple[str, Stack]]:
         lines = {"t": data[:, channel, data.shape[2] // 2], "z": data[data.shape[0] // 2, channel]}
         for axis, line in lines.items():
             for step in range(1, (len(line) - 1) // 2 + 1):
-                middle, reach = len(line) // 2, min(MOST // 2, (len(line) - 1) // 2 // step)
+                middle, reach = len(line) // 2, min(most // 2, (len(line) - 1) // 2 // step)
                 if step in (1, 3, 8) and reach:
                     chosen = line[middle - reach * step : middle + reach * step + 1 : step]
                     yield f"{file.stem[:14]} {channel} {axis}, {step}", (chosen - line.min()) / np.ptp(line)
 
 
-def measured(stack: Stack, shared: bool) -> dict[str, float]:
-    """Return the worth of neighbours, and the gain in dB of the middle plane."""
+def with_noise(stack: Stack, shared: bool) -> tuple[Stack, Stack]:
+    """Return the planes of a stack, each denoised alone, and the same with twice the noise of the stack."""
     rng = np.random.default_rng(0)
-    middle = len(stack) // 2
-    plane = NoisyPlane(stack[middle])
+    plane = NoisyPlane(stack[len(stack) // 2])
     method = METHODS[plane.kind() == "correlated"]
     clean = np.stack([run_method(method, one, noise=NoisyPlane(one, plane.shared)) for one in stack])
     own = plane.estimate().model.variance(np.maximum(clean, 0))
     noise = rng.standard_normal(clean.shape)
     if shared:
         noise = gaussian_filter(noise, (0, SHARED_PX, SHARED_PX), mode="wrap")
-    noisy = (clean + TIMES * np.sqrt(np.maximum(own, 1e-9)) * noise / noise.std()).astype(np.float32)
+    return clean, (clean + TIMES * np.sqrt(np.maximum(own, 1e-9)) * noise / noise.std()).astype(np.float32)
+
+
+def measured(stack: Stack, shared: bool) -> dict[str, float]:
+    """Return the worth of neighbours, and the gain in dB of the middle plane."""
+    middle = len(stack) // 2
+    clean, noisy = with_noise(stack, shared)
     planes, count = [NoisyPlane(plane, shared) for plane in noisy], len(noisy)
     together = SeriesEstimates(planes.__getitem__, count, 2, correlated=shared).estimate(middle)
     alone = run_method(METHODS[shared], noisy[middle], noise=planes[middle])
