@@ -49,10 +49,6 @@ _WORTH_SIDE = 256
 _CLIPPED_PX = 5
 _AGREE = 2.0
 """Largest ratio of the noise variance of a plane to the median of all, either way, that scatter explains."""
-_AROUND_PX = 9
-_CERTAIN = 2.0
-"""Mean square of a residual around a pixel, in units of the noise variance, from which on it is more than noise: in so
-small a square that of shared noise scatters by nearly a half."""
 
 Made = TypeVar("Made")
 
@@ -189,8 +185,7 @@ class _Series:
         self, noisy: FloatPlane, usable: npt.NDArray[np.bool_], variance: FloatPlane | None = None
     ) -> FloatPlane:
         binning = min(self._spacing - 1, 2)
-        result = shared_ridge(noisy, usable, binning, VstSharedRidgeParameters(), self._covariance, variance)
-        return _with_excess(noisy, result, variance)
+        return shared_ridge(noisy, usable, binning, VstSharedRidgeParameters(), self._covariance, variance)
 
     @cached_property
     def _covariance(self) -> FloatPlane | None:
@@ -225,20 +220,6 @@ class _Series:
                     result = refine(noisy, result, **options, variance=variance)
         grey = unstabilise(result, self._model).astype(np.float32)
         return grey if self._sample[1] == 1 else resampled(grey, own.shape)
-
-
-def _with_excess(noisy: FloatPlane, result: FloatPlane, variance: FloatPlane | None) -> FloatPlane:
-    """Return an estimate with as much of its residual given back as is more than noise, of variance 1 or as given.
-
-    An estimate at half the sampling has lost what is finer. Bright structure stands out of its noise there, and
-    without it the result would be further from the truth than the noisy plane.
-    """
-    from scipy.ndimage import uniform_filter
-
-    residual = noisy - result
-    strength = uniform_filter(residual**2 / (1.0 if variance is None else variance), _AROUND_PX, mode="mirror")
-    strength /= max(1.0, float(np.median(strength)))  # where most of the plane exceeds it, the noise is underestimated
-    return result + np.maximum(0, 1 - _CERTAIN / np.maximum(strength, _CERTAIN)) * residual
 
 
 def common_model(estimates: Iterable[NoiseEstimate]) -> NoiseModel:

@@ -6,7 +6,8 @@ white noise N is a multiple of the identity. Here it holds, for two patches, the
 distance. How the pixels *within* a patch are related does not matter.
 
 Such an image is sampled more finely than it is resolved. So it is denoised at half its sampling, and there from the
-half of that on, where slow noise is removed best.
+half of that on, where slow noise is removed best. What of bright structure is finer than that, or was taken for noise,
+is more than noise in what was removed, and is given back.
 """
 
 from __future__ import annotations
@@ -41,6 +42,13 @@ _ROUNDS = 2
 _DETAIL = 0.5
 """Share of the fine detail that enters the first estimate at the finer sampling, so that it can be found there."""
 _DETAIL_PX = 1.0
+_AROUND_PX = 9
+"""Side of the square over which the strength of what was removed is measured."""
+_QUIET = 0.05
+"""Share of the plane whose strength tells that of the noise: structure may be nearly everywhere else."""
+_SELDOM = 0.001
+"""Share of places in which mere noise is stronger than what counts as structure."""
+_DRAWN_SIDE = 256
 
 
 class VstSharedRidgeParameters(PoissonGaussParameters):
@@ -109,7 +117,48 @@ def shared_ridge(
         start = gaussian_filter(coarse, _STRUCTURE_PX / whole, mode="mirror")
         first = _enlarged(rounds(coarse, start, whole), _COARSE)
         first += _DETAIL * gaussian_filter(fine - first, _DETAIL_PX, mode="mirror")
-    return _enlarged(rounds(fine, first, binning), binning)[:height, :width]
+    result = _enlarged(rounds(fine, first, binning), binning)[:height, :width]
+    return result + beyond_noise(values - result, usable, covariance, variance)
+
+
+def beyond_noise(
+    removed: FloatPlane, usable: npt.NDArray[np.bool_], covariance: FloatPlane, variance: FloatPlane | None = None
+) -> FloatPlane:
+    """Return as much of what was removed from a plane as is structure: where it is stronger than noise is.
+
+    The quiet places tell how strong the noise is, whatever was estimated: no structure is everywhere, and where it is
+    nearly so, it was counted as noise. How much quieter than others the quiet places of mere noise are, noise drawn
+    with the covariance shows.
+
+    Parameters
+    ----------
+    removed
+        Image (Y, X) minus its estimate.
+    usable
+        (Y, X); false where clipping changed the noise.
+    covariance
+        Autocovariance of the noise (2 r + 1, 2 r + 1), 0 in the centre.
+    variance
+        Share of it (Y, X) that is in the plane, where that is not 1 everywhere.
+    """
+    from scipy.ndimage import uniform_filter
+
+    strength, drawn = (
+        uniform_filter(noise**2, _AROUND_PX, mode="mirror")
+        for noise in (removed if variance is None else removed / np.sqrt(variance), _noise_like(covariance))
+    )
+    quiet, certain = np.quantile(drawn, (_QUIET, 1 - _SELDOM))
+    limit = certain / quiet * np.quantile(strength[usable] if usable.any() else strength, _QUIET)
+    return np.asarray(np.maximum(0, 1 - limit / np.maximum(strength, max(limit, 1e-30))) * removed)
+
+
+def _noise_like(covariance: FloatPlane) -> FloatPlane:
+    """Return a square of noise (Y, X) with an autocovariance, the same at each call."""
+    reach, side = covariance.shape[0] // 2, _DRAWN_SIDE
+    around = np.roll(np.pad(covariance, (0, side - len(covariance))), (-reach, -reach), (0, 1))
+    amplitude = np.sqrt(np.maximum(np.fft.fft2(around).real, 0))
+    white = np.random.default_rng(0).standard_normal((side, side))
+    return np.asarray(np.fft.ifft2(amplitude * np.fft.fft2(white)).real)
 
 
 def covariance_of(plane: FloatPlane, usable: npt.NDArray[np.bool_]) -> FloatPlane | None:

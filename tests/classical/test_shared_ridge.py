@@ -7,7 +7,7 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from autodip_ij import classical
-from autodip_ij.classical.shared_ridge import VstSharedRidgeParameters, combine_patches
+from autodip_ij.classical.shared_ridge import VstSharedRidgeParameters, beyond_noise, combine_patches
 from autodip_ij.metrics import psnr
 from autodip_ij.noise.plane import noise_kind
 
@@ -63,3 +63,37 @@ def test_noise_that_patches_share_is_not_taken_for_agreement(rng):
         combine_patches(noise, first, covariance, parameters).std() for covariance in (known, alone)
     )
     assert left < 0.8 * left_as_if_white
+
+
+def dots(rng: np.random.Generator, side: int) -> np.ndarray:
+    return gaussian_filter((rng.random((side, side)) < 0.1) * rng.random((side, side)), 0.8)
+
+
+def filaments(rng: np.random.Generator, side: int) -> np.ndarray:
+    rows, columns = np.mgrid[:side, :side]
+    lines = [np.abs(np.sin(0.4 * (rows * np.sin(angle) + columns * np.cos(angle)))) < 0.1 for angle in (0.3, 1.8)]
+    return gaussian_filter(np.sum(lines, 0, dtype=float), 0.7)
+
+
+@pytest.mark.parametrize("fine", [dots, filaments])
+def test_bright_structure_as_fine_as_pixels_is_not_lost(fine):
+    """At half the sampling it cannot be held, and where it is dense it passes for noise."""
+    side = 96
+    rows, columns = np.mgrid[:side, :side]
+    cell = fine(np.random.default_rng(5), side) / (1 + np.exp(np.hypot(rows - side / 2, columns - side / 2) - 34))
+    clean = 0.1 + 0.8 * cell / cell.max()
+    noise = gaussian_filter(np.random.default_rng(0).normal(size=clean.shape), 1.2, mode="wrap")
+    noisy = (clean + 0.01 * noise / noise.std()).astype(np.float32)
+    assert noise_kind(noisy) == "correlated"
+    result = classical.run_method("vst-shared-ridge", noisy)
+    assert psnr(clean, result, data_range=1) > psnr(clean, noisy, data_range=1) + 1
+
+
+@pytest.mark.parametrize("strength", [0.3, 1.0, 3.0])
+def test_noise_alone_is_not_given_back_however_strong_it_was_thought(rng, strength):
+    noise = gaussian_filter(rng.normal(size=(96, 96)), 1.2, mode="wrap")
+    noise *= strength / noise.std()
+    rows = np.arange(-8, 9)
+    thought = np.exp(-(rows[:, None] ** 2 + rows**2) / (4 * 1.2**2))
+    given_back = beyond_noise(noise, np.ones(noise.shape, bool), thought)
+    assert given_back.std() < 0.05 * strength
