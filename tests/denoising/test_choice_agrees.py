@@ -105,7 +105,7 @@ def test_settings_and_selection_count_as_in_a_run(tmp_path):
     pixels = np.stack([noisy((128, 128), shared=True), noisy((128, 128))])
     path = write(Image.from_array(pixels, "TYX"), tmp_path / "image.ome.tif", dtype="same")
     for given in ({"time": "0"}, {"time": "1"}, {"effort": "fast"}, {"tile": 64, "overlap": 16}, {"iterations": 7}):
-        settings = DenoiseSettings.parse(group="confocal/actin", device="cpu", **given)
+        settings = DenoiseSettings.parse(group="confocal/actin", device="cpu", neighbours="off", **given)
         (done,) = plan_run(open_image(path), settings).channels
         (shown,) = inspect(path, settings).scenes[0].channels
         assert shown.parameters.model_dump() == done.choice.parameters.record(), given
@@ -121,11 +121,12 @@ def test_the_slope_of_the_network_can_be_set():
 
 def test_it_is_said_what_was_looked_at(tmp_path):
     path = write(Image.from_array(noisy((5, 300, 260)), "TYX"), tmp_path / "image.ome.tif", dtype="same")
-    scene = inspect(path, DenoiseSettings(group="confocal/actin", device="cpu")).scenes[0]
+    settings = DenoiseSettings(group="confocal/actin", device="cpu", neighbours="off")
+    scene = inspect(path, settings).scenes[0]
     assert scene.looked_at == "the central 200 x 200 px of one plane (time point 2, slice 0)"
-    part = inspect(path, DenoiseSettings(group="confocal/actin", time="3-4", device="cpu")).scenes[0]
+    part = inspect(path, settings.model_copy(update={"time": "3-4"})).scenes[0]
     assert part.looked_at == "the central 200 x 200 px of one plane (time point 4, slice 0)"
-    blind = inspect(path, DenoiseSettings(group="confocal/actin", device="cpu"), pixels=False).scenes[0]
+    blind = inspect(path, settings, pixels=False).scenes[0]
     assert blind.looked_at == "no pixels, as asked"
     assert "before the noise" in blind.channels[0].reason
 

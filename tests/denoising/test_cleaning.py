@@ -103,15 +103,15 @@ def test_gaps_come_back_exactly_and_take_no_part() -> None:
 
 
 def test_a_dropped_and_a_bright_frame_leave_the_other_frames_as_they_are() -> None:
-    movie = np.stack([camera(seed) for seed in range(6)])
+    movie = np.stack([camera(seed) for seed in range(5)])
     plain = autodip_ij.denoise(movie, axes="TYX", **QUICK)
     spoilt = movie.copy()
-    spoilt[2] = 0
-    spoilt[4] = 40 * movie[4]
+    spoilt[1] = 0
+    spoilt[3] = 40 * movie[3]
     result = autodip_ij.denoise(spoilt, axes="TYX", **QUICK)
-    assert not result.image[2].any()
-    assert result.image[4].mean() == pytest.approx(spoilt[4].mean(), rel=0.005)
-    for frame in (0, 1, 3, 5):
+    assert not result.image[1].any()
+    assert result.image[3].mean() == pytest.approx(spoilt[3].mean(), rel=0.005)
+    for frame in (0, 2, 4):
         np.testing.assert_allclose(result.image[frame], plain.image[frame], atol=6)  # the noise is about 8
 
 
