@@ -50,7 +50,7 @@ class BatchResult:
         """One line for the user."""
         counts = Counter(row.status for row in self.rows)
         words = ", ".join(f"{number} {status}" for status, number in counts.items())
-        return f"{len(self.rows)} files: {words}; {self.status_file}"
+        return f"{len(self.rows)} file{'s' * (len(self.rows) != 1)}: {words}; {self.status_file}"
 
     def to_json(self) -> dict[str, Any]:
         """Return the object that ``autodip batch --json`` prints."""

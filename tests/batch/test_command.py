@@ -33,7 +33,7 @@ def test_the_last_line_counts_files_and_the_exit_code_reports_failures(
 ) -> None:
     make_tiff(tmp_path / "in/a.tif")
     code, out, _ = run(capsys, tmp_path / "in", tmp_path / "out", *QUICK)
-    assert (code, out) == (0, f"1 files: 1 done; {tmp_path / 'out' / 'status.csv'}\n")
+    assert (code, out) == (0, f"1 file: 1 done; {tmp_path / 'out' / 'status.csv'}\n")
     (tmp_path / "in/b.tif").write_bytes(b"II*\0")
     code, out, err = run(capsys, tmp_path / "in", tmp_path / "out", *QUICK)
     assert (code, out.split(";")[0]) == (1, "2 files: 1 skipped, 1 failed")
