@@ -21,6 +21,10 @@ class UnreadableFile(BadInput, OSError):
     """A file is missing, damaged, empty, or not of the format its name implies (exit code 2)."""
 
 
+class MissingFile(UnreadableFile, FileNotFoundError):
+    """A file or its folder does not exist (exit code 2)."""
+
+
 class UnwritableOutput(BadInput, OSError):
     """An output cannot be written: permissions, disk space, or it already exists (exit code 2)."""
 

@@ -278,6 +278,13 @@ class DenoiseSettings(BaseModel):
     def _understand_former_values(cls, value: Any, info: ValidationInfo) -> Any:
         return current_value(info.field_name or "", value)
 
+    @field_validator("channel", "time", "z", "scene", mode="before")
+    @classmethod
+    def _selection_of_any_form(cls, value: Any, info: ValidationInfo) -> str:
+        from autodip_ij.images.selection import selection_text
+
+        return selection_text(value, info.field_name or "")
+
     @field_validator("group")
     @classmethod
     def _known_group(cls, value: str) -> str:

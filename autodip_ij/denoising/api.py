@@ -21,7 +21,7 @@ from autodip_ij.errors import BadInput
 from autodip_ij.groups.model import GroupDecision
 from autodip_ij.images.image import Image
 from autodip_ij.progress import Progress, Silent
-from autodip_ij.settings import DenoiseSettings
+from autodip_ij.settings import DenoiseSettings, current_names
 
 
 def denoise_image(
@@ -66,7 +66,9 @@ def denoise_image(
     >>> denoise_image(Image.from_array(noisy), settings).image.shape
     (48, 40)
     """
-    return _denoised(image, settings or DenoiseSettings(), progress, decisions=decisions)
+    if not isinstance(image, Image):
+        raise BadInput(f"image: a {type(image).__name__} was given; give an Image, or call autodip_ij.denoise")
+    return _denoised(image, _checked(settings), progress, decisions=decisions)
 
 
 def _denoised(
@@ -128,7 +130,7 @@ def denoise_file(
     autodip_ij.errors.AutodipError
         One line with the cause and the remedy.
     """
-    settings = settings or DenoiseSettings()
+    settings = _checked(settings)
     output = Path(target) if target is not None else default_output(Path(source))
     return run_file(
         Path(source),
@@ -165,12 +167,13 @@ def denoise_window(
 
 def denoise(
     image: Any,
+    settings: DenoiseSettings | None = None,
     *,
     axes: str | None = None,
     microscope: str | None = None,
     specimen: str | None = None,
     progress: Progress | None = None,
-    **settings: Any,
+    **overrides: Any,
 ) -> Result:
     """Denoise an array, an `Image`, or a file.
 
@@ -178,6 +181,8 @@ def denoise(
     ----------
     image
         numpy, dask or xarray array of 2 to 5 axes, `Image`, or path.
+    settings
+        Settings of the run; those of `DenoiseSettings` by default.
     axes
         Axis letters of an array, e.g. ``"CYX"``; the last of ``TCZYX`` by default.
     microscope, specimen
@@ -185,18 +190,23 @@ def denoise(
         Short for ``group="confocal/actin"``.
     progress
         Progress reporter; may request cancellation.
-    **settings
-        Fields of `DenoiseSettings`.
+    **overrides
+        Fields of `DenoiseSettings`, instead of those in `settings`. Channels, time points and slices are indices from
+        0, names, or several: ``channel=1``, ``channel="DAPI"``, ``time=slice(0, 10)``, ``z=[0, 2]``.
 
     Returns
     -------
     Result
-        ``.image`` is the array in the axes of the input, ``.report`` the record, ``.save(path)`` writes both.
+        ``.image`` is the float32 array in the axes of the input, ``.report`` the record, ``.save(path)`` writes both.
 
     Raises
     ------
     autodip_ij.errors.BadInput
-        For an unknown setting or value, an unreadable file, or pixels that cannot be denoised.
+        For an unknown setting or value, an unreadable file, or pixels that cannot be denoised; also a `ValueError`.
+    autodip_ij.errors.MissingFile
+        If there is no such file; also a `FileNotFoundError`.
+    autodip_ij.errors.EnvironmentProblem
+        If the device is missing or memory does not suffice.
 
     Examples
     --------
@@ -208,10 +218,12 @@ def denoise(
     ((2, 40, 48), dtype('float32'), 'widefield/actin')
     """
     if microscope or specimen:
-        if "group" in settings:
+        if "group" in overrides:
             raise BadInput("give either group, or microscope and specimen, not both")
-        settings["group"] = "/".join(part for part in (microscope, specimen) if part)
-    parsed = DenoiseSettings.parse(**settings)
+        overrides["group"] = "/".join(part for part in (microscope, specimen) if part)
+    parsed = _checked(settings)
+    if overrides:
+        parsed = DenoiseSettings.parse(**parsed.model_dump(exclude_unset=True) | current_names(overrides))
     if isinstance(image, str | Path):
         from autodip_ij.images import open_image
 
@@ -219,3 +231,12 @@ def denoise(
     elif not isinstance(image, Image):
         image = Image.from_array(image, axes)
     return denoise_image(image, parsed, progress=progress)
+
+
+def _checked(settings: Any) -> DenoiseSettings:
+    """Return the settings given to a function, or the defaults."""
+    if settings is None:
+        return DenoiseSettings()
+    if not isinstance(settings, DenoiseSettings):
+        raise BadInput(f"settings: a {type(settings).__name__} was given; give a DenoiseSettings, or single settings")
+    return settings

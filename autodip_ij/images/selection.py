@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import replace
 from itertools import pairwise
@@ -59,6 +59,58 @@ def parse_indices(text: str, length: int, names: Sequence[str] = (), *, what: st
     if not chosen:
         raise BadInput(f"{what} '{text}' selects nothing{_possible(length)}")
     return sorted(chosen)
+
+
+def selection_text(chosen: object, what: str = "index") -> str:
+    """Return a selection, in any form that Python users write it, as the text that `parse_indices` reads.
+
+    Parameters
+    ----------
+    chosen
+        Text; None for all; an index from 0; a `range`, a `slice` with an end, or a list of indices and names.
+    what
+        The word for it in messages.
+
+    Raises
+    ------
+    autodip_ij.errors.BadInput
+        If it is none of these, an index is negative, or nothing is selected.
+
+    Examples
+    --------
+    >>> [selection_text(chosen) for chosen in (None, "DAPI", 1, slice(3), range(0, 6, 2), [0, "DAPI"])]
+    ['', 'DAPI', '1', '0,1,2', '0,2,4', '0,DAPI']
+    """
+    if chosen is None:
+        return ""
+    if isinstance(chosen, str):
+        return chosen
+    if isinstance(chosen, slice):
+        if chosen.stop is None:
+            raise BadInput(f"{what}: a slice needs an end, as in slice(2, 10); how many there are is not known here")
+        chosen = range(chosen.start or 0, chosen.stop, chosen.step or 1)
+    if isinstance(chosen, Iterable) and not isinstance(chosen, Mapping | bytes):
+        items = [_item_text(item, what) for item in chosen]
+        if not items:
+            raise BadInput(f"{what}: nothing is selected; give an index or a name, or omit it for all")
+        return ",".join(items)
+    return _item_text(chosen, what)
+
+
+def _item_text(item: object, what: str) -> str:
+    """Return one index or name as text."""
+    if isinstance(item, str):
+        if "," in item:
+            raise BadInput(f"{what}: the name '{item}' has a comma, which separates names in a list; give its index")
+        return item
+    if isinstance(item, bool) or not hasattr(item, "__index__"):
+        raise BadInput(
+            f"{what}: '{item}' is neither an index nor a name; give 0, 'DAPI', slice(0, 10), or a list of indices"
+        )
+    number = int(item.__index__())
+    if number < 0:
+        raise BadInput(f"{what}: {number} is below 0; count from 0, not from the end")
+    return str(number)
 
 
 def parse_scene(text: str, names: Sequence[str]) -> int:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from autodip_ij._support.files import is_unfinished, refuse_special
-from autodip_ij.errors import AutodipError, EnvironmentProblem, UnreadableFile, nearest
+from autodip_ij.errors import AutodipError, EnvironmentProblem, MissingFile, UnreadableFile, nearest
 from autodip_ij.images.image import SceneMetadata
 from autodip_ij.images.reading import formats, ome_xml
 from autodip_ij.images.reading.lazy import out_of_memory, unreadable
@@ -38,8 +38,10 @@ def open_image(path: str | Path, scene: str | int = "") -> Image:
 
     Raises
     ------
+    autodip_ij.errors.MissingFile
+        If there is no such file; also a `FileNotFoundError`.
     autodip_ij.errors.UnreadableFile
-        If the file is missing, empty, damaged, not what its name says, or of an unknown format.
+        If the file is empty, damaged, not what its name says, or of an unknown format.
     autodip_ij.errors.EnvironmentProblem
         If the package that reads the format is not installed; the message has the pip line.
     autodip_ij.errors.BadInput
@@ -127,10 +129,10 @@ def _existing(path: str | Path) -> Path:
                 raise UnreadableFile(f"{file.name}: is empty (0 bytes); copy it again from the microscope")
     except FileNotFoundError as error:
         if not file.parent.is_dir():
-            raise UnreadableFile(f"{path}: the folder {file.parent} does not exist") from error
+            raise MissingFile(f"{path}: the folder {file.parent} does not exist") from error
         siblings = [entry.name for entry in file.parent.iterdir() if is_readable_path(entry)]
         near = nearest(file.name, siblings) if siblings else ""
-        raise UnreadableFile(f"{path}: no such file{near if near.startswith('; did') else ''}") from error
+        raise MissingFile(f"{path}: no such file{near if near.startswith('; did') else ''}") from error
     except PermissionError as error:
         raise UnreadableFile(
             f"{file.name}: no permission to read it; ask its owner for access, or for a copy"

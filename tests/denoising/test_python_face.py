@@ -1,0 +1,67 @@
+"""What Python users write and see: selections, settings, and errors in the forms that Python has for them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from autodip_ij import DenoiseSettings, denoise, denoise_image, read
+from autodip_ij.errors import BadInput
+
+QUICK: dict[str, Any] = {"method": "gaussian", "group": "widefield/nucleus", "neighbours": "off"}
+
+
+def stack(*shape: int) -> np.ndarray:
+    return np.random.default_rng(0).poisson(50, shape).astype(np.uint16)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "shape"),
+    [
+        ({"channel": 1}, (1, 3, 48, 50)),
+        ({"channel": np.int64(0), "z": slice(1, 3)}, (1, 2, 48, 50)),
+        ({"channel": [0, 1], "z": range(0, 3, 2)}, (2, 2, 48, 50)),
+    ],
+)
+def test_planes_are_chosen_as_python_writes_indices(chosen: dict[str, Any], shape: tuple[int, ...]) -> None:
+    assert denoise(stack(2, 3, 48, 50), axes="CZYX", **QUICK, **chosen).image.shape == shape
+
+
+@pytest.mark.parametrize(
+    ("chosen", "words"),
+    [
+        ({"channel": -1}, "count from 0"),
+        ({"channel": 1.5}, "neither an index nor a name"),
+        ({"channel": True}, "neither an index nor a name"),
+        ({"channel": []}, "nothing is selected"),
+        ({"channel": 7}, "out of range"),
+        ({"z": slice(2, None)}, "needs an end"),
+        ({"channel": ["a,b"]}, "comma"),
+    ],
+)
+def test_a_selection_that_means_nothing_is_refused_in_one_line(chosen: dict[str, Any], words: str) -> None:
+    with pytest.raises(BadInput, match=words) as caught:
+        denoise(stack(48, 50), **QUICK, **chosen)
+    assert "\n" not in str(caught.value)
+
+
+def test_single_settings_win_over_those_of_an_object() -> None:
+    settings = DenoiseSettings(seed=5, **QUICK)
+    found = denoise(stack(48, 50), settings, strength=0.5).report.settings
+    assert (found["seed"], found["strength"], found["method"]) == (5, 0.5, "gaussian")
+
+
+def test_a_missing_file_is_what_python_calls_it() -> None:
+    for opened in (read, denoise):
+        with pytest.raises(FileNotFoundError, match="no such file"):
+            opened("missing.tif")
+
+
+def test_things_of_the_wrong_kind_are_refused_in_one_line() -> None:
+    wrong: Any = {"seed": 1}
+    for call in (lambda: denoise_image(wrong), lambda: denoise(stack(48, 50), wrong), lambda: denoise(None)):
+        with pytest.raises(BadInput) as caught:
+            call()
+        assert "\n" not in str(caught.value)
