@@ -1,3 +1,8 @@
-"""The version, in one place."""
+"""The version, in one place: what this installation was built as, which is the last tag of git."""
 
-__version__ = "0.1.0.dev0"
+from importlib.metadata import PackageNotFoundError, version
+
+try:
+    __version__ = version("autodip_ij")
+except PackageNotFoundError:  # a checkout that was put on the path and never installed
+    __version__ = "0.1.0.dev0"

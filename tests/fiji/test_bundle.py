@@ -159,6 +159,8 @@ def test_the_wheel_tells_what_pyproject_requires() -> None:
     for extra, texts in extras.items():
         chosen = {entry.name for entry in required if entry.marker and entry.marker.evaluate({"extra": extra})}
         assert chosen == {Requirement(text).name for text in texts}
+    upstream = entries.read(f"{info}/licenses/calibration/paper/LICENSE")
+    assert b"IPMI @ UKE" in upstream  # the notice of the published tables travels with them
     assert f"{info}/licenses/LICENSE" in entries.namelist()
     assert own_wheel.__wrapped__()[1] == own_wheel()[1]  # equal contents, equal bytes
 
