@@ -205,23 +205,23 @@ def evaluate(values: dict[str, Any], arrays: Arrays, progress: Progress) -> list
     """Compare the array ``image`` with ``reference``, both (T, C, Z, Y, X); return one row of measures per plane.
 
     ``range`` is the width of the grey-value scale, or None for the range of each reference plane; ``weights`` is the
-    folder of LPIPS weights. Without weights the rows lack LPIPS, and a message says so.
+    folder of LPIPS weights. Without weights on this computer the rows lack LPIPS, and a message says so: Fiji
+    downloads nothing unasked.
     """
-    from autodip_ij.errors import Cancelled, EnvironmentProblem
+    from autodip_ij.errors import Cancelled
     from autodip_ij.evaluation.scoring.measures import score
+    from autodip_ij.metrics import lpips_available
 
     reference, image = arrays["reference"], arrays["image"]
     places = list(np.ndindex(reference.shape[:3]))
     progress.start(len(places), "Measuring")
-    rows, perceptual = [], True
+    rows, weights = [], values["weights"] or None
+    perceptual = lpips_available(weights=weights)
+    if not perceptual:
+        progress.log("without LPIPS, whose weights are not there: name their folder in AUTO-DIP Settings...")
     for place in places:
         planes = reference[place].astype(np.float32), image[place].astype(np.float32)
-        try:
-            row = score(*planes, value_range=values["range"], perceptual=perceptual, weights=values["weights"] or None)
-        except EnvironmentProblem as error:
-            progress.log(f"without LPIPS: {error}")
-            perceptual = False
-            row = score(*planes, value_range=values["range"], perceptual=False)
+        row = score(*planes, value_range=values["range"], perceptual=perceptual, weights=weights)
         rows.append({**dict(zip("TCZ", place, strict=True)), **row})
         progress.advance()
         if progress.stop_request() is not Stop.NO:
