@@ -16,6 +16,7 @@ from autodip_ij.denoising.planes import Grid
 from autodip_ij.denoising.record import Recorder
 from autodip_ij.denoising.result import FileResult, Result, UncertaintyMap, default_output, run_file
 from autodip_ij.denoising.run import Run, run
+from autodip_ij.denoising.shown import shown, warn_of_red
 from autodip_ij.denoising.windows import Window, stored_plan
 from autodip_ij.errors import BadInput
 from autodip_ij.groups.model import GroupDecision
@@ -29,7 +30,7 @@ def denoise_image(
     settings: DenoiseSettings | None = None,
     *,
     decisions: Sequence[GroupDecision] | None = None,
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
 ) -> Result:
     """Denoise the selected planes of an image.
 
@@ -42,7 +43,8 @@ def denoise_image(
     decisions
         One decision per channel of `image`, instead of inferring the groups from its metadata.
     progress
-        Progress reporter; may request cancellation. None by default.
+        True for a bar; or a reporter, which may request cancellation and receives the lines. Without one, the
+        lines go to the logger ``autodip_ij`` at level INFO.
 
     Returns
     -------
@@ -58,6 +60,11 @@ def denoise_image(
     autodip_ij.errors.EnvironmentProblem
         If the device is missing or memory does not suffice.
 
+    Warns
+    -----
+    autodip_ij.denoising.shown.QualityWarning
+        For every red check, unless a reporter receives them as lines.
+
     Examples
     --------
     >>> import numpy as np
@@ -68,13 +75,16 @@ def denoise_image(
     """
     if not isinstance(image, Image):
         raise BadInput(f"image: a {type(image).__name__} was given; give an Image, or call autodip_ij.denoise")
-    return _denoised(image, _checked(settings), progress, decisions=decisions)
+    with shown(progress) as told:
+        result = _denoised(image, _checked(settings), told, decisions=decisions)
+    warn_of_red(result.report, progress)
+    return result
 
 
 def _denoised(
     image: Image,
     settings: DenoiseSettings,
-    progress: Progress | None,
+    progress: Progress,
     *,
     decisions: Sequence[GroupDecision] | None = None,
     partial: Partial | None = None,
@@ -87,7 +97,7 @@ def _denoised(
         times = StageTimes()
         with times.of("plan"):
             plan = plan_run(image, settings, decisions)
-    return run(plan, settings, progress or Silent(), times, partial=partial, processes=processes)
+    return run(plan, settings, progress, times, partial=partial, processes=processes)
 
 
 def denoise_file(
@@ -96,7 +106,7 @@ def denoise_file(
     settings: DenoiseSettings | None = None,
     *,
     overwrite: bool = False,
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
     show: Callable[[Image, Result], None] | None = None,
     processes: int = 0,
     planned: str = "",
@@ -132,16 +142,19 @@ def denoise_file(
     """
     settings = _checked(settings)
     output = Path(target) if target is not None else default_output(Path(source))
-    return run_file(
-        Path(source),
-        output,
-        settings,
-        overwrite,
-        lambda image, partial: _denoised(
-            image, settings, progress, partial=partial, processes=processes, planned=planned
-        ),
-        show,
-    )
+    with shown(progress) as told:
+        made = run_file(
+            Path(source),
+            output,
+            settings,
+            overwrite,
+            lambda image, partial: _denoised(
+                image, settings, told, partial=partial, processes=processes, planned=planned
+            ),
+            show,
+        )
+    warn_of_red(made.report, progress)
+    return made
 
 
 def denoise_window(
@@ -172,7 +185,7 @@ def denoise(
     axes: str | None = None,
     microscope: str | None = None,
     specimen: str | None = None,
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
     **overrides: Any,
 ) -> Result:
     """Denoise an array, an `Image`, or a file.
@@ -189,7 +202,7 @@ def denoise(
         What is known of the group: ``confocal``, ``twophoton``, ``widefield``; ``nucleus``, ``actin``, ``mito``.
         Short for ``group="confocal/actin"``.
     progress
-        Progress reporter; may request cancellation.
+        As in `denoise_image`.
     **overrides
         Fields of `DenoiseSettings`, instead of those in `settings`. Channels, time points and slices are indices from
         0, names, or several: ``channel=1``, ``channel="DAPI"``, ``time=slice(0, 10)``, ``z=[0, 2]``.
@@ -207,6 +220,11 @@ def denoise(
         If there is no such file; also a `FileNotFoundError`.
     autodip_ij.errors.EnvironmentProblem
         If the device is missing or memory does not suffice.
+
+    Warns
+    -----
+    autodip_ij.denoising.shown.QualityWarning
+        For every red check, unless a reporter receives them as lines.
 
     Examples
     --------

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import logging
+import warnings
 from typing import Any
 
 import numpy as np
 import pytest
 
-from autodip_ij import DenoiseSettings, denoise, denoise_image, read
+from autodip_ij import DenoiseSettings, Image, denoise, denoise_image, read
+from autodip_ij.denoising.shown import QualityWarning
 from autodip_ij.errors import BadInput
+from autodip_ij.progress import Silent
 
 QUICK: dict[str, Any] = {"method": "gaussian", "group": "widefield/nucleus", "neighbours": "off"}
 
@@ -65,3 +69,33 @@ def test_things_of_the_wrong_kind_are_refused_in_one_line() -> None:
         with pytest.raises(BadInput) as caught:
             call()
         assert "\n" not in str(caught.value)
+
+
+def test_nothing_is_printed_and_the_log_says_what_the_terminal_says(
+    capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO, "autodip_ij"):
+        report = denoise(stack(48, 50), **QUICK).report
+    assert report.messages
+    assert set(report.messages) <= {record.getMessage() for record in caplog.records}
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_bar_is_shown_on_request(capfd: pytest.CaptureFixture[str]) -> None:
+    denoise(stack(48, 50), **QUICK, progress=True)
+    out, bar = capfd.readouterr()
+    assert out == ""
+    assert "100%" in bar
+    with pytest.raises(BadInput, match="progress"):
+        denoise(stack(48, 50), **QUICK, progress="bar")
+
+
+def test_a_red_check_is_a_warning_at_the_line_of_the_user() -> None:
+    y, x = np.mgrid[:64, :64]
+    fine = np.random.default_rng(0).poisson(200 * (1 + np.sin(x) * np.sin(y))).astype(np.uint16)
+    with pytest.warns(QualityWarning, match="is red") as caught:
+        denoise(fine, **QUICK)
+    assert {warning.filename for warning in caught} == {__file__}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", QualityWarning)
+        denoise_image(Image.from_array(fine), DenoiseSettings(**QUICK), progress=Silent())
