@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import runpy
 import shlex
 from contextlib import suppress
 from importlib import import_module
@@ -17,7 +18,7 @@ from autodip_ij.cli.pages import settings_page, sidecar_page
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted(
     page
-    for pattern in ("*.md", "docs/*.md", "benchmarks/**/*.md", "calibration/**/*.md", "autodip_ij/**/*.md")
+    for pattern in ("*.md", "docs/**/*.md", "benchmarks/**/*.md", "calibration/**/*.md", "autodip_ij/**/*.md")
     for page in ROOT.glob(pattern)
 )
 
@@ -89,9 +90,22 @@ def headings(page: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
-def test_every_page_is_reached_from_the_readme() -> None:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert [page.name for page in ROOT.glob("docs/*.md") if f"docs/{page.name}" not in readme] == []
+def test_every_page_has_its_place_in_the_site() -> None:
+    places = (ROOT / "mkdocs.yml").read_text(encoding="utf-8").partition("\nnav:\n")[2]
+    listed = set(re.findall(r"[\w/.-]+\.md", places))
+    pages = {path.relative_to(ROOT / "docs").as_posix() for path in (ROOT / "docs").rglob("*.md")}
+    notebooks = {f"tutorials/{path.stem}.md" for path in (ROOT / "docs" / "tutorials").glob("*.py")}
+    assert listed == pages | notebooks | {"index.md", "CHANGELOG.md"}
+
+
+def test_the_readme_is_one_screen() -> None:
+    assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 65
+
+
+def test_the_picture_of_how_it_chooses_is_drawn_by_its_script() -> None:
+    script = runpy.run_path(str(ROOT / "benchmarks" / "how_it_chooses.py"))
+    picture = (ROOT / "docs" / "images" / "how-it-chooses.svg").read_text(encoding="utf-8")
+    assert picture == script["drawing"]()
 
 
 def test_the_readme_starts_with_two_commands_of_one_line_each() -> None:

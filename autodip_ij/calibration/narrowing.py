@@ -3,7 +3,7 @@
 The number of iterations depends on the side of the tiles: a larger tile of the same content needs more.
 
 A network of the same number of weights fits more structure then. The best stop of a fit with a random input is taken to
-grow in proportion to the side; on two images it was measured to grow even faster (see `docs/experiments.md`).
+grow in proportion to the side; on two images it was measured to grow even faster (see `benchmarks/experiments.md`).
 A guided fit, which starts from estimates of the clean plane, has its best stop at the same count; one that ends
 where it reaches the noise needs no count.
 """
