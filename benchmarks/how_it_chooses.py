@@ -7,7 +7,7 @@ from pathlib import Path
 BOX, GAP, LEFT, TOP = (196, 66), 40, 12, 12
 BOXES = {  # column, row: lines
     (0, 0): ("Metadata", "microscope, specimen", "or unknown"),
-    (0, 2): ("Noise of the middle plane", "strength,", "white or correlated"),
+    (0, 2): ("Noise of a plane", "strength,", "white or correlated"),
     (1, 1): ("Calibration", "a table for each noise,", "a row for each group"),
     (2, 0): ("White noise", "non-local Bayes,", "no network"),
     (2, 1): ("Correlated noise, fast", "estimate that knows", "the shared noise"),
