@@ -348,6 +348,19 @@ OVERRIDES = tuple(name for name in DenoiseSettings.model_fields if name in STORE
 """Settings that override a fit parameter of the same name."""
 
 
+SECTIONS: dict[str, tuple[str, ...]] = {
+    "What": ("channel", "time", "z", "scene"),
+    "Quality": ("group", "calibration", "method", "neighbours", "strength", "artefacts", "uncertainty", "dtype"),
+    "Speed": ("effort", "device", "precision"),
+    "Enlargement": ("scale", "kernel"),
+    "Expert": (
+        *dict.fromkeys((*OVERRIDES, "n_fits")),
+        *("guard", "seed", "series", "reach", "tile", "overlap", "vocabulary", "lpips_weights"),
+    ),
+}
+"""Every setting, those of enlargement included, in the sections in which the help of a command shows them."""
+
+
 def current_names(values: Mapping[str, Any], *, warn: bool = True) -> dict[str, Any]:
     """Return settings by their present names, whatever names of `RENAMED` they come by.
 

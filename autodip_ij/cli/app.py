@@ -35,6 +35,14 @@ COMMANDS = {
 }
 """For each command: its function, relative to `autodip_ij.cli`, and its line in the help."""
 
+IDLE: dict[str, tuple[str, ...]] = {
+    "denoise": (),
+    "batch": (),
+    "inspect": ("seed", "strength", "dtype", "artefacts", "guard", "uncertainty"),
+    "superres": ("series", "artefacts", "loss", "guard", "neighbours", "reach"),
+}
+"""Commands that take the settings of a run, with those that they do not honour and therefore do not list."""
+
 
 def build_app() -> Any:
     """Return the cyclopts application; each command's module is imported when it is called."""
@@ -50,8 +58,20 @@ def build_app() -> Any:
         help_epilogue="Exit codes: " + "; ".join(f"{code} {meaning}" for meaning, code in EXIT_CODES.items()) + ".",
     )
     for name, (home, line) in COMMANDS.items():
-        app.command(f"autodip_ij.cli.{home}", name=name, help=line)
+        own = {"help_formatter": _sections(IDLE[name])} if name in IDLE else {}
+        app.command(f"autodip_ij.cli.{home}", name=name, help=line, **own)
     return app
+
+
+def _sections(idle: Sequence[str]) -> Any:
+    """Return the formatter of a command's help, which loads the settings only when help is asked for."""
+
+    def show(console: Any, options: Any, panel: Any) -> None:
+        from autodip_ij.cli.sections import Sections
+
+        Sections(idle)(console, options, panel)
+
+    return show
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:

@@ -21,9 +21,11 @@ from autodip_ij._support.text import plain
 from autodip_ij.cli import app as cli
 from autodip_ij.cli.console import console_progress
 from autodip_ij.denoising.report import read_sidecar
+from autodip_ij.denoising.superresolution import SuperresSettings
 from autodip_ij.errors import Interrupted
 from autodip_ij.images import Channel, Image, open_image, write
 from autodip_ij.progress import Stop
+from autodip_ij.settings import SECTIONS
 
 QUICK = ["--iterations", "2", "--width", "4", "--depth", "2", "--device", "cpu", "--group", "widefield/nucleus"]
 
@@ -207,11 +209,45 @@ def test_inspect_json_is_the_promised_object(cells: Path, capsys: pytest.Capture
     assert set(channel["evidence"][0]) == {"source", "value", "speaks_for", "weight"}
 
 
-def test_inspect_shows_tables_for_people(cells: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_inspect_fits_one_screen_and_explains_on_request(
+    cells: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
     code, out, _ = run(capsys, "inspect", cells)
+    lines = out.splitlines()
     assert code == 0
     assert "nucleus" in out
     assert "unknown" in out
+    assert "speaks for" not in out
+    assert len(lines) < 24
+    assert max(map(len, lines[1:])) <= 80
+    code, out, _ = run(capsys, "inspect", cells, "--explain")
+    assert code == 0
+    assert "speaks for" in out
+    assert "+0.00" not in out
+
+
+def test_inspect_names_further_scenes(cells: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pixels = np.ones((30, 20), np.uint16)
+    several = cells.with_name("several.ome.tif")
+    with tifffile.TiffWriter(several, ome=True) as writer:
+        for _ in range(3):
+            writer.write(pixels, metadata={"axes": "YX"})
+    assert "2 more scenes; --all-scenes" in run(capsys, "inspect", several)[1]
+    assert run(capsys, "inspect", several, "--all-scenes")[1].count("scene ") == 3
+
+
+def test_every_setting_stands_in_one_section_of_the_help() -> None:
+    told = [name for names in SECTIONS.values() for name in names]
+    assert sorted(told) == sorted(SuperresSettings.model_fields)
+
+
+def test_help_lists_only_what_a_command_honours(capsys: pytest.CaptureFixture[str]) -> None:
+    _, out, _ = run(capsys, "superres", "--help")
+    assert "Expert" in out
+    assert "--scale" in out
+    assert "--guard" not in out
+    assert "--strength" not in run(capsys, "inspect", "--help")[1]
 
 
 def test_help_documents_the_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:

@@ -202,7 +202,7 @@ def test_every_field_of_a_plate_is_shown_when_it_is_known(plate, capsys, monkeyp
         return inspect_image(*arguments, **options)
 
     monkeypatch.setattr(inspection, "inspect_image", watched)
-    assert run(["inspect", str(plate)]) == 0
+    assert run(["inspect", str(plate), "--all-scenes"]) == 0
     assert [f"field {k}" in text for k, text in enumerate(shown_before[1:])] == [True, True]
 
 
