@@ -214,7 +214,7 @@ class UncertaintyMap:
         return replace(self._like.with_data(self._pixels), channels=plain)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Result:
     """A denoised image and the record of how it was computed.
 
@@ -227,11 +227,27 @@ class Result:
     uncertainty_output
         Standard deviation between the fits of every pixel, float32, in grey values, with the axes of `output`; NaN
         where there were fewer than two fits. None unless ``uncertainty`` was set and several fits were averaged.
+    input
+        The selected planes before; None if they are not known.
     """
 
     output: Image
     report: Report
     uncertainty_output: Image | None = None
+    input: Image | None = None
+
+    def __repr__(self) -> str:
+        from autodip_ij.denoising.notebook import line_of
+
+        return line_of(self.output, self.report)
+
+    def _repr_html_(self) -> str | None:
+        from autodip_ij.denoising.notebook import html_of
+
+        try:
+            return html_of(self.input, self.output, self.report)
+        except Exception:  # e.g. of a file that was deleted meanwhile: the line is shown instead
+            return None
 
     @property
     def image(self) -> np.ndarray[Any, Any]:

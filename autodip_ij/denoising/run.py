@@ -108,7 +108,7 @@ def run(
         spread = UncertaintyMap(plan.image, uncertainty) if wants_spread else None
     recorder.tell_quality(progress)
     report = recorder.finish(times.elapsed, times.seconds())
-    return Result(plan.image.with_data(pixels), report, spread.image() if spread else None)
+    return Result(plan.image.with_data(pixels), report, spread.image() if spread else None, source.image)
 
 
 def _has_uncertainty(plan: Plan, settings: DenoiseSettings, recorder: Recorder, progress: Progress) -> bool:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from autodip_ij._support.text import plain
+
 if TYPE_CHECKING:
     import dask.array as da
     from ome_types import OME
@@ -150,7 +152,7 @@ class PixelSize:
     time_unit: str = "s"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Image:
     """One scene of a file, or an array.
 
@@ -193,6 +195,23 @@ class Image:
             raise ValueError(f"data has {self.data.ndim} axes, expected {len(AXES)} ({AXES})")
         if len(self.channels) != self.data.shape[1]:
             raise ValueError(f"{len(self.channels)} channel entries for {self.data.shape[1]} channels")
+
+    def __repr__(self) -> str:
+        return f"<Image: {self.brief}>"
+
+    @property
+    def brief(self) -> str:
+        """Name, axes with their lengths, type, and size of a pixel.
+
+        Examples
+        --------
+        >>> Image.from_array(np.zeros((2, 4, 5), np.uint8), "CYX", pixel_size=PixelSize(y=0.1, x=0.1)).brief
+        'image, C 2 x Y 4 x X 5, uint8, 0.1 µm a pixel'
+        """
+        lengths = zip(AXES, self.shape, strict=True)
+        sides = " x ".join(f"{axis} {length}" for axis, length in lengths if axis in self.axes or length > 1)
+        size = f", {self.pixel_size.x:.4g} {self.pixel_size.unit} a pixel" if self.pixel_size.x else ""
+        return f"{plain(self.name)}, {sides}, {self.dtype}{size}"
 
     @property
     def shape(self) -> tuple[int, int, int, int, int]:

@@ -12,6 +12,7 @@ import pytest
 from autodip_ij import DenoiseSettings, Image, denoise, denoise_image, read
 from autodip_ij.denoising.shown import QualityWarning
 from autodip_ij.errors import BadInput
+from autodip_ij.images import Channel
 from autodip_ij.progress import Silent
 
 QUICK: dict[str, Any] = {"method": "gaussian", "group": "widefield/nucleus", "neighbours": "off"}
@@ -99,3 +100,14 @@ def test_a_red_check_is_a_warning_at_the_line_of_the_user() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error", QualityWarning)
         denoise_image(Image.from_array(fine), DenoiseSettings(**QUICK), progress=Silent())
+
+
+def test_a_result_shows_itself_in_one_line_and_in_a_notebook_before_and_after() -> None:
+    image = Image.from_array(stack(2, 48, 50), "CYX", channels=[Channel("<b>DAPI"), Channel("GFP")])
+    result = denoise(image, channel="GFP", **QUICK)
+    assert repr(result).startswith("<Result: image, C 1 x Y 48 x X 50, float32, widefield/nucleus; checks: ")
+    assert repr(image) == "<Image: image, C 2 x Y 48 x X 50, uint16>"
+    page = denoise(image, channel=0, **QUICK)._repr_html_()
+    assert page is not None
+    assert page.count("data:image/png") == 2
+    assert "<b>" not in page
