@@ -13,7 +13,7 @@ import pytest
 from test_architecture import FLOORS, PACKAGE
 
 from autodip_ij.cli.app import build_app
-from autodip_ij.cli.pages import settings_page, sidecar_page
+from autodip_ij.cli.pages import keywords_module, settings_page, sidecar_page
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted(
@@ -67,6 +67,11 @@ def test_a_notebook_compiles_and_its_links_lead_somewhere(notebook: Path) -> Non
 
 def test_the_settings_page_is_made_from_the_settings() -> None:
     assert (ROOT / "docs" / "settings.md").read_text(encoding="utf-8") == settings_page()
+
+
+def test_the_types_of_keywords_are_made_from_the_settings() -> None:
+    module = ROOT / "autodip_ij" / "denoising" / "keywords.py"
+    assert module.read_text(encoding="utf-8") == keywords_module()
 
 
 def test_the_sidecar_page_is_generated_from_its_schema() -> None:

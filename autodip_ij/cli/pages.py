@@ -1,9 +1,10 @@
-"""Write the reference pages: ``python -m autodip_ij.cli.pages settings`` or ``sidecar``, from their declarations."""
+"""Write the reference pages ``settings`` and ``sidecar``, and the module ``keywords``, from their declarations."""
 
 from __future__ import annotations
 
 import sys
-from typing import Any
+from types import NoneType, UnionType
+from typing import Any, Literal, Union, get_args, get_origin
 
 from autodip_ij._support.fields import bounds_of, choices_of
 from autodip_ij.calibration.strategies import STRATEGIES
@@ -44,6 +45,45 @@ crops.
 | strategy | the nearest image has | needs |
 | --- | --- | --- |
 """
+
+
+KEYWORDS_HEAD = '''"""Types of the keywords of `autodip_ij.denoise`, for type checkers and editors.
+
+Generated from `autodip_ij/settings.py` by
+`python -m autodip_ij.cli.pages keywords > autodip_ij/denoising/keywords.py`; do not edit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, TypedDict
+
+Planes = int | str | range | slice | Sequence[int | str] | None
+"""Which channels, time points or slices: indices from 0, or names; None for all."""
+
+
+class Keywords(TypedDict, total=False):
+    """Single settings; their meaning, units and bounds are in `docs/settings.md`."""
+
+'''
+
+
+def keywords_module() -> str:
+    """Return the module of the types of keywords as text."""
+    chosen = {"channel": "Planes", "time": "Planes", "z": "Planes", "scene": "int | str"}
+    fields = DenoiseSettings.model_fields.items()
+    rows = [f"    {name}: {chosen.get(name) or _annotation(field.annotation)}\n" for name, field in fields]
+    return KEYWORDS_HEAD + "".join(rows)
+
+
+def _annotation(kind: Any) -> str:
+    """Return a type as it is written in a module."""
+    if get_origin(kind) is Literal:
+        choices = ", ".join(f'"{choice}"' for choice in get_args(kind))
+        return f"Literal[{choices}]"
+    if get_origin(kind) in (Union, UnionType):
+        return " | ".join(_annotation(part) for part in get_args(kind))
+    return "None" if kind is NoneType else kind.__name__
 
 
 def settings_page() -> str:
@@ -185,4 +225,4 @@ def _plural(words: str) -> str:
 
 
 if __name__ == "__main__":
-    sys.stdout.write({"settings": settings_page, "sidecar": sidecar_page}[sys.argv[1]]())
+    sys.stdout.write({"settings": settings_page, "sidecar": sidecar_page, "keywords": keywords_module}[sys.argv[1]]())

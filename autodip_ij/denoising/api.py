@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from autodip_ij.denoising.background import StageTimes
+from autodip_ij.denoising.keywords import Keywords
 from autodip_ij.denoising.partial import Partial
 from autodip_ij.denoising.plan import plan_run
 from autodip_ij.denoising.planes import Grid
@@ -186,7 +187,7 @@ def denoise(
     microscope: str | None = None,
     specimen: str | None = None,
     progress: Progress | bool | None = None,
-    **overrides: Any,
+    **overrides: Unpack[Keywords],
 ) -> Result:
     """Denoise an array, an `Image`, or a file.
 
