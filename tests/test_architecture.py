@@ -52,6 +52,7 @@ FLOORS = (
     ("calibration",),
     ("settings",),
     ("denoising", "doctor"),
+    ("report_page",),
     ("batch",),
     ("evaluation",),
     ("fiji",),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import logging
 import os
 import sys
@@ -13,12 +11,12 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from autodip_ij._support.files import write_text
+from autodip_ij._support.html import render as render_page
 from autodip_ij._support.text import plain
 from autodip_ij._version import __version__
 from autodip_ij.batch.status import PENDING, Row
@@ -26,9 +24,6 @@ from autodip_ij.batch.thumbnails import SIDE, thumbnail_names
 from autodip_ij.denoising.checks import Check
 from autodip_ij.denoising.report import Report, sidecar_path
 from autodip_ij.errors import UnwritableOutput
-
-if TYPE_CHECKING:
-    from jinja2 import Template
 
 logger = logging.getLogger(__name__)
 
@@ -133,8 +128,8 @@ class Page:
 def render(title: str, rows: Sequence[Row], details: Mapping[str, Details], *, running: bool = False) -> str:
     """Return the page; whatever comes from files is escaped."""
     counts = Counter(row.status for row in rows)
-    template, script = _template()
-    return template.render(
+    return render_page(
+        Path(__file__).with_name("page.html.jinja"),
         title=plain(title),
         rows=(_shown(row, details.get(row.output, Details())) for row in rows),
         counts=list(counts.items()),
@@ -142,19 +137,7 @@ def render(title: str, rows: Sequence[Row], details: Mapping[str, Details], *, r
         side=SIDE,
         software=f"autodip_ij {__version__}",
         time=datetime.now(UTC).isoformat(" ", "seconds"),
-        script=script,
-        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
     )
-
-
-@cache
-def _template() -> tuple[Template, str]:
-    """Return the template and the script that is put into it."""
-    from jinja2 import Environment
-
-    here = Path(__file__)
-    source, script = (here.with_name(name).read_text(encoding="utf-8") for name in ("page.html.jinja", "page.js"))
-    return Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(source), script
 
 
 def _shown(row: Row, details: Details) -> dict[str, Any]:

@@ -23,6 +23,7 @@ COMMANDS = {
     "denoise": ("denoise:denoise", "Denoise a microscope file."),
     "inspect": ("inspect:inspect", "Show the metadata of a file and how it would be denoised."),
     "batch": ("batch:batch", "Denoise a folder of files; resumes after an interruption."),
+    "report": ("report:report", "Write a page that shows a result beside its input, with its checks and parameters."),
     "demo": ("demo:demo", "Create a synthetic sample, denoise it, and show the scores."),
     "doctor": ("doctor:doctor", "Check this installation: packages, readers, devices."),
     "calibration": ("calibration:app", "List calibrations and show their parameters."),

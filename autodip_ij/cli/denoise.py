@@ -18,6 +18,7 @@ def denoise(
     *,
     settings: Annotated[DenoiseSettings | None, Parameter(name="*")] = None,
     overwrite: Annotated[bool, Parameter(negative="")] = False,
+    report: Annotated[bool, Parameter(negative="")] = False,
     quiet: Annotated[bool, Parameter(negative="")] = False,
     json: Annotated[bool, Parameter(negative="")] = False,
 ) -> None:
@@ -31,6 +32,8 @@ def denoise(
         .ome.tif, .ome.zarr or .tif (ImageJ); by default NAME_autodip.ome.tif beside the input.
     overwrite
         Replace an existing output.
+    report
+        Also write NAME.report.html beside the output, as `autodip report` does.
     quiet
         Show errors only.
     json
@@ -42,6 +45,10 @@ def denoise(
         from autodip_ij.denoising.api import denoise_file
 
         result = denoise_file(input, output, settings, overwrite=overwrite, progress=progress)
+    if report:
+        from autodip_ij.report_page.page import write_report
+
+        write_report(result.output, source=input)
     say_result(result, json=json, quiet=quiet)
 
 
@@ -51,6 +58,7 @@ def superres(
     *,
     settings: Annotated[SuperresSettings | None, Parameter(name="*")] = None,
     overwrite: Annotated[bool, Parameter(negative="")] = False,
+    report: Annotated[bool, Parameter(negative="")] = False,
     quiet: Annotated[bool, Parameter(negative="")] = False,
     json: Annotated[bool, Parameter(negative="")] = False,
 ) -> None:
@@ -67,6 +75,8 @@ def superres(
         .ome.tif, .ome.zarr or .tif (ImageJ); by default NAME_autodip_x2.ome.tif beside the input.
     overwrite
         Replace an existing output.
+    report
+        Also write NAME.report.html beside the output, as `autodip report` does.
     quiet
         Show errors only.
     json
@@ -78,4 +88,8 @@ def superres(
         from autodip_ij.denoising.superresolution import superresolve_file
 
         result = superresolve_file(input, output, settings, overwrite=overwrite, progress=progress)
+    if report:
+        from autodip_ij.report_page.page import write_report
+
+        write_report(result.output, source=input)
     say_result(result, json=json, quiet=quiet)
