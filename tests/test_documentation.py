@@ -9,10 +9,12 @@ from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 
+import numpy as np
 import pytest
+import tifffile
 from test_architecture import FLOORS, PACKAGE
 
-from autodip_ij.cli.app import build_app
+from autodip_ij.cli.app import build_app, run
 from autodip_ij.cli.pages import keywords_module, settings_page, sidecar_page
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -55,6 +57,33 @@ PYTHON = [(page.name, block) for page in PAGES for block in blocks(page, "python
 @pytest.mark.parametrize(("page", "block"), PYTHON)
 def test_the_python_of_a_page_compiles(page: str, block: str) -> None:
     assert compile(block, page, "exec").co_code
+
+
+@pytest.fixture
+def cells(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Stand in a folder with the small files that the pages name."""
+    monkeypatch.chdir(tmp_path)
+    pixels = np.random.default_rng(0).poisson(40, (64, 64)).astype(np.uint16)
+    (tmp_path / "raw").mkdir()
+    for name in ("cells.tif", "raw/a.tif", "raw/b.tif"):
+        tifffile.imwrite(tmp_path / name, pixels)
+    return tmp_path
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/tutorials/terminal.md"])
+def test_the_commands_of_the_first_pages_work_one_after_another(page: str, cells: Path) -> None:
+    lines = [line.strip() for block in blocks(ROOT / page, "") for line in block.splitlines()]
+    words = [
+        shlex.split(line.replace(".czi", ".tif"), comments=True)[1:] for line in lines if line.startswith("autodip ")
+    ]
+    assert [command for command in words if run(command) != 0] == []
+    assert (cells / "cells_autodip.ome.tif.autodip.json").exists()
+
+
+def test_the_python_of_the_readme_works(cells: Path) -> None:
+    for block in blocks(ROOT / "README.md", "python"):
+        exec(block.replace(".czi", ".tif"), {})
+    assert (cells / "cells_autodip.ome.tif").exists()
 
 
 @pytest.mark.parametrize("notebook", sorted((ROOT / "docs" / "tutorials").glob("*.py")), ids=lambda path: path.name)
