@@ -23,6 +23,8 @@ from autodip_ij.images.image import Image
 from autodip_ij.images.reading.recognition import stem_of
 
 if TYPE_CHECKING:
+    import xarray as xr
+
     from autodip_ij.denoising.tasks import Plane
     from autodip_ij.images.window import Window
     from autodip_ij.images.writing.pixel_store import PixelStore
@@ -253,6 +255,10 @@ class Result:
     def image(self) -> np.ndarray[Any, Any]:
         """The pixels as an array with the axes of the input (a (Y, X) input gives (Y, X))."""
         return np.asarray(self.output)
+
+    def to_xarray(self) -> xr.DataArray:
+        """Return the pixels with channel names and pixel sizes as coordinates; see `Image.to_xarray`."""
+        return self.output.to_xarray()
 
     @property
     def uncertainty(self) -> np.ndarray[Any, Any] | None:

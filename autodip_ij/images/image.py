@@ -14,6 +14,7 @@ from autodip_ij._support.text import plain
 
 if TYPE_CHECKING:
     import dask.array as da
+    import xarray as xr
     from ome_types import OME
 
 
@@ -151,6 +152,11 @@ class PixelSize:
     t: float | None = None
     time_unit: str = "s"
 
+    @classmethod
+    def of(cls, *, unit: str, time_unit: str, **sizes: float | None) -> PixelSize:
+        """Return a size whose units are spelt in any common way."""
+        return cls(**sizes, unit=unit_name(unit), time_unit=unit_name(time_unit))
+
 
 @dataclass(frozen=True, repr=False)
 class Image:
@@ -232,6 +238,18 @@ class Image:
         keep = tuple(slice(None) if letter in self.axes else 0 for letter in AXES)
         return np.asarray(read_lazy(self.data[keep]), dtype=dtype)
 
+    def to_xarray(self) -> xr.DataArray:
+        """Return a lazy array with the axes of the source, channel names and pixel sizes as coordinates.
+
+        Raises
+        ------
+        autodip_ij.errors.EnvironmentProblem
+            If xarray is not installed.
+        """
+        from autodip_ij.images.labelled import to_xarray
+
+        return to_xarray(self)
+
     def with_data(self, data: Any) -> Image:
         """Return the same image with other pixels of equal (T, C, Z, Y, X) shape, whatever holds them."""
         import dask.array as da
@@ -257,7 +275,8 @@ class Image:
         ----------
         array
             Pixels, 2 to 5 axes. The dims of an xarray DataArray are used where they are a subset of T, C, Z, Y, X, and
-            the texts of its C coordinate are channel names.
+            the texts of its C coordinate are channel names; evenly spaced coordinates are pixel sizes, whose unit is
+            their attribute ``units``.
         axes
             Axis letters of `array`, e.g. ``"CYX"``; by default the last ones of ``TCZYX`` with ``ZYX`` for three axes.
         channels, pixel_size, name, metadata
@@ -271,6 +290,7 @@ class Image:
         (1, 2, 1, 4, 5)
         """
         from autodip_ij.images.arrays import channel_labels, to_tczyx
+        from autodip_ij.images.labelled import size_of
 
         data, found = to_tczyx(array, axes)
         names = channel_labels(array) or ("",) * data.shape[1]
@@ -279,7 +299,7 @@ class Image:
             data=data,
             channels=entries,
             metadata=metadata or SourceMetadata("array", tuple(entry.name for entry in entries)),
-            pixel_size=pixel_size or PixelSize(),
+            pixel_size=pixel_size or PixelSize.of(**size_of(array)),
             name=name,
             axes=found,
         )

@@ -111,3 +111,22 @@ def test_a_result_shows_itself_in_one_line_and_in_a_notebook_before_and_after() 
     assert page is not None
     assert page.count("data:image/png") == 2
     assert "<b>" not in page
+
+
+def test_coordinates_of_xarray_are_pixel_sizes_and_come_back() -> None:
+    xr = pytest.importorskip("xarray")
+    coords = {
+        "c": ["DAPI", "GFP"],
+        "y": ("y", 5 + np.arange(48) * 0.2, {"units": "micron"}),
+        "x": ("x", np.arange(50) * 0.1, {"units": "micron"}),
+    }
+    array = xr.DataArray(stack(2, 48, 50), dims=("c", "y", "x"), coords=coords)
+    result = denoise(array, channel="GFP", **QUICK)
+    size = result.output.pixel_size
+    assert (size.y, size.x, size.unit, size.z) == (pytest.approx(0.2), pytest.approx(0.1), "µm", None)
+    back = result.to_xarray()
+    assert (back.dims, back.shape, back.C.values.tolist()) == (("C", "Y", "X"), (1, 48, 50), ["GFP"])
+    np.testing.assert_allclose(back.X, array.x)
+    assert back.X.attrs == {"units": "µm"}
+    uneven = array.assign_coords(x=np.arange(50.0) ** 2)
+    assert Image.from_array(uneven).pixel_size.x is None
