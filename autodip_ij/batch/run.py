@@ -42,6 +42,7 @@ def run_batch(
     workers: int = 0,
     scheduler: str | None = None,
     watch: Watch | None = None,
+    report: bool = False,
     progress: Progress | None = None,
 ) -> BatchResult:
     """Denoise all images in a folder tree, matching a glob pattern, or named in a list file.
@@ -72,6 +73,8 @@ def run_batch(
     watch
         Go on with the files that come into the folder, each when it no longer grows, until the watch ends or the user
         stops it. The work is done in worker processes, at least one.
+    report
+        Write the report page of every result beside it; of finished files those that are missing.
     progress
         Progress reporter; may request cancellation: in this process `Stop.KEEP` writes the result so far of the current
         file. Otherwise it is dropped, and its complete planes are kept for the next run. Finished files remain.
@@ -116,6 +119,8 @@ def run_batch(
         stopped = False
         with regularly(1.0, table.catch_up):
             try:
+                for index in set(range(len(jobs))) - set(waiting) if report else ():
+                    _write_page(jobs[index], watcher)
                 if (waiting or arrivals) and scheduler is None:
                     _refuse_device(settings)
                 if arrivals:
@@ -148,6 +153,8 @@ def run_batch(
                             stopped = True
                             break
                         table.finish(index, outcome)
+                        if report and outcome.report is not None:
+                            _write_page(table.jobs[index], watcher)
                         if outcome.error:
                             watcher.log(f"{table.jobs[index].title}: failed: {outcome.error}")
                         elif watch:
@@ -155,6 +162,18 @@ def run_batch(
             finally:
                 table.leave()
     return BatchResult(str(source), folder, table.file.path, tuple(table.rows), stopped)
+
+
+def _write_page(job: Job, watcher: Progress) -> None:
+    """Write the report page of a result that has none of this age; a page is no reason to end a batch."""
+    from autodip_ij.report_page.page import report_path, write_report
+
+    try:
+        page = report_path(job.target)
+        if not page.exists() or page.stat().st_mtime_ns < job.target.stat().st_mtime_ns:
+            write_report(job.target, page, source=job.entry.path)
+    except Exception as error:  # readers may raise any
+        watcher.log(f"{job.title}: no report page: {error}")
 
 
 def _size(job: Job) -> int:

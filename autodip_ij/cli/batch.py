@@ -26,6 +26,7 @@ def batch(
     watch: Annotated[bool, Parameter(negative="")] = False,
     watch_for: float | None = None,
     settle: float = 30.0,
+    report: Annotated[bool, Parameter(negative="")] = False,
     quiet: Annotated[bool, Parameter(negative="")] = False,
     json: Annotated[bool, Parameter(negative="")] = False,
 ) -> int:
@@ -59,6 +60,8 @@ def batch(
     settle
         Time in seconds during which a watched file must not have grown or changed; longer than the pauses of a
         microscope that writes one file over hours.
+    report
+        Also write NAME.report.html beside every result, as `autodip report` does.
     quiet
         Show errors only.
     json
@@ -79,6 +82,7 @@ def batch(
             workers=workers,
             scheduler=scheduler,
             watch=Watch(settle, watch_for and 60 * watch_for) if watch or watch_for else None,
+            report=report,
             progress=progress,
         )
     if json:

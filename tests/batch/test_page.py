@@ -119,3 +119,16 @@ def test_it_is_written_during_the_batch_and_a_full_disk_is_no_failure(
     assert [path.name for path in tmp_path.iterdir()] == ["index.html"]  # and nothing half-written
     (tmp_path / "file").touch()
     Page(tmp_path / "file", "raw").write([], {})  # cannot be written there
+
+
+def test_every_result_has_a_report_page_if_asked_for_also_one_made_before(
+    tmp_path: Path, quick: DenoiseSettings, make_tiff: MakeTiff
+) -> None:
+    make_tiff(tmp_path / "in/day 1/a.tif", shape=(48, 48))
+    run_batch(tmp_path / "in", tmp_path / "out", quick)
+    make_tiff(tmp_path / "in/b.tif", shape=(48, 48))
+    (tmp_path / "in/bad.tif").write_bytes(b"II*\0")
+    result = run_batch(tmp_path / "in", tmp_path / "out", quick, report=True)
+    assert (result.count("done"), result.count("skipped"), result.count("failed")) == (1, 1, 1)
+    found = {path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*.report.html")}
+    assert found == {"b_autodip.report.html", "day 1/a_autodip.report.html"}
