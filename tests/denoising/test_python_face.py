@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import runpy
 import warnings
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -130,3 +132,10 @@ def test_coordinates_of_xarray_are_pixel_sizes_and_come_back() -> None:
     assert back.X.attrs == {"units": "µm"}
     uneven = array.assign_coords(x=np.arange(50.0) ** 2)
     assert Image.from_array(uneven).pixel_size.x is None
+
+
+def test_the_tutorial_runs_and_denoises(capsys: pytest.CaptureFixture[str]) -> None:
+    tutorial = Path(__file__).resolve().parents[2] / "docs" / "tutorials" / "denoise_in_python.py"
+    known = runpy.run_path(str(tutorial))
+    assert known["error_after"] < 0.6 * known["error_before"]
+    assert "spots_autodip.ome.tif" in capsys.readouterr().out
