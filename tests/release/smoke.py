@@ -27,9 +27,7 @@ MODULES = {
 
 LACKING = {
     "readers": ("inspect", "cells.czi"),
-    "evaluation": ("evaluate", "cells.tif", "cells.tif", "--out", "scores"),
-    "batch": ("batch", "cells.tif", "--out", "results", "--scheduler", "tcp://127.0.0.1:9"),
-    "bm3d": ("evaluate", "cells.tif", "cells.tif", "--methods", "bm3d", "--out", "scores"),
+    "fiji": ("fiji", "doctor", "--worker"),
 }
 """A command that needs the extra, tried where it is not installed."""
 
