@@ -7,18 +7,21 @@ name of a fit parameter overrides it, with the bounds and the description of `au
 
 from __future__ import annotations
 
+import json
 import logging
+import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Annotated, Any, Literal
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from autodip_ij._support.fields import explain
 from autodip_ij.calibration.parameters import STORED, declared
 from autodip_ij.classical import method_names
-from autodip_ij.errors import BadInput
+from autodip_ij.errors import BadInput, UnreadableFile
 
 AUTO = "auto"
 
@@ -337,6 +340,44 @@ class DenoiseSettings(BaseModel):
             return cls.model_validate(values)
         except ValidationError as error:
             raise BadInput(explain(cls, error)) from None
+
+    @classmethod
+    def load(cls, path: str | Path, /, **given: Any) -> Self:
+        """Read settings from a TOML file, or those of a run from its sidecar (``.autodip.json``).
+
+        Parameters
+        ----------
+        path
+            The file.
+        given
+            Settings that take precedence over those of the file.
+
+        Raises
+        ------
+        autodip_ij.errors.UnreadableFile
+            If it cannot be read as such a file.
+        autodip_ij.errors.BadInput
+            As `parse`, with the name of the file.
+        """
+        path = Path(path)
+        try:
+            text = path.read_text(encoding="utf-8-sig")
+            stored = tomllib.loads(text) if path.suffix.lower() != ".json" else json.loads(text)["settings"]
+            # A sidecar has every setting; one that is at its default counts as not given.
+            if path.suffix.lower() == ".json":
+                usual = {name: field.default for name, field in cls.model_fields.items()}
+                stored = {name: value for name, value in stored.items() if name not in usual or value != usual[name]}
+        except OSError as error:
+            raise UnreadableFile(f"{path}: {error.strerror or 'cannot be read'}; give a settings file") from error
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            reason = " ".join(str(error).split())
+            raise UnreadableFile(f"{path}: neither settings in TOML nor a sidecar of autodip ({reason})") from error
+        try:
+            return cls.model_validate({**current_names(stored), **given})
+        except ValidationError as error:
+            raise BadInput(f"{path}: {explain(cls, error)}") from None
+        except BadInput as error:
+            raise BadInput(f"{path}: {error}") from None
 
     @property
     def enlargement(self) -> int:

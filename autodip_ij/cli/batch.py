@@ -18,6 +18,7 @@ def batch(
     output: Path,
     *,
     settings: Annotated[DenoiseSettings | None, Parameter(name="*")] = None,
+    settings_file: Annotated[Path | None, Parameter(name="--settings")] = None,
     format: Literal[".ome.tif", ".ome.zarr", ".tif"] = ".ome.tif",
     all_scenes: Annotated[bool, Parameter(negative="")] = False,
     overwrite: Annotated[bool, Parameter(negative="")] = False,
@@ -46,6 +47,8 @@ def batch(
         .ome.tif, .ome.zarr, or .tif (ImageJ).
     all_scenes
         Denoise all scenes of a file, each into its own output.
+    settings_file
+        Settings in TOML (iterations = 300), or the sidecar of a result, whose run is repeated; other options win.
     overwrite
         Replace outputs of other inputs or settings; results that agree are still skipped.
     workers
@@ -67,8 +70,9 @@ def batch(
     json
         Print the result as JSON on standard output.
     """
-    from autodip_ij.cli.console import console_progress
+    from autodip_ij.cli.console import console_progress, with_file
 
+    settings = with_file(DenoiseSettings, settings, settings_file)
     with console_progress(quiet=quiet, before=f"reading {input}") as progress:
         from autodip_ij.batch import Watch, run_batch
 

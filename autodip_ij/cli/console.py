@@ -12,7 +12,7 @@ import threading
 import time
 from contextlib import contextmanager
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from autodip_ij._support.text import duration, plain
 from autodip_ij.errors import Interrupted
@@ -20,6 +20,7 @@ from autodip_ij.progress import Progress, Silent, Stop
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from rich.console import Console
     from rich.table import Table
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
 
     from autodip_ij.denoising.report import Report
     from autodip_ij.denoising.result import FileResult
+    from autodip_ij.settings import DenoiseSettings
+
+
+S = TypeVar("S", bound="DenoiseSettings")
 
 
 def say(words: object) -> None:
@@ -50,6 +55,13 @@ def say_result(result: FileResult, *, json: bool, quiet: bool) -> None:
         say_report(result.report)
     elif not quiet:
         say(result.output)
+
+
+def with_file(model: type[S], typed: S | None, file: Path | None) -> S | None:
+    """Return the settings of a file; those that were typed win."""
+    if file is None:
+        return typed
+    return model.load(file, **({name: getattr(typed, name) for name in typed.model_fields_set} if typed else {}))
 
 
 def text(words: object, style: str = "") -> Text:

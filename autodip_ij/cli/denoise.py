@@ -17,6 +17,7 @@ def denoise(
     output: Path | None = None,
     *,
     settings: Annotated[DenoiseSettings | None, Parameter(name="*")] = None,
+    settings_file: Annotated[Path | None, Parameter(name="--settings")] = None,
     overwrite: Annotated[bool, Parameter(negative="")] = False,
     report: Annotated[bool, Parameter(negative="")] = False,
     quiet: Annotated[bool, Parameter(negative="")] = False,
@@ -30,6 +31,8 @@ def denoise(
     ----------
     output
         .ome.tif, .ome.zarr or .tif (ImageJ); by default NAME_autodip.ome.tif beside the input.
+    settings_file
+        Settings in TOML (iterations = 300), or the sidecar of a result, whose run is repeated; other options win.
     overwrite
         Replace an existing output.
     report
@@ -39,12 +42,13 @@ def denoise(
     json
         Print the report as JSON on standard output.
     """
-    from autodip_ij.cli.console import console_progress, say_result
+    from autodip_ij.cli.console import console_progress, say_result, with_file
 
+    asked = with_file(DenoiseSettings, settings, settings_file)
     with console_progress(quiet=quiet, before=f"reading {input.name}") as progress:
         from autodip_ij.denoising.api import denoise_file
 
-        result = denoise_file(input, output, settings, overwrite=overwrite, progress=progress)
+        result = denoise_file(input, output, asked, overwrite=overwrite, progress=progress)
     if report:
         from autodip_ij.report_page.page import write_report
 
@@ -57,6 +61,7 @@ def superres(
     output: Path | None = None,
     *,
     settings: Annotated[SuperresSettings | None, Parameter(name="*")] = None,
+    settings_file: Annotated[Path | None, Parameter(name="--settings")] = None,
     overwrite: Annotated[bool, Parameter(negative="")] = False,
     report: Annotated[bool, Parameter(negative="")] = False,
     quiet: Annotated[bool, Parameter(negative="")] = False,
@@ -73,6 +78,8 @@ def superres(
     ----------
     output
         .ome.tif, .ome.zarr or .tif (ImageJ); by default NAME_autodip_x2.ome.tif beside the input.
+    settings_file
+        Settings in TOML (iterations = 300), or the sidecar of a result, whose run is repeated; other options win.
     overwrite
         Replace an existing output.
     report
@@ -82,12 +89,13 @@ def superres(
     json
         Print the report as JSON on standard output.
     """
-    from autodip_ij.cli.console import console_progress, say_result
+    from autodip_ij.cli.console import console_progress, say_result, with_file
 
+    asked = with_file(SuperresSettings, settings, settings_file)
     with console_progress(quiet=quiet, before=f"reading {input.name}") as progress:
         from autodip_ij.denoising.superresolution import superresolve_file
 
-        result = superresolve_file(input, output, settings, overwrite=overwrite, progress=progress)
+        result = superresolve_file(input, output, asked, overwrite=overwrite, progress=progress)
     if report:
         from autodip_ij.report_page.page import write_report
 

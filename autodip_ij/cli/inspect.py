@@ -21,6 +21,7 @@ def inspect(
     input: Path,
     *,
     settings: Annotated[DenoiseSettings | None, Parameter(name="*")] = None,
+    settings_file: Annotated[Path | None, Parameter(name="--settings")] = None,
     pixels: bool = True,
     explain: Annotated[bool, Parameter(negative="")] = False,
     all_scenes: Annotated[bool, Parameter(negative="")] = False,
@@ -34,6 +35,8 @@ def inspect(
     ----------
     input
         Microscope file, or a file with OME-XML.
+    settings_file
+        Settings in TOML (iterations = 300), or the sidecar of a result, whose run is repeated; other options win.
     pixels
         Inspect pixels; with --no-pixels the parameters may differ from those of a run.
     explain
@@ -47,9 +50,10 @@ def inspect(
 
     from rich.console import Console
 
-    from autodip_ij.cli.console import text
+    from autodip_ij.cli.console import text, with_file
     from autodip_ij.denoising.inspection import inspect as inspect_file
 
+    settings = with_file(DenoiseSettings, settings, settings_file)
     if json:
         from autodip_ij._support.text import plain
         from autodip_ij.denoising.report import to_json

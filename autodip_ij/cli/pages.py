@@ -21,6 +21,9 @@ Each setting is an option of `autodip denoise` and `autodip batch` (`--name valu
 `autodip_ij.denoise(...)` and a key of the sidecar's `settings`. Those marked * are fields of the Fiji dialogs and macro
 keys; others go into *More settings* (`options=`). Defaults are bold; without one it is the group's value, or none.
 
+`--settings run.toml` reads them from a file (`iterations = 300`, one a line), `--settings RESULT.autodip.json` from the
+sidecar of a result, whose run it repeats; options that are typed win. In Python: `DenoiseSettings.load(path)`.
+
 | setting | values | meaning |
 | --- | --- | --- |
 """

@@ -452,3 +452,32 @@ def test_a_terminal_shows_at_once_what_is_read() -> None:
         assert "reading slow.tif" in shown.getvalue()
         progress.start(3, "Denoising")
     assert "Denoising" in shown.getvalue()
+
+
+def test_a_settings_file_repeats_a_run_and_typed_options_win(cells: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = cells.with_name("run.toml")
+    file.write_text('group = "widefield/nucleus"\nmethod = "gaussian"\ndtype = "same"\nseed = 3\n')
+    first, again = cells.with_name("first.ome.tif"), cells.with_name("again.ome.tif")
+    assert run(capsys, "denoise", cells, first, "--settings", file, "--device", "cpu", "--seed", "4")[0] == 0
+    used = read_sidecar(first).settings
+    assert (used["method"], used["dtype"], used["seed"]) == ("gaussian", "same", 4)
+    assert run(capsys, "denoise", cells, again, "--settings", f"{first}.autodip.json")[0] == 0
+    assert read_sidecar(again).settings == used
+    assert np.array_equal(np.asarray(open_image(again).data), np.asarray(open_image(first).data))
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [("metod = 1", "did you mean 'method'"), ("seed = ", "TOML"), ("tile = 3", "greater"), (None, "No such file")],
+)
+def test_a_settings_file_that_cannot_be_used_is_one_line(
+    cells: Path, capsys: pytest.CaptureFixture[str], content: str | None, words: str
+) -> None:
+    file = cells.with_name("run.toml")
+    if content:
+        file.write_text(content)
+    code, _, err = run(capsys, "denoise", cells, "--settings", file)
+    assert code == 2
+    assert words in err
+    assert "run.toml" in err
+    assert err.count("\n") == 1
