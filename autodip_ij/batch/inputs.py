@@ -62,6 +62,50 @@ class Inputs:
     unread: Mapping[Path, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Shard:
+    """One of several equal shares of the files, as for a task of a job array.
+
+    Attributes
+    ----------
+    number
+        Which one, from 1.
+    of
+        How many there are.
+    """
+
+    number: int
+    of: int
+
+    @classmethod
+    def parse(cls, text: str) -> Shard:
+        """Read ``3/40``.
+
+        Raises
+        ------
+        autodip_ij.errors.BadInput
+            For another form, or a number that is not from 1 to the second one.
+
+        Examples
+        --------
+        >>> Shard.parse("3/40").folder
+        'shard-03-of-40'
+        """
+        found = re.fullmatch(r"\s*(\d+)\s*/\s*(\d+)\s*", text)
+        if found is None or not 1 <= int(found[1]) <= int(found[2]):
+            raise BadInput(f"shard: '{text}' is not possible; give number/count, 1/40 to 40/40")
+        return cls(int(found[1]), int(found[2]))
+
+    @property
+    def folder(self) -> str:
+        """The name of the folder for its results: only one batch at a time may write to a folder."""
+        return f"shard-{self.number:0{len(str(self.of))}}-of-{self.of}"
+
+    def share(self, entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
+        """Return every `of`-th of the files in the order of their names."""
+        return tuple(sorted(entries, key=lambda entry: entry.relative.as_posix())[self.number - 1 :: self.of])
+
+
 def find_inputs(source: str | Path) -> Inputs:
     """Find the readable images in a folder tree, matching a glob pattern, or named in a list file; or a single image.
 

@@ -13,7 +13,7 @@ from autodip_ij._support.ownership import regularly
 from autodip_ij._support.text import duration
 from autodip_ij.batch.arrivals import Arrivals, Incoming, Watch
 from autodip_ij.batch.claim import claimed
-from autodip_ij.batch.inputs import Entry, find_inputs
+from autodip_ij.batch.inputs import Entry, Shard, find_inputs
 from autodip_ij.batch.loop import answers
 from autodip_ij.batch.page import Page
 from autodip_ij.batch.result import BatchResult
@@ -43,6 +43,7 @@ def run_batch(
     scheduler: str | None = None,
     watch: Watch | None = None,
     report: bool = False,
+    shard: Shard | None = None,
     progress: Progress | None = None,
 ) -> BatchResult:
     """Denoise all images in a folder tree, matching a glob pattern, or named in a list file.
@@ -75,6 +76,8 @@ def run_batch(
         stops it. The work is done in worker processes, at least one.
     report
         Write the report page of every result beside it; of finished files those that are missing.
+    shard
+        Denoise this share of the files alone, into the folder `Shard.folder` of `output`.
     progress
         Progress reporter; may request cancellation: in this process `Stop.KEEP` writes the result so far of the current
         file. Otherwise it is dropped, and its complete planes are kept for the next run. Finished files remain.
@@ -101,11 +104,16 @@ def run_batch(
     """
     if workers < 0:
         raise BadInput(f"workers: {workers} is not possible; give 0 or more")
-    folder, settings = Path(output), settings or DenoiseSettings()
+    if shard and watch:
+        raise BadInput("shard and watch exclude each other: files that come later would change the shares; omit one")
+    folder, settings = Path(output) / (shard.folder if shard else ""), settings or DenoiseSettings()
     watcher = progress or Silent()
     arrivals = Arrivals(source, watch, watcher.log) if watch else None
     inputs = replace(arrivals.inputs, entries=()) if arrivals else find_inputs(source)
-    jobs = plan_jobs(inputs, folder, settings, suffix=suffix, all_scenes=all_scenes)
+    names = [entry.relative for entry in inputs.entries]
+    if shard:
+        inputs = replace(inputs, entries=shard.share(inputs.entries))
+    jobs = plan_jobs(inputs, folder, settings, suffix=suffix, all_scenes=all_scenes, beside=names)
     if inputs.results:
         watcher.log(f"{len(inputs.results)} results of autodip among the inputs are omitted")
     _make_folders(folder, jobs)

@@ -24,6 +24,7 @@ def batch(
     overwrite: Annotated[bool, Parameter(negative="")] = False,
     workers: int = 1,
     scheduler: str | None = None,
+    shard: str | None = None,
     watch: Annotated[bool, Parameter(negative="")] = False,
     watch_for: float | None = None,
     settle: float = 30.0,
@@ -56,6 +57,8 @@ def batch(
         process, which then ends with a file that crashes.
     scheduler
         Address (tcp://host:8786) or file (*.json) of a Dask scheduler, instead of processes on this machine.
+    shard
+        Denoise one share of the files, as 3/40 in task 3 of a job array of 40, into OUTPUT/shard-03-of-40.
     watch
         Go on with the files that come into the folder until Ctrl-C, each when it no longer grows.
     watch_for
@@ -75,6 +78,7 @@ def batch(
     settings = with_file(DenoiseSettings, settings, settings_file)
     with console_progress(quiet=quiet, before=f"reading {input}") as progress:
         from autodip_ij.batch import Watch, run_batch
+        from autodip_ij.batch.inputs import Shard
 
         result = run_batch(
             input,
@@ -87,6 +91,7 @@ def batch(
             scheduler=scheduler,
             watch=Watch(settle, watch_for and 60 * watch_for) if watch or watch_for else None,
             report=report,
+            shard=Shard.parse(shard) if shard is not None else None,
             progress=progress,
         )
     if json:

@@ -40,6 +40,24 @@ def test_the_last_line_counts_files_and_the_exit_code_reports_failures(
     assert "b.tif: failed: " in err
 
 
+def test_shards_of_a_job_array_find_every_file_once(
+    tmp_path: Path, make_tiff: MakeTiff, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = ["a.tif", "b.tif", "sub/c.tif"]
+    for name in names:
+        make_tiff(tmp_path / "in" / name)
+    made = []
+    for number in (1, 2, 3, 4):
+        code, out, _ = run(capsys, tmp_path / "in", tmp_path / "out", "--shard", f"{number}/4", "--json", *QUICK)
+        assert code == 0
+        made += [row["file"] for row in json.loads(out)["files"]]
+    assert sorted(made) == names
+    assert len(list((tmp_path / "out").rglob("*_autodip.ome.tif"))) == 3
+    for wrong in ("0/4", "5/4", "4"):
+        code, _, err = run(capsys, tmp_path / "in", tmp_path / "out", "--shard", wrong, *QUICK)
+        assert (code, "1/40" in err) == (2, True)
+
+
 def test_quiet_shows_failures_only(tmp_path: Path, make_tiff: MakeTiff, capsys: pytest.CaptureFixture[str]) -> None:
     make_tiff(tmp_path / "in/a.tif")
     (tmp_path / "in/b.tif").write_bytes(b"II*\0")
