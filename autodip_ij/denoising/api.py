@@ -239,7 +239,7 @@ def denoise(
     if microscope or specimen:
         if "group" in overrides:
             raise BadInput("give either group, or microscope and specimen, not both")
-        overrides["group"] = "/".join(part for part in (microscope, specimen) if part)
+        overrides["group"] = "/".join(str(part) for part in (microscope, specimen) if part)
     parsed = _checked(settings)
     if overrides:
         parsed = DenoiseSettings.parse(**parsed.model_dump(exclude_unset=True) | current_names(overrides))

@@ -82,7 +82,7 @@ def channel_labels(array: Any) -> tuple[str, ...] | None:
 def _axis_letters(array: Any, axes: str | None) -> str:
     """Return the upper-case axis letters of `array`, given or found."""
     if axes is not None:
-        return axes.upper()
+        return str(axes).upper()
     dims = getattr(array, "dims", None)
     if dims is not None:
         names = [str(dim).upper() for dim in dims]

@@ -88,7 +88,10 @@ def selection_text(chosen: object, what: str = "index") -> str:
     if isinstance(chosen, slice):
         if chosen.stop is None:
             raise BadInput(f"{what}: a slice needs an end, as in slice(2, 10); how many there are is not known here")
-        chosen = range(chosen.start or 0, chosen.stop, chosen.step or 1)
+        try:
+            chosen = range(chosen.start or 0, chosen.stop, chosen.step or 1)
+        except TypeError as error:
+            raise BadInput(f"{what}: {chosen} has ends that are no indices; give numbers from 0") from error
     if isinstance(chosen, Iterable) and not isinstance(chosen, Mapping | bytes):
         items = [_item_text(item, what) for item in chosen]
         if not items:
