@@ -5,6 +5,7 @@ Exit codes: 0 done; 1 some of the work failed; 2 bad input or usage; 3 the envir
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import sys
@@ -78,6 +79,7 @@ def _sections(idle: Sequence[str]) -> Any:
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run ``autodip`` with `arguments` (default: those of the process) and exit with its code."""
     _end_tidily()
+    _print_anything()
     _warn_in_lines()
     sys.exit(run(list(sys.argv[1:] if arguments is None else arguments)))
 
@@ -91,6 +93,13 @@ def _end_tidily() -> None:
         # A parent such as nohup may have set it to be ignored.
         if number is not None and signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
             signal.signal(number, interrupt)
+
+
+def _print_anything() -> None:
+    """Show characters that the encoding of the terminal lacks as escape codes, instead of ending with an error."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _warn_in_lines() -> None:

@@ -481,3 +481,11 @@ def test_a_settings_file_that_cannot_be_used_is_one_line(
     assert words in err
     assert "run.toml" in err
     assert err.count("\n") == 1
+
+
+def test_a_terminal_that_knows_ascii_alone_shows_tables_all_the_same() -> None:
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii", "COLUMNS": "80"}
+    command = [sys.executable, "-m", "autodip_ij", "calibration", "list"]
+    done = subprocess.run(command, env=environment, cwd=Path(__file__).parents[2], capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"paper" in done.stdout
