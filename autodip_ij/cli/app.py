@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, NoReturn
 
 EXIT_CODES = {
@@ -99,7 +100,8 @@ def _print_anything() -> None:
     """Show characters that the encoding of the terminal lacks as escape codes, instead of ending with an error."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
+            with suppress(OSError):  # what is behind the stream was exchanged since it was opened
+                stream.reconfigure(errors="backslashreplace")
 
 
 def _warn_in_lines() -> None:
