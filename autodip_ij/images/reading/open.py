@@ -155,7 +155,7 @@ def _identify(path: Path) -> str | None:
     promised, shown = by_suffix(path), sniff(path)
     if path.is_dir() and shown is None:
         what = "contains no Zarr group" if promised else "is a folder"
-        raise UnreadableFile(f"{path.name}: {what}; give an image file or an OME-Zarr folder")
+        raise UnreadableFile(f"{path.name or path}: {what}; give an image file or an OME-Zarr folder")
     if promised is None:
         if shown is not None:
             _log.info("%s: read as %s, going by its content", path.name, formats.by_name(shown).title)
