@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from autodip_ij.errors import EnvironmentProblem
 from autodip_ij.images.arrays import AXES
 
 if TYPE_CHECKING:
@@ -43,10 +42,8 @@ def _step(values: Any) -> float | None:
 
 def to_xarray(image: Image) -> xr.DataArray:
     """Return an image as a lazy array with the axes of its source; see `Image.to_xarray`."""
-    try:
-        import xarray as xr
-    except ModuleNotFoundError as error:
-        raise EnvironmentProblem("needs the package xarray: pip install xarray") from error
+    import xarray as xr
+
     kept = [axis for axis in AXES if axis in image.axes]
     data = image.data[tuple(slice(None) if axis in kept else 0 for axis in AXES)]
     coords: dict[str, Any] = {}
