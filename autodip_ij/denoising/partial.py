@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import json
 import os
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
@@ -37,6 +36,7 @@ from autodip_ij._support.ownership import TOUCHED_EVERY, OwnedFile, own, regular
 from autodip_ij._support.text import encodable
 from autodip_ij._support.versions import versions
 from autodip_ij._version import __version__
+from autodip_ij.denoising import journal
 from autodip_ij.denoising.notes import digest_of, from_json
 from autodip_ij.denoising.recipe import INDEPENDENT
 from autodip_ij.denoising.regions import RegionReader, Regions
@@ -184,12 +184,12 @@ class Partial:
         """
         assert self._plan is not None, "it has begun"
         read = RegionReader(source.data, Regions(source.shape[3:], whole=len(self._plan.regions) == 1))
-        header, *lines = self._lines()
+        header, *lines = journal.lines(self._journal)
         windows = sorted(self.folder.glob("journal.*"))
         entries: dict[Unit, tuple[str, dict[str, Any]]] = {}
         latest: list[dict[str, Any]] = []
-        for journal in (lines, *(self._lines(window) for window in windows)):
-            found = [(line, entry) for line in journal if (entry := _entry(line)) is not None]
+        for written in (lines, *map(journal.lines, windows)):
+            found = [(line, entry) for line in written if (entry := journal.entry_of(line)) is not None]
             latest += [entry for _, entry in found[-1:]]
             for line, entry in found:
                 entries.setdefault((tuple(entry.get("place", ())), entry.get("region", 0)), (line, entry))
@@ -211,7 +211,7 @@ class Partial:
             if sound:  # the last line tells the time of all
                 last = list(sound)[-1]
                 entry = entries[last][1] | {"elapsed": times.elapsed, "stages": times.seconds()}
-                sound[last] = _line(entry)
+                sound[last] = journal.line_of(entry)
             write_text(self._journal, "".join(f"{line}\n" for line in (header, *sound.values())))
             for window in windows:
                 window.unlink()
@@ -333,11 +333,11 @@ class Partial:
         """Return why the content of the folder is of no use; empty if it is."""
         if not self._journal.exists():
             return "new"
-        header = _entry(next(iter(self._lines()), ""))
+        header = journal.entry_of(next(iter(journal.lines(self._journal)), ""))
         before = header.get("made") if header else None
         if not isinstance(before, dict):
             return "is damaged"
-        if different := [name for name in made if before.get(name) != json.loads(_text(made[name]))]:
+        if different := [name for name in made if before.get(name) != journal.stored(made[name])]:
             return f"was begun with other {', '.join(different)}"
         return ""
 
@@ -361,8 +361,8 @@ class Partial:
     def _create(self, plan: Plan, uncertainty: bool) -> None:
         from autodip_ij.images.writing.pixel_store import new_store
 
-        for journal in self.folder.glob("journal*"):
-            journal.unlink()
+        for lines in self.folder.glob("journal*"):
+            lines.unlink()
         for name in (*_WHOLE, *_REGIONS):
             if (self.folder / name).exists():
                 remove_folder(self.folder / name)
@@ -372,12 +372,8 @@ class Partial:
         if uncertainty:
             self.uncertainty = new_store(beside, stack, np.dtype(np.float32), fill=float("nan"), explain=explain)
 
-    def _lines(self, journal: Path | None = None) -> list[str]:
-        return (journal or self._journal).read_text(encoding="utf-8", errors="replace").splitlines()
-
     def _add(self, entry: dict[str, Any]) -> None:
-        with (self.folder / f"journal{self._window}").open("a", encoding="utf-8") as file:
-            file.write(f"{_line(entry)}\n")
+        journal.add(self.folder / f"journal{self._window}", entry)
 
     def _digests(self, unit: Unit) -> list[str]:
         """Return the digests of the stored pixels of a part."""
@@ -464,31 +460,3 @@ def _made(plan: Plan, settings: DenoiseSettings) -> dict[str, Any]:
         "versions": {"autodip_ij": __version__, **versions()},
         "parameters or input": hashlib.sha256(repr((steps, shape)).encode()).hexdigest(),
     }
-
-
-def _text(value: Any) -> str:
-    return json.dumps(value, default=_plain)
-
-
-def _line(entry: dict[str, Any]) -> str:
-    """Return the line of the journal with this content."""
-    text = _text(entry)
-    return f"{_checksum(text)} {text}"
-
-
-def _plain(value: Any) -> Any:
-    """Return a number of numpy as one of Python, and anything else as text."""
-    return value.item() if isinstance(value, np.generic) else str(value)
-
-
-def _checksum(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def _entry(line: str) -> dict[str, Any] | None:
-    """Return the content of a line of the journal; None if it is damaged."""
-    checksum, _, text = line.partition(" ")
-    if checksum != _checksum(text):
-        return None
-    entry = json.loads(text)
-    return entry if isinstance(entry, dict) else None
