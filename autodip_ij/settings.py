@@ -341,6 +341,10 @@ class DenoiseSettings(BaseModel):
         except ValidationError as error:
             raise BadInput(explain(cls, error)) from None
 
+    def but(self, values: Mapping[str, Any]) -> DenoiseSettings:
+        """Return these settings with others of the given values, by present or former names; errors as in `parse`."""
+        return DenoiseSettings.parse(**self.model_dump(exclude_unset=True) | current_names(values))
+
     @classmethod
     def load(cls, path: str | Path, /, **given: Any) -> Self:
         """Read settings from a TOML file, or those of a run from its sidecar (``.autodip.json``).

@@ -12,7 +12,7 @@ from pathlib import Path
 from autodip_ij.batch.inputs import Entry, Inputs, refuse_special
 from autodip_ij.errors import BadInput, UnwritableOutput, nearest
 from autodip_ij.images.reading.recognition import stem_of, suffix_of
-from autodip_ij.settings import DenoiseSettings, current_names
+from autodip_ij.settings import DenoiseSettings
 
 OUTPUT_SUFFIXES = (".ome.tif", ".ome.zarr", ".tif")
 _LONGEST_SCENE = 60
@@ -95,7 +95,7 @@ def plan_jobs(
     stems = Counter(_name_key(relative.with_name(stem_of(relative))) for relative in files)
     jobs: list[Job] = []
     for entry in inputs.entries:
-        own = DenoiseSettings.parse(**(settings.model_dump(exclude_unset=True) | current_names(entry.settings)))
+        own = settings.but(entry.settings)
         name = stem_of(entry.path)
         if stems[_name_key(entry.relative.with_name(name))] > 1:
             name = f"{name}_{suffix_of(entry.path).strip('.').replace('.', '_')}"

@@ -23,7 +23,7 @@ from autodip_ij.errors import BadInput
 from autodip_ij.groups.model import GroupDecision
 from autodip_ij.images.image import Image
 from autodip_ij.progress import Progress, Silent
-from autodip_ij.settings import DenoiseSettings, current_names
+from autodip_ij.settings import DenoiseSettings
 
 
 def denoise_image(
@@ -242,7 +242,7 @@ def denoise(
         overrides["group"] = "/".join(str(part) for part in (microscope, specimen) if part)
     parsed = _checked(settings)
     if overrides:
-        parsed = DenoiseSettings.parse(**parsed.model_dump(exclude_unset=True) | current_names(overrides))
+        parsed = parsed.but(overrides)
     if isinstance(image, str | Path):
         from autodip_ij.images import open_image
 
